@@ -1,0 +1,13 @@
+/**
+ * base: small things without a word of the mesh in them, which every folder may import.
+ * Nothing here imports anything of the project; all but the logger's sink and the system clock is pure.
+ */
+export { AssertionError, assert, defined, unreachable } from './assert.ts'
+export { type Backoff, type BackoffOptions, createBackoff } from './backoff.ts'
+export type { Brand } from './brand.ts'
+export { cidrContains, formatIpv4, type Ipv4Cidr, parseIpv4, parseIpv4Cidr } from './cidr.ts'
+export { type Clock, createManualClock, type ManualClock, systemClock } from './clock.ts'
+export { formatAge, parseDurationMs } from './duration.ts'
+export { createLogger, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
+export { createSeededRandom, type Random, randomIndex, systemRandom } from './random.ts'
+export { fail, messageOf, ok, type Result, type Violation } from './result.ts'
