@@ -1,0 +1,28 @@
+/**
+ * kube: Kubernetes as a language. Objects and their kinds, structural schemas (pruning, defaults, validation,
+ * CEL), patches, selectors, protobuf bodies, quantities, names and the tables that kubectl prints.
+ * All of it is pure: values in, values out; no I/O, no clock, no randomness. (The API client lives in `client/`
+ * and has its own door.) Objects come from users, so `__proto__` never reaches a prototype and depth is bounded.
+ */
+export * from './types/access.ts'
+export * from './types/autoscaling.ts'
+export * from './types/common.ts'
+export * from './types/container.ts'
+export * from './types/core.ts'
+export * from './types/extension.ts'
+export * from './types/pod.ts'
+export * from './types/service.ts'
+export * from './types/volume.ts'
+export * from './types/workload.ts'
+export * from './object.ts'
+export type { PrinterColumn, ResourceInfo, Verb } from './kind-info.ts'
+export type { SchemaType, StructuralSchema, ValidationRule } from './schema/structural.ts'
+export type { CompiledSchema, PruneResult } from './schema/compiled.ts'
+export {
+  CAUSE_REASONS,
+  type FieldError,
+  type FieldErrorType,
+  formatFieldError,
+  formatFieldErrorBody,
+  formatFieldErrors,
+} from './schema/field-error.ts'
