@@ -1,0 +1,51 @@
+/**
+ * model: the mesh's words, as small objects that say what a user said. Each is valid alone, independent of the proxy
+ * that asks, and carries its origin; proxies join them by key. Pure: types, makers, invariants and canonical JSON.
+ */
+export type { Listener } from './listener.ts'
+export type { Mesh } from './mesh.ts'
+export { MODEL_TYPES, type ModelObject, type ModelType } from './model-object.ts'
+export {
+  type GatewayName,
+  gatewayName,
+  type ListenerName,
+  listenerName,
+  type Origin,
+  type RouteName,
+  routeName,
+  type ServiceName,
+  serviceName,
+  type SpiffeId,
+  spiffeId,
+  type WorkloadUid,
+  workloadUid,
+} from './names.ts'
+export type {
+  Destination,
+  HeaderChange,
+  HeaderValue,
+  KeyedMatch,
+  OrderKey,
+  PathMatch,
+  PathRewrite,
+  Retries,
+  Route,
+  RouteAction,
+  RouteFilter,
+  RouteMatch,
+  RouteScope,
+  StringMatch,
+  Timeouts,
+  WeightedDestination,
+} from './route.ts'
+export type {
+  AppProtocol,
+  Balancer,
+  Service,
+  ServicePolicy,
+  ServicePort,
+  Subset,
+  TrafficPolicy,
+  Visibility,
+} from './service.ts'
+export type { Locality, Membership, Workload } from './workload.ts'

@@ -1,0 +1,16 @@
+import type { Listener } from './listener.ts'
+import type { Mesh } from './mesh.ts'
+import type { Route } from './route.ts'
+import type { Service } from './service.ts'
+import type { Workload } from './workload.ts'
+
+/** Everything that the control plane says to proxies. */
+export type ModelObject = Workload | Service | Listener | Route | Mesh
+
+export type ModelType = ModelObject['type']
+
+/**
+ * The order in which a proxy takes a push, so that nothing is used before what it needs is there
+ * (make before break); removals go the other way.
+ */
+export const MODEL_TYPES = ['mesh', 'workload', 'service', 'listener', 'route'] as const satisfies readonly ModelType[]

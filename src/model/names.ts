@@ -1,0 +1,55 @@
+import { type Brand, assert } from '../base/index.ts'
+
+/** `<namespace>/<host name>`, e.g. `demo/backend.demo.svc.cluster.local`. */
+export type ServiceName = Brand<string, 'ServiceName'>
+/** `<cluster>/<group>/<kind>/<namespace>/<name>`, e.g. `Kubernetes//Pod/demo/backend-v1-579f8fdc8b-mjm79` (ztunnel's form). */
+export type WorkloadUid = Brand<string, 'WorkloadUid'>
+/** `<kind>/<namespace>/<name>` of the object that owns listeners, e.g. `Gateway/demo/demo-app-gateway` or `IstioGateway/demo/shop`. */
+export type GatewayName = Brand<string, 'GatewayName'>
+/** `<gateway name>/<listener>`, e.g. `Gateway/demo/demo-app-gateway/http`. */
+export type ListenerName = Brand<string, 'ListenerName'>
+/** `<kind>/<namespace>/<name>/<rule>[/<variant>]`, e.g. `HTTPRoute/demo/demo-app-rr/0`. */
+export type RouteName = Brand<string, 'RouteName'>
+/** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
+export type SpiffeId = Brand<string, 'SpiffeId'>
+
+export function serviceName(namespace: string, hostname: string): ServiceName {
+  assert(namespace !== '' && hostname !== '', 'a service name needs a namespace and a host name')
+  return `${namespace}/${hostname}` as ServiceName
+}
+
+export function workloadUid(parts: {
+  readonly cluster: string
+  readonly group: string
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+}): WorkloadUid {
+  return `${parts.cluster}/${parts.group}/${parts.kind}/${parts.namespace}/${parts.name}` as WorkloadUid
+}
+
+export function gatewayName(kind: 'Gateway' | 'IstioGateway', namespace: string, name: string): GatewayName {
+  return `${kind}/${namespace}/${name}` as GatewayName
+}
+
+export function listenerName(gateway: GatewayName, listener: string): ListenerName {
+  return `${gateway}/${listener}` as ListenerName
+}
+
+export function routeName(origin: Origin, variant?: string): RouteName {
+  const base = `${origin.kind}/${origin.namespace}/${origin.name}/${origin.rule ?? 0}`
+  return (variant === undefined ? base : `${base}/${variant}`) as RouteName
+}
+
+export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId
+}
+
+/** The object that a user wrote and from which a model object was made: what logs, metrics and `explain` name. */
+export interface Origin {
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  /** Index of the rule, route or server inside the object. */
+  readonly rule?: number
+}
