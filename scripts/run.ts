@@ -1,0 +1,32 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { resolve } from 'node:path'
+
+export const REPOSITORY = resolve(import.meta.dirname, '..')
+
+/** Runs a command with its output shown. @returns its exit status; 127 when it cannot be started */
+export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: REPOSITORY, stdio: 'inherit', env: { ...process.env, ...env } })
+    child.on('error', (error) => {
+      console.error(`${command}: ${error.message}`)
+      done(127)
+    })
+    child.on('close', (code) => done(code ?? 1))
+  })
+}
+
+export function isInstalled(program: string): boolean {
+  return spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' }).status === 0
+}
+
+/** A heading with the seconds that the step took, so that a slow step is seen where it happens. */
+export async function step(name: string, action: () => Promise<number> | number): Promise<void> {
+  const started = performance.now()
+  const status = await action()
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  if (status !== 0) {
+    console.error(`✗ ${name} failed (exit status ${status}, ${seconds} s)`)
+    process.exit(status)
+  }
+  console.log(`✔ ${name} (${seconds} s)`)
+}

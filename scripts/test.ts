@@ -1,0 +1,34 @@
+/**
+ * The test command: set-up, check, then end to end.
+ *   npm test [-- --unit | --e2e] [files…]
+ */
+import { globSync } from 'node:fs'
+import { REPOSITORY, run, step } from './run.ts'
+import { setup } from './setup.ts'
+
+const UNIT = ['src/**/*.test.ts', 'samples/**/*.test.ts', 'test/architecture/*.test.ts', 'scripts/**/*.test.ts']
+const END_TO_END = ['test/e2e/**/*.test.ts']
+
+const flags = process.argv.slice(2)
+const only = flags.find((flag) => flag === '--unit' || flag === '--e2e')
+const named = flags.filter((flag) => !flag.startsWith('--'))
+
+await step('set-up', () => setup({ tests: true }))
+if (named.length > 0) await runTests('tests', named, 1)
+else {
+  if (only === undefined) await step('check', () => run(process.execPath, ['scripts/check.ts', '--no-setup']))
+  if (only === '--unit') await runTests('unit tests', UNIT, 2)
+  if (only !== '--unit') await runTests('end to end', END_TO_END, 1)
+}
+
+/** End-to-end files run one after another: each brings up a cluster of its own and wants the machine for itself. */
+async function runTests(name: string, patterns: readonly string[], concurrency: number): Promise<void> {
+  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })).sort()
+  if (files.length === 0) {
+    console.log(`• no ${name}`)
+    return
+  }
+  const args = ['--disable-warning=ExperimentalWarning', '--test', `--test-concurrency=${concurrency}`, '--test-timeout=480000']
+  const reporter = process.env['CI'] ? ['--test-reporter=spec'] : []
+  await step(name, () => run(process.execPath, [...args, ...reporter, ...files], { FORCE_COLOR: '0' }))
+}
