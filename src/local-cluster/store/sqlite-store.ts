@@ -1,0 +1,204 @@
+import { DatabaseSync } from 'node:sqlite'
+import { messageOf } from '../../base/index.ts'
+import type { KubeObject } from '../../kube/index.ts'
+import { type Collections, createCollections } from './collections.ts'
+import { deepFreeze } from './freeze.ts'
+import { createHistory, type History, type HistoryRow } from './history.ts'
+import { StoreError } from './store-error.ts'
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
+import type { Store, StoredObject, StoreEvent, StoreKey, StoreWrite, WriteResult } from './types.ts'
+
+export interface SqliteStoreOptions {
+  /** a file, or `:memory:` */
+  readonly path: string
+  /** the history is compacted down to `historyMin` whenever it exceeds `historyMax` revisions */
+  readonly historyMax?: number
+  readonly historyMin?: number
+}
+
+interface Pending {
+  readonly key: StoreKey
+  /** undefined after a deletion */
+  readonly stored: StoredObject | undefined
+  readonly row: HistoryRow
+  readonly event: StoreEvent
+  readonly resolve: (result: WriteResult) => void
+  readonly reject: (error: Error) => void
+}
+
+interface State {
+  readonly history: History
+  readonly current: Collections
+  readonly subscriptions: Subscriptions
+  /** what the waiting writes make of their keys: later writes of the same turn are checked against it */
+  readonly overlay: Map<string, StoredObject | undefined>
+  pending: Pending[]
+  committed: number
+  next: number
+  closed: boolean
+}
+
+/**
+ * Opens (or makes) the database.
+ * @throws StoreError when the file is not a database, is damaged, or another process holds it
+ */
+export function createSqliteStore(options: SqliteStoreOptions): Store {
+  const db = openDatabase(options.path)
+  const history = createHistory(db)
+  const committed = history.lastRevision()
+  const state: State = {
+    history,
+    current: createCollections(),
+    subscriptions: createSubscriptions(),
+    overlay: new Map(),
+    pending: [],
+    committed,
+    next: committed + 1,
+    closed: false,
+  }
+  history.eachCurrent((key, stored) => state.current.set(key, deepFreeze(stored)))
+  const historyMax = options.historyMax ?? 20_000
+  const historyMin = options.historyMin ?? 10_000
+  const flush = () => {
+    commit(state)
+    if (state.committed - history.compacted() > historyMax) history.compact(state.committed - historyMin)
+  }
+  return {
+    revision: () => state.committed,
+    get: (key) => state.current.get(key),
+    count: (collection) => state.current.count(collection),
+    list(list) {
+      const at = list.atRevision
+      if (at === undefined || at === state.committed) {
+        const objects = state.current.list(list.collection, list.namespace)
+        return { kind: 'listed', objects, revision: state.committed }
+      }
+      if (at > state.committed) return { kind: 'future', revision: state.committed }
+      if (at < history.compacted()) return { kind: 'compacted', oldest: history.compacted() }
+      return { kind: 'listed', objects: history.listAt(at, list.collection, list.namespace), revision: at }
+    },
+    write: (write) =>
+      new Promise((resolve, reject) => {
+        if (state.closed) {
+          reject(new StoreError('the store is closed'))
+          return
+        }
+        if (stage(state, write, resolve, reject) && state.pending.length === 1) setImmediate(flush)
+      }),
+    subscribe(subscribe) {
+      const from = subscribe.fromRevision ?? state.committed
+      if (from > state.committed) return { kind: 'future', revision: state.committed }
+      if (from < history.compacted()) return { kind: 'compacted', oldest: history.compacted() }
+      if (from < state.committed) {
+        const missed = history.eventsAfter(from, subscribe.collection, subscribe.namespace)
+        if (missed.length > 0) subscribe.onEvents(missed)
+      }
+      return { kind: 'subscribed', revision: state.committed, stop: state.subscriptions.add(subscribe) }
+    },
+    compact(revision) {
+      const upTo = Math.min(revision, state.committed)
+      if (upTo > history.compacted()) history.compact(upTo)
+    },
+    close() {
+      if (state.closed) return
+      flush()
+      state.closed = true
+      db.close()
+    },
+  }
+}
+
+/** Checks the precondition and queues the write. @returns whether it was queued */
+function stage(
+  state: State,
+  write: StoreWrite,
+  resolve: Pending['resolve'],
+  reject: Pending['reject'],
+): boolean {
+  const id = overlayKey(write.key)
+  const before = state.overlay.has(id) ? state.overlay.get(id) : state.current.get(write.key)
+  const missing = write.kind === 'delete' && !before
+  if (missing || (write.expect !== undefined && write.expect !== (before?.revision ?? 0))) {
+    resolve({ kind: 'conflict', current: before })
+    return false
+  }
+  const revision = state.next
+  state.next += 1
+  const object = atRevision(write.kind === 'put' ? write.object : (before as StoredObject).object, revision)
+  const stored = write.kind === 'put' ? { revision, object } : undefined
+  const kind = write.kind === 'delete' ? 'deleted' : before ? 'updated' : 'created'
+  state.overlay.set(id, stored)
+  state.pending.push({
+    key: write.key,
+    stored,
+    row: { revision, key: write.key, kind, json: JSON.stringify(object) },
+    event: { kind, revision, key: write.key, object, previous: before?.object },
+    resolve,
+    reject,
+  })
+  return true
+}
+
+/** One transaction for all waiting writes; readers and watchers see them only when they are durable. */
+function commit(state: State): void {
+  const batch = state.pending
+  if (batch.length === 0) return
+  state.pending = []
+  state.overlay.clear()
+  try {
+    state.history.append(batch.map((write) => write.row))
+  } catch (error) {
+    state.next = state.committed + 1
+    const failure = new StoreError(
+      `the write was not stored: ${messageOf(error)}; check that the disk is neither full nor read-only`,
+      { cause: error },
+    )
+    for (const write of batch) write.reject(failure)
+    return
+  }
+  for (const write of batch) state.current.set(write.key, write.stored)
+  state.committed = state.next - 1
+  for (const write of batch) {
+    write.resolve({ kind: 'written', object: write.event.object, revision: write.event.revision })
+  }
+  state.subscriptions.publish(batch.map((write) => write.event))
+}
+
+function atRevision(object: KubeObject, revision: number): KubeObject {
+  const metadata = { ...object.metadata, resourceVersion: String(revision) }
+  return deepFreeze({ ...object, metadata })
+}
+
+function overlayKey(key: StoreKey): string {
+  return `${key.collection}/${key.namespace}/${key.name}`
+}
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    const db = new DatabaseSync(path)
+    // One process owns the file: no shared-memory index, and a second API server is refused at once.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = WAL')
+    // FULL syncs the log at each commit, so that an acknowledged write outlives power loss too; measured
+    // 0.2 ms a commit against 0.015 ms with NORMAL, and concurrent writes share it.
+    db.exec('PRAGMA synchronous = FULL')
+    db.exec('PRAGMA cache_size = -4096')
+    db.exec('PRAGMA wal_autocheckpoint = 1000')
+    return db
+  } catch (error) {
+    throw new StoreError(
+      `cannot open the store ${path}: ${messageOf(error)}; ${remedyFor(messageOf(error))}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function remedyFor(message: string): string {
+  if (message.includes('locked')) return 'another API server uses it: stop that one first'
+  if (message.includes('not a database') || message.includes('malformed')) {
+    return 'nothing was changed: move the file away to start with an empty cluster, or restore a copy'
+  }
+  return 'check that the directory exists and may be written'
+}
