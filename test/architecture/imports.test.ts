@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isTest, parseSource, readSources, REPOSITORY, type SourceFile, type SourceImport } from '../support/source-tree.ts'
+import {
+  isTest,
+  parseSource,
+  readSources,
+  REPOSITORY,
+  type SourceFile,
+  type SourceImport,
+} from '../support/source-tree.ts'
 import { MAY_IMPORT, ONLY_BY, SUB_DOORS } from './rules.ts'
 
 const sources = readSources('src')
@@ -16,7 +23,7 @@ test('the rule about folders sees a forbidden import', () => {
   assert.equal(forbiddenImports(bad).length, 1)
 })
 
-test("another folder is entered through its index.ts", () => {
+test('another folder is entered through its index.ts', () => {
   assert.deepEqual(sources.flatMap(importsPastTheDoor), [])
 })
 
@@ -37,20 +44,30 @@ test('the rule about circles sees a circle', () => {
 
 test('src/dashboard/web imports only the contract, samples import nothing of src', () => {
   const strangers = readSources('samples').flatMap((file) =>
-    file.imports.filter((one) => one.target.startsWith('src/')).map((one) => `${file.path}:${one.line} ${one.target}`),
+    file.imports
+      .filter((one) => one.target.startsWith('src/'))
+      .map((one) => `${file.path}:${one.line} ${one.target}`),
   )
   assert.deepEqual(strangers, [])
 })
 
 test('every folder with code has an index.ts that begins with its contract', () => {
   const folders = readdirSync(join(REPOSITORY, 'src'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && sources.some((file) => file.path.startsWith(`src/${entry.name}/`)))
+    .filter(
+      (entry) => entry.isDirectory() && sources.some((file) => file.path.startsWith(`src/${entry.name}/`)),
+    )
     .map((entry) => `src/${entry.name}`)
     .filter((folder) => folder !== 'src/cli')
   for (const folder of [...folders, ...SUB_DOORS.filter((door) => existsSync(join(REPOSITORY, door)))]) {
     const index = sources.find((file) => file.path === `${folder}/index.ts`)
-    assert.ok(index || existsSync(join(REPOSITORY, folder, 'index.ts')) || !sources.some((file) => file.path.startsWith(`${folder}/`)), `${folder} has no index.ts`)
-    if (index) assert.match(index.text, /^\/\*\*/, `${folder}/index.ts does not begin with the folder's contract`)
+    assert.ok(
+      index ||
+        existsSync(join(REPOSITORY, folder, 'index.ts')) ||
+        !sources.some((file) => file.path.startsWith(`${folder}/`)),
+      `${folder} has no index.ts`,
+    )
+    if (index)
+      assert.match(index.text, /^\/\*\*/, `${folder}/index.ts does not begin with the folder's contract`)
   }
 })
 
@@ -78,8 +95,11 @@ function importsPastTheDoor(file: SourceFile): readonly string[] {
     const to = folderOf(one.target)
     if (!one.relative || to === undefined || to === from) return []
     const doors = [`src/${to}/index.ts`, ...SUB_DOORS.map((door) => `${door}/index.ts`)]
-    if (one.target === 'src/base/testing/index.ts' || (isTest(file.path) && one.target.includes('/testing/'))) return []
-    return doors.includes(one.target) ? [] : [`${where(file, one)}: ${one.target} is past the door of src/${to}`]
+    if (one.target === 'src/base/testing/index.ts' || (isTest(file.path) && one.target.includes('/testing/')))
+      return []
+    return doors.includes(one.target)
+      ? []
+      : [`${where(file, one)}: ${one.target} is past the door of src/${to}`]
   })
 }
 

@@ -3,11 +3,20 @@ import { test } from 'node:test'
 import { codeOnly, isTest, parseSource, readSources, type SourceFile } from '../support/source-tree.ts'
 import { FILE_LINES_MAX, FUNCTION_LINES_MAX, TABLE_LINES_MAX } from './rules.ts'
 
-const sources = [...readSources('src'), ...readSources('test'), ...readSources('scripts'), ...readSources('samples')]
+const sources = [
+  ...readSources('src'),
+  ...readSources('test'),
+  ...readSources('scripts'),
+  ...readSources('samples'),
+]
 
 test(`no file is longer than ${FILE_LINES_MAX} lines, tables of data ${TABLE_LINES_MAX}`, () => {
   const long = sources
-    .map((file) => ({ path: file.path, lines: file.text.split('\n').length, max: isTable(file) ? TABLE_LINES_MAX : FILE_LINES_MAX }))
+    .map((file) => ({
+      path: file.path,
+      lines: file.text.split('\n').length,
+      max: isTable(file) ? TABLE_LINES_MAX : FILE_LINES_MAX,
+    }))
     .filter((file) => file.lines > file.max && !isTest(file.path))
     .map((file) => `${file.path}: ${file.lines} lines (at most ${file.max})`)
   assert.deepEqual(long, [])
@@ -45,7 +54,8 @@ function longFunctions(file: SourceFile): readonly string[] {
     const lines = line - block.start + 1
     const parent = open.findLast((one) => one.isFunction)
     if (block.isFunction) {
-      if (lines - block.inner > FUNCTION_LINES_MAX) found.push(`${file.path}:${block.start} ${lines - block.inner} lines`)
+      if (lines - block.inner > FUNCTION_LINES_MAX)
+        found.push(`${file.path}:${block.start} ${lines - block.inner} lines`)
       if (parent) parent.inner += lines
     }
   }

@@ -17,16 +17,39 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   insight: ['kube', 'model', 'routing', 'policy', 'mesh'],
   dashboard: ['kube', 'telemetry', 'insight'],
   cli: [
-    'kube', 'local-cluster', 'model', 'routing', 'policy', 'proto', 'linux', 'xds', 'mesh', 'envoy', 'proxy', 'telemetry',
-    'standalone', 'insight', 'dashboard',
+    'kube',
+    'local-cluster',
+    'model',
+    'routing',
+    'policy',
+    'proto',
+    'linux',
+    'xds',
+    'mesh',
+    'envoy',
+    'proxy',
+    'telemetry',
+    'standalone',
+    'insight',
+    'dashboard',
   ],
 }
 
 /** Folders within folders that outsiders may enter by a door of their own. */
 export const SUB_DOORS = [
-  'src/kube/client', 'src/xds/client', 'src/xds/ca', 'src/xds/types', 'src/mesh/resources', 'src/mesh/translate',
-  'src/local-cluster/store', 'src/local-cluster/apiserver', 'src/local-cluster/controllers', 'src/local-cluster/node',
-  'src/proxy/host', 'src/mesh/install', 'src/mesh/istiod',
+  'src/kube/client',
+  'src/xds/client',
+  'src/xds/ca',
+  'src/xds/types',
+  'src/mesh/resources',
+  'src/mesh/translate',
+  'src/local-cluster/store',
+  'src/local-cluster/apiserver',
+  'src/local-cluster/controllers',
+  'src/local-cluster/node',
+  'src/proxy/host',
+  'src/mesh/install',
+  'src/mesh/istiod',
 ] as const
 
 /** Narrower than the folder's row: these outsiders may come in only by these doors. */
@@ -39,15 +62,30 @@ export const ONLY_BY: Readonly<Record<string, Readonly<Record<string, readonly s
 
 /** Pure: no I/O, clock, randomness or process. */
 export const PURE = [
-  'src/base', 'src/kube', 'src/model', 'src/routing', 'src/policy', 'src/proto', 'src/mesh/resources', 'src/mesh/translate',
-  'src/envoy', 'src/insight', 'src/xds/types',
+  'src/base',
+  'src/kube',
+  'src/model',
+  'src/routing',
+  'src/policy',
+  'src/proto',
+  'src/mesh/resources',
+  'src/mesh/translate',
+  'src/envoy',
+  'src/insight',
+  'src/xds/types',
 ] as const
 
 /** The files of pure folders that are the effects' parameters themselves. */
 export const PURE_EXCEPT = ['src/kube/client/', 'src/base/clock.ts', 'src/base/random.ts'] as const
 
 /** Node modules without effects. */
-export const PURE_MODULES = ['node:crypto', 'node:util', 'node:buffer', 'node:assert', 'node:net#isIP'] as const
+export const PURE_MODULES = [
+  'node:crypto',
+  'node:util',
+  'node:buffer',
+  'node:assert',
+  'node:net#isIP',
+] as const
 
 /** What must not be in a pure file's code, and what to use instead. */
 export const IMPURE_CODE: readonly { readonly pattern: RegExp; readonly instead: string }[] = [

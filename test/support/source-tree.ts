@@ -35,7 +35,9 @@ export function parseSource(path: string, text: string): SourceFile {
   const found: SourceImport[] = []
   const add = (specifier: string, index: number, typeOnly: boolean) => {
     const isRelative = specifier.startsWith('.')
-    const target = isRelative ? relative(REPOSITORY, resolve(REPOSITORY, dirname(path), specifier)) : specifier
+    const target = isRelative
+      ? relative(REPOSITORY, resolve(REPOSITORY, dirname(path), specifier))
+      : specifier
     found.push({ target, line: text.slice(0, index).split('\n').length, relative: isRelative, typeOnly })
   }
   for (const match of text.matchAll(IMPORT)) {

@@ -1,0 +1,6 @@
+/**
+ * local-cluster: the one-machine Kubernetes. `store/` keeps the objects, `apiserver/` serves them, `controllers/` make
+ * the world follow them, `node/` runs pods as processes, `supervisor/` keeps the cluster's own processes running.
+ * Composed by `cli`; the rest of the project knows it only through the Kubernetes API.
+ */
+export * from './supervisor/index.ts'
