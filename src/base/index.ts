@@ -20,7 +20,15 @@ export {
 } from './collection/index.ts'
 export { type Clock, createManualClock, type ManualClock, systemClock } from './clock.ts'
 export { formatAge, parseDurationMs } from './duration.ts'
-export { createLogger, LOG_LEVELS, type LogFields, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
+export {
+  createLogger,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  silentLogger,
+} from './logger.ts'
 export { createSeededRandom, type Random, randomIndex, systemRandom } from './random.ts'
 export { fail, messageOf, ok, type Result, type Violation } from './result.ts'
 export { createWorkQueue, type WorkQueue, type WorkQueueOptions } from './work-queue.ts'
