@@ -1,0 +1,20 @@
+/**
+ * proto: protobuf messages. `generated/` is made by `npm run generate` from the .proto files inside npm packages and a
+ * few of our own beside this file; only this door is imported by others.
+ */
+export {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+  ResourceSchema,
+} from './generated/envoy/service/discovery/v3/discovery_pb.ts'
+export { NodeSchema } from './generated/envoy/config/core/v3/base_pb.ts'
+export { type Status, StatusSchema } from './generated/google/rpc/status_pb.ts'
+export {
+  type IstioCertificateRequest,
+  IstioCertificateRequestSchema,
+  type IstioCertificateResponse,
+  IstioCertificateResponseSchema,
+} from './generated/istio/auth/ca_pb.ts'
+export { type ResourceRejection, ResourceRejectionSchema } from './generated/lateen/xds_pb.ts'

@@ -1,0 +1,30 @@
+import type { ModelType } from '../../model/index.ts'
+
+/**
+ * What a proxy may subscribe to within a type: one resource by its key, or a group of them.
+ * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners whose selector picks the proxy.
+ * `gateway/<gateway name>/*`: routes attached to a listener of that gateway. `mesh/*`: routes of sidecars.
+ */
+export type Subscription =
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'proxy' }
+  | { readonly kind: 'gateway'; readonly gateway: string }
+  | { readonly kind: 'mesh' }
+
+export function parseSubscription(type: ModelType, name: string): Subscription {
+  if (name === '*') return { kind: 'all' }
+  if (type === 'listener' && name === 'proxy/*') return { kind: 'proxy' }
+  if (type === 'route') {
+    if (name === 'mesh/*') return { kind: 'mesh' }
+    if (name.startsWith('gateway/') && name.endsWith('/*')) {
+      return { kind: 'gateway', gateway: name.slice('gateway/'.length, -'/*'.length) }
+    }
+  }
+  return { kind: 'key', key: name }
+}
+
+/** The subscription name for the routes of one gateway. */
+export function gatewayRoutes(gateway: string): string {
+  return `gateway/${gateway}/*`
+}
