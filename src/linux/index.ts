@@ -1,0 +1,34 @@
+/**
+ * linux: what the project asks of the kernel. Sockets inside network namespaces (`setns` for the call to
+ * `socket(2)`), where a redirected connection was going (`SO_ORIGINAL_DST`), namespaces and links (`ip`),
+ * rule sets (`nft`), the traffic capture of a pod, and the protocol between the node agent and the node proxy.
+ * Knows nothing of Kubernetes or of the mesh. Every file descriptor it returns belongs to the caller.
+ */
+export { createJsonLineDecoder, encodeJsonLine, type JsonLineDecoder } from './json-lines.ts'
+export {
+  type HostedInstance,
+  type HostedInstanceState,
+  type HostedMount,
+  hostPathOf,
+  NODE_PROXY_LINE_BYTES_MAX,
+  NODE_PROXY_PROTOCOL_VERSION,
+  NODE_PROXY_SOCKET,
+  NODE_PROXY_USAGE_INTERVAL_MS,
+  type NodeProxyEvent,
+  type NodeProxyRequest,
+  PROXY_SOCKET_MARK,
+} from './node-proxy-protocol.ts'
+export type { SocketAddress } from './socket-address.ts'
+export {
+  closeFd,
+  inNetns,
+  openTcpListener,
+  openTcpSocket,
+  openUdpSocket,
+  originalDestination,
+  setSocketMark,
+  socketFd,
+  type TcpListenerOptions,
+  type TcpSocketOptions,
+  type UdpSocketOptions,
+} from './sockets.ts'

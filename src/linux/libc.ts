@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+
+/** The few calls of the C library that Node has no binding for. Each returns -1 on failure. */
+export interface Libc {
+  readonly open: (path: string, flags: number) => number
+  readonly close: (fd: number) => number
+  readonly setns: (fd: number, kind: number) => number
+  readonly socket: (family: number, type: number, protocol: number) => number
+  readonly bind: (fd: number, address: Uint8Array, length: number) => number
+  readonly listen: (fd: number, backlog: number) => number
+  readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number
+  readonly getsockopt: (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: Uint8Array,
+  ) => number
+  readonly errno: () => number
+}
+
+// The one module-level state of this folder: the library is loaded at first use (it costs 20 ms and a
+// process which needs no namespaces must work without the optional addon), and then never changes.
+let loaded: Libc | undefined
+
+/** @throws when the optional dependency koffi is not installed */
+export function libc(): Libc {
+  loaded ??= load()
+  return loaded
+}
+
+/** A failed system call as an error: which call, on what, and the system's reason. */
+export function systemError(call: string, subject: string): Error {
+  const errno = libc().errno()
+  const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`
+  const error = new Error(`${call} ${subject} failed: ${code}${remedyFor(code)}`)
+  return Object.assign(error, { code, syscall: call })
+}
+
+function remedyFor(code: string): string {
+  if (code === 'EPERM') return ' (this needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN in its user namespace)'
+  if (code === 'ENOENT') return ' (the namespace is gone: was the pod deleted?)'
+  return ''
+}
+
+function load(): Libc {
+  const koffi = requireKoffi()
+  const library = koffi.load('libc.so.6')
+  return {
+    open: library.func('int open(const char *path, int flags)') as Libc['open'],
+    close: library.func('int close(int fd)') as Libc['close'],
+    setns: library.func('int setns(int fd, int kind)') as Libc['setns'],
+    socket: library.func('int socket(int family, int type, int protocol)') as Libc['socket'],
+    bind: library.func('int bind(int fd, const uint8_t *address, uint32_t length)') as Libc['bind'],
+    listen: library.func('int listen(int fd, int backlog)') as Libc['listen'],
+    setsockopt: library.func(
+      'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)',
+    ) as Libc['setsockopt'],
+    getsockopt: library.func(
+      'int getsockopt(int fd, int level, int name, void *value, void *length)',
+    ) as Libc['getsockopt'],
+    errno: () => koffi.errno(),
+  }
+}
+
+function requireKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof import('koffi')
+  } catch (cause) {
+    throw new Error(
+      'calls into network namespaces need the npm package koffi, which did not load: run npm ci again',
+      { cause },
+    )
+  }
+}
