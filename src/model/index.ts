@@ -2,6 +2,8 @@
  * model: the mesh's words, as small objects that say what a user said. Each is valid alone, independent of the proxy
  * that asks, and carries its origin; proxies join them by key. Pure: types, makers, invariants and canonical JSON.
  */
+export { canonicalJson, contentVersion } from './canonical.ts'
+export { checkModelObject } from './check-object.ts'
 export type { Listener } from './listener.ts'
 export type { Mesh } from './mesh.ts'
 export { MODEL_TYPES, type ModelObject, type ModelType } from './model-object.ts'
@@ -20,6 +22,7 @@ export {
   type WorkloadUid,
   workloadUid,
 } from './names.ts'
+export { compareOrderKeys } from './order.ts'
 export type {
   Destination,
   HeaderChange,

@@ -13,4 +13,10 @@ export type ModelType = ModelObject['type']
  * The order in which a proxy takes a push, so that nothing is used before what it needs is there
  * (make before break); removals go the other way.
  */
-export const MODEL_TYPES = ['mesh', 'workload', 'service', 'listener', 'route'] as const satisfies readonly ModelType[]
+export const MODEL_TYPES = [
+  'mesh',
+  'workload',
+  'service',
+  'listener',
+  'route',
+] as const satisfies readonly ModelType[]

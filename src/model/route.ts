@@ -115,7 +115,12 @@ export interface WeightedDestination {
 }
 
 export type Destination =
-  | { readonly kind: 'service'; readonly service: ServiceName; readonly port: number; readonly subset?: string }
+  | {
+      readonly kind: 'service'
+      readonly service: ServiceName
+      readonly port: number
+      readonly subset?: string
+    }
   /** A reference that does not resolve: its share is answered with this status (500 in the Gateway API, 503 in Istio's). */
   | { readonly kind: 'unresolved'; readonly status: number; readonly reason: string }
 

@@ -28,7 +28,9 @@ export interface ServicePort {
 export type AppProtocol = 'http' | 'http2' | 'grpc' | 'https' | 'tls' | 'tcp' | 'udp' | 'auto'
 
 /** Which namespaces may see an object (`exportTo`): all, or those listed. */
-export type Visibility = { readonly kind: 'all' } | { readonly kind: 'namespaces'; readonly namespaces: readonly string[] }
+export type Visibility =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'namespaces'; readonly namespaces: readonly string[] }
 
 export interface ServicePolicy {
   /** Absent: holds for clients in every namespace. */

@@ -3,7 +3,7 @@
  * A member that is `undefined` equals one that is absent.
  */
 export function deepEqual(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   const isArray = Array.isArray(a)
   if (isArray !== Array.isArray(b)) return false

@@ -1,0 +1,176 @@
+import { type Result, type Violation, fail, ok } from '../base/index.ts'
+import {
+  type Check,
+  filledText,
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  port,
+  record,
+  text,
+  textThat,
+  union,
+  when,
+} from './check.ts'
+import { domains, labels, milliseconds, origin } from './check-common.ts'
+import { checkRouteObject } from './check-route.ts'
+import type { Listener } from './listener.ts'
+import type { Mesh } from './mesh.ts'
+import type { ModelObject, ModelType } from './model-object.ts'
+import type {
+  AppProtocol,
+  Balancer,
+  Service,
+  ServicePolicy,
+  ServicePort,
+  Subset,
+  TrafficPolicy,
+  Visibility,
+} from './service.ts'
+import type { Locality, Membership, Workload } from './workload.ts'
+
+const PROTOCOLS: { readonly [K in AppProtocol]: true } = {
+  http: true,
+  http2: true,
+  grpc: true,
+  https: true,
+  tls: true,
+  tcp: true,
+  udp: true,
+  auto: true,
+}
+
+const portText = textThat(
+  'a port number',
+  (value) => /^[1-9][0-9]{0,4}$/.test(value) && Number(value) <= 65535,
+)
+
+const membership = object<Membership>({ ports: record(port, portText), ready: flag })
+
+const locality = object<Locality>({ region: text, zone: text, subzone: text })
+
+const workload = object<Workload>({
+  type: oneOf('workload'),
+  key: filledText,
+  name: filledText,
+  namespace: filledText,
+  addresses: list(filledText, { filled: true }),
+  labels,
+  identity: textThat('a SPIFFE ID', (value) => value.startsWith('spiffe://')),
+  serviceAccount: text,
+  owner: object<Workload['owner']>({ kind: filledText, name: filledText }),
+  canonicalName: text,
+  canonicalRevision: text,
+  cluster: text,
+  node: optional(text),
+  locality: optional(locality),
+  weight: integer(1),
+  tlsMode: oneOf('istio', 'disabled'),
+  services: record(membership),
+  origin,
+})
+
+const balancer = union<Balancer['kind']>('kind', {
+  'round-robin': object({}),
+  'least-request': object({}),
+  random: object({}),
+  passthrough: object({}),
+})
+
+const traffic = object<TrafficPolicy>({
+  balancer: optional(balancer),
+  connectTimeoutMs: optional(milliseconds),
+})
+
+const policy = object<ServicePolicy>({
+  clientNamespace: optional(filledText),
+  traffic,
+  ports: record(traffic, portText),
+  subsets: list(object<Subset>({ name: filledText, labels, traffic })),
+  origin,
+})
+
+const visibility = union<Visibility['kind']>('kind', {
+  all: object({}),
+  namespaces: object<Extract<Visibility, { kind: 'namespaces' }>>({
+    kind: filledText,
+    namespaces: list(filledText),
+  }),
+})
+
+const service = when(
+  object<Service>({
+    type: oneOf('service'),
+    key: filledText,
+    namespace: filledText,
+    hostname: textThat('a host name in lower case', (value) => value !== '' && value === value.toLowerCase()),
+    addresses: list(filledText),
+    ports: list(object<ServicePort>({ port, name: text, protocol: oneOf(...Object.keys(PROTOCOLS)) })),
+    resolution: oneOf('static', 'dns', 'passthrough'),
+    visibility,
+    policies: list(policy),
+    origin,
+  }),
+  (value, _path, report) => {
+    const { key, namespace, hostname } = value as Service
+    if (key !== `${namespace}/${hostname}`) {
+      report({ path: 'key', message: `must be its namespace and host name, ${namespace}/${hostname}` })
+    }
+  },
+)
+
+const listener = when(
+  object<Listener>({
+    type: oneOf('listener'),
+    key: filledText,
+    gateway: filledText,
+    selector: object<Listener['selector']>({ namespace: optional(filledText), labels }),
+    port,
+    protocol: oneOf('http', 'https', 'tls', 'tcp'),
+    hostnames: domains,
+    isolated: flag,
+    origin,
+  }),
+  (value, _path, report) => {
+    const { key, gateway } = value as Listener
+    if (!key.startsWith(`${gateway}/`))
+      report({ path: 'key', message: `must begin with its gateway, ${gateway}/` })
+  },
+)
+
+const mesh = object<Mesh>({
+  type: oneOf('mesh'),
+  key: oneOf('mesh'),
+  trustDomain: filledText,
+  clusterDomain: filledText,
+  rootNamespace: filledText,
+  connectTimeoutMs: integer(1),
+  outbound: oneOf('allow-any', 'registry-only'),
+  accessLogFormat: optional(text),
+})
+
+const CHECKS: { readonly [K in ModelType]: Check } = {
+  mesh,
+  workload,
+  service,
+  listener,
+  route: checkRouteObject,
+}
+
+const anyObject = union<ModelType>('type', CHECKS)
+
+/**
+ * Parses what came over the wire: the value itself when its shape and its invariants hold, otherwise what is wrong,
+ * with field paths. Members and texts that this version does not know are left alone; kinds that it does not know are
+ * refused, because serving half of a rule would be wrong.
+ * @param expected the type that was subscribed to; absent: any
+ */
+export function checkModelObject(value: unknown, expected?: ModelType): Result<ModelObject> {
+  const violations: Violation[] = []
+  const check = expected === undefined ? anyObject : CHECKS[expected]
+  check(value, '', (violation) => violations.push(violation))
+  return violations.length === 0 ? ok(value as ModelObject) : fail(violations)
+}
