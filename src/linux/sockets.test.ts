@@ -23,7 +23,7 @@ table ip test {
 
 before(() => {
   if (!ROOT) return
-  const commands = ['link set lo up', 'addr add 10.99.0.1/32 dev lo', 'route add 10.96.0.0/16 dev lo']
+  const commands = ['link set lo up', 'addr add 10.99.0.1/32 dev lo', 'addr add 10.96.0.10/32 dev lo']
   execFileSync('ip', ['netns', 'add', NAMESPACE])
   execFileSync('ip', ['-n', NAMESPACE, '-batch', '-'], { input: commands.join('\n') })
   execFileSync('ip', ['netns', 'exec', NAMESPACE, 'nft', '-f', '-'], { input: RULES })
@@ -76,7 +76,7 @@ test('a socket with the mark is not redirected', { skip }, async () => {
   const server = await listen(15001, (socket) => socket.end('captured'))
   const client = connect(80, '10.96.0.10', 1337)
   const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
-  assert.match(String(error.code), /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH/)
+  assert.equal(error.code, 'ECONNREFUSED')
   server.close()
   await once(server, 'close')
 })
@@ -84,10 +84,8 @@ test('a socket with the mark is not redirected', { skip }, async () => {
 test('a UDP socket made in another namespace receives there', { skip }, async () => {
   const server = dgram.createSocket('udp4')
   server.bind({ fd: openUdpSocket({ netns: NETNS, family: 4, port: 5353 }) })
-  await once(server, 'listening')
   const client = dgram.createSocket('udp4')
   client.bind({ fd: openUdpSocket({ netns: NETNS, family: 4 }) })
-  await once(client, 'listening')
   client.send('ping', 5353, '10.99.0.1')
   const [message] = (await once(server, 'message')) as [Buffer]
   assert.equal(message.toString(), 'ping')
