@@ -15,11 +15,14 @@ export * from './types/service.ts'
 export * from './types/volume.ts'
 export * from './types/workload.ts'
 export * from './object.ts'
+export * from './names.ts'
+export * from './quantity.ts'
 export type { PrinterColumn, ResourceInfo, Verb } from './kind-info.ts'
 export type { SchemaType, StructuralSchema, ValidationRule } from './schema/structural.ts'
 export type { CompiledSchema, PruneResult } from './schema/compiled.ts'
+export { type CompileOptions, compileSchema } from './schema/compile.ts'
 export {
-  CAUSE_REASONS,
+  causeReason,
   type FieldError,
   type FieldErrorType,
   formatFieldError,

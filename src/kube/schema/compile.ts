@@ -1,0 +1,100 @@
+import { getOwn, isRecord, setOwn } from '../json.ts'
+import { checkDns1123Subdomain, type NameCheck, validateObjectMeta } from '../names.ts'
+import { createProgramCache } from './cel/program.ts'
+import { createRuleChecker } from './cel/rules.ts'
+import type { CompiledSchema, PruneResult } from './compiled.ts'
+import { defaultValue } from './defaults.ts'
+import { type FieldError, invalidType } from './field-error.ts'
+import { validateListTypes } from './list-type.ts'
+import { messageSchemas } from './message-schema.ts'
+import { pruneValue } from './prune.ts'
+import { createPatternCache } from './regex.ts'
+import type { StructuralSchema } from './structural.ts'
+import { typeName, validateValue } from './validate.ts'
+
+export interface CompileOptions {
+  /** false for a schema that does not describe a whole object with metadata; default true */
+  readonly resource?: boolean
+  /** rule for `metadata.name`; default: a DNS subdomain */
+  readonly checkName?: NameCheck
+}
+
+/** Errors after which the API server does not evaluate rules: they could only repeat them or fail. */
+const BLOCKING: ReadonlySet<string> = new Set(['Unsupported value', 'Required value', 'Too long', 'Too many'])
+
+const NOT_CHECKED: FieldError = {
+  type: 'Invalid value',
+  path: '',
+  value: null,
+  detail:
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+}
+
+/**
+ * Makes a custom resource's schema usable. Cheap: patterns and CEL rules are compiled when an object first
+ * needs them, and kept.
+ */
+export function compileSchema(schema: StructuralSchema, options: CompileOptions = {}): CompiledSchema {
+  const resource = options.resource ?? true
+  const checkName = options.checkName ?? checkDns1123Subdomain
+  const patterns = createPatternCache()
+  const rules = createRuleChecker(schema, createProgramCache(patterns), resource)
+  return {
+    prune: (value) => pruneObject(schema, value, resource),
+    applyDefaults: (value) => withMetadata(defaultValue(schema, value), resource, cleanMetadata),
+    validate: (value, old) => {
+      const oldNode = old === undefined ? undefined : { value: old }
+      const errors = [
+        ...(resource ? validateTypeMeta(value) : []),
+        ...(resource ? checkMetadata(value, checkName) : []),
+        ...validateValue({ schema, value, path: '', old: oldNode }, patterns),
+        ...validateListTypes(schema, value, ''),
+      ]
+      const blocked = errors.some((error) => error.wrongType || BLOCKING.has(error.type))
+      return blocked ? [...errors, NOT_CHECKED] : [...errors, ...rules.check(value, oldNode)]
+    },
+  }
+}
+
+function pruneObject(schema: StructuralSchema, value: unknown, resource: boolean): PruneResult {
+  const pruned: string[] = []
+  const kept = pruneValue(schema, value, { path: '', root: resource, pruned })
+  const result = withMetadata(kept, resource, (metadata) => {
+    const metaSchema = messageSchemas.get('meta/v1.ObjectMeta') ?? {}
+    return pruneValue(metaSchema, metadata, { path: 'metadata', root: false, pruned })
+  })
+  return { value: result, pruned: pruned.sort() }
+}
+
+/** Replaces `metadata` by what a function makes of it; the same reference where that is the same. */
+export function withMetadata(
+  value: unknown,
+  resource: boolean,
+  change: (metadata: unknown) => unknown,
+): unknown {
+  if (!resource || !isRecord(value)) return value
+  const metadata = getOwn(value, 'metadata')
+  const next = change(metadata)
+  if (next === metadata) return value
+  const out = { ...value }
+  setOwn(out, 'metadata', next)
+  return out
+}
+
+/** Clients send `creationTimestamp: null` and the like: a null in metadata counts as absent. */
+function cleanMetadata(metadata: unknown): unknown {
+  return defaultValue(messageSchemas.get('meta/v1.ObjectMeta') ?? {}, metadata)
+}
+
+export function checkMetadata(value: unknown, checkName: NameCheck): readonly FieldError[] {
+  if (!isRecord(value)) return []
+  const metadata = getOwn(value, 'metadata')
+  const schema = messageSchemas.get('meta/v1.ObjectMeta') ?? {}
+  const types = validateValue({ schema, value: metadata ?? {}, path: 'metadata' }, createPatternCache())
+  return types.length > 0 ? types : validateObjectMeta(metadata ?? {}, checkName)
+}
+
+function validateTypeMeta(value: unknown): readonly FieldError[] {
+  if (isRecord(value)) return []
+  return [invalidType('', typeName(value), ' in body must be of type object')]
+}

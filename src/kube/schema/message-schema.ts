@@ -1,0 +1,125 @@
+import { messageTypes } from '../fields/message.ts'
+import type { Field, FieldType, MessageType, Scalar } from '../fields/parse.ts'
+import type { StructuralSchema } from './structural.ts'
+
+const SCALAR_SCHEMAS: Readonly<Record<Scalar, StructuralSchema>> = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  bytes: { type: 'string', format: 'byte' },
+  quantity: { type: 'string', format: 'quantity' },
+  time: { type: 'string', format: 'date-time' },
+  microTime: { type: 'string', format: 'date-time' },
+  duration: { type: 'string' },
+  intOrString: { 'x-kubernetes-int-or-string': true },
+  rawExtension: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+  json: { 'x-kubernetes-preserve-unknown-fields': true },
+  fieldsV1: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+}
+
+/** Messages that contain themselves, kept whole: the schema of a custom resource is checked by code of its own. */
+const OPAQUE_MESSAGES: ReadonlySet<string> = new Set([
+  'apiextensions/v1.JSONSchemaProps',
+  'apiextensions/v1.JSONSchemaPropsOrBool',
+  'apiextensions/v1.JSONSchemaPropsOrArray',
+  'apiextensions/v1.JSONSchemaPropsOrStringArray',
+])
+
+/** Fields filled in by controllers: nothing in them is required of a writer. */
+const STATUS = 'status'
+
+export interface MessageSchemas {
+  /** @returns undefined when no message has this name */
+  get(name: string): StructuralSchema | undefined
+}
+
+/** Structural schemas of built-in messages, made from their field tables at first use. */
+export function createMessageSchemas(): MessageSchemas {
+  const cache = new Map<string, StructuralSchema>()
+  const build = (name: string, lenient: boolean): StructuralSchema => {
+    const key = lenient ? `${name}?` : name
+    const known = cache.get(key)
+    if (known) return known
+    const message = messageTypes.get(name)
+    const schema =
+      !message || OPAQUE_MESSAGES.has(name)
+        ? SCALAR_SCHEMAS.json
+        : messageSchema(message, (type, inStatus) => typeSchema(type, lenient || inStatus, build), lenient)
+    cache.set(key, schema)
+    return schema
+  }
+  return { get: (name) => (messageTypes.get(name) ? build(name, false) : undefined) }
+}
+
+function messageSchema(
+  message: MessageType,
+  schemaOf: (type: FieldType, inStatus: boolean) => StructuralSchema,
+  lenient: boolean,
+): StructuralSchema {
+  const fields = flattenFields(message)
+  const isKind = fields.some((field) => field.name === 'metadata')
+  const properties = Object.fromEntries(
+    fields.map((field) => [
+      field.name,
+      fieldSchema(field, schemaOf(field.type, isKind && field.name === STATUS)),
+    ]),
+  )
+  const required = lenient
+    ? []
+    : fields.filter((field) => field.required && !isList(field)).map((field) => field.name)
+  const typeMeta = isKind ? { apiVersion: SCALAR_SCHEMAS.string, kind: SCALAR_SCHEMAS.string } : {}
+  return {
+    type: 'object',
+    properties: { ...typeMeta, ...properties },
+    ...(required.length > 0 && { required }),
+  }
+}
+
+function isList(field: Field): boolean {
+  return field.type.kind === 'list' || field.type.kind === 'map'
+}
+
+function fieldSchema(field: Field, schema: StructuralSchema): StructuralSchema {
+  if (field.enum === undefined && field.default === undefined) return schema
+  return {
+    ...schema,
+    ...(field.enum && { enum: field.enum }),
+    ...(field.default !== undefined && { default: defaultOf(field.default, schema) }),
+  }
+}
+
+function defaultOf(text: string, schema: StructuralSchema): unknown {
+  if (schema.type === 'integer' || schema.type === 'number') return Number(text)
+  return schema.type === 'boolean' ? text === 'true' : text
+}
+
+function typeSchema(
+  type: FieldType,
+  lenient: boolean,
+  build: (name: string, lenient: boolean) => StructuralSchema,
+): StructuralSchema {
+  switch (type.kind) {
+    case 'scalar':
+      return SCALAR_SCHEMAS[type.scalar]
+    case 'message':
+      return build(type.name, lenient)
+    case 'list':
+      return { type: 'array', items: typeSchema(type.of, lenient, build) }
+    case 'map':
+      return { type: 'object', additionalProperties: typeSchema(type.of, lenient, build) }
+  }
+}
+
+/** The fields that a message has in JSON: those of embedded messages stand beside its own. */
+export function flattenFields(message: MessageType): readonly Field[] {
+  return message.fields.flatMap((field) => {
+    if (!field.embedded || field.type.kind !== 'message') return [field]
+    const inner = messageTypes.get(field.type.name)
+    return inner ? flattenFields(inner) : []
+  })
+}
+
+/** Constant, so one lazily filled copy serves everyone. */
+export const messageSchemas: MessageSchemas = createMessageSchemas()

@@ -1,0 +1,42 @@
+import { RE2JS } from 're2js'
+
+/** A compiled pattern of RE2, the dialect of every `pattern` and `matches()` in Kubernetes; linear in time. */
+export interface Pattern {
+  test(text: string): boolean
+  /** the first `limit` matches, from left to right without overlap */
+  findAll(text: string, limit: number): readonly string[]
+}
+
+export interface PatternCache {
+  /** @returns undefined when the pattern is not valid RE2 */
+  get(pattern: string): Pattern | undefined
+}
+
+/** Patterns are compiled at first use: a schema has hundreds, an object meets few. */
+export function createPatternCache(): PatternCache {
+  const cache = new Map<string, Pattern | undefined>()
+  return {
+    get: (pattern) => {
+      if (!cache.has(pattern)) cache.set(pattern, compilePattern(pattern))
+      return cache.get(pattern)
+    },
+  }
+}
+
+function compilePattern(pattern: string): Pattern | undefined {
+  try {
+    const compiled = RE2JS.compile(pattern)
+    return {
+      test: (text) => compiled.matcher(text).find(),
+      findAll: (text, limit) => {
+        const matcher = compiled.matcher(text)
+        const found: string[] = []
+        while (found.length < limit && matcher.find()) found.push(matcher.group() ?? '')
+        return found
+      },
+    }
+  } catch {
+    // re2js throws on a pattern that is not RE2; the caller reports it with its path.
+    return undefined
+  }
+}
