@@ -52,7 +52,7 @@ export function createDatabase(room: Room): Database {
     },
     delete: remove,
     clear() {
-      for (const key of [...entries.keys()]) remove(key)
+      for (const key of entries.keys()) remove(key)
     },
     size: () => entries.size,
     keys: () => entries.keys(),

@@ -15,7 +15,15 @@ export interface CommandParser {
 
 export const LIMITS = { inlineBytes: 64 * 1024, arguments: 1_024, commandBytes: 1024 * 1024 } as const
 
-const INCOMPLETE: Parsed = { kind: 'incomplete' }
+interface PartialArray {
+  readonly count: number
+  readonly read: Buffer[]
+  bytes: number
+}
+
+type Unfinished = Exclude<Parsed, { readonly kind: 'command' }>
+
+const INCOMPLETE: Unfinished = { kind: 'incomplete' }
 
 /**
  * Reads commands out of a stream of bytes (RESP2 requests: arrays of bulk strings, or inline commands).
@@ -25,7 +33,7 @@ export function createCommandParser(): CommandParser {
   let input: Buffer = Buffer.alloc(0)
   let offset = 0
   /** The arguments read so far of an array that is not whole yet, so that a long one is not read again at every chunk. */
-  let partial: { readonly count: number; readonly read: Buffer[]; bytes: number } | undefined
+  let partial: PartialArray | undefined
 
   const line = (): string | undefined => {
     const end = input.indexOf(0x0a, offset)
@@ -39,18 +47,17 @@ export function createCommandParser(): CommandParser {
     return (end === -1 ? input.length : end) - offset > LIMITS.inlineBytes
   }
 
-  const nextArgument = (): Buffer | 'incomplete' | Extract<Parsed, { kind: 'broken' }> => {
-    if (!partial) return 'incomplete'
+  const nextArgument = (bytesLeft: number): Buffer | Unfinished => {
     const start = offset
     if (isLineTooLong()) return broken('too big bulk count string')
     const head = line()
-    if (head === undefined) return 'incomplete'
+    if (head === undefined) return INCOMPLETE
     if (!head.startsWith('$')) return broken(`expected '$', got '${head.slice(0, 1)}'`)
-    const length = parseLength(head.slice(1), LIMITS.commandBytes - partial.bytes)
+    const length = parseLength(head.slice(1), bytesLeft)
     if (length === undefined) return broken('invalid bulk length')
     if (input.length < offset + length + 2) {
       offset = start
-      return 'incomplete'
+      return INCOMPLETE
     }
     // A copy: a slice would keep the whole chunk in memory for as long as the value is stored.
     const argument = Buffer.from(input.subarray(offset, offset + length))
@@ -58,17 +65,15 @@ export function createCommandParser(): CommandParser {
     return argument
   }
 
-  const nextArray = (): Parsed => {
-    while (partial !== undefined && partial.read.length < partial.count) {
-      const argument = nextArgument()
-      if (argument === 'incomplete') return INCOMPLETE
+  const nextArray = (array: PartialArray): Parsed => {
+    while (array.read.length < array.count) {
+      const argument = nextArgument(LIMITS.commandBytes - array.bytes)
       if (!Buffer.isBuffer(argument)) return argument
-      partial.read.push(argument)
-      partial.bytes += argument.length
+      array.read.push(argument)
+      array.bytes += argument.length
     }
-    const command = partial?.read ?? []
     partial = undefined
-    return { kind: 'command', command }
+    return { kind: 'command', command: array.read }
   }
 
   return {
@@ -77,7 +82,7 @@ export function createCommandParser(): CommandParser {
       offset = 0
     },
     next() {
-      if (partial !== undefined) return nextArray()
+      if (partial !== undefined) return nextArray(partial)
       for (;;) {
         if (isLineTooLong()) return broken('too big inline request')
         const first = line()
@@ -87,7 +92,7 @@ export function createCommandParser(): CommandParser {
           if (count === undefined) return broken('invalid multibulk length')
           if (count === 0) continue
           partial = { count, read: [], bytes: 0 }
-          return nextArray()
+          return nextArray(partial)
         }
         const words = splitInline(first)
         if (words === undefined) return broken('unbalanced quotes in request')
@@ -98,7 +103,7 @@ export function createCommandParser(): CommandParser {
   }
 }
 
-function broken(reason: string): Extract<Parsed, { kind: 'broken' }> {
+function broken(reason: string): Unfinished {
   return { kind: 'broken', reason: `Protocol error: ${reason}` }
 }
 
