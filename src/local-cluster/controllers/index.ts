@@ -1,0 +1,48 @@
+/**
+ * local-cluster/controllers: loops that make the world follow the objects. Each looks at levels, not at events, works
+ * on one key at a time, and speaks to the API server as any other client does.
+ */
+import type { Ipv4Cidr } from '../../base/index.ts'
+import type { KubeClient } from '../../kube/client/index.ts'
+import { createApiResources } from './api-resources.ts'
+import { createAutoscaler, type PodCpu } from './autoscaler.ts'
+import { createDeploymentController } from './deployment.ts'
+import { createEndpointSliceController } from './endpointslice.ts'
+import { createGarbageCollector } from './garbage-collector.ts'
+import { createLoadBalancerController } from './load-balancer.ts'
+import { createNamespaceController } from './namespace.ts'
+import { createReplicaSetController } from './replicaset.ts'
+import { type ControllerContext, createSharedInformers } from './shared-informers.ts'
+
+export type { PodCpu } from './autoscaler.ts'
+
+export interface ControllersOptions extends Omit<ControllerContext, 'informers'> {
+  readonly client: KubeClient
+  /** Addresses for Services of type LoadBalancer. */
+  readonly loadBalancerPool: Ipv4Cidr
+  /** PEM of the cluster's certificate authority, put into every namespace. */
+  readonly rootCertificate: string
+  readonly podCpu: PodCpu
+}
+
+/** Starts every controller. @returns how to stop them, work under way included */
+export function startControllers(options: ControllersOptions): { readonly stop: () => Promise<void> } {
+  const informers = createSharedInformers(options)
+  const context = { ...options, informers }
+  const resources = createApiResources(options.client)
+  const controllers = [
+    createNamespaceController({ ...context, resources }),
+    createDeploymentController(context),
+    createReplicaSetController(context),
+    createEndpointSliceController(context),
+    createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
+    createGarbageCollector({ ...context, resources }),
+    createAutoscaler(context),
+  ]
+  return {
+    async stop() {
+      await Promise.all(controllers.map((controller) => controller.stop()))
+      informers.stop()
+    },
+  }
+}

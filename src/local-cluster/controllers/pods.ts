@@ -1,0 +1,31 @@
+import type { KubeObject, OwnerReference, Pod } from '../../kube/index.ts'
+
+export function isPodReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false
+}
+
+export function readySinceMs(pod: Pod): number | undefined {
+  const condition = pod.status?.conditions?.find((one) => one.type === 'Ready' && one.status === 'True')
+  return condition?.lastTransitionTime === undefined ? undefined : Date.parse(condition.lastTransitionTime)
+}
+
+/** Counted among a controller's replicas: neither finished nor about to go. */
+export function isActivePod(pod: Pod): boolean {
+  const phase = pod.status?.phase
+  return phase !== 'Succeeded' && phase !== 'Failed' && pod.metadata.deletionTimestamp === undefined
+}
+
+export function controllerOf(object: KubeObject): OwnerReference | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)
+}
+
+export function controllerReference(owner: KubeObject): OwnerReference {
+  return {
+    apiVersion: owner.apiVersion,
+    kind: owner.kind,
+    name: owner.metadata.name,
+    uid: owner.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
+  }
+}
