@@ -4,7 +4,20 @@
  * rule sets (`nft`), the traffic capture of a pod, and the protocol between the node agent and the node proxy.
  * Knows nothing of Kubernetes or of the mesh. Every file descriptor it returns belongs to the caller.
  */
+export { captureRules } from './capture.ts'
+export { type CommandOptions, runCommand } from './command.ts'
 export { createJsonLineDecoder, encodeJsonLine, type JsonLineDecoder } from './json-lines.ts'
+export {
+  applyNft,
+  type BridgeOptions,
+  createNetns,
+  deleteLink,
+  deleteNetns,
+  ensureBridge,
+  ipBatch,
+  listNetns,
+  netnsPath,
+} from './network.ts'
 export {
   type HostedInstance,
   type HostedInstanceState,

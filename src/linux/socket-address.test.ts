@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { formatSocketAddress, parseSocketAddress } from './socket-address.ts'
 
 const port = fc.integer({ min: 0, max: 65535 })

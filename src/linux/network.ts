@@ -1,0 +1,81 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { runCommand } from './command.ts'
+
+const NETNS_DIRECTORY = '/run/netns'
+
+/** Where `ip netns` keeps a named namespace. */
+export function netnsPath(name: string): string {
+  return `${NETNS_DIRECTORY}/${name}`
+}
+
+/** Names that begin with the prefix. */
+export function listNetns(prefix: string): readonly string[] {
+  if (!existsSync(NETNS_DIRECTORY)) return []
+  return readdirSync(NETNS_DIRECTORY).filter((name) => name.startsWith(prefix))
+}
+
+/** Creates the namespace; one that exists is left as it is. */
+export async function createNetns(name: string): Promise<void> {
+  if (existsSync(netnsPath(name))) return
+  await runCommand('ip', ['netns', 'add', name])
+}
+
+/** Removes the name; the namespace itself goes with its last process. One that is gone already is success. */
+export async function deleteNetns(name: string): Promise<void> {
+  if (!existsSync(netnsPath(name))) return
+  await runCommand('ip', ['netns', 'delete', name])
+}
+
+/** Runs many `ip` commands as one process (`ip -batch -`): a process costs a millisecond, a command nothing. */
+export async function ipBatch(
+  commands: readonly string[],
+  options: { readonly netns?: string; readonly force?: boolean } = {},
+): Promise<void> {
+  const where = options.netns === undefined ? [] : ['-n', options.netns]
+  const force = options.force ? ['-force'] : []
+  await runCommand('ip', [...where, ...force, '-batch', '-'], { input: `${commands.join('\n')}\n` })
+}
+
+/** Applies an nft script as one transaction: all of it or nothing. @param netns a path such as /run/netns/x */
+export async function applyNft(script: string, netns?: string): Promise<void> {
+  if (netns === undefined) await runCommand('nft', ['-f', '-'], { input: script })
+  else await runCommand('nsenter', [`--net=${netns}`, 'nft', '-f', '-'], { input: script })
+}
+
+/** The bridge that pods are plugged into. */
+export interface BridgeOptions {
+  readonly name: string
+  /** With prefix length: `10.42.0.1/16`. */
+  readonly address: string
+  /** Further host addresses, each with prefix length. */
+  readonly extraAddresses: readonly string[]
+  /** Networks whose packets are rewritten before they leave, such as the Services'. */
+  readonly routes: readonly string[]
+}
+
+/** Makes the bridge what the options say; run twice it changes nothing. */
+export async function ensureBridge(options: BridgeOptions): Promise<void> {
+  const { name, address } = options
+  const source = address.slice(0, address.indexOf('/'))
+  if (!existsSync(`/sys/class/net/${name}`)) await addBridge(name)
+  await ipBatch([
+    `addr replace ${address} dev ${name}`,
+    ...options.extraAddresses.map((extra) => `addr replace ${extra} dev ${name}`),
+    `link set ${name} up`,
+    'link set lo up',
+    ...options.routes.map((route) => `route replace ${route} dev ${name} src ${source}`),
+  ])
+}
+
+async function addBridge(name: string): Promise<void> {
+  try {
+    await ipBatch([`link add ${name} type bridge forward_delay 0`])
+  } catch (error) {
+    // Another process of the cluster may have been quicker.
+    if (!existsSync(`/sys/class/net/${name}`)) throw error
+  }
+}
+
+export async function deleteLink(name: string): Promise<void> {
+  if (existsSync(`/sys/class/net/${name}`)) await ipBatch([`link delete ${name}`])
+}
