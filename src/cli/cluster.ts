@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs'
+import {
+  createKubeClient,
+  httpsTransport,
+  inClusterConfig,
+  type KubeClient,
+  parseKubeconfig,
+} from '../kube/client/index.ts'
+import { stateDirectory, type StateDirectory } from '../local-cluster/index.ts'
+import type { CommandCall } from './commands/index.ts'
+import { CliError, ExitCode } from './exit.ts'
+
+export function stateOf(call: CommandCall): StateDirectory {
+  return stateDirectory(String(call.options['stateDir']))
+}
+
+/** The configuration file in the order of istioctl: the flag, KUBECONFIG; then the one-machine cluster's own. */
+export function kubeconfigPath(call: CommandCall): string | undefined {
+  const flag = call.options['kubeconfig']
+  if (typeof flag === 'string') return flag
+  const fromEnvironment = process.env['KUBECONFIG']?.split(':').find((path) => path !== '')
+  if (fromEnvironment !== undefined) return fromEnvironment
+  const own = stateOf(call).kubeconfig
+  return existsSync(own) ? own : undefined
+}
+
+/** @throws CliError when there is no cluster to talk to */
+export function connect(call: CommandCall): KubeClient {
+  const path = kubeconfigPath(call)
+  if (path === undefined) {
+    throw new CliError(
+      'no Kubernetes cluster is configured: start one with `lateen up`, or name one with --kubeconfig',
+      ExitCode.unavailable,
+    )
+  }
+  if (!existsSync(path))
+    throw new CliError(`the Kubernetes configuration ${path} does not exist`, ExitCode.unavailable)
+  const context = call.options['context']
+  return createKubeClient(
+    httpsTransport(
+      parseKubeconfig(readFileSync(path, 'utf8'), typeof context === 'string' ? context : undefined),
+    ),
+  )
+}
+
+/** The client of a program that runs in a pod. */
+export function connectInCluster(): KubeClient {
+  return createKubeClient(httpsTransport(inClusterConfig((path) => readFileSync(path, 'utf8'), process.env)))
+}

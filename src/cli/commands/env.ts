@@ -1,0 +1,26 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { stateOf } from '../cluster.ts'
+import { PACKAGE_ROOT } from '../environment.ts'
+import type { CommandCall } from './index.ts'
+
+/** Prints shell lines; with --istioctl the command answers to that name as well. */
+export async function run(call: CommandCall): Promise<void> {
+  const state = stateOf(call)
+  const folder = join(state.root, 'bin')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  link(join(folder, 'lateen'))
+  if (call.options['istioctl'] === true) link(join(folder, 'istioctl'))
+  console.log(`export KUBECONFIG=${quote(state.kubeconfig)}`)
+  console.log(`export LATEEN_STATE=${quote(state.root)}`)
+  console.log(`export PATH=${quote(folder)}:"$PATH"`)
+}
+
+function link(path: string): void {
+  rmSync(path, { force: true })
+  symlinkSync(join(PACKAGE_ROOT, 'bin/lateen'), path)
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

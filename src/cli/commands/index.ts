@@ -1,0 +1,142 @@
+import type { Command } from 'commander'
+
+/** A command's face; its body is loaded only when it is called. */
+export interface CommandFace {
+  readonly name: string
+  readonly summary: string
+  readonly hidden?: boolean
+  readonly declare: (command: Command) => void
+  readonly load: () => Promise<{ readonly run: (call: CommandCall) => Promise<void> }>
+}
+
+export interface CommandCall {
+  /** The command's own options and the global ones, as commander names them. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly positional: readonly string[]
+}
+
+const noOptions = () => {}
+
+export const COMMANDS: readonly CommandFace[] = [
+  {
+    name: 'up',
+    summary: 'start the one-machine Kubernetes, or pick up one that runs',
+    declare: (command) => command.option('--api-port <port>', 'port of the API server on 127.0.0.1', '6443'),
+    load: () => import('./up.ts'),
+  },
+  {
+    name: 'down',
+    summary: 'stop the one-machine Kubernetes; its data stays',
+    declare: (command) => command.option('--delete', 'delete its data as well', false),
+    load: () => import('./down.ts'),
+  },
+  { name: 'status', summary: 'say what runs', declare: noOptions, load: () => import('./status.ts') },
+  {
+    name: 'env',
+    summary: 'print what a shell needs: eval "$(bin/lateen env)"',
+    declare: (command) =>
+      command.option('--istioctl', 'put the command on PATH under the name istioctl too', false),
+    load: () => import('./env.ts'),
+  },
+  {
+    name: 'image',
+    summary:
+      'which program stands for an image: image map PATTERN -- COMMAND…, image list, image unmap PATTERN',
+    declare: (command) => command.argument('<action>').argument('[words...]').passThroughOptions(),
+    load: () => import('./image.ts'),
+  },
+  {
+    name: 'install',
+    summary: 'install the mesh',
+    declare: (command) =>
+      command
+        .option(
+          '-s, --set <key=value>',
+          'a setting, such as profile=default; may be given again',
+          collect,
+          [],
+        )
+        .option('-f, --filename <file>', 'an IstioOperator file; may be given again', collect, [])
+        .option('-r, --revision <name>', 'revision of the control plane')
+        .option('-y, --skip-confirmation', 'do not ask', false)
+        .option('--readiness-timeout <duration>', 'how long to wait', '5m')
+        .option('--dry-run', 'print what would be applied', false),
+    load: () => import('./install.ts'),
+  },
+  {
+    name: 'uninstall',
+    summary: 'remove the mesh',
+    declare: (command) =>
+      command
+        .option('--purge', 'remove everything, all revisions', false)
+        .option('-y, --skip-confirmation', 'do not ask', false),
+    load: () => import('./uninstall.ts'),
+  },
+  {
+    name: 'version',
+    summary: 'versions of this program, the control plane and the proxies',
+    declare: (command) =>
+      command
+        .option('-s, --short', 'the version alone', false)
+        .option('-o, --output <format>', 'json or yaml'),
+    load: () => import('./version.ts'),
+  },
+  {
+    name: 'analyze',
+    summary: 'find what is wrong with the configuration of the cluster or of files',
+    declare: (command) =>
+      command
+        .argument('[files...]', 'YAML files or folders to analyze together with the cluster')
+        .option('-A, --all-namespaces', 'all namespaces', false)
+        .option('-k, --use-kube <bool>', 'read the cluster too', 'true')
+        .option('-o, --output <format>', 'log, json or yaml', 'log')
+        .option('--failure-threshold <level>', 'Info, Warning or Error', 'Error')
+        .option('--output-threshold <level>', 'Info, Warning or Error', 'Info'),
+    load: () => import('./analyze.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'the whole walkthrough: cluster, mesh, demo application, every routing mode',
+    declare: (command) => command.option('--once', 'exit when it is done, 0 or 1', false),
+    load: () => import('./demo.ts'),
+  },
+  {
+    name: 'supervise',
+    summary: 'keep the cluster’s processes running',
+    hidden: true,
+    declare: (command) => command.option('--api-port <port>', '', '6443'),
+    load: () => import('./supervise.ts'),
+  },
+  {
+    name: 'api-server',
+    summary: 'API server, controllers and node agent',
+    hidden: true,
+    declare: (command) => command.option('--api-port <port>', '', '6443'),
+    load: () => import('./api-server.ts'),
+  },
+  {
+    name: 'node-proxy',
+    summary: 'the proxies of all pods, and the cluster’s DNS',
+    hidden: true,
+    declare: noOptions,
+    load: () => import('./node-proxy.ts'),
+  },
+  {
+    name: 'istiod',
+    summary: 'the control plane (the program of its container)',
+    hidden: true,
+    declare: (command) => command.argument('[words...]').allowUnknownOption().passThroughOptions(),
+    load: () => import('./istiod.ts'),
+  },
+  {
+    name: 'proxy',
+    summary: 'one proxy (the program of its container on a real Kubernetes)',
+    hidden: true,
+    declare: (command) => command.argument('[words...]').allowUnknownOption().passThroughOptions(),
+    load: () => import('./proxy.ts'),
+  },
+]
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

@@ -1,0 +1,98 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../../base/index.ts'
+import type { Node } from '../../kube/index.ts'
+import { KINDS } from '../../kube/client/index.ts'
+import {
+  CLUSTER_NETWORK,
+  createStateDirectory,
+  runningProcess,
+  type StateDirectory,
+} from '../../local-cluster/index.ts'
+import { connect, stateOf } from '../cluster.ts'
+import { selfCommand } from '../environment.ts'
+import { CliError, ExitCode } from '../exit.ts'
+import type { CommandCall } from './index.ts'
+
+const READY_DEADLINE_MS = 60_000
+const TOOLS = [
+  { program: 'ip', debianPackage: 'iproute2' },
+  { program: 'nft', debianPackage: 'nftables' },
+  { program: 'unshare', debianPackage: 'util-linux' },
+  { program: 'nsenter', debianPackage: 'util-linux' },
+] as const
+
+export async function run(call: CommandCall): Promise<void> {
+  const fresh = await up(call, (line) => console.log(line))
+  const { kubeconfig } = stateOf(call)
+  console.log(
+    `\n${fresh ? 'The cluster is up.' : 'The cluster was up already.'} To use it:\n\n  export KUBECONFIG=${kubeconfig}\n  kubectl get nodes`,
+  )
+}
+
+/** Starts the cluster, or picks up what runs; returns when the node is ready. @returns whether this call started it */
+export async function up(call: CommandCall, progress: (line: string) => void): Promise<boolean> {
+  requireMachine()
+  const state = stateOf(call)
+  createStateDirectory(state)
+  const running = runningProcess(state.run, 'supervisor') !== undefined
+  if (!running) startSupervisor(state, String(call.options['apiPort'] ?? CLUSTER_NETWORK.apiPort))
+  const started = performance.now()
+  await waitUntilReady(call, state)
+  progress(
+    `✔ Kubernetes ${running ? 'runs already' : `is up (${((performance.now() - started) / 1000).toFixed(1)} s)`}`,
+  )
+  return !running
+}
+
+function requireMachine(): void {
+  if (process.getuid?.() !== 0) {
+    throw new CliError(
+      'the cluster makes network namespaces and needs root for them: run the same command with sudo',
+      ExitCode.unavailable,
+    )
+  }
+  const missing = TOOLS.filter(
+    ({ program }) =>
+      spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' })
+        .status !== 0,
+  )
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((tool) => tool.debianPackage))].join(' ')
+    throw new CliError(
+      `missing on this machine: ${missing.map((tool) => tool.program).join(', ')}. On Debian or Ubuntu:  apt-get install -y ${packages}`,
+      ExitCode.unavailable,
+    )
+  }
+}
+
+/** The supervisor is a process of its own, so that closing the terminal ends nothing. It records itself. */
+function startSupervisor(state: StateDirectory, apiPort: string): void {
+  const log = openSync(join(state.logs, 'supervisor.log'), 'a', 0o600)
+  const { command, args } = selfCommand(['supervise', '--state-dir', state.root, '--api-port', apiPort])
+  spawn(command, args, { detached: true, stdio: ['ignore', log, log] }).unref()
+  closeSync(log)
+}
+
+async function waitUntilReady(call: CommandCall, state: StateDirectory): Promise<void> {
+  const deadline = performance.now() + READY_DEADLINE_MS
+  const local: CommandCall = { ...call, options: { ...call.options, kubeconfig: state.kubeconfig } }
+  let last = 'the API server has not written its kubeconfig'
+  while (performance.now() < deadline) {
+    if (existsSync(state.kubeconfig)) {
+      try {
+        const node = await connect(local).get<Node>(KINDS.node, CLUSTER_NETWORK.nodeName)
+        if (node?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True')) return
+        last = `the node ${CLUSTER_NETWORK.nodeName} is not ready`
+      } catch (error) {
+        last = error instanceof Error ? error.message : String(error)
+      }
+    }
+    await systemClock.sleep(50)
+  }
+  throw new CliError(
+    `the cluster was not ready after ${READY_DEADLINE_MS / 1000} s: ${last}. Its logs are in ${state.logs}`,
+    ExitCode.unavailable,
+  )
+}

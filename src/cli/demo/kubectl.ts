@@ -1,0 +1,61 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { PACKAGE_ROOT } from '../environment.ts'
+import { CliError, ExitCode } from '../exit.ts'
+
+export interface Kubectl {
+  readonly path: string
+  /** Shows the command as the user would type it, and runs it. @throws CliError with kubectl's words when it fails */
+  readonly show: (args: readonly string[]) => Promise<string>
+  /** Runs it silently. */
+  readonly run: (args: readonly string[]) => Promise<string>
+}
+
+const DEADLINE_MS = 60_000
+
+/** The user's own kubectl, or in a clone the one that came with the development dependencies. */
+export function findKubectl(kubeconfig: string, print: (line: string) => void): Kubectl {
+  const own = spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim()
+  const bundled = join(PACKAGE_ROOT, '.tools/bin/kubectl')
+  const path = own !== '' ? own : existsSync(bundled) ? bundled : undefined
+  if (path === undefined) {
+    throw new CliError(
+      'kubectl is not on the PATH: install it (https://kubernetes.io/docs/tasks/tools/) and run this again',
+      ExitCode.unavailable,
+    )
+  }
+  const run = (args: readonly string[]) => runToEnd(path, args, kubeconfig)
+  return {
+    path,
+    run,
+    show(args) {
+      print(`  $ kubectl ${args.join(' ')}`)
+      return run(args)
+    },
+  }
+}
+
+async function runToEnd(path: string, args: readonly string[], kubeconfig: string): Promise<string> {
+  const child = spawn(path, args, {
+    cwd: PACKAGE_ROOT,
+    env: { ...process.env, KUBECONFIG: kubeconfig },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: DEADLINE_MS,
+  })
+  let output = ''
+  let errors = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  if (status !== 0)
+    throw new CliError(`kubectl ${args.join(' ')}: ${errors.trim() || `ended with status ${status}`}`)
+  return output
+}

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createLogger, type Logger, type LogLevel } from '../base/index.ts'
+
+/** The package's folder: where `bin`, `samples` and (in a clone) `src` are. */
+export const PACKAGE_ROOT = resolve(import.meta.dirname, '../..')
+
+export const PACKAGE_VERSION = (
+  JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
+).version
+
+export function defaultStateDirectory(): string {
+  return process.env['LATEEN_STATE'] ?? join(homedir(), '.lateen')
+}
+
+/** How a process of ours starts another command of this program. */
+export function selfCommand(args: readonly string[]): {
+  readonly command: string
+  readonly args: readonly string[]
+} {
+  const main = join(
+    import.meta.dirname,
+    existsSync(join(import.meta.dirname, 'main.ts')) ? 'main.ts' : 'main.js',
+  )
+  return { command: process.execPath, args: ['--disable-warning=ExperimentalWarning', main, ...args] }
+}
+
+export function processLogger(scope: string): Logger {
+  const level = (process.env['LATEEN_LOG'] ?? 'info') as LogLevel
+  return createLogger({ scope, level, write: (line) => process.stdout.write(line), now: () => Date.now() })
+}
+
+/** Aborted by the first SIGTERM or SIGINT. */
+export function terminationSignal(): AbortSignal {
+  const abort = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => abort.abort(new Error(name)))
+  return abort.signal
+}

@@ -1,0 +1,54 @@
+/** The command line: `lateen` (and, on request, `istioctl`). One file per command, loaded when it is called. */
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { CliError, ExitCode, exitWith } from './exit.ts'
+import { COMMANDS } from './commands/index.ts'
+import { defaultStateDirectory, PACKAGE_VERSION } from './environment.ts'
+
+// Start-up is mostly compiling; the cache makes the second start of each process several times as quick.
+enableCompileCache(join(defaultStateDirectory(), 'cache'))
+
+const program = new Command('lateen')
+  .description('A service mesh and Gateway API gateway, with a one-machine Kubernetes to run it on.')
+  .version(PACKAGE_VERSION, '--cli-version', 'print the version of this program')
+  .option(
+    '--state-dir <path>',
+    'directory of the one-machine cluster (env LATEEN_STATE)',
+    defaultStateDirectory(),
+  )
+  .option(
+    '-c, --kubeconfig <path>',
+    'Kubernetes configuration file (env KUBECONFIG; default: the one-machine cluster’s)',
+  )
+  .option('--context <name>', 'context of the Kubernetes configuration')
+  .option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system')
+  .option('-n, --namespace <name>', 'namespace to work in')
+  .enablePositionalOptions()
+  .showHelpAfterError('(add --help for more)')
+  .exitOverride()
+
+for (const command of COMMANDS) {
+  const sub = program
+    .command(command.name, { hidden: command.hidden ?? false })
+    .description(command.summary)
+    .exitOverride()
+  command.declare(sub)
+  sub.action(async (...parameters: readonly unknown[]) => {
+    const { run } = await command.load()
+    const positional = parameters.slice(0, -2) as readonly (string | readonly string[])[]
+    await run({ options: sub.optsWithGlobals(), positional: positional.flat() })
+  })
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) exitWith(error.exitCode === 0 ? 0 : ExitCode.usage)
+  if (error instanceof CliError) {
+    console.error(`Error: ${error.message}`)
+    exitWith(error.exitCode)
+  }
+  console.error(error)
+  exitWith(ExitCode.unknown)
+}
