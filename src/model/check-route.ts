@@ -159,6 +159,7 @@ const action = union<RouteAction['kind']>('kind', {
     scheme: optional(filledText),
     hostname: optional(filledText),
     port: optional(port),
+    derivePort: optional(oneOf('scheme', 'request')),
     path: optional(pathRewrite),
   }),
   respond: object<Variant<RouteAction, 'respond'>>({

@@ -103,6 +103,11 @@ export type RouteAction =
       readonly scheme?: string
       readonly hostname?: string
       readonly port?: number
+      /**
+       * Where the port comes from when none is given: the scheme's default, or what the client used. Absent: the
+       * Gateway API's rule, the scheme's when a scheme is given and the client's otherwise.
+       */
+      readonly derivePort?: 'scheme' | 'request'
       readonly path?: PathRewrite
     }
   | { readonly kind: 'respond'; readonly status: number; readonly body?: string; readonly reason: string }

@@ -33,7 +33,7 @@ export interface Workload {
 export interface Membership {
   /** Service port → the port on the workload. */
   readonly ports: Readonly<Record<string, number>>
-  /** Only ready members are chosen, unless none is (see the balancer's panic rule). */
+  /** Only ready members are chosen; Istio turns Envoy's panic mode off, so a service with none answers 503. */
   readonly ready: boolean
 }
 

@@ -1,0 +1,179 @@
+import { type Result, type Violation, fail, ok, unreachable } from '../base/index.ts'
+import {
+  type HeaderChange,
+  type OrderKey,
+  type Origin,
+  type PathRewrite,
+  type Route,
+  type RouteAction,
+  type RouteFilter,
+  type RouteMatch,
+  type RouteName,
+  type WeightedDestination,
+  compareOrderKeys,
+} from '../model/index.ts'
+import { type Condition, compileConditions, compilePath } from './condition.ts'
+import { type RegexReplace, compileReplace } from './regex.ts'
+
+/** A route ready to serve: nothing is left to parse or to compile per request. */
+export interface CompiledRoute {
+  readonly key: RouteName
+  readonly origin: Origin
+  readonly source: Route
+  readonly matches: readonly CompiledMatch[]
+  readonly filters: readonly CompiledFilter[]
+  readonly action: CompiledAction
+}
+
+export interface CompiledMatch {
+  readonly route: CompiledRoute
+  /** Its index among the route's matches. */
+  readonly index: number
+  readonly order: OrderKey
+  readonly source: RouteMatch
+  readonly path: Condition
+  /** All but the path. */
+  readonly conditions: readonly Condition[]
+  /** What a table answers when this match wins; made once. */
+  readonly result: RouteMatchResult
+}
+
+export interface RouteMatchResult {
+  readonly kind: 'match'
+  readonly route: CompiledRoute
+  readonly match: CompiledMatch
+}
+
+export type CompiledFilter =
+  | ({ readonly kind: 'request-headers' } & HeaderChange)
+  | ({ readonly kind: 'response-headers' } & HeaderChange)
+  | { readonly kind: 'rewrite'; readonly authority?: string; readonly path?: CompiledPathRewrite }
+
+export type CompiledPathRewrite =
+  | { readonly kind: 'full'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly replace: RegexReplace }
+
+type Redirect = Extract<RouteAction, { kind: 'redirect' }>
+
+export type CompiledForward = Omit<Extract<RouteAction, { kind: 'forward' }>, 'destinations'> & {
+  readonly destinations: readonly CompiledDestination[]
+  /** Positive. */
+  readonly totalWeight: number
+}
+
+export type CompiledRedirect = Omit<Redirect, 'path'> & { readonly path?: CompiledPathRewrite }
+
+export type CompiledAction = CompiledForward | CompiledRedirect | Extract<RouteAction, { kind: 'respond' }>
+
+export type CompiledDestination = Omit<WeightedDestination, 'filters'> & {
+  readonly filters: readonly CompiledFilter[]
+}
+
+type Reject = (path: string, message: string) => void
+
+/** Compiles a checked route. What can still be wrong are regular expressions; the violations name their fields. */
+export function compileRoute(route: Route): Result<CompiledRoute> {
+  const violations: Violation[] = []
+  const reject: Reject = (path, message) => violations.push({ path, message })
+  const matches: CompiledMatch[] = []
+  const compiled: CompiledRoute = {
+    key: route.key,
+    origin: route.origin,
+    source: route,
+    matches,
+    filters: compileFilters(route.filters, 'filters', reject),
+    action: compileAction(route.action, reject),
+  }
+  route.matches.forEach((match, i) => {
+    const one = compileMatch(compiled, match, i, (path, message) => reject(`matches[${i}].${path}`, message))
+    if (one !== undefined) matches.push(one)
+  })
+  return violations.length === 0 ? ok(compiled) : fail(violations)
+}
+
+function compileMatch(
+  route: CompiledRoute,
+  source: RouteMatch,
+  index: number,
+  reject: Reject,
+): CompiledMatch | undefined {
+  const { scope } = route.source
+  const clientNamespaces = scope.kind === 'mesh' ? scope.clientNamespaces : undefined
+  const conditions = compileConditions(source, clientNamespaces, reject)
+  const path = compilePath(source.path)
+  if (!path.ok) {
+    reject('path.value', path.error)
+    return undefined
+  }
+  // The result and the match name each other, so that a request needs no object of its own.
+  const result: { -readonly [K in keyof RouteMatchResult]: RouteMatchResult[K] } = {
+    kind: 'match',
+    route,
+    match: undefined as unknown as CompiledMatch,
+  }
+  const match: CompiledMatch = {
+    route,
+    index,
+    order: source.order,
+    source,
+    path: path.value,
+    conditions,
+    result,
+  }
+  result.match = match
+  return match
+}
+
+function compileAction(action: RouteAction, reject: Reject): CompiledAction {
+  switch (action.kind) {
+    case 'forward': {
+      const destinations = action.destinations.map((one, i) => ({
+        ...one,
+        filters: compileFilters(one.filters, `action.destinations[${i}].filters`, reject),
+      }))
+      return { ...action, destinations, totalWeight: destinations.reduce((sum, one) => sum + one.weight, 0) }
+    }
+    case 'redirect': {
+      const { path, ...rest } = action
+      const compiled = path === undefined ? undefined : compileRewrite(path, 'action.path', reject)
+      return compiled === undefined ? rest : { ...rest, path: compiled }
+    }
+    case 'respond':
+      return action
+    default:
+      return unreachable(action)
+  }
+}
+
+function compileFilters(
+  filters: readonly RouteFilter[],
+  at: string,
+  reject: Reject,
+): readonly CompiledFilter[] {
+  return filters.map((filter, i): CompiledFilter => {
+    if (filter.kind !== 'rewrite') return filter
+    const { path, ...rest } = filter
+    const compiled = path === undefined ? undefined : compileRewrite(path, `${at}[${i}].path`, reject)
+    return compiled === undefined ? rest : { ...rest, path: compiled }
+  })
+}
+
+function compileRewrite(rewrite: PathRewrite, at: string, reject: Reject): CompiledPathRewrite | undefined {
+  if (rewrite.kind !== 'regex') return rewrite
+  const replace = compileReplace(rewrite.pattern, rewrite.substitution)
+  if (replace.ok) return { kind: 'regex', replace: replace.value }
+  reject(`${at}.pattern`, replace.error)
+  return undefined
+}
+
+/**
+ * Which match comes first. Translations give no two matches the same order key; should they, the names decide, so that
+ * the order in which routes arrive never does.
+ */
+export function compareMatches(a: CompiledMatch, b: CompiledMatch): number {
+  const order = compareOrderKeys(a.order, b.order)
+  if (order !== 0) return order
+  if (a.route.key !== b.route.key) return a.route.key < b.route.key ? -1 : 1
+  return a.index - b.index
+}
