@@ -15,8 +15,24 @@ export * from './types/service.ts'
 export * from './types/volume.ts'
 export * from './types/workload.ts'
 export * from './object.ts'
+export { builtInSchema, nameCheckOf } from './builtin/schema.ts'
+export { BUILT_IN_KINDS, pluralOf } from './kinds.ts'
 export * from './names.ts'
+export { applyJsonPatch } from './patch/json-patch.ts'
+export { applyMergePatch } from './patch/merge-patch.ts'
+export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts'
 export * from './quantity.ts'
+export {
+  type FieldMatcher,
+  type FieldRequirement,
+  formatLabelSelector,
+  type LabelMatcher,
+  type LabelRequirement,
+  type Labels,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+} from './selector.ts'
 export type { PrinterColumn, ResourceInfo, Verb } from './kind-info.ts'
 export type { SchemaType, StructuralSchema, ValidationRule } from './schema/structural.ts'
 export type { CompiledSchema, PruneResult } from './schema/compiled.ts'
