@@ -39,7 +39,11 @@ type Variant<T, Kind> = Extract<T, { readonly kind: Kind }>
 const kind = filledText
 
 const scope = union<RouteScope['kind']>('kind', {
-  gateway: object<Variant<RouteScope, 'gateway'>>({ kind, listeners: list(filledText, { filled: true }) }),
+  gateway: object<Variant<RouteScope, 'gateway'>>({
+    kind,
+    listeners: list(filledText, { filled: true }),
+    clientNamespaces: optional(list(filledText)),
+  }),
   mesh: object<Variant<RouteScope, 'mesh'>>({ kind, clientNamespaces: optional(list(filledText)) }),
 })
 

@@ -16,7 +16,12 @@ export interface Route {
 
 /** Where a route applies. */
 export type RouteScope =
-  | { readonly kind: 'gateway'; readonly listeners: readonly ListenerName[] }
+  /** `clientNamespaces`: only in gateway proxies of these namespaces (VirtualService exportTo). */
+  | {
+      readonly kind: 'gateway'
+      readonly listeners: readonly ListenerName[]
+      readonly clientNamespaces?: readonly string[]
+    }
   /** In sidecars: for requests whose host is one of `domains`; clients of one namespace only when it is given. */
   | { readonly kind: 'mesh'; readonly clientNamespaces?: readonly string[] }
 

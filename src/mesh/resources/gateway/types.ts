@@ -1,0 +1,209 @@
+/**
+ * The kinds of the Gateway API's standard channel, as users write them. Optional members that a CRD default fills may
+ * still be absent: files that never met an API server are translated too.
+ */
+import type { Condition, KubeObject, LabelSelector } from '../../../kube/index.ts'
+
+export interface GatewayClass extends KubeObject {
+  readonly kind: 'GatewayClass'
+  readonly spec: {
+    readonly controllerName: string
+    readonly description?: string
+    readonly parametersRef?: {
+      readonly group: string
+      readonly kind: string
+      readonly name: string
+      readonly namespace?: string
+    }
+  }
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+    readonly supportedFeatures?: readonly { readonly name: string }[]
+  }
+}
+
+export interface Gateway extends KubeObject {
+  readonly kind: 'Gateway'
+  readonly spec: GatewaySpec
+  readonly status?: GatewayStatus
+}
+
+export interface GatewaySpec {
+  readonly gatewayClassName: string
+  readonly listeners: readonly GatewayListener[]
+  readonly addresses?: readonly GatewayAddress[]
+  readonly infrastructure?: GatewayInfrastructure
+}
+
+export interface GatewayAddress {
+  readonly type?: string
+  readonly value?: string
+}
+
+export interface GatewayInfrastructure {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string }
+}
+
+export interface GatewayListener {
+  readonly name: string
+  readonly hostname?: string
+  readonly port: number
+  readonly protocol: string
+  readonly tls?: {
+    readonly mode?: 'Terminate' | 'Passthrough'
+    readonly certificateRefs?: readonly SecretObjectReference[]
+    readonly options?: Readonly<Record<string, string>>
+  }
+  readonly allowedRoutes?: AllowedRoutes
+}
+
+export interface SecretObjectReference {
+  readonly group?: string
+  readonly kind?: string
+  readonly name: string
+  readonly namespace?: string
+}
+
+export interface AllowedRoutes {
+  readonly namespaces?: {
+    readonly from?: 'All' | 'Same' | 'Selector' | 'None'
+    readonly selector?: LabelSelector
+  }
+  readonly kinds?: readonly RouteGroupKind[]
+}
+
+export interface RouteGroupKind {
+  readonly group?: string
+  readonly kind: string
+}
+
+export interface GatewayStatus {
+  readonly addresses?: readonly GatewayAddress[]
+  readonly conditions?: readonly Condition[]
+  readonly listeners?: readonly ListenerStatus[]
+}
+
+export interface ListenerStatus {
+  readonly name: string
+  readonly attachedRoutes: number
+  readonly supportedKinds?: readonly RouteGroupKind[]
+  readonly conditions: readonly Condition[]
+}
+
+export interface ParentReference {
+  readonly group?: string
+  readonly kind?: string
+  readonly namespace?: string
+  readonly name: string
+  readonly sectionName?: string
+  readonly port?: number
+}
+
+export interface HTTPRoute extends KubeObject {
+  readonly kind: 'HTTPRoute'
+  readonly spec: HTTPRouteSpec
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] }
+}
+
+export interface RouteParentStatus {
+  readonly parentRef: ParentReference
+  readonly controllerName: string
+  readonly conditions?: readonly Condition[]
+}
+
+export interface HTTPRouteSpec {
+  readonly parentRefs?: readonly ParentReference[]
+  readonly hostnames?: readonly string[]
+  readonly rules?: readonly HTTPRouteRule[]
+}
+
+export interface HTTPRouteRule {
+  readonly name?: string
+  readonly matches?: readonly HTTPRouteMatch[]
+  readonly filters?: readonly HTTPRouteFilter[]
+  readonly backendRefs?: readonly HTTPBackendRef[]
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string }
+  /** Experimental channel: not served, but never ignored in silence. */
+  readonly retry?: unknown
+  readonly sessionPersistence?: unknown
+}
+
+export interface HTTPRouteMatch {
+  readonly path?: { readonly type?: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value?: string }
+  readonly headers?: readonly NamedValueMatch[]
+  readonly queryParams?: readonly NamedValueMatch[]
+  readonly method?: string
+}
+
+export interface NamedValueMatch {
+  readonly type?: 'Exact' | 'RegularExpression'
+  readonly name: string
+  readonly value: string
+}
+
+export interface HTTPRouteFilter {
+  /** `RequestHeaderModifier`, `ResponseHeaderModifier`, `RequestRedirect`, `URLRewrite`, `RequestMirror`, `CORS`, `ExtensionRef`… */
+  readonly type: string
+  readonly requestHeaderModifier?: HTTPHeaderFilter
+  readonly responseHeaderModifier?: HTTPHeaderFilter
+  readonly requestRedirect?: HTTPRequestRedirectFilter
+  readonly urlRewrite?: { readonly hostname?: string; readonly path?: HTTPPathModifier }
+  readonly requestMirror?: unknown
+  readonly cors?: unknown
+  readonly extensionRef?: { readonly group: string; readonly kind: string; readonly name: string }
+}
+
+export interface HTTPHeaderFilter {
+  readonly set?: readonly HTTPHeader[]
+  readonly add?: readonly HTTPHeader[]
+  readonly remove?: readonly string[]
+}
+
+export interface HTTPHeader {
+  readonly name: string
+  readonly value: string
+}
+
+export interface HTTPRequestRedirectFilter {
+  readonly scheme?: string
+  readonly hostname?: string
+  readonly path?: HTTPPathModifier
+  readonly port?: number
+  readonly statusCode?: number
+}
+
+export interface HTTPPathModifier {
+  readonly type: 'ReplaceFullPath' | 'ReplacePrefixMatch'
+  readonly replaceFullPath?: string
+  readonly replacePrefixMatch?: string
+}
+
+export interface HTTPBackendRef {
+  readonly group?: string
+  readonly kind?: string
+  readonly name: string
+  readonly namespace?: string
+  readonly port?: number
+  readonly weight?: number
+  readonly filters?: readonly HTTPRouteFilter[]
+}
+
+export interface GRPCRoute extends KubeObject {
+  readonly kind: 'GRPCRoute'
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[]
+    readonly hostnames?: readonly string[]
+    readonly rules?: readonly unknown[]
+  }
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] }
+}
+
+export interface ReferenceGrant extends KubeObject {
+  readonly kind: 'ReferenceGrant'
+  readonly spec: {
+    readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[]
+    readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[]
+  }
+}

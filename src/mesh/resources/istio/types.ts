@@ -1,0 +1,184 @@
+/** The kinds of Istio's networking API that the mesh serves, as users write them. */
+import type { KubeObject } from '../../../kube/index.ts'
+
+/** Istio's Gateway, named apart from the Gateway API's. */
+export interface IstioGateway extends KubeObject {
+  readonly kind: 'Gateway'
+  readonly spec: {
+    readonly selector?: Readonly<Record<string, string>>
+    readonly servers?: readonly IstioServer[]
+  }
+}
+
+export interface IstioServer {
+  readonly port: {
+    readonly number: number
+    readonly protocol: string
+    readonly name: string
+    readonly targetPort?: number
+  }
+  readonly hosts: readonly string[]
+  readonly name?: string
+  readonly bind?: string
+  readonly defaultEndpoint?: string
+  readonly tls?: { readonly httpsRedirect?: boolean; readonly mode?: string }
+}
+
+export interface VirtualService extends KubeObject {
+  readonly kind: 'VirtualService'
+  readonly spec: {
+    readonly hosts?: readonly string[]
+    readonly gateways?: readonly string[]
+    readonly exportTo?: readonly string[]
+    readonly http?: readonly IstioHttpRoute[]
+    readonly tls?: readonly unknown[]
+    readonly tcp?: readonly unknown[]
+  }
+}
+
+export interface IstioHttpRoute {
+  readonly name?: string
+  readonly match?: readonly IstioHttpMatch[]
+  readonly route?: readonly IstioRouteDestination[]
+  readonly redirect?: IstioRedirect
+  readonly directResponse?: {
+    readonly status: number
+    readonly body?: { readonly string?: string; readonly bytes?: string }
+  }
+  readonly rewrite?: {
+    readonly uri?: string
+    readonly authority?: string
+    readonly uriRegexRewrite?: { readonly match?: string; readonly rewrite?: string }
+  }
+  readonly timeout?: string
+  readonly retries?: {
+    readonly attempts?: number
+    readonly perTryTimeout?: string
+    readonly retryOn?: string
+    readonly backoff?: string
+    readonly retryRemoteLocalities?: boolean
+    readonly retryIgnorePreviousHosts?: boolean
+  }
+  readonly headers?: IstioHeaders
+  readonly delegate?: { readonly name?: string; readonly namespace?: string }
+  readonly fault?: unknown
+  readonly mirror?: unknown
+  readonly mirrors?: readonly unknown[]
+  readonly corsPolicy?: unknown
+}
+
+export interface IstioHttpMatch {
+  readonly name?: string
+  readonly uri?: IstioStringMatch
+  readonly scheme?: IstioStringMatch
+  readonly method?: IstioStringMatch
+  readonly authority?: IstioStringMatch
+  readonly headers?: Readonly<Record<string, IstioStringMatch>>
+  readonly withoutHeaders?: Readonly<Record<string, IstioStringMatch>>
+  readonly queryParams?: Readonly<Record<string, IstioStringMatch>>
+  readonly port?: number
+  readonly sourceLabels?: Readonly<Record<string, string>>
+  readonly gateways?: readonly string[]
+  readonly ignoreUriCase?: boolean
+  readonly sourceNamespace?: string
+  readonly statPrefix?: string
+}
+
+/** One of the three, or none: present with any value. */
+export interface IstioStringMatch {
+  readonly exact?: string
+  readonly prefix?: string
+  readonly regex?: string
+}
+
+export interface IstioRouteDestination {
+  readonly destination: IstioDestination
+  readonly weight?: number
+  readonly headers?: IstioHeaders
+}
+
+export interface IstioDestination {
+  readonly host: string
+  readonly subset?: string
+  readonly port?: { readonly number?: number }
+}
+
+export interface IstioHeaders {
+  readonly request?: IstioHeaderOperations
+  readonly response?: IstioHeaderOperations
+}
+
+export interface IstioHeaderOperations {
+  readonly set?: Readonly<Record<string, string>>
+  readonly add?: Readonly<Record<string, string>>
+  readonly remove?: readonly string[]
+}
+
+export interface IstioRedirect {
+  readonly uri?: string
+  readonly authority?: string
+  readonly port?: number
+  readonly derivePort?: 'FROM_PROTOCOL_DEFAULT' | 'FROM_REQUEST_PORT'
+  readonly scheme?: string
+  readonly redirectCode?: number
+  readonly prefixRewrite?: string
+}
+
+export interface DestinationRule extends KubeObject {
+  readonly kind: 'DestinationRule'
+  readonly spec: {
+    readonly host?: string
+    readonly exportTo?: readonly string[]
+    readonly workloadSelector?: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly subsets?: readonly IstioSubset[]
+    readonly trafficPolicy?: IstioTrafficPolicy
+  }
+}
+
+export interface IstioSubset {
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly trafficPolicy?: IstioTrafficPolicy
+}
+
+export interface IstioPortTrafficPolicy {
+  readonly loadBalancer?: IstioLoadBalancer
+  readonly connectionPool?: {
+    readonly tcp?: { readonly connectTimeout?: string; readonly [member: string]: unknown }
+    readonly http?: Readonly<Record<string, unknown>>
+  }
+  readonly outlierDetection?: unknown
+  readonly tls?: { readonly mode?: string }
+}
+
+export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
+  readonly portLevelSettings?: readonly (IstioPortTrafficPolicy & {
+    readonly port?: { readonly number?: number }
+  })[]
+  readonly tunnel?: unknown
+  readonly proxyProtocol?: unknown
+  readonly retryBudget?: unknown
+}
+
+export interface IstioLoadBalancer {
+  readonly simple?: string
+  readonly consistentHash?: unknown
+  readonly localityLbSetting?: unknown
+  readonly zoneAwareLbSetting?: unknown
+  readonly warmup?: unknown
+  readonly warmupDurationSecs?: unknown
+}
+
+/** Kinds whose own fields the mesh does not read yet. */
+export interface ServiceEntry extends KubeObject {
+  readonly kind: 'ServiceEntry'
+}
+export interface Sidecar extends KubeObject {
+  readonly kind: 'Sidecar'
+}
+export interface WorkloadEntry extends KubeObject {
+  readonly kind: 'WorkloadEntry'
+}
+export interface WorkloadGroup extends KubeObject {
+  readonly kind: 'WorkloadGroup'
+}

@@ -1,0 +1,37 @@
+/** How a kind is addressed on the Kubernetes API; the same shape as the API client's. */
+export interface KindRef {
+  readonly group: string
+  readonly version: string
+  readonly plural: string
+  readonly kind: string
+  readonly namespaced: boolean
+}
+
+export const GATEWAY_GROUP = 'gateway.networking.k8s.io'
+export const ISTIO_NETWORKING_GROUP = 'networking.istio.io'
+
+function kind(group: string, version: string, kindName: string, plural: string, namespaced = true): KindRef {
+  return { group, version, plural, kind: kindName, namespaced }
+}
+
+/** Every kind that the control plane reads or writes. */
+export const RESOURCE_KINDS = {
+  pod: kind('', 'v1', 'Pod', 'pods'),
+  service: kind('', 'v1', 'Service', 'services'),
+  namespace: kind('', 'v1', 'Namespace', 'namespaces', false),
+  configMap: kind('', 'v1', 'ConfigMap', 'configmaps'),
+  deployment: kind('apps', 'v1', 'Deployment', 'deployments'),
+  endpointSlice: kind('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
+  gatewayClass: kind(GATEWAY_GROUP, 'v1', 'GatewayClass', 'gatewayclasses', false),
+  gateway: kind(GATEWAY_GROUP, 'v1', 'Gateway', 'gateways'),
+  httpRoute: kind(GATEWAY_GROUP, 'v1', 'HTTPRoute', 'httproutes'),
+  grpcRoute: kind(GATEWAY_GROUP, 'v1', 'GRPCRoute', 'grpcroutes'),
+  referenceGrant: kind(GATEWAY_GROUP, 'v1beta1', 'ReferenceGrant', 'referencegrants'),
+  istioGateway: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Gateway', 'gateways'),
+  virtualService: kind(ISTIO_NETWORKING_GROUP, 'v1', 'VirtualService', 'virtualservices'),
+  destinationRule: kind(ISTIO_NETWORKING_GROUP, 'v1', 'DestinationRule', 'destinationrules'),
+  serviceEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'ServiceEntry', 'serviceentries'),
+  sidecar: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Sidecar', 'sidecars'),
+  workloadEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadEntry', 'workloadentries'),
+  workloadGroup: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadGroup', 'workloadgroups'),
+} as const satisfies Readonly<Record<string, KindRef>>

@@ -1,0 +1,72 @@
+import type { Destination, Service } from '../../../model/index.ts'
+import type { HTTPBackendRef } from '../../resources/index.ts'
+import { GATEWAY_GROUP, ISTIO_NETWORKING_GROUP } from '../../resources/index.ts'
+import { isVisible } from '../visibility.ts'
+import { isGranted } from './grants.ts'
+import type { RouteContext } from './route-context.ts'
+
+/** Gateway API: requests that fall on a reference that does not resolve get a 500. */
+const UNRESOLVED_STATUS = 500
+
+export interface RefFault {
+  readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted'
+  readonly message: string
+}
+
+export interface BackendResult {
+  readonly target: Destination
+  readonly fault: RefFault | undefined
+}
+
+export function resolveBackend(
+  ref: HTTPBackendRef,
+  from: { readonly kind: string; readonly namespace: string },
+  context: RouteContext,
+): BackendResult {
+  const { group = '', kind = 'Service', namespace = from.namespace, name } = ref
+  const isHostname = group === ISTIO_NETWORKING_GROUP && kind === 'Hostname'
+  if (!isHostname && (group !== '' || kind !== 'Service')) {
+    const full = group === '' ? kind : `${kind}.${group}`
+    return unresolved('InvalidKind', `Backend ${name} is a ${full}; only Service is served`)
+  }
+  const granted =
+    namespace === from.namespace ||
+    isGranted(
+      { from: { group: GATEWAY_GROUP, ...from }, to: { group, kind, name } },
+      context.grants(namespace),
+    )
+  if (!granted) {
+    const need = `a ReferenceGrant in ${namespace} for ${from.kind} from ${from.namespace} is needed`
+    return unresolved('RefNotPermitted', `Backend ${namespace}/${name} may not be used: ${need}`)
+  }
+  return isHostname
+    ? toHostname(ref, from.namespace, context)
+    : toService(ref, `${namespace}/${name}`, context.service(namespace, name))
+}
+
+function toService(ref: HTTPBackendRef, label: string, service: Service | undefined): BackendResult {
+  if (service === undefined) return unresolved('BackendNotFound', `Service ${label} does not exist`)
+  const { port } = ref
+  if (port === undefined || !service.ports.some((candidate) => candidate.port === port)) {
+    const known = service.ports.map((candidate) => candidate.port).join(', ')
+    return unresolved(
+      'BackendNotFound',
+      `Service ${label} has no port ${port ?? '(none given)'}; it has ${known}`,
+    )
+  }
+  return { target: { kind: 'service', service: service.key, port }, fault: undefined }
+}
+
+/** Istio's own kind of backend: any host that the mesh knows and the route's namespace may see. */
+function toHostname(ref: HTTPBackendRef, namespace: string, context: RouteContext): BackendResult {
+  const service = context.serviceByHost(ref.name.toLowerCase())
+  const visible = service !== undefined && isVisible(service.visibility, namespace) ? service : undefined
+  return toService(ref, ref.name, visible)
+}
+
+function unresolved(reason: RefFault['reason'], message: string): BackendResult {
+  return {
+    target: { kind: 'unresolved', status: UNRESOLVED_STATUS, reason },
+    fault: { reason, message },
+  }
+}

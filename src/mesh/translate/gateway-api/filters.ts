@@ -1,0 +1,85 @@
+import type {
+  HeaderChange,
+  HeaderValue,
+  PathRewrite,
+  RouteAction,
+  RouteFilter,
+} from '../../../model/index.ts'
+import type {
+  HTTPHeader,
+  HTTPHeaderFilter,
+  HTTPPathModifier,
+  HTTPRouteFilter,
+  HTTPRequestRedirectFilter,
+} from '../../resources/index.ts'
+
+export interface FilterResult {
+  readonly filters: readonly RouteFilter[]
+  readonly redirect: RedirectAction | undefined
+}
+
+export type RedirectAction = Extract<RouteAction, { kind: 'redirect' }>
+
+const SCHEME_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+
+/** @param faults filters that are not served are added to it: they must not be skipped in silence */
+export function translateFilters(
+  filters: readonly HTTPRouteFilter[] | undefined,
+  faults: string[],
+): FilterResult {
+  const translated: RouteFilter[] = []
+  let redirect: RedirectAction | undefined
+  for (const filter of filters ?? []) {
+    if (filter.type === 'RequestHeaderModifier' && filter.requestHeaderModifier !== undefined) {
+      translated.push({ kind: 'request-headers', ...headerChange(filter.requestHeaderModifier) })
+    } else if (filter.type === 'ResponseHeaderModifier' && filter.responseHeaderModifier !== undefined) {
+      translated.push({ kind: 'response-headers', ...headerChange(filter.responseHeaderModifier) })
+    } else if (filter.type === 'URLRewrite' && filter.urlRewrite !== undefined) {
+      const path = pathRewrite(filter.urlRewrite.path)
+      const authority = filter.urlRewrite.hostname
+      translated.push({
+        kind: 'rewrite',
+        ...(authority === undefined ? {} : { authority }),
+        ...(path === undefined ? {} : { path }),
+      })
+    } else if (filter.type === 'RequestRedirect' && filter.requestRedirect !== undefined) {
+      redirect ??= redirectAction(filter.requestRedirect)
+    } else {
+      faults.push(`filter ${filter.type} is not served`)
+    }
+  }
+  return { filters: translated, redirect }
+}
+
+function headerChange(filter: HTTPHeaderFilter): HeaderChange {
+  return {
+    set: (filter.set ?? []).map(headerValue),
+    add: (filter.add ?? []).map(headerValue),
+    remove: (filter.remove ?? []).map((name) => name.toLowerCase()),
+  }
+}
+
+function headerValue(header: HTTPHeader): HeaderValue {
+  return { name: header.name.toLowerCase(), value: header.value }
+}
+
+function pathRewrite(path: HTTPPathModifier | undefined): PathRewrite | undefined {
+  if (path === undefined) return undefined
+  return path.type === 'ReplaceFullPath'
+    ? { kind: 'full', value: path.replaceFullPath ?? '' }
+    : { kind: 'prefix', value: path.replacePrefixMatch ?? '' }
+}
+
+/** Without a port the scheme's own is meant; without a scheme either, the listener's (added where it is known). */
+function redirectAction(filter: HTTPRequestRedirectFilter): RedirectAction {
+  const port = filter.port ?? (filter.scheme === undefined ? undefined : SCHEME_PORTS[filter.scheme])
+  const path = pathRewrite(filter.path)
+  return {
+    kind: 'redirect',
+    status: filter.statusCode ?? 302,
+    ...(filter.scheme === undefined ? {} : { scheme: filter.scheme }),
+    ...(filter.hostname === undefined ? {} : { hostname: filter.hostname }),
+    ...(port === undefined ? {} : { port }),
+    ...(path === undefined ? {} : { path }),
+  }
+}

@@ -1,0 +1,94 @@
+import type { Gateway } from '../../resources/index.ts'
+import { namespaceOf } from '../names.ts'
+import { deploymentName } from './gateway.ts'
+
+/** What is to be deployed for a managed Gateway. */
+export interface GatewayDeployment {
+  /** `<namespace>/<name of the Gateway>` */
+  readonly key: string
+  readonly namespace: string
+  /** Of the Deployment, the Service and (unless overridden) the ServiceAccount. */
+  readonly name: string
+  readonly serviceAccount: string
+  readonly gateway: Gateway
+  readonly ports: readonly GatewayPort[]
+  /** For everything that is deployed, beside the labels that tie it to its Gateway. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly serviceType: 'LoadBalancer' | 'ClusterIP' | 'NodePort'
+  readonly loadBalancerIP?: string
+}
+
+export interface GatewayPort {
+  readonly name: string
+  readonly port: number
+  readonly protocol: 'TCP' | 'UDP'
+  readonly appProtocol: string
+}
+
+const SERVICE_TYPE = 'networking.istio.io/service-type'
+const SERVICE_ACCOUNT = 'gateway.istio.io/service-account'
+/** Instructions to the mesh or to kubectl, which mean nothing on what is deployed. */
+const OWN_ANNOTATIONS = /^(kubectl\.kubernetes\.io\/last-applied-configuration$|gateway\.istio\.io\/)/
+const STATUS_PORT: GatewayPort = { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' }
+
+/** @returns undefined when the Gateway's addresses name Services that somebody else runs */
+export function gatewayDeployment(object: Gateway): GatewayDeployment | undefined {
+  const { addresses = [], infrastructure } = object.spec
+  if (addresses.some((address) => address.type === 'Hostname')) return undefined
+  const namespace = namespaceOf(object)
+  const own = object.metadata.annotations ?? {}
+  const name = deploymentName(object)
+  const requested = addresses.find((address) => (address.value ?? '') !== '')?.value
+  const annotations = infrastructure === undefined ? own : (infrastructure.annotations ?? {})
+  return {
+    key: `${namespace}/${object.metadata.name}`,
+    namespace,
+    name,
+    serviceAccount: own[SERVICE_ACCOUNT] ?? name,
+    gateway: withoutStatus(object),
+    ports: portsOf(object),
+    labels: infrastructure === undefined ? (object.metadata.labels ?? {}) : (infrastructure.labels ?? {}),
+    annotations: Object.fromEntries(
+      Object.entries(annotations).filter(([key]) => !OWN_ANNOTATIONS.test(key)),
+    ),
+    serviceType: serviceTypeOf(own[SERVICE_TYPE]),
+    ...(requested === undefined ? {} : { loadBalancerIP: requested }),
+  }
+}
+
+/** What changes with every status write must not cause work. */
+function withoutStatus(object: Gateway): Gateway {
+  const { status: _status, ...rest } = object
+  const { resourceVersion: _version, managedFields: _fields, ...metadata } = rest.metadata
+  return { ...rest, metadata }
+}
+
+function portsOf(object: Gateway): readonly GatewayPort[] {
+  const ports = new Map<number, GatewayPort>([[STATUS_PORT.port, STATUS_PORT]])
+  for (const listener of object.spec.listeners) {
+    if (ports.has(listener.port)) continue
+    ports.set(listener.port, {
+      name: portName(listener.name, listener.port, ports),
+      port: listener.port,
+      protocol: listener.protocol === 'UDP' ? 'UDP' : 'TCP',
+      appProtocol: listener.protocol.toLowerCase(),
+    })
+  }
+  return [...ports.values()]
+}
+
+/** A listener's name may be longer and may have dots; a port's name is a DNS label of at most 63 characters. */
+function portName(listener: string, port: number, taken: ReadonlyMap<number, GatewayPort>): string {
+  const label = listener
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 63)
+    .replace(/-+$/, '')
+  const isTaken = [...taken.values()].some((other) => other.name === label)
+  return label === '' || isTaken ? `port-${port}` : label
+}
+
+function serviceTypeOf(text: string | undefined): GatewayDeployment['serviceType'] {
+  return text === 'ClusterIP' || text === 'NodePort' ? text : 'LoadBalancer'
+}

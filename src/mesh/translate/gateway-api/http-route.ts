@@ -1,0 +1,174 @@
+import { type Origin, type Route, routeName } from '../../../model/index.ts'
+import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
+import { RESOURCE_KINDS } from '../../resources/index.ts'
+import { namespaceOf } from '../names.ts'
+import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
+import type { RefFault } from './backends.ts'
+import { type RuleResult, translateRule } from './http-rule.ts'
+import { httpRouteOrder } from './order.ts'
+import { type Binding, type ParentResult, resolveParents } from './parents.ts'
+import type { RouteContext } from './route-context.ts'
+
+export interface HttpRouteResult {
+  /** `<namespace>/<name>` of the HTTPRoute. */
+  readonly key: string
+  readonly routes: readonly Route[]
+  readonly attachments: readonly Attachment[]
+  readonly status: StatusUpdate
+}
+
+/** A route counted by a listener. */
+export interface Attachment {
+  readonly key: string
+  /** `<namespace>/<name>` of the Gateway. */
+  readonly gateway: string
+  readonly listener: string
+}
+
+export function translateHttpRoute(route: HTTPRoute, context: RouteContext): HttpRouteResult {
+  const namespace = namespaceOf(route)
+  const { name, generation = 0 } = route.metadata
+  const key = `${namespace}/${name}`
+  const rules = (route.spec.rules ?? [{}]).map((rule) => translateRule(rule, route, context))
+  const parents = resolveParents(route, context)
+  const usable = rules.some((rule) => rule.faults.length === 0)
+  const bindings = usable ? uniqueBindings(parents) : []
+  return {
+    key,
+    routes:
+      bindings.length === 0 ? [] : rules.flatMap((rule, index) => modelRoutes(route, rule, index, bindings)),
+    attachments: bindings.map(({ gateway, listener }) => ({
+      key: `${listener.key}|${key}`,
+      gateway: gateway.key,
+      listener: listener.name,
+    })),
+    status: {
+      key: `HTTPRoute/${key}`,
+      kind: RESOURCE_KINDS.httpRoute,
+      namespace,
+      name,
+      observedGeneration: generation,
+      status: { parents: parents.map((parent) => parentStatus(parent, rules, generation)) },
+    },
+  }
+}
+
+/** Two references may lead to the same listener. */
+function uniqueBindings(parents: readonly ParentResult[]): readonly Binding[] {
+  const all = parents.flatMap((parent) => parent.bindings)
+  return [...new Map(all.map((binding) => [binding.listener.key, binding])).values()]
+}
+
+/**
+ * One model route per rule. Listeners that narrow its host names differently, or a redirect that takes its port from
+ * the listener, need one each.
+ */
+function modelRoutes(
+  route: HTTPRoute,
+  rule: RuleResult,
+  index: number,
+  bindings: readonly Binding[],
+): readonly Route[] {
+  if (rule.matches.length === 0) return []
+  const needsPort = rule.action.kind === 'redirect' && rule.action.port === undefined
+  const groups = Map.groupBy(
+    bindings,
+    ({ domains, listener }) => `${domains.join(',')}|${needsPort ? listener.port : ''}`,
+  )
+  return [...groups.values()].map((group, position) => {
+    const variant = position === 0 ? '' : String(position)
+    return modelRoute(route, rule, { index, variant, group })
+  })
+}
+
+function modelRoute(
+  route: HTTPRoute,
+  rule: RuleResult,
+  place: { readonly index: number; readonly variant: string; readonly group: readonly Binding[] },
+): Route {
+  const namespace = namespaceOf(route)
+  const { name, creationTimestamp = '' } = route.metadata
+  const { index, variant, group } = place
+  const origin: Origin = { kind: 'HTTPRoute', namespace, name, rule: index }
+  const port = group[0]?.listener.port
+  const { action } = rule
+  return {
+    type: 'route',
+    key: variant === '' ? routeName(origin) : routeName(origin, variant),
+    scope: { kind: 'gateway', listeners: group.map((binding) => binding.listener.key).sort() },
+    domains: group[0]?.domains ?? [],
+    matches: rule.matches.map((match, matchIndex) => ({
+      order: httpRouteOrder(match, {
+        created: creationTimestamp,
+        namespace,
+        name,
+        rule: index,
+        match: matchIndex,
+        variant,
+      }),
+      ...match,
+    })),
+    filters: rule.filters,
+    action:
+      action.kind === 'redirect' && action.port === undefined && port !== undefined
+        ? { ...action, port }
+        : action,
+    origin,
+  }
+}
+
+function parentStatus(
+  parent: ParentResult,
+  rules: readonly RuleResult[],
+  generation: number,
+): {
+  readonly parentRef: ParentReference
+  readonly controllerName: string
+  readonly conditions: readonly ConditionIntent[]
+} {
+  return {
+    parentRef: parent.parentRef,
+    controllerName: CONTROLLER_NAME,
+    conditions: [
+      condition(generation, 'Accepted', acceptedOutcome(parent, rules)),
+      ...partiallyInvalid(rules, generation),
+      condition(generation, 'ResolvedRefs', resolvedOutcome(rules.flatMap((rule) => rule.refFaults))),
+    ],
+  }
+}
+
+function acceptedOutcome(parent: ParentResult, rules: readonly RuleResult[]) {
+  if (parent.denied !== undefined) return { status: false, ...parent.denied }
+  if (rules.every((rule) => rule.faults.length > 0)) {
+    return { status: false, reason: 'UnsupportedValue', message: describeFaults(rules) }
+  }
+  const count = parent.bindings.length
+  return {
+    status: true,
+    reason: 'Accepted',
+    message: count > 1 ? `Bound to ${count} listeners` : 'Bound to 1 listener',
+  }
+}
+
+/** Gateway API: the message of a partly invalid route begins with "Dropped Rule" and names the rules. */
+function partiallyInvalid(rules: readonly RuleResult[], generation: number): readonly ConditionIntent[] {
+  const faulty = rules.filter((rule) => rule.faults.length > 0)
+  if (faulty.length === 0 || faulty.length === rules.length) return []
+  const message = `Dropped Rule: ${describeFaults(rules)}; requests that match are answered with 500`
+  return [condition(generation, 'PartiallyInvalid', { status: true, reason: 'UnsupportedValue', message })]
+}
+
+function describeFaults(rules: readonly RuleResult[]): string {
+  return rules
+    .flatMap((rule, index) => rule.faults.map((fault) => `spec.rules[${index}]: ${fault}`))
+    .join('; ')
+}
+
+function resolvedOutcome(faults: readonly RefFault[]) {
+  const [first] = faults
+  if (first === undefined) {
+    return { status: true, reason: 'ResolvedRefs', message: 'All references resolved' }
+  }
+  const messages = [...new Set(faults.map((fault) => fault.message))]
+  return { status: false, reason: first.reason, message: messages.join('; ') }
+}

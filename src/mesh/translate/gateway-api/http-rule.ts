@@ -1,0 +1,85 @@
+import { parseDurationMs } from '../../../base/index.ts'
+import type { RouteAction, RouteFilter, Timeouts, WeightedDestination } from '../../../model/index.ts'
+import type { HTTPRoute, HTTPRouteRule } from '../../resources/index.ts'
+import { namespaceOf } from '../names.ts'
+import { type RefFault, resolveBackend } from './backends.ts'
+import { translateFilters } from './filters.ts'
+import { translateMatch, type UnorderedMatch } from './match.ts'
+import type { RouteContext } from './route-context.ts'
+
+/** One rule of an HTTPRoute, before it is known which listeners take it. */
+export interface RuleResult {
+  readonly matches: readonly UnorderedMatch[]
+  readonly filters: readonly RouteFilter[]
+  readonly action: RouteAction
+  /** What is not served: its requests get an error, so that no other rule takes them instead. */
+  readonly faults: readonly string[]
+  readonly refFaults: readonly RefFault[]
+}
+
+/** Gateway API: a rule with nowhere to send requests, and without a filter that answers, gives a 500. */
+const NO_BACKEND: RouteAction = { kind: 'respond', status: 500, reason: 'no_backend' }
+const NOT_SERVED: RouteAction = { kind: 'respond', status: 500, reason: 'unsupported_filter' }
+
+export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: RouteContext): RuleResult {
+  const faults: string[] = []
+  const refFaults: RefFault[] = []
+  const matchFaults: string[] = []
+  const given = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches
+  const matches = given.flatMap((match) => {
+    const own: string[] = []
+    const translated = translateMatch(match, own)
+    matchFaults.push(...own)
+    // What cannot be compiled cannot match either; the proxies are spared it.
+    return own.length > 0 ? [] : [translated]
+  })
+  const { filters, redirect } = translateFilters(rule.filters, faults)
+  if (rule.retry !== undefined) faults.push('retry is not served')
+  if (rule.sessionPersistence !== undefined) faults.push('sessionPersistence is not served')
+  const destinations = translateBackends(rule, route, context, { faults, refFaults })
+  const timeouts = translateTimeouts(rule, faults)
+  return {
+    matches,
+    filters: faults.length > 0 ? [] : filters,
+    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts)),
+    faults: [...matchFaults, ...faults],
+    refFaults,
+  }
+}
+
+function translateBackends(
+  rule: HTTPRouteRule,
+  route: HTTPRoute,
+  context: RouteContext,
+  found: { readonly faults: string[]; readonly refFaults: RefFault[] },
+): readonly WeightedDestination[] {
+  const from = { kind: route.kind, namespace: namespaceOf(route) }
+  return (rule.backendRefs ?? []).map((ref) => {
+    const { target, fault } = resolveBackend(ref, from, context)
+    if (fault !== undefined) found.refFaults.push(fault)
+    const { filters, redirect } = translateFilters(ref.filters, found.faults)
+    if (redirect !== undefined) found.faults.push('filter RequestRedirect on a backendRef is not served')
+    return { weight: ref.weight ?? 1, target, filters }
+  })
+}
+
+function forward(destinations: readonly WeightedDestination[], timeouts: Timeouts): RouteAction {
+  const weighted = destinations.filter((destination) => destination.weight > 0)
+  return weighted.length === 0 ? NO_BACKEND : { kind: 'forward', destinations: weighted, timeouts }
+}
+
+function translateTimeouts(rule: HTTPRouteRule, faults: string[]): Timeouts {
+  const requestMs = durationOf(rule.timeouts?.request, 'timeouts.request', faults)
+  const backendRequestMs = durationOf(rule.timeouts?.backendRequest, 'timeouts.backendRequest', faults)
+  return {
+    ...(requestMs === undefined ? {} : { requestMs }),
+    ...(backendRequestMs === undefined ? {} : { backendRequestMs }),
+  }
+}
+
+function durationOf(text: string | undefined, path: string, faults: string[]): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseDurationMs(text)
+  if (ms === undefined) faults.push(`${path}: ${text} is not a duration such as 10s`)
+  return ms
+}

@@ -1,0 +1,114 @@
+import { unreachable } from '../../../base/index.ts'
+import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
+import { GATEWAY_GROUP } from '../../resources/index.ts'
+import { matchesLabels } from '../label-selector.ts'
+import { intersectHosts, namespaceOf } from '../names.ts'
+import type { GatewayState } from './gateway.ts'
+import type { ListenerState } from './listener-state.ts'
+import type { RouteContext } from './route-context.ts'
+
+/** A listener that takes the route, and the host names under which it does. */
+export interface Binding {
+  readonly gateway: GatewayState
+  readonly listener: ListenerState
+  readonly domains: readonly string[]
+}
+
+/** How one of our parents took the route. */
+export interface ParentResult {
+  /** As written, with the defaults of group and kind. */
+  readonly parentRef: ParentReference
+  readonly bindings: readonly Binding[]
+  readonly denied: { readonly reason: string; readonly message: string } | undefined
+}
+
+/** The parents that are Gateways of ours, in the route's order; nothing is said of any other. */
+export function resolveParents(route: HTTPRoute, context: RouteContext): readonly ParentResult[] {
+  return (route.spec.parentRefs ?? []).flatMap((ref) => {
+    const group = ref.group ?? GATEWAY_GROUP
+    const kind = ref.kind ?? 'Gateway'
+    if (group !== GATEWAY_GROUP || kind !== 'Gateway') return []
+    const gateway = context.gateway(ref.namespace ?? namespaceOf(route), ref.name)
+    if (gateway === undefined) return []
+    return [{ parentRef: { ...ref, group, kind }, ...bind(route, ref, gateway, context) }]
+  })
+}
+
+/** Narrows the Gateway's listeners step by step; the first step that leaves none names the reason. */
+function bind(
+  route: HTTPRoute,
+  ref: ParentReference,
+  gateway: GatewayState,
+  context: RouteContext,
+): Pick<ParentResult, 'bindings' | 'denied'> {
+  const named = gateway.listeners.filter(
+    (listener) =>
+      (ref.sectionName === undefined || listener.name === ref.sectionName) &&
+      (ref.port === undefined || listener.port === ref.port),
+  )
+  if (named.length === 0) {
+    return deny('NoMatchingParent', `Gateway ${gateway.key} has no listener ${describeSection(ref)}`)
+  }
+  const allowing = named.filter((listener) => allows(listener, gateway, route, context))
+  if (allowing.length === 0) {
+    return deny(
+      'NotAllowedByListeners',
+      `No listener of Gateway ${gateway.key} allows ${route.kind}s from namespace ${namespaceOf(route)}`,
+    )
+  }
+  const bindings = allowing.flatMap((listener) => {
+    const domains = domainsOf(route.spec.hostnames, listener.hostname)
+    return domains.length === 0 ? [] : [{ gateway, listener, domains }]
+  })
+  if (bindings.length === 0) {
+    return deny(
+      'NoMatchingListenerHostname',
+      `No host name of the route is served by a listener of Gateway ${gateway.key}`,
+    )
+  }
+  return { bindings, denied: undefined }
+}
+
+function deny(reason: string, message: string): Pick<ParentResult, 'bindings' | 'denied'> {
+  return { bindings: [], denied: { reason, message } }
+}
+
+function describeSection(ref: ParentReference): string {
+  const parts = [
+    ...(ref.sectionName === undefined ? [] : [`named ${ref.sectionName}`]),
+    ...(ref.port === undefined ? [] : [`on port ${ref.port}`]),
+  ]
+  return parts.join(' ')
+}
+
+function allows(
+  listener: ListenerState,
+  gateway: GatewayState,
+  route: HTTPRoute,
+  context: RouteContext,
+): boolean {
+  if (!listener.supportedKinds.some((kind) => kind.kind === route.kind)) return false
+  const namespace = namespaceOf(route)
+  const { from = 'Same', selector } = listener.allowedNamespaces
+  switch (from) {
+    case 'All':
+      return true
+    case 'None':
+      return false
+    case 'Same':
+      return namespace === gateway.namespace
+    case 'Selector':
+      return selector !== undefined && matchesLabels(selector, context.namespaceLabels(namespace))
+    default:
+      return unreachable(from)
+  }
+}
+
+function domainsOf(
+  hostnames: readonly string[] | undefined,
+  listenerHost: string | undefined,
+): readonly string[] {
+  const wanted = hostnames === undefined || hostnames.length === 0 ? ['*'] : hostnames
+  const shared = wanted.flatMap((host) => intersectHosts(host.toLowerCase(), listenerHost ?? '*') ?? [])
+  return [...new Set(shared)].sort()
+}

@@ -1,0 +1,102 @@
+import type { ListenerName, RouteScope, Visibility } from '../../../model/index.ts'
+import type { VirtualService } from '../../resources/index.ts'
+import { namespaceOf } from '../names.ts'
+import { type IstioGatewayState, serverDomains } from './gateway.ts'
+import { MESH_GATEWAY, type MeshShare } from './mesh-claim.ts'
+
+/** Where the rules of a VirtualService are laid out once: listeners that are alike, or the sidecars. */
+export interface RuleBinding {
+  readonly scope: RouteScope
+  readonly domains: readonly string[]
+  /** `<namespace>/<name>` of an Istio Gateway, or `mesh`: what `match.gateways` is compared with. */
+  readonly gateway: string
+  /** The port that is dialled, where it is known. */
+  readonly port: number | undefined
+  readonly httpsRedirect: boolean
+}
+
+export interface BindingContext {
+  readonly gateway: (key: string) => IstioGatewayState | undefined
+  readonly meshShare: (host: string) => MeshShare
+}
+
+/** A gateway's name as VirtualServices write it: alone for one of their own namespace. */
+export function gatewayKey(reference: string, namespace: string): string {
+  return reference === MESH_GATEWAY || reference.includes('/') ? reference : `${namespace}/${reference}`
+}
+
+/** @param hosts of the VirtualService, fully qualified */
+export function bindingsOf(
+  object: VirtualService,
+  where: {
+    readonly hosts: readonly string[]
+    readonly gateways: readonly string[]
+    readonly visibility: Visibility
+  },
+  context: BindingContext,
+): readonly RuleBinding[] {
+  const namespace = namespaceOf(object)
+  const gateways = [...new Set(where.gateways.map((reference) => gatewayKey(reference, namespace)))].sort()
+  return gateways.flatMap((gateway) =>
+    gateway === MESH_GATEWAY
+      ? meshBindings(where.hosts, context)
+      : gatewayBindings(gateway, namespace, where, context),
+  )
+}
+
+function gatewayBindings(
+  gateway: string,
+  namespace: string,
+  where: { readonly hosts: readonly string[]; readonly visibility: Visibility },
+  context: BindingContext,
+): readonly RuleBinding[] {
+  const { visibility } = where
+  const servers = (context.gateway(gateway)?.servers ?? []).flatMap((server) => {
+    const domains = serverDomains(server, where.hosts, namespace)
+    return domains.length === 0 ? [] : [{ server, domains }]
+  })
+  const groups = Map.groupBy(
+    servers,
+    ({ server, domains }) => `${domains.join(',')}|${server.listener.port}|${server.httpsRedirect}`,
+  )
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const listeners: readonly ListenerName[] = group.map(({ server }) => server.listener.key)
+    return [
+      {
+        scope: {
+          kind: 'gateway' as const,
+          listeners: listeners.toSorted(),
+          ...(visibility.kind === 'all' ? {} : { clientNamespaces: visibility.namespaces }),
+        },
+        domains: first.domains,
+        gateway,
+        port: first.server.listener.port,
+        httpsRedirect: first.server.httpsRedirect,
+      },
+    ]
+  })
+}
+
+/** Hosts that are granted for the same clients share their routes. */
+function meshBindings(hosts: readonly string[], context: BindingContext): readonly RuleBinding[] {
+  const shares = hosts.map((host) => ({ host, share: context.meshShare(host) }))
+  const groups = Map.groupBy(shares, ({ share }) => (share.kind === 'all' ? '*' : share.namespaces.join(',')))
+  return [...groups.values()].flatMap((group) => {
+    const share = group[0]?.share
+    if (share === undefined || (share.kind === 'namespaces' && share.namespaces.length === 0)) return []
+    return [
+      {
+        scope: {
+          kind: 'mesh' as const,
+          ...(share.kind === 'all' ? {} : { clientNamespaces: share.namespaces }),
+        },
+        domains: group.map(({ host }) => host),
+        gateway: MESH_GATEWAY,
+        port: undefined,
+        httpsRedirect: false,
+      },
+    ]
+  })
+}

@@ -1,0 +1,115 @@
+import {
+  type GatewayName,
+  gatewayName,
+  type Listener,
+  listenerName,
+  type Origin,
+} from '../../../model/index.ts'
+import type { IstioGateway, IstioServer } from '../../resources/index.ts'
+import { intersectHosts, namespaceOf } from '../names.ts'
+
+/** An Istio Gateway, ready for VirtualServices to bind to. */
+export interface IstioGatewayState {
+  /** `<namespace>/<name>` */
+  readonly key: string
+  readonly gateway: GatewayName
+  readonly namespace: string
+  readonly servers: readonly ServerState[]
+  readonly origin: Origin
+  readonly problems: readonly string[]
+}
+
+export interface ServerState {
+  readonly listener: Listener
+  /** Which VirtualServices it takes hosts from: namespace (absent: any) and host. */
+  readonly hosts: readonly { readonly namespace: string | undefined; readonly host: string }[]
+  readonly httpsRedirect: boolean
+}
+
+const HTTP_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'])
+
+export function translateIstioGateway(object: IstioGateway): IstioGatewayState {
+  const namespace = namespaceOf(object)
+  const { name } = object.metadata
+  const gateway = gatewayName('IstioGateway', namespace, name)
+  const problems: string[] = []
+  const taken = new Set<string>()
+  const servers = (object.spec.servers ?? []).flatMap((server, index) => {
+    const state = translateServer(server, { index, object, gateway, namespace, taken, problems })
+    return state === undefined ? [] : [state]
+  })
+  return {
+    key: `${namespace}/${name}`,
+    gateway,
+    namespace,
+    servers,
+    origin: { kind: 'Gateway', namespace, name },
+    problems,
+  }
+}
+
+function translateServer(
+  server: IstioServer,
+  place: {
+    readonly index: number
+    readonly object: IstioGateway
+    readonly gateway: GatewayName
+    readonly namespace: string
+    readonly taken: Set<string>
+    readonly problems: string[]
+  },
+): ServerState | undefined {
+  const { index, object, namespace, problems } = place
+  const path = `spec.servers[${index}]`
+  if (!HTTP_PROTOCOLS.has(server.port.protocol.toUpperCase())) {
+    problems.push(`${path}.port.protocol ${server.port.protocol} is not served yet; use HTTP`)
+    return undefined
+  }
+  for (const member of ['bind', 'defaultEndpoint'] as const) {
+    if (server[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
+  }
+  const hosts = server.hosts.map((host) => parseServerHost(host, namespace))
+  return {
+    hosts,
+    httpsRedirect: server.tls?.httpsRedirect === true,
+    listener: {
+      type: 'listener',
+      key: listenerName(place.gateway, uniqueName(server, index, place.taken)),
+      gateway: place.gateway,
+      selector: { labels: object.spec.selector ?? {} },
+      port: server.port.number,
+      protocol: 'http',
+      hostnames: [...new Set(hosts.map((entry) => entry.host))].sort(),
+      isolated: false,
+      origin: { kind: 'Gateway', namespace, name: object.metadata.name, rule: index },
+    },
+  }
+}
+
+function uniqueName(server: IstioServer, index: number, taken: Set<string>): string {
+  const wanted = server.name ?? server.port.name
+  const name = wanted === '' || taken.has(wanted) ? `server-${index}` : wanted
+  taken.add(name)
+  return name
+}
+
+/** `host`, `*\/host`, `.\/host` or `namespace/host`. */
+function parseServerHost(text: string, own: string): ServerState['hosts'][number] {
+  const slash = text.indexOf('/')
+  const host = text.slice(slash + 1).toLowerCase()
+  const namespace = slash < 0 ? '*' : text.slice(0, slash)
+  if (namespace === '*') return { namespace: undefined, host }
+  return { namespace: namespace === '.' ? own : namespace, host }
+}
+
+/** The host names under which a server takes the routes of a VirtualService's host. */
+export function serverDomains(
+  server: ServerState,
+  hosts: readonly string[],
+  namespace: string,
+): readonly string[] {
+  const domains = server.hosts
+    .filter((entry) => entry.namespace === undefined || entry.namespace === namespace)
+    .flatMap((entry) => hosts.flatMap((host) => intersectHosts(host, entry.host) ?? []))
+  return [...new Set(domains)].sort()
+}

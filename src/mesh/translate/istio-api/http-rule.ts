@@ -1,0 +1,184 @@
+import { parseDurationMs } from '../../../base/index.ts'
+import type {
+  PathMatch,
+  PathRewrite,
+  Retries,
+  RouteAction,
+  RouteFilter,
+  Service,
+} from '../../../model/index.ts'
+import type { IstioHttpRoute, IstioRedirect } from '../../resources/index.ts'
+import { regexFault } from '../regex.ts'
+import { translateHeaders } from './headers.ts'
+import { type TranslatedMatch, translateIstioMatch } from './match.ts'
+import { type RuleDestination, translateDestinations } from './rule-destination.ts'
+
+export interface RuleContext {
+  readonly namespace: string
+  readonly serviceByHost: (hostname: string) => Service | undefined
+  readonly resolveHost: (host: string) => string
+}
+
+/** One http rule of a VirtualService, before it is bound to gateways or the mesh. */
+export interface IstioRule {
+  readonly matches: readonly TranslatedMatch[]
+  readonly filters: readonly RouteFilter[]
+  /** The value of `rewrite.uri`: what it replaces depends on the kind of each match. */
+  readonly rewriteUri: string | undefined
+  readonly action: RuleAction
+}
+
+export type RuleAction =
+  | { readonly kind: 'answer'; readonly action: RouteAction }
+  | {
+      readonly kind: 'forward'
+      readonly destinations: readonly RuleDestination[]
+      readonly timeoutMs: number | undefined
+      readonly retries: Retries | undefined
+    }
+  | {
+      readonly kind: 'redirect'
+      readonly redirect: Extract<RouteAction, { kind: 'redirect' }>
+      /** The port is the one that the client dialled (`derivePort: FROM_REQUEST_PORT`). */
+      readonly portFromRequest: boolean
+    }
+
+/** Envoy's conditions that Istio retries on unless a rule says otherwise. */
+const DEFAULT_RETRY_ON = [
+  'connect-failure',
+  'refused-stream',
+  'unavailable',
+  'cancelled',
+  'retriable-status-codes',
+]
+const NOT_SERVED = ['fault', 'mirror', 'mirrors', 'corsPolicy'] as const
+const SCHEME_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+
+/** @returns undefined when the rule cannot be served at all, which is then among the problems */
+export function translateIstioRule(
+  rule: IstioHttpRoute,
+  path: string,
+  context: RuleContext,
+  problems: string[],
+): IstioRule | undefined {
+  for (const member of NOT_SERVED) {
+    if (rule[member] !== undefined)
+      problems.push(`${path}.${member} is not served yet; the rule works without it`)
+  }
+  if (rule.delegate !== undefined) {
+    problems.push(`${path}.delegate is not served yet; the rule is left out`)
+    return undefined
+  }
+  const given = rule.match === undefined || rule.match.length === 0 ? [{}] : rule.match
+  return {
+    matches: given.flatMap(
+      (match, index) => translateIstioMatch(match, `${path}.match[${index}]`, problems) ?? [],
+    ),
+    filters: [...translateHeaders(rule.headers), ...rewriteFilters(rule, path, problems)],
+    rewriteUri: rule.rewrite?.uri,
+    action: actionOf(rule, path, context, problems),
+  }
+}
+
+/** Istio: an exact or prefix match is replaced where it stands, a regular expression makes the whole path new. */
+export function uriRewrite(value: string, path: PathMatch | undefined): PathRewrite {
+  return { kind: path?.kind === 'regex' ? 'full' : 'prefix', value }
+}
+
+function rewriteFilters(rule: IstioHttpRoute, path: string, problems: string[]): readonly RouteFilter[] {
+  const { authority, uriRegexRewrite } = rule.rewrite ?? {}
+  const pattern = uriRegexRewrite?.match
+  const fault = pattern === undefined ? undefined : regexFault(pattern)
+  if (fault !== undefined) problems.push(`${path}.rewrite.uriRegexRewrite.match: ${fault}`)
+  const regex: PathRewrite | undefined =
+    pattern === undefined || fault !== undefined
+      ? undefined
+      : { kind: 'regex', pattern, substitution: uriRegexRewrite?.rewrite ?? '' }
+  if (authority === undefined && regex === undefined) return []
+  return [
+    {
+      kind: 'rewrite',
+      ...(authority === undefined ? {} : { authority }),
+      ...(regex === undefined ? {} : { path: regex }),
+    },
+  ]
+}
+
+function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, problems: string[]): RuleAction {
+  if (rule.redirect !== undefined) {
+    const portFromRequest = rule.redirect.derivePort === 'FROM_REQUEST_PORT'
+    return { kind: 'redirect', redirect: redirectOf(rule.redirect), portFromRequest }
+  }
+  if (rule.directResponse !== undefined) {
+    const { status, body } = rule.directResponse
+    if (body?.bytes !== undefined) problems.push(`${path}.directResponse.body.bytes is not served yet`)
+    return answer({
+      kind: 'respond',
+      status,
+      reason: 'direct_response',
+      ...(body?.string === undefined ? {} : { body: body.string }),
+    })
+  }
+  const destinations = translateDestinations(rule.route ?? [], `${path}.route`, context, problems)
+  if (destinations.length === 0) {
+    problems.push(`${path} has no destination with a weight; it answers 503`)
+    return answer({ kind: 'respond', status: 503, reason: 'no_destination' })
+  }
+  return {
+    kind: 'forward',
+    destinations,
+    timeoutMs: duration(rule.timeout, `${path}.timeout`, problems),
+    retries: retriesOf(rule, path, problems),
+  }
+}
+
+function answer(action: RouteAction): RuleAction {
+  return { kind: 'answer', action }
+}
+
+function redirectOf(redirect: IstioRedirect): Extract<RouteAction, { kind: 'redirect' }> {
+  const { scheme, authority, uri, prefixRewrite, derivePort } = redirect
+  const derived = derivePort === 'FROM_PROTOCOL_DEFAULT' ? SCHEME_PORTS[scheme ?? 'http'] : undefined
+  const port = redirect.port ?? derived
+  const path: PathRewrite | undefined =
+    uri !== undefined && uri !== ''
+      ? { kind: 'full', value: uri }
+      : prefixRewrite !== undefined
+        ? { kind: 'prefix', value: prefixRewrite }
+        : undefined
+  return {
+    kind: 'redirect',
+    status: redirect.redirectCode === undefined || redirect.redirectCode === 0 ? 301 : redirect.redirectCode,
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(authority === undefined || authority === '' ? {} : { hostname: authority }),
+    ...(port === undefined ? {} : { port }),
+    ...(path === undefined ? {} : { path }),
+  }
+}
+
+function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retries | undefined {
+  const { retries } = rule
+  if (retries === undefined) return undefined
+  for (const member of ['retryRemoteLocalities', 'retryIgnorePreviousHosts'] as const) {
+    if (retries[member] !== undefined) problems.push(`${path}.retries.${member} is not served yet`)
+  }
+  const perTryTimeoutMs = duration(retries.perTryTimeout, `${path}.retries.perTryTimeout`, problems)
+  const backoffMs = duration(retries.backoff, `${path}.retries.backoff`, problems)
+  const conditions = (retries.retryOn ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+  return {
+    attempts: Math.max(0, retries.attempts ?? 0),
+    retryOn: conditions.length > 0 ? conditions : DEFAULT_RETRY_ON,
+    ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
+    ...(backoffMs === undefined ? {} : { backoffMs }),
+  }
+}
+
+function duration(text: string | undefined, path: string, problems: string[]): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseDurationMs(text)
+  if (ms === undefined) problems.push(`${path}: ${text} is not a duration such as 10s`)
+  return ms
+}

@@ -1,0 +1,125 @@
+import type { KeyedMatch, PathMatch, RouteMatch, StringMatch } from '../../../model/index.ts'
+import type { IstioHttpMatch, IstioStringMatch } from '../../resources/index.ts'
+import { regexFault } from '../regex.ts'
+
+export type UnorderedMatch = Omit<RouteMatch, 'order'>
+
+/** One match of a VirtualService's rule. */
+export interface TranslatedMatch {
+  readonly match: UnorderedMatch
+  /** Gateways it is limited to, as written; absent: all of the VirtualService's. */
+  readonly gateways: readonly string[] | undefined
+  /** Takes every request that comes to it. */
+  readonly isCatchAll: boolean
+}
+
+/** Headers that stand for parts of the request line. */
+const PSEUDO_HEADERS: Readonly<Record<string, 'method' | 'scheme' | 'authority'>> = {
+  ':method': 'method',
+  ':scheme': 'scheme',
+  ':authority': 'authority',
+}
+
+/** @returns undefined when the match cannot be served, which is added to the problems: it then never holds */
+export function translateIstioMatch(
+  source: IstioHttpMatch,
+  path: string,
+  problems: string[],
+): TranslatedMatch | undefined {
+  const faults: string[] = []
+  const parts: Partial<Record<'method' | 'scheme' | 'authority', StringMatch>> = {}
+  for (const part of ['method', 'scheme', 'authority'] as const) {
+    const match = translateString(source[part], `${path}.${part}`, faults)
+    if (match !== undefined) parts[part] = match
+  }
+  const headers = translateHeaders(source, path, parts, faults)
+  const query = translateQuery(source, path, faults)
+  const pathMatch = translatePath(source, path, faults)
+  if (source.statPrefix !== undefined) problems.push(`${path}.statPrefix is not served yet`)
+  problems.push(...faults)
+  if (faults.length > 0) return undefined
+  const match: UnorderedMatch = {
+    ...(pathMatch === undefined ? {} : { path: pathMatch }),
+    ...parts,
+    headers,
+    query,
+    ...(source.port === undefined ? {} : { port: source.port }),
+    ...(source.sourceLabels === undefined ? {} : { sourceLabels: source.sourceLabels }),
+    ...(source.sourceNamespace === undefined || source.sourceNamespace === ''
+      ? {}
+      : { sourceNamespace: source.sourceNamespace }),
+  }
+  return { match, gateways: source.gateways, isCatchAll: isCatchAll(match) }
+}
+
+function translatePath(source: IstioHttpMatch, path: string, faults: string[]): PathMatch | undefined {
+  const uri = translateString(source.uri, `${path}.uri`, faults)
+  if (uri === undefined || uri.kind === 'present') return undefined
+  const ignoreCase = source.ignoreUriCase === true ? { ignoreCase: true } : {}
+  return uri.kind === 'prefix'
+    ? { kind: 'string-prefix', value: uri.value, ...ignoreCase }
+    : { kind: uri.kind, value: uri.value, ...ignoreCase }
+}
+
+function translateHeaders(
+  source: IstioHttpMatch,
+  path: string,
+  parts: Partial<Record<'method' | 'scheme' | 'authority', StringMatch>>,
+  faults: string[],
+): readonly KeyedMatch[] {
+  const wanted = Object.entries(source.headers ?? {}).flatMap(([key, value]) => {
+    const at = `${path}.headers[${key}]`
+    const match = translateString(value, at, faults) ?? { kind: 'present' }
+    const name = key.toLowerCase()
+    const pseudo = Object.hasOwn(PSEUDO_HEADERS, name) ? PSEUDO_HEADERS[name] : undefined
+    if (pseudo !== undefined) {
+      parts[pseudo] ??= match
+      return []
+    }
+    return checkedHeader(name, at, faults) ? [{ name, match }] : []
+  })
+  const unwanted = Object.entries(source.withoutHeaders ?? {}).flatMap(([key, value]) => {
+    const at = `${path}.withoutHeaders[${key}]`
+    const match = translateString(value, at, faults) ?? { kind: 'present' }
+    const name = key.toLowerCase()
+    return checkedHeader(name, at, faults) ? [{ name, match, invert: true }] : []
+  })
+  return [...wanted, ...unwanted]
+}
+
+function checkedHeader(name: string, path: string, faults: string[]): boolean {
+  if (!name.startsWith('@') && !name.startsWith(':')) return true
+  faults.push(`${path} is not served yet; the match never holds`)
+  return false
+}
+
+function translateQuery(source: IstioHttpMatch, path: string, faults: string[]): readonly KeyedMatch[] {
+  return Object.entries(source.queryParams ?? {}).map(([name, value]) => ({
+    name,
+    match: translateString(value, `${path}.queryParams[${name}]`, faults) ?? { kind: 'present' },
+  }))
+}
+
+/** An empty StringMatch asks for presence only. */
+function translateString(
+  match: IstioStringMatch | undefined,
+  path: string,
+  faults: string[],
+): StringMatch | undefined {
+  if (match === undefined) return undefined
+  if (match.exact !== undefined) return { kind: 'exact', value: match.exact }
+  if (match.prefix !== undefined) return { kind: 'prefix', value: match.prefix }
+  if (match.regex === undefined) return { kind: 'present' }
+  const fault = regexFault(match.regex)
+  if (fault !== undefined) faults.push(`${path}: ${fault}`)
+  return { kind: 'regex', value: match.regex }
+}
+
+function isCatchAll(match: UnorderedMatch): boolean {
+  const { path, headers, query, ...conditions } = match
+  const everyPath =
+    path === undefined ||
+    (path.kind === 'string-prefix' && (path.value === '/' || path.value === '')) ||
+    (path.kind === 'regex' && path.value === '.*')
+  return everyPath && headers.length === 0 && query.length === 0 && Object.keys(conditions).length === 0
+}

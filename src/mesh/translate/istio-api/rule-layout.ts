@@ -1,0 +1,145 @@
+import { unreachable } from '../../../base/index.ts'
+import {
+  type Origin,
+  type OrderKey,
+  type Route,
+  type RouteAction,
+  type RouteFilter,
+  routeName,
+} from '../../../model/index.ts'
+import type { RuleBinding } from './binding.ts'
+import { type IstioRule, type RuleAction, uriRewrite } from './http-rule.ts'
+import type { TranslatedMatch } from './match.ts'
+import { dependentPorts, toWeighted } from './rule-destination.ts'
+
+/** First member of the order key of every VirtualService route. */
+const FAMILY = 1
+
+export interface RulePlace {
+  readonly binding: RuleBinding
+  readonly origin: Origin
+  /** RFC 3339 */
+  readonly created: string
+  readonly rule: number
+  /** Tells the bindings of one VirtualService apart; '' for the first. */
+  readonly variant: string
+  readonly problems: string[]
+}
+
+/**
+ * Istio: on gateways the VirtualServices of a host are merged, oldest first, except that rules without any condition
+ * go to the end; within one, its own order.
+ */
+export function orderKey(
+  place: RulePlace,
+  at: { readonly match: number; readonly isCatchAll: boolean },
+): OrderKey {
+  return [
+    FAMILY,
+    at.isCatchAll ? 1 : 0,
+    place.created,
+    place.origin.name,
+    place.origin.namespace,
+    place.rule,
+    at.match,
+    place.variant,
+  ]
+}
+
+/**
+ * The model routes of one rule at one binding: usually one. `rewrite.uri` replaces something else under a regular
+ * expression, and a destination without a port means the port that was dialled; both need routes of their own.
+ */
+export function layOutRule(rule: IstioRule, place: RulePlace): readonly Route[] {
+  const indexed = rule.matches.map((match, index) => ({ match, index }))
+  const split = rule.rewriteUri === undefined ? [indexed] : byRewriteKind(indexed)
+  return split.flatMap((matches, part) =>
+    portsOf(rule.action, place.binding).flatMap((port) => {
+      const variant = [
+        ...(place.variant === '' ? [] : [place.variant]),
+        ...(part === 0 ? [] : [`r${part}`]),
+        ...(port === undefined || place.binding.port !== undefined ? [] : [`p${port}`]),
+      ].join('-')
+      return routeOf(rule, { ...place, variant }, { matches, port })
+    }),
+  )
+}
+
+interface IndexedMatch {
+  readonly match: TranslatedMatch
+  readonly index: number
+}
+
+function byRewriteKind(matches: readonly IndexedMatch[]): readonly (readonly IndexedMatch[])[] {
+  const isRegex = ({ match }: IndexedMatch): boolean => match.match.path?.kind === 'regex'
+  return [matches.filter((entry) => !isRegex(entry)), matches.filter(isRegex)].filter(
+    (part) => part.length > 0,
+  )
+}
+
+/** A gateway's listener says which port was dialled; in the mesh it may be any that a destination has. */
+function portsOf(action: RuleAction, binding: RuleBinding): readonly (number | undefined)[] {
+  if (binding.port !== undefined) return [binding.port]
+  const ports = action.kind === 'forward' ? dependentPorts(action.destinations) : []
+  return ports.length === 0 ? [undefined] : ports
+}
+
+function routeOf(
+  rule: IstioRule,
+  place: RulePlace,
+  part: { readonly matches: readonly IndexedMatch[]; readonly port: number | undefined },
+): readonly Route[] {
+  const isMesh = place.binding.port === undefined
+  const matches = part.matches.flatMap(({ match, index }) => {
+    const isOther = isMesh && part.port !== undefined && (match.match.port ?? part.port) !== part.port
+    if (isOther) return []
+    const port = isMesh && part.port !== undefined ? { port: part.port } : {}
+    return [
+      {
+        order: orderKey(place, { match: index, isCatchAll: match.isCatchAll }),
+        ...match.match,
+        ...port,
+      },
+    ]
+  })
+  if (matches.length === 0) return []
+  const origin: Origin = { ...place.origin, rule: place.rule }
+  return [
+    {
+      type: 'route',
+      key: place.variant === '' ? routeName(origin) : routeName(origin, place.variant),
+      scope: place.binding.scope,
+      domains: place.binding.domains,
+      matches,
+      filters: filtersOf(rule, part.matches),
+      action: actionOf(rule.action, part.port),
+      origin,
+    },
+  ]
+}
+
+function filtersOf(rule: IstioRule, matches: readonly IndexedMatch[]): readonly RouteFilter[] {
+  if (rule.rewriteUri === undefined) return rule.filters
+  const path = uriRewrite(rule.rewriteUri, matches[0]?.match.match.path)
+  return [...rule.filters, { kind: 'rewrite', path }]
+}
+
+function actionOf(action: RuleAction, port: number | undefined): RouteAction {
+  switch (action.kind) {
+    case 'answer':
+      return action.action
+    case 'redirect':
+      return action.portFromRequest && port !== undefined ? { ...action.redirect, port } : action.redirect
+    case 'forward': {
+      const { destinations, timeoutMs, retries } = action
+      return {
+        kind: 'forward',
+        destinations: destinations.map((destination) => toWeighted(destination, port)),
+        timeouts: timeoutMs === undefined ? {} : { requestMs: timeoutMs },
+        ...(retries === undefined ? {} : { retries }),
+      }
+    }
+    default:
+      return unreachable(action)
+  }
+}

@@ -1,0 +1,101 @@
+import { parseDurationMs } from '../../../base/index.ts'
+import type { Balancer, TrafficPolicy } from '../../../model/index.ts'
+import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
+
+const BALANCERS: Readonly<Record<string, Balancer | undefined>> = {
+  UNSPECIFIED: undefined,
+  ROUND_ROBIN: { kind: 'round-robin' },
+  LEAST_REQUEST: { kind: 'least-request' },
+  LEAST_CONN: { kind: 'least-request' },
+  RANDOM: { kind: 'random' },
+  PASSTHROUGH: { kind: 'passthrough' },
+}
+
+const NOT_SERVED = ['outlierDetection', 'tunnel', 'proxyProtocol', 'retryBudget'] as const
+const NOT_SERVED_BALANCING = [
+  'consistentHash',
+  'localityLbSetting',
+  'zoneAwareLbSetting',
+  'warmup',
+  'warmupDurationSecs',
+] as const
+
+/** @param path where the policy stands, for messages; @param problems what is not served is added to it */
+export function translateTrafficPolicy(
+  policy: IstioTrafficPolicy | undefined,
+  path: string,
+  problems: string[],
+): TrafficPolicy {
+  if (policy === undefined) return {}
+  reportNotServed(policy, path, problems)
+  const balancer = translateBalancer(policy, path, problems)
+  const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
+  return {
+    ...(balancer === undefined ? {} : { balancer }),
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+  }
+}
+
+/** `portLevelSettings` by service port. */
+export function translatePortPolicies(
+  policy: IstioTrafficPolicy | undefined,
+  path: string,
+  problems: string[],
+): Readonly<Record<string, TrafficPolicy>> {
+  const ports: Record<string, TrafficPolicy> = {}
+  for (const [index, setting] of (policy?.portLevelSettings ?? []).entries()) {
+    const at = `${path}.portLevelSettings[${index}]`
+    const port = setting.port?.number
+    if (port === undefined) problems.push(`${at}: names no port and is not used`)
+    else ports[String(port)] ??= translateTrafficPolicy(setting, at, problems)
+  }
+  return ports
+}
+
+function translateBalancer(
+  policy: IstioPortTrafficPolicy,
+  path: string,
+  problems: string[],
+): Balancer | undefined {
+  const settings = policy.loadBalancer
+  if (settings === undefined) return undefined
+  for (const member of NOT_SERVED_BALANCING) {
+    if (settings[member] !== undefined) problems.push(`${path}.loadBalancer.${member} is not served yet`)
+  }
+  if (settings.simple === undefined) return undefined
+  if (!Object.hasOwn(BALANCERS, settings.simple)) {
+    problems.push(`${path}.loadBalancer.simple: ${settings.simple} is not a known balancer`)
+    return undefined
+  }
+  return BALANCERS[settings.simple]
+}
+
+function translateConnectTimeout(
+  policy: IstioPortTrafficPolicy,
+  path: string,
+  problems: string[],
+): number | undefined {
+  const timeout = policy.connectionPool?.tcp?.connectTimeout
+  if (timeout === undefined) return undefined
+  const ms = parseDurationMs(timeout)
+  if (ms === undefined)
+    problems.push(`${path}.connectionPool.tcp.connectTimeout: ${timeout} is not a duration`)
+  return ms
+}
+
+function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {
+  for (const member of NOT_SERVED) {
+    if (policy[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
+  }
+  // ISTIO_MUTUAL is what the mesh will do by itself, so naming it changes nothing.
+  const mode = policy.tls?.mode
+  if (mode !== undefined && mode !== 'ISTIO_MUTUAL' && mode !== 'DISABLE') {
+    problems.push(`${path}.tls.mode ${mode} is not served yet`)
+  }
+  for (const member of Object.keys(policy.connectionPool?.tcp ?? {})) {
+    if (member !== 'connectTimeout') problems.push(`${path}.connectionPool.tcp.${member} is not served yet`)
+  }
+  for (const member of Object.keys(policy.connectionPool?.http ?? {})) {
+    problems.push(`${path}.connectionPool.http.${member} is not served yet`)
+  }
+}

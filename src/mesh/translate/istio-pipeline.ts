@@ -1,0 +1,105 @@
+import type { Collection, Graph } from '../../base/index.ts'
+import type { KubeObject } from '../../kube/index.ts'
+import type { Listener, Route } from '../../model/index.ts'
+import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
+import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
+import { translateVirtualService, type VirtualServiceResult } from './istio-api/virtual-service.ts'
+import { namespaceOf } from './names.ts'
+import { type Problem, problemsOf } from './problem.ts'
+import type { Registry } from './registry-pipeline.ts'
+import type { MeshSettings } from './settings.ts'
+import type { Sources } from './sources.ts'
+
+/** What Istio's own routing objects give. */
+export interface IstioPipeline {
+  readonly listeners: Collection<Listener>
+  readonly routes: Collection<Route>
+  readonly problems: readonly Collection<Problem>[]
+}
+
+export function createIstioPipeline(
+  graph: Graph,
+  sources: Sources,
+  registry: Registry,
+  settings: MeshSettings,
+): IstioPipeline {
+  const gateways: Collection<IstioGatewayState> = graph.derive({
+    name: 'istio gateway states',
+    input: sources.istioGateways,
+    transform: (object) => [translateIstioGateway(object)],
+  })
+  const results = createVirtualServices(graph, sources, { registry, gateways, settings })
+  return {
+    listeners: graph.derive({
+      name: 'istio listeners',
+      input: gateways,
+      transform: (state) => state.servers.map((server) => server.listener),
+    }),
+    routes: graph.derive({
+      name: 'virtual service routes',
+      input: results,
+      transform: (result) => result.routes,
+    }),
+    problems: [
+      graph.derive({
+        name: 'istio gateway problems',
+        input: gateways,
+        transform: (state) => problemsOf({ ...state.origin, kind: 'IstioGateway' }, state.problems),
+      }),
+      graph.derive({
+        name: 'virtual service problems',
+        input: results,
+        transform: (result) => result.problems,
+      }),
+      notServed(graph, sources.serviceEntries),
+      notServed(graph, sources.sidecars),
+      notServed(graph, sources.workloadEntries),
+      notServed(graph, sources.grpcRoutes),
+    ],
+  }
+}
+
+function createVirtualServices(
+  graph: Graph,
+  sources: Sources,
+  from: {
+    readonly registry: Registry
+    readonly gateways: Collection<IstioGatewayState>
+    readonly settings: MeshSettings
+  },
+): Collection<VirtualServiceResult> {
+  const { registry, gateways, settings } = from
+  const claims = graph.derive({
+    name: 'mesh claims',
+    input: sources.virtualServices,
+    transform: (object) => meshClaims(object, settings),
+  })
+  const claimsByHost = graph.index(claims, 'claims by host', (claim) => [claim.host])
+  return graph.derive({
+    name: 'virtual service results',
+    input: sources.virtualServices,
+    transform: (object, read, key) => [
+      translateVirtualService(object, {
+        gateway: (name) => read.get(gateways, name),
+        meshShare: (host) =>
+          meshShare(key, read.lookup(claimsByHost, host), () =>
+            read.list(sources.namespaces).map((namespace) => namespace.metadata.name),
+          ),
+        serviceByHost: (hostname) => read.lookup(registry.servicesByHost, hostname)[0],
+        settings,
+      }),
+    ],
+  })
+}
+
+/** Kinds that the API takes and the mesh does not read yet: their authors are told. */
+function notServed(graph: Graph, input: Collection<KubeObject>): Collection<Problem> {
+  return graph.derive({
+    name: `${input.name} problems`,
+    input,
+    transform: (object) =>
+      problemsOf({ kind: object.kind, namespace: namespaceOf(object), name: object.metadata.name }, [
+        `${object.kind} is not served yet: the object has no effect`,
+      ]),
+  })
+}

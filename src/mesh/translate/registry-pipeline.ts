@@ -1,0 +1,162 @@
+import type { Collection, Graph, Index } from '../../base/index.ts'
+import { type Mesh, type Service, serviceName, type Workload } from '../../model/index.ts'
+import { type HostRule, policiesOf, translateDestinationRule } from './istio-api/destination-rule.ts'
+import { type SliceEndpoint, translateSlice } from './endpoint.ts'
+import { translateMeshConfig } from './mesh-config.ts'
+import { objectKey, serviceHostname } from './names.ts'
+import { type Problem, problemsOf } from './problem.ts'
+import { translateService } from './service.ts'
+import type { MeshSettings } from './settings.ts'
+import type { Sources } from './sources.ts'
+import { addressesOf, translatePod, translateStandaloneEndpoint } from './workload.ts'
+
+/** Name of the mesh's ConfigMap in the root namespace. */
+export const MESH_CONFIG_MAP = 'istio'
+
+/** What there is to route to: the mesh's settings, services and workloads. */
+export interface Registry {
+  readonly mesh: Collection<Mesh>
+  /** With their policies. */
+  readonly services: Collection<Service>
+  /** Without: routes name services and do not care how they are treated. */
+  readonly plainServices: Collection<Service>
+  readonly servicesByHost: Index<Service>
+  readonly workloads: Collection<Workload>
+  readonly problems: readonly Collection<Problem>[]
+}
+
+export function createRegistry(graph: Graph, sources: Sources, settings: MeshSettings): Registry {
+  const { mesh, problems: meshProblems } = createMesh(graph, sources, settings)
+  const plainServices = graph.derive({
+    name: 'plain services',
+    input: sources.services,
+    transform: (object) => [translateService(object, settings)],
+  })
+  const servicesByHost = graph.index(plainServices, 'services by host', (service) => [service.hostname])
+  const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, settings)
+  const workloads = createWorkloads(graph, sources, { mesh, plainServices, settings })
+  return { mesh, services, plainServices, servicesByHost, workloads, problems: [meshProblems, ruleProblems] }
+}
+
+/** The mesh has settings even while it has no ConfigMap: they hang on a source of one constant. */
+function createMesh(
+  graph: Graph,
+  sources: Sources,
+  settings: MeshSettings,
+): { readonly mesh: Collection<Mesh>; readonly problems: Collection<Problem> } {
+  const constant = graph.source<MeshSettings>('settings')
+  constant.set('mesh', settings)
+  const configMapKey = `${settings.rootNamespace}/${MESH_CONFIG_MAP}`
+  const results = graph.derive({
+    name: 'mesh config',
+    input: constant,
+    transform: (own, read) => [
+      { key: 'mesh', ...translateMeshConfig(read.get(sources.configMaps, configMapKey), own) },
+    ],
+  })
+  const origin = { kind: 'ConfigMap', namespace: settings.rootNamespace, name: MESH_CONFIG_MAP }
+  return {
+    mesh: graph.derive({ name: 'mesh', input: results, transform: (result) => [result.mesh] }),
+    problems: graph.derive({
+      name: 'mesh config problems',
+      input: results,
+      transform: (result) => problemsOf(origin, result.problems),
+    }),
+  }
+}
+
+function createServices(
+  graph: Graph,
+  sources: Sources,
+  plainServices: Collection<Service>,
+  settings: MeshSettings,
+): { readonly services: Collection<Service>; readonly problems: Collection<Problem> } {
+  const hostRules: Collection<HostRule> = graph.derive({
+    name: 'host rules',
+    input: sources.destinationRules,
+    transform: (object) => [translateDestinationRule(object, settings)],
+  })
+  const rulesByHost = graph.index(hostRules, 'rules by host', (rule) => (rule.host === '' ? [] : [rule.host]))
+  return {
+    services: graph.derive({
+      name: 'services with policies',
+      input: plainServices,
+      transform: (service, read) => [
+        {
+          ...service,
+          policies: policiesOf(
+            service,
+            (pattern) => read.lookup(rulesByHost, pattern),
+            settings.rootNamespace,
+          ),
+        },
+      ],
+    }),
+    problems: graph.derive({
+      name: 'destination rule problems',
+      input: hostRules,
+      transform: (rule) => problemsOf(rule.origin, rule.problems),
+    }),
+  }
+}
+
+function createWorkloads(
+  graph: Graph,
+  sources: Sources,
+  from: {
+    readonly mesh: Collection<Mesh>
+    readonly plainServices: Collection<Service>
+    readonly settings: MeshSettings
+  },
+): Collection<Workload> {
+  const { mesh, plainServices, settings } = from
+  // Pods on the node's network share its address, which then says nothing.
+  const podsByAddress = graph.index(sources.pods, 'pods by address', (pod) =>
+    pod.spec?.hostNetwork === true ? [] : addressesOf(pod),
+  )
+  const endpoints: Collection<SliceEndpoint> = graph.derive({
+    name: 'endpoints',
+    input: sources.endpointSlices,
+    transform: (slice, read) =>
+      translateSlice(slice, {
+        service: (key) => read.get(plainServices, key),
+        podByAddress: (address) => {
+          const [pod] = read.lookup(podsByAddress, address)
+          return pod === undefined ? undefined : objectKey(pod)
+        },
+        settings,
+      }),
+  })
+  const endpointsByPod = graph.index(endpoints, 'endpoints by pod', (endpoint) =>
+    endpoint.pod === undefined ? [] : [endpoint.pod],
+  )
+  const pods = graph.derive({
+    name: 'pod workloads',
+    input: sources.pods,
+    transform: (pod, read, key) => {
+      const settled = read.get(mesh, 'mesh')
+      if (settled === undefined) return []
+      const workload = translatePod(pod, {
+        endpoints: read.lookup(endpointsByPod, key),
+        mesh: settled,
+        settings,
+      })
+      return workload === undefined ? [] : [workload]
+    },
+  })
+  const standalone = graph.derive({
+    name: 'endpoint workloads',
+    input: endpoints,
+    transform: (endpoint, read) => {
+      const settled = read.get(mesh, 'mesh')
+      if (settled === undefined || endpoint.pod !== undefined) return []
+      return [translateStandaloneEndpoint(endpoint, { endpoints: [], mesh: settled, settings })]
+    },
+  })
+  return graph.merge('workloads', [pods, standalone])
+}
+
+/** The key under which a Service of Kubernetes is found in the registry. */
+export function registryKey(namespace: string, name: string, settings: MeshSettings): string {
+  return serviceName(namespace, serviceHostname(name, namespace, settings))
+}

@@ -1,0 +1,44 @@
+import type { Service as KubeService } from '../../kube/index.ts'
+import { type Service, serviceName } from '../../model/index.ts'
+import { namespaceOf, serviceHostname } from './names.ts'
+import { protocolOf } from './protocol.ts'
+import type { MeshSettings } from './settings.ts'
+import { visibilityOf } from './visibility.ts'
+
+const EXPORT_TO = 'networking.istio.io/exportTo'
+
+/** A Service of Kubernetes as the mesh has it, without the policies that DestinationRules lay over it. */
+export function translateService(object: KubeService, settings: MeshSettings): Service {
+  const namespace = namespaceOf(object)
+  const hostname = serviceHostname(object.metadata.name, namespace, settings)
+  const exportTo = object.metadata.annotations?.[EXPORT_TO]
+  return {
+    type: 'service',
+    key: serviceName(namespace, hostname),
+    namespace,
+    hostname,
+    addresses: addressesOf(object),
+    ports: (object.spec.ports ?? []).map((port) => ({
+      port: port.port,
+      name: port.name ?? '',
+      protocol: protocolOf(port),
+    })),
+    resolution: object.spec.type === 'ExternalName' ? 'dns' : 'static',
+    visibility: visibilityOf(
+      exportTo
+        ?.split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+      namespace,
+    ),
+    policies: [],
+    origin: { kind: 'Service', namespace, name: object.metadata.name },
+  }
+}
+
+/** A headless Service (`clusterIP: None`) has no address of its own. */
+function addressesOf(object: KubeService): readonly string[] {
+  const { clusterIP, clusterIPs } = object.spec
+  const all = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? '']
+  return all.filter((address) => address !== '' && address !== 'None')
+}

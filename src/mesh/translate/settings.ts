@@ -1,0 +1,18 @@
+/** What the control plane was started with; everything else of the mesh's settings comes from its ConfigMap. */
+export interface MeshSettings {
+  /** `Kubernetes` unless the installation says otherwise. */
+  readonly clusterId: string
+  /** `cluster.local` unless the cluster says otherwise. */
+  readonly clusterDomain: string
+  /** Where the control plane lives and mesh-wide objects are looked up: `istio-system`. */
+  readonly rootNamespace: string
+  /** Used while the mesh's ConfigMap names none. */
+  readonly trustDomain: string
+}
+
+export const DEFAULT_SETTINGS: MeshSettings = {
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  trustDomain: 'cluster.local',
+}

@@ -1,0 +1,42 @@
+import type { Collection, Graph } from '../../base/index.ts'
+import type { Listener, Mesh, Route, Service, Workload } from '../../model/index.ts'
+import type { GatewayDeployment } from './gateway-api/gateway-deployment.ts'
+import { createGatewayPipeline } from './gateway-pipeline.ts'
+import { createIstioPipeline } from './istio-pipeline.ts'
+import type { Problem } from './problem.ts'
+import { createRegistry } from './registry-pipeline.ts'
+import type { MeshSettings } from './settings.ts'
+import type { Sources } from './sources.ts'
+import type { StatusUpdate } from './status.ts'
+
+export interface Translation {
+  readonly model: {
+    readonly mesh: Collection<Mesh>
+    readonly workloads: Collection<Workload>
+    readonly services: Collection<Service>
+    readonly listeners: Collection<Listener>
+    readonly routes: Collection<Route>
+  }
+  readonly statuses: Collection<StatusUpdate>
+  readonly gatewayDeployments: Collection<GatewayDeployment>
+  readonly problems: Collection<Problem>
+}
+
+/** Hangs the whole translation into the graph: whatever is set on the sources shows in its collections. */
+export function createTranslation(graph: Graph, sources: Sources, settings: MeshSettings): Translation {
+  const registry = createRegistry(graph, sources, settings)
+  const gateway = createGatewayPipeline(graph, sources, registry, settings)
+  const istio = createIstioPipeline(graph, sources, registry, settings)
+  return {
+    model: {
+      mesh: registry.mesh,
+      workloads: registry.workloads,
+      services: registry.services,
+      listeners: graph.merge('listeners', [gateway.listeners, istio.listeners]),
+      routes: graph.merge('routes', [gateway.routes, istio.routes]),
+    },
+    statuses: graph.merge('statuses', gateway.statuses),
+    gatewayDeployments: gateway.deployments,
+    problems: graph.merge('problems', [...registry.problems, ...istio.problems]),
+  }
+}
