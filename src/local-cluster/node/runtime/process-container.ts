@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isAlive, type ProcessRecord, recordProcess } from '../../supervisor/index.ts'
+import { readTextIfExists, writeFileAtomic } from '../files.ts'
+import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
+
+/** What to run, in which namespaces, and where it leaves its traces. */
+export interface LaunchOptions {
+  /** The attempt's directory. */
+  readonly directory: string
+  readonly logFile: string
+  readonly netns: string
+  readonly uts: string
+  readonly ipc: string
+  readonly rootMode: RootMode
+  readonly visiblePaths: readonly string[]
+  readonly mounts: readonly BindMount[]
+  readonly command: readonly string[]
+  readonly workingDir: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+export interface ContainerExit {
+  readonly exitCode: number
+  readonly finishedAtMs: number
+}
+
+/** The processes of a container, as they are on disk: what a later node agent adopts. */
+export interface ContainerProcess {
+  readonly shim: ProcessRecord
+}
+
+/**
+ * The parent of the container's processes: it outlives the node agent, and writes the exit status to disk.
+ * A container of processes costs this shell, one `unshare` and the program.
+ */
+const SHIM = `trap : TERM INT HUP
+dir=$1; shift
+"$@"
+echo $? > "$dir/exit"`
+
+/** Runs as the first process of the new mount and process namespaces and becomes the program. */
+const SETUP = `dir=$1; root=$2; cwd=$3; shift 3
+read -r pid rest < /proc/self/stat
+echo "$pid" > "$dir/pid"
+mount -a -T "$dir/fstab" || exit 128
+if [ -n "$root" ]; then cd "$root" && pivot_root . . && umount -c -l . || exit 128; fi
+mkdir -p "$cwd" && cd "$cwd" || exit 128
+export PATH="$LATEEN_PATH"; unset LATEEN_PATH
+command -v "$1" > /dev/null || { echo "exec: \\"$1\\": executable file not found in \\$PATH"; exit 127; }
+exec "$@"`
+
+/** Where the helpers of the scripts are, whatever PATH the container sets for itself. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Starts the container. @throws when its files cannot be made or the shell does not start */
+export async function launch(options: LaunchOptions, onExit: () => void): Promise<ContainerProcess> {
+  const { directory } = options
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const { root, fstab } = prepareRoot({
+    mode: options.rootMode,
+    directory,
+    visiblePaths: options.visiblePaths,
+    mounts: options.mounts,
+  })
+  writeFileSync(join(directory, 'fstab'), fstab)
+  const inside = ['sh', '-c', SETUP, 'setup', directory, root, options.workingDir, ...options.command]
+  const isolated = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', ...inside]
+  const joined = ['nsenter', `--net=${options.netns}`, `--uts=${options.uts}`, `--ipc=${options.ipc}`, ...isolated]
+  // If someone kills the shim, the container goes with it and nothing runs on unseen.
+  const command = ['-c', SHIM, 'lateen-shim', directory, 'setpriv', '--pdeathsig', 'KILL', ...joined]
+  const env = { ...options.env, PATH: SYSTEM_PATH, LATEEN_PATH: options.env['PATH'] ?? SYSTEM_PATH }
+  return { shim: await spawnShim(command, env, options.logFile, onExit) }
+}
+
+function spawnShim(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  logFile: string,
+  onExit: () => void,
+): Promise<ProcessRecord> {
+  const log = openSync(logFile, 'a', 0o600)
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/sh', args, { stdio: ['ignore', log, log], detached: true, cwd: '/', env: { ...env } })
+    closeSync(log)
+    child.on('error', (error) => reject(new Error(`the container did not start: ${error.message}`, { cause: error })))
+    child.on('exit', onExit)
+    child.on('spawn', () => {
+      child.unref()
+      const pid = child.pid ?? 0
+      // One that has ended already is recorded as such: its exit file tells the rest.
+      resolve(recordProcess(pid) ?? { pid, startTicks: '' })
+    })
+  })
+}
+
+/** How the container ended. @returns undefined while it runs */
+export function readExit(directory: string, container: ContainerProcess): ContainerExit | undefined {
+  const written = writtenExit(directory)
+  if (written !== undefined) return written
+  if (isAlive(container.shim)) return undefined
+  // It may have written the file between the two looks.
+  return writtenExit(directory) ?? lostExit(directory)
+}
+
+function writtenExit(directory: string): ContainerExit | undefined {
+  const path = join(directory, 'exit')
+  const text = readTextIfExists(path)
+  if (text === undefined || !text.endsWith('\n')) return undefined
+  return { exitCode: Number(text), finishedAtMs: statSync(path).mtimeMs }
+}
+
+/** The shim was killed, or the machine went down: Kubernetes reports 137 for a container that it finds so. */
+function lostExit(directory: string): ContainerExit {
+  const path = join(directory, 'exit')
+  writeFileAtomic(path, '137\n')
+  return { exitCode: 137, finishedAtMs: statSync(path).mtimeMs }
+}
+
+/** The number of the container's first process on the host. @returns undefined until it exists and after it ended */
+export function initPid(directory: string): number | undefined {
+  const text = readTextIfExists(join(directory, 'pid'))
+  const pid = Number(text?.trim())
+  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  return isInitOf(directory, pid) ? pid : undefined
+}
+
+/** The number may have been given to another process since: ours is the first of its process namespace, below our shim. */
+function isInitOf(directory: string, pid: number): boolean {
+  if (existsSync(join(directory, 'exit'))) return false
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const numbers = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? []
+    return numbers.length >= 2 && numbers.at(-1) === '1'
+  } catch {
+    return false
+  }
+}
+
+/** Sends a signal to the container's first process. @returns whether there was one */
+export function signalContainer(directory: string, signal: NodeJS.Signals): boolean {
+  const pid = initPid(directory)
+  if (pid === undefined) return false
+  try {
+    process.kill(pid, signal)
+    return true
+  } catch {
+    return false // it ended between the look and the signal
+  }
+}
+
+/** Command line that runs a command inside the container's namespaces. @returns undefined when it does not run */
+export function execCommandLine(directory: string, command: readonly string[]): readonly string[] | undefined {
+  const pid = initPid(directory)
+  if (pid === undefined) return undefined
+  return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...command]
+}

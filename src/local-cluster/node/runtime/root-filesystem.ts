@@ -1,0 +1,140 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+
+/** How a container sees the machine's files. */
+export type RootMode =
+  /** A private copy-on-write view of them (overlayfs) behind pivot_root. */
+  | 'overlay'
+  /** The machine's files themselves, with private mounts on top; for machines where overlayfs does not work. */
+  | 'shared'
+
+export interface BindMount {
+  readonly hostPath: string
+  /** Absolute in the container. */
+  readonly mountPath: string
+  readonly readOnly: boolean
+}
+
+export interface RootOptions {
+  readonly mode: RootMode
+  /** The container's private directory. */
+  readonly directory: string
+  /** Host paths that must be visible although /tmp or another file system would hide them. */
+  readonly visiblePaths: readonly string[]
+  readonly mounts: readonly BindMount[]
+}
+
+/** The new root's directory: '' in shared mode, where paths are what they are. */
+export interface PreparedRoot {
+  readonly root: string
+  readonly fstab: string
+}
+
+const REAL_FILE_SYSTEMS = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', '9p', 'virtiofs', 'fuseblk']
+
+/** Makes the directories and mount points, and says what `mount -a` has to mount, in order. */
+export function prepareRoot(options: RootOptions): PreparedRoot {
+  const { directory } = options
+  const temporary = join(directory, 'tmp')
+  mkdirSync(temporary, { recursive: true })
+  chmodSync(temporary, 0o1777)
+  const root = options.mode === 'overlay' ? join(directory, 'root') : ''
+  for (const name of options.mode === 'overlay' ? ['upper', 'work', 'root'] : []) {
+    mkdirSync(join(directory, name), { recursive: true, mode: 0o755 })
+  }
+  const binds = [...hiddenPaths(options), ...options.mounts].sort(byDepth)
+  const lines = [
+    ...(options.mode === 'overlay' ? overlayLines(directory, root) : []),
+    line('proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
+    line(temporary, `${root}/tmp`, 'none', 'bind'),
+    ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, temporary, bind), root)),
+  ]
+  return { root, fstab: `${lines.join('\n')}\n` }
+}
+
+function overlayLines(directory: string, root: string): readonly string[] {
+  const layers = `lowerdir=/,upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`
+  return [
+    line('overlay', root, 'overlay', layers),
+    line('/dev', `${root}/dev`, 'none', 'rbind'),
+    line('sysfs', `${root}/sys`, 'sysfs', 'ro,nosuid,nodev,noexec'),
+    ...otherFileSystems(directory).map((path) => line(path, `${root}${path}`, 'none', 'bind')),
+  ]
+}
+
+function bindLines(bind: BindMount, target: string, root: string): readonly string[] {
+  const place = `${root}${target}`
+  const first = line(bind.hostPath, place, 'none', 'bind')
+  // A bind mount takes read-only only when it is mounted a second time.
+  return bind.readOnly ? [first, line(bind.hostPath, place, 'none', 'remount,bind,ro')] : [first]
+}
+
+/** Makes the place to mount on in the private layer. @returns the path in the container, symbolic links resolved */
+function mountPoint(options: RootOptions, temporary: string, bind: BindMount): string {
+  const target = resolveOnHost(bind.mountPath)
+  const isDirectory = statSync(bind.hostPath).isDirectory()
+  if (target === '/tmp' || target.startsWith('/tmp/')) {
+    makePlace(join(temporary, relative('/tmp', target)), isDirectory)
+    return target
+  }
+  const covering = options.mounts.find((other) => other !== bind && target.startsWith(`${resolveOnHost(other.mountPath)}/`))
+  if (covering !== undefined) {
+    makePlace(join(covering.hostPath, relative(resolveOnHost(covering.mountPath), target)), isDirectory)
+    return target
+  }
+  if (options.mode === 'overlay') makeLike(join(options.directory, 'upper'), target, isDirectory)
+  else makePlace(target, isDirectory)
+  return target
+}
+
+function makePlace(path: string, isDirectory: boolean): void {
+  if (existsSync(path)) return
+  mkdirSync(isDirectory ? path : dirname(path), { recursive: true, mode: 0o755 })
+  if (!isDirectory) writeFileSync(path, '')
+}
+
+/** A directory in the upper layer decides the mode of the merged one, so it takes that of the machine's. */
+function makeLike(upper: string, target: string, isDirectory: boolean): void {
+  makePlace(`${upper}${target}`, isDirectory)
+  for (let path = isDirectory ? target : dirname(target); path !== '/'; path = dirname(path)) {
+    if (existsSync(path) && statSync(path).isDirectory()) chmodSync(`${upper}${path}`, statSync(path).mode & 0o7777)
+  }
+}
+
+/** /var/run/secrets is /run/secrets on most machines: the overlay shows the same links. */
+function resolveOnHost(path: string): string {
+  let existing = path
+  while (existing !== '/' && !existsSync(existing)) existing = dirname(existing)
+  return join(realpathSync(existing), relative(existing, path))
+}
+
+function hiddenPaths(options: RootOptions): readonly BindMount[] {
+  const rootDevice = statSync('/').dev
+  return options.visiblePaths
+    .filter((path) => existsSync(path))
+    .filter((path) => path.startsWith('/tmp/') || (options.mode === 'overlay' && statSync(path).dev !== rootDevice))
+    .map((path) => ({ hostPath: path, mountPath: path, readOnly: false }))
+}
+
+/** Other disks of the machine (a separate /usr or /home), which the overlay of / does not show. */
+function otherFileSystems(directory: string): readonly string[] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((text) => text.split(' '))
+    .map((fields) => ({ path: fields[4] ?? '/', type: fields[fields.indexOf('-') + 1] ?? '' }))
+  return mounts
+    .filter(({ path, type }) => path !== '/' && REAL_FILE_SYSTEMS.includes(type))
+    .filter(({ path }) => !/^\/(dev|proc|sys|run|tmp)(\/|$)/.test(path) && !directory.startsWith(`${path}/containers`))
+    .map(({ path }) => path)
+    .filter((path) => existsSync(path) && lstatSync(path).isDirectory())
+}
+
+function byDepth(a: BindMount, b: BindMount): number {
+  return a.mountPath.split('/').length - b.mountPath.split('/').length
+}
+
+/** One line of an fstab, whose fields are parted by blanks. */
+function line(source: string, target: string, type: string, options: string): string {
+  const escape = (text: string) => text.replace(/[\s\\]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`)
+  return `${escape(source)} ${escape(target)} ${type} ${escape(options)} 0 0`
+}

@@ -1,0 +1,85 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { applyNft, runCommand } from '../../../linux/index.ts'
+import { linkName, type PodPaths } from '../paths.ts'
+
+/** A pod's network, host name and IPC namespaces, with its address. They outlive every process of the node. */
+export interface SandboxOptions {
+  readonly paths: PodPaths
+  readonly uid: string
+  readonly ip: string
+  readonly hostname: string
+  readonly bridge: string
+  /** The bridge's own address. */
+  readonly gateway: string
+}
+
+const NETNS_DIRECTORY = '/run/netns'
+
+/**
+ * Makes the sandbox with one spawned shell. The address is a /32 whose only neighbour is the bridge, so that
+ * every packet passes the machine's own routing: two pods on one bridge would otherwise answer each other past
+ * the address translation of Services.
+ * @throws with the failing command's words; what was half made is removed by `deleteSandbox`
+ */
+export async function createSandbox(options: SandboxOptions): Promise<void> {
+  const { paths } = options
+  mkdirSync(paths.etc, { recursive: true, mode: 0o755 })
+  mkdirSync(NETNS_DIRECTORY, { recursive: true })
+  for (const file of [paths.netns, paths.uts, paths.ipc]) writeFileSync(file, '')
+  const link = linkName(options.uid)
+  const script = [
+    'set -e',
+    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'echo "$1" > /proc/sys/kernel/hostname; echo "$2" | ip -batch -\' sh "$4" "$5"',
+    'echo "$6" | ip -batch -',
+  ].join('\n')
+  await runCommand('sh', [
+    '-c',
+    script,
+    'sandbox',
+    paths.netns,
+    paths.uts,
+    paths.ipc,
+    options.hostname,
+    insideCommands(options, link).join('\n'),
+    [`link set ${link} master ${options.bridge}`, `link set ${link} up`].join('\n'),
+  ])
+}
+
+function insideCommands(options: SandboxOptions, link: string): readonly string[] {
+  return [
+    'link set lo up',
+    // The peer is made in the namespace of the node agent: the spawned shell's parent.
+    `link add eth0 address ${hardwareAddress(options.ip)} mtu 1500 type veth peer name ${link} netns ${process.pid}`,
+    `addr add ${options.ip}/32 dev eth0`,
+    'link set eth0 up',
+    `route add ${options.gateway}/32 dev eth0 scope link src ${options.ip}`,
+    `route add default via ${options.gateway} dev eth0 src ${options.ip}`,
+  ]
+}
+
+/** An address that is used again gets the same hardware address, so no neighbour table is ever stale. */
+function hardwareAddress(ip: string): string {
+  const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+  return ['0a', '58', ...bytes].join(':')
+}
+
+/** @returns whether namespaces and link are all there (they are gone after a reboot) */
+export function sandboxExists(paths: PodPaths, uid: string): boolean {
+  return existsSync(paths.netns) && existsSync(paths.uts) && existsSync(`/sys/class/net/${linkName(uid)}`)
+}
+
+/** Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces. */
+export async function deleteSandbox(paths: PodPaths, uid: string): Promise<void> {
+  const link = linkName(uid)
+  const files = [paths.netns, paths.uts, paths.ipc].filter((file) => existsSync(file))
+  if (files.length > 0 || existsSync(`/sys/class/net/${link}`)) {
+    const script = 'link=$1; shift; [ -e "/sys/class/net/$link" ] && ip link delete "$link"; for f; do umount -l "$f" 2>/dev/null; done; :'
+    await runCommand('sh', ['-c', script, 'sandbox', link, ...files])
+  }
+  for (const file of files) rmSync(file, { force: true })
+}
+
+/** Applies rules in the pod's network namespace. */
+export async function applyPodRules(paths: PodPaths, nft: string): Promise<void> {
+  await applyNft(nft, paths.netns)
+}
