@@ -1,0 +1,187 @@
+import type { Container, Pod } from '../../kube/index.ts'
+import { parseMapping } from './yaml-mapping.ts'
+import { mergeBy, mergeContainer } from './merge-container.ts'
+import { workloadOwner } from './owner.ts'
+import {
+  PROXY_CONTAINER,
+  PROXY_UID,
+  PROXY_VOLUMES,
+  proxyContainer,
+  proxyProbe,
+  type WorkloadOwner,
+} from './proxy-container.ts'
+import type { ProxySettings } from './settings.ts'
+
+const INIT_CONTAINER = 'istio-init'
+
+/** Adds the sidecar: `istio-init` (traffic capture), then `istio-proxy` as a native sidecar, before all else. */
+export function injectSidecar(pod: Pod, namespace: string, settings: ProxySettings): Pod {
+  const owner = workloadOwner(pod, namespace)
+  const own = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(isProxy)
+  const apps = pod.spec.containers.filter((container) => !isProxy(container))
+  const inits = (pod.spec.initContainers ?? []).filter(
+    (container) => !isProxy(container) && container.name !== INIT_CONTAINER,
+  )
+  return {
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      labels: { ...pod.metadata.labels, ...sidecarLabels(pod, owner) },
+      annotations: { ...pod.metadata.annotations, ...sidecarAnnotations(pod, apps, settings) },
+    },
+    spec: {
+      ...pod.spec,
+      initContainers: [
+        initContainer(pod, settings),
+        mergeContainer(sidecarContainer(pod, apps, owner, settings), own),
+        ...inits,
+      ],
+      containers: apps,
+      volumes: mergeBy(PROXY_VOLUMES, pod.spec.volumes, (volume) => volume.name),
+    },
+  }
+}
+
+function isProxy(container: Container): boolean {
+  return container.name === PROXY_CONTAINER
+}
+
+function annotation(pod: Pod, name: string): string | undefined {
+  return pod.metadata.annotations?.[name]
+}
+
+function initContainer(pod: Pod, settings: ProxySettings): Container {
+  const excludedPorts = ['15090', '15021', '15020']
+  const more = annotation(pod, 'traffic.sidecar.istio.io/excludeInboundPorts')
+  if (more) excludedPorts.push(...more.split(','))
+  const outboundPorts = annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundPorts')
+  return {
+    name: INIT_CONTAINER,
+    image: settings.initImage,
+    ...(settings.imagePullPolicy ? { imagePullPolicy: settings.imagePullPolicy } : {}),
+    args: [
+      ...['istio-iptables', '-p', '15001', '-z', '15006', '-u', String(PROXY_UID), '-m', 'REDIRECT'],
+      ...['-i', annotation(pod, 'traffic.sidecar.istio.io/includeOutboundIPRanges') ?? '*'],
+      ...['-x', annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundIPRanges') ?? ''],
+      ...['-b', annotation(pod, 'traffic.sidecar.istio.io/includeInboundPorts') ?? '*'],
+      ...['-d', [...new Set(excludedPorts)].join(',')],
+      ...(outboundPorts === undefined ? [] : ['-o', outboundPorts]),
+    ],
+    resources: settings.resources,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      capabilities: { add: ['NET_ADMIN', 'NET_RAW'], drop: ['ALL'] },
+      readOnlyRootFilesystem: false,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      runAsUser: 0,
+    },
+  }
+}
+
+function sidecarContainer(
+  pod: Pod,
+  apps: readonly Container[],
+  owner: WorkloadOwner,
+  settings: ProxySettings,
+): Container {
+  const logLevel = annotation(pod, 'sidecar.istio.io/logLevel')
+  const container = proxyContainer({
+    settings,
+    role: 'sidecar',
+    owner,
+    appPorts: apps.flatMap((app) => app.ports ?? []),
+    appContainers: apps.map((app) => app.name),
+    proxyConfig: parseMapping(annotation(pod, 'proxy.istio.io/config') ?? ''),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  })
+  return {
+    ...container,
+    image: annotation(pod, 'sidecar.istio.io/proxyImage') ?? settings.proxyImage,
+    resources: { ...settings.resources, ...annotatedResources(pod) },
+    restartPolicy: 'Always',
+    startupProbe: proxyProbe({ periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 600 }),
+    readinessProbe: proxyProbe({ periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4 }),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsGroup: PROXY_UID,
+      runAsNonRoot: true,
+      runAsUser: PROXY_UID,
+    },
+  }
+}
+
+/** Annotated requests and limits replace the mesh's as a whole, as in Istio. */
+function annotatedResources(pod: Pod): Container['resources'] {
+  const read = (cpu: string, memory: string) => {
+    const values = { cpu: annotation(pod, cpu), memory: annotation(pod, memory) }
+    return Object.fromEntries(
+      Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )
+  }
+  const requests = read('sidecar.istio.io/proxyCPU', 'sidecar.istio.io/proxyMemory')
+  const limits = read('sidecar.istio.io/proxyCPULimit', 'sidecar.istio.io/proxyMemoryLimit')
+  if (Object.keys(requests).length + Object.keys(limits).length === 0) return {}
+  return { requests, limits }
+}
+
+/** The pod's own labels win. */
+function sidecarLabels(pod: Pod, owner: WorkloadOwner): Readonly<Record<string, string>> {
+  const labels = pod.metadata.labels ?? {}
+  return {
+    'security.istio.io/tlsMode': labels['security.istio.io/tlsMode'] ?? 'istio',
+    ...canonicalLabels(labels, owner.name),
+  }
+}
+
+export function canonicalLabels(
+  labels: Readonly<Record<string, string>>,
+  workload: string,
+): Readonly<Record<string, string>> {
+  const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app']
+  const revision =
+    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version']
+  return {
+    'service.istio.io/canonical-name': name ?? workload,
+    'service.istio.io/canonical-revision': revision ?? 'latest',
+  }
+}
+
+function sidecarAnnotations(
+  pod: Pod,
+  apps: readonly Container[],
+  settings: ProxySettings,
+): Readonly<Record<string, string>> {
+  const first = apps[0]?.name
+  const own = pod.metadata.annotations ?? {}
+  const status = {
+    initContainers: [INIT_CONTAINER, PROXY_CONTAINER],
+    containers: null,
+    volumes: PROXY_VOLUMES.map((volume) => volume.name),
+    imagePullSecrets: null,
+    revision: settings.revision,
+  }
+  return {
+    'istio.io/rev': settings.revision,
+    ...(first === undefined
+      ? {}
+      : {
+          'kubectl.kubernetes.io/default-container': own['kubectl.kubernetes.io/default-container'] ?? first,
+          'kubectl.kubernetes.io/default-logs-container':
+            own['kubectl.kubernetes.io/default-logs-container'] ?? first,
+        }),
+    ...(own['prometheus.io/scrape'] === 'false' ? {} : PROMETHEUS_ANNOTATIONS),
+    'sidecar.istio.io/status': JSON.stringify(status),
+  }
+}
+
+/** The proxy's port 15020 serves the application's metrics together with its own. */
+export const PROMETHEUS_ANNOTATIONS: Readonly<Record<string, string>> = {
+  'prometheus.io/path': '/stats/prometheus',
+  'prometheus.io/port': '15020',
+  'prometheus.io/scrape': 'true',
+}
