@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, type ProcessRecord, recordProcess } from '../../supervisor/index.ts'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
@@ -68,7 +77,13 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
   writeFileSync(join(directory, 'fstab'), fstab)
   const inside = ['sh', '-c', SETUP, 'setup', directory, root, options.workingDir, ...options.command]
   const isolated = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', ...inside]
-  const joined = ['nsenter', `--net=${options.netns}`, `--uts=${options.uts}`, `--ipc=${options.ipc}`, ...isolated]
+  const joined = [
+    'nsenter',
+    `--net=${options.netns}`,
+    `--uts=${options.uts}`,
+    `--ipc=${options.ipc}`,
+    ...isolated,
+  ]
   // If someone kills the shim, the container goes with it and nothing runs on unseen.
   const command = ['-c', SHIM, 'lateen-shim', directory, 'setpriv', '--pdeathsig', 'KILL', ...joined]
   const env = { ...options.env, PATH: SYSTEM_PATH, LATEEN_PATH: options.env['PATH'] ?? SYSTEM_PATH }
@@ -83,9 +98,16 @@ function spawnShim(
 ): Promise<ProcessRecord> {
   const log = openSync(logFile, 'a', 0o600)
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', args, { stdio: ['ignore', log, log], detached: true, cwd: '/', env: { ...env } })
+    const child = spawn('/bin/sh', args, {
+      stdio: ['ignore', log, log],
+      detached: true,
+      cwd: '/',
+      env: { ...env },
+    })
     closeSync(log)
-    child.on('error', (error) => reject(new Error(`the container did not start: ${error.message}`, { cause: error })))
+    child.on('error', (error) =>
+      reject(new Error(`the container did not start: ${error.message}`, { cause: error })),
+    )
     child.on('exit', onExit)
     child.on('spawn', () => {
       child.unref()
@@ -152,7 +174,10 @@ export function signalContainer(directory: string, signal: NodeJS.Signals): bool
 }
 
 /** Command line that runs a command inside the container's namespaces. @returns undefined when it does not run */
-export function execCommandLine(directory: string, command: readonly string[]): readonly string[] | undefined {
+export function execCommandLine(
+  directory: string,
+  command: readonly string[],
+): readonly string[] | undefined {
   const pid = initPid(directory)
   if (pid === undefined) return undefined
   return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...command]

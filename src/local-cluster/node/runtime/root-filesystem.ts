@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 /** How a container sees the machine's files. */
@@ -77,7 +86,9 @@ function mountPoint(options: RootOptions, temporary: string, bind: BindMount): s
     makePlace(join(temporary, relative('/tmp', target)), isDirectory)
     return target
   }
-  const covering = options.mounts.find((other) => other !== bind && target.startsWith(`${resolveOnHost(other.mountPath)}/`))
+  const covering = options.mounts.find(
+    (other) => other !== bind && target.startsWith(`${resolveOnHost(other.mountPath)}/`),
+  )
   if (covering !== undefined) {
     makePlace(join(covering.hostPath, relative(resolveOnHost(covering.mountPath), target)), isDirectory)
     return target
@@ -97,7 +108,8 @@ function makePlace(path: string, isDirectory: boolean): void {
 function makeLike(upper: string, target: string, isDirectory: boolean): void {
   makePlace(`${upper}${target}`, isDirectory)
   for (let path = isDirectory ? target : dirname(target); path !== '/'; path = dirname(path)) {
-    if (existsSync(path) && statSync(path).isDirectory()) chmodSync(`${upper}${path}`, statSync(path).mode & 0o7777)
+    if (existsSync(path) && statSync(path).isDirectory())
+      chmodSync(`${upper}${path}`, statSync(path).mode & 0o7777)
   }
 }
 
@@ -112,7 +124,9 @@ function hiddenPaths(options: RootOptions): readonly BindMount[] {
   const rootDevice = statSync('/').dev
   return options.visiblePaths
     .filter((path) => existsSync(path))
-    .filter((path) => path.startsWith('/tmp/') || (options.mode === 'overlay' && statSync(path).dev !== rootDevice))
+    .filter(
+      (path) => path.startsWith('/tmp/') || (options.mode === 'overlay' && statSync(path).dev !== rootDevice),
+    )
     .map((path) => ({ hostPath: path, mountPath: path, readOnly: false }))
 }
 
@@ -124,7 +138,10 @@ function otherFileSystems(directory: string): readonly string[] {
     .map((fields) => ({ path: fields[4] ?? '/', type: fields[fields.indexOf('-') + 1] ?? '' }))
   return mounts
     .filter(({ path, type }) => path !== '/' && REAL_FILE_SYSTEMS.includes(type))
-    .filter(({ path }) => !/^\/(dev|proc|sys|run|tmp)(\/|$)/.test(path) && !directory.startsWith(`${path}/containers`))
+    .filter(
+      ({ path }) =>
+        !/^\/(dev|proc|sys|run|tmp)(\/|$)/.test(path) && !directory.startsWith(`${path}/containers`),
+    )
     .map(({ path }) => path)
     .filter((path) => existsSync(path) && lstatSync(path).isDirectory())
 }
@@ -135,6 +152,7 @@ function byDepth(a: BindMount, b: BindMount): number {
 
 /** One line of an fstab, whose fields are parted by blanks. */
 function line(source: string, target: string, type: string, options: string): string {
-  const escape = (text: string) => text.replace(/[\s\\]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`)
+  const escape = (text: string) =>
+    text.replace(/[\s\\]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`)
   return `${escape(source)} ${escape(target)} ${type} ${escape(options)} 0 0`
 }

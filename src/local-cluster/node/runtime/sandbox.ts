@@ -73,7 +73,8 @@ export async function deleteSandbox(paths: PodPaths, uid: string): Promise<void>
   const link = linkName(uid)
   const files = [paths.netns, paths.uts, paths.ipc].filter((file) => existsSync(file))
   if (files.length > 0 || existsSync(`/sys/class/net/${link}`)) {
-    const script = 'link=$1; shift; [ -e "/sys/class/net/$link" ] && ip link delete "$link"; for f; do umount -l "$f" 2>/dev/null; done; :'
+    const script =
+      'link=$1; shift; [ -e "/sys/class/net/$link" ] && ip link delete "$link"; for f; do umount -l "$f" 2>/dev/null; done; :'
     await runCommand('sh', ['-c', script, 'sandbox', link, ...files])
   }
   for (const file of files) rmSync(file, { force: true })
