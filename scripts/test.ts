@@ -44,12 +44,10 @@ async function runTests(name: string, patterns: readonly string[], concurrency: 
     console.log(`• no ${name}`)
     return
   }
-  const args = [
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    `--test-concurrency=${concurrency}`,
-    '--test-timeout=480000',
-  ]
-  const reporter = process.env['CI'] ? ['--test-reporter=spec'] : []
-  await step(name, () => run(process.execPath, [...args, ...reporter, ...files], { FORCE_COLOR: '0' }))
+  await step(name, () => run(process.execPath, [...testArguments(concurrency), ...files]))
+}
+
+function testArguments(concurrency: number): readonly string[] {
+  const plain = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=spec']
+  return [...plain, `--test-concurrency=${concurrency}`, '--test-timeout=480000']
 }

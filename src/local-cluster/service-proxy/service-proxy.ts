@@ -1,0 +1,72 @@
+import { createWorkQueue, type Clock, type Logger, type Random } from '../../base/index.ts'
+import type { EndpointSlice, Service } from '../../kube/index.ts'
+import { createInformer, KINDS, type KubeClient } from '../../kube/client/index.ts'
+import { applyNft } from '../../linux/index.ts'
+import { type RuleSet, ruleSetFor } from './rules.ts'
+import { changeScript, fullScript, type ServiceNetwork } from './script.ts'
+
+export interface ServiceProxyOptions {
+  readonly client: KubeClient
+  readonly network: ServiceNetwork
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface ServiceProxy {
+  /** Resolves once the first rules are in force. */
+  readonly ready: Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * kube-proxy's part: keeps the kernel's rules in step with Services and EndpointSlices. The rules stay in force when
+ * this process dies; the next one replaces them in one transaction.
+ */
+export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
+  const { client, clock, random, logger } = options
+  let applied: RuleSet | undefined
+  let resolveReady = () => {}
+  const ready = new Promise<void>((resolve) => {
+    resolveReady = resolve
+  })
+
+  // One key: changes that come while nft runs are taken together by the next run.
+  const queue = createWorkQueue({
+    name: 'service-proxy',
+    concurrency: 1,
+    retryBaseMs: 50,
+    retryMaxMs: 5_000,
+    clock,
+    random,
+    logger,
+    reconcile: async () => {
+      await Promise.all([services.synced, slices.synced])
+      const wanted = ruleSetFor(services.list(), slices.list())
+      const script = applied ? changeScript(applied, wanted) : fullScript(wanted, options.network)
+      try {
+        if (script !== '') await applyNft(script)
+        applied = wanted
+        resolveReady()
+      } catch (error) {
+        applied = undefined // whoever changed the table under us: the next run writes it whole
+        throw error
+      }
+      return undefined
+    },
+  })
+  const onChange = () => queue.add('rules')
+  const common = { client, clock, random, logger, onChange }
+  const services = createInformer<Service>({ ...common, kind: KINDS.service })
+  const slices = createInformer<EndpointSlice>({ ...common, kind: KINDS.endpointSlice })
+  queue.add('rules')
+
+  return {
+    ready,
+    async stop() {
+      services.stop()
+      slices.stop()
+      await queue.stop()
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CommandOptions, type CommandResult, runCommand } from './command.ts'
+import { REPOSITORY } from './source-tree.ts'
+
+/** A real cluster, brought up by the command line, in the network that the test command made for this file. */
+export interface TestCluster {
+  readonly stateDirectory: string
+  readonly kubeconfig: string
+  /** Runs the real kubectl. @throws (assertion) when it fails; `tryKubectl` returns the failure instead */
+  readonly kubectl: (line: string, options?: CommandOptions) => Promise<string>
+  readonly tryKubectl: (line: string, options?: CommandOptions) => Promise<CommandResult>
+  readonly lateen: (line: string, options?: CommandOptions) => Promise<CommandResult>
+  readonly stop: () => Promise<void>
+}
+
+export const KUBECTL = join(REPOSITORY, '.tools/bin/kubectl')
+const LATEEN = join(REPOSITORY, 'bin/lateen')
+
+export async function startCluster(): Promise<TestCluster> {
+  const stateDirectory = mkdtempSync(join(tmpdir(), 'lateen-e2e-'))
+  const kubeconfig = join(stateDirectory, 'kubeconfig')
+  const env = { KUBECONFIG: kubeconfig, LATEEN_STATE: stateDirectory, HOME: stateDirectory }
+  const lateen = (line: string, options: CommandOptions = {}) =>
+    runCommand(LATEEN, words(line), { ...options, env: { ...env, ...options.env } })
+  const tryKubectl = (line: string, options: CommandOptions = {}) =>
+    runCommand(KUBECTL, words(line), { ...options, env: { ...env, ...options.env } })
+  const cluster: TestCluster = {
+    stateDirectory,
+    kubeconfig,
+    lateen,
+    tryKubectl,
+    async kubectl(line, options) {
+      const result = await tryKubectl(line, options)
+      assert.equal(result.status, 0, `kubectl ${line}\n${result.stdout}${result.stderr}`)
+      return result.stdout
+    },
+    async stop() {
+      const result = await lateen('down --delete')
+      rmSync(stateDirectory, { recursive: true, force: true })
+      assert.equal(result.status, 0, result.stdout + result.stderr)
+    },
+  }
+  const up = await lateen('up')
+  if (up.status !== 0) {
+    const failure =
+      up.stdout +
+      up.stderr +
+      (await runCommand('sh', ['-c', `tail -n 40 ${stateDirectory}/logs/*.log`])).stdout
+    await cluster.stop().catch(() => {})
+    assert.fail(`lateen up: ${failure}`)
+  }
+  return cluster
+}
+
+/** Splits like a shell as far as tests need it: blanks, and single quotes around words with blanks. */
+export function words(line: string): readonly string[] {
+  return [...line.matchAll(/'([^']*)'|((?:[^\s']|'[^']*')+)/g)].map(
+    (match) => match[1] ?? (match[2] ?? '').replaceAll("'", ''),
+  )
+}
+
+/** The rows of kubectl's table without its heading, each as its columns. */
+export function rows(table: string): readonly (readonly string[])[] {
+  return table
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^(NAME|NAMESPACE)\s/.test(line))
+    .map((line) => line.trim().split(/\s{2,}/))
+}
