@@ -12,6 +12,13 @@ export { objectKey, resolveShortHost, serviceHostname } from './names.ts'
 export type { Problem } from './problem.ts'
 export { MESH_CONFIG_MAP } from './registry-pipeline.ts'
 export { DEFAULT_SETTINGS, type MeshSettings } from './settings.ts'
-export { createSources, SOURCE_KINDS, type SourceKind, type Sources } from './sources.ts'
+export {
+  createSources,
+  deleteObject,
+  setObject,
+  SOURCE_KINDS,
+  type SourceKind,
+  type Sources,
+} from './sources.ts'
 export { type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from './status.ts'
 export { createTranslation, type Translation } from './translation.ts'

@@ -35,16 +35,23 @@ export function createIstioPipeline(
       input: gateways,
       transform: (state) => state.servers.map((server) => server.listener),
     }),
-    routes: graph.derive({
-      name: 'virtual service routes',
-      input: results,
-      transform: (result) => result.routes,
-    }),
+    routes: graph.merge('istio routes', [
+      graph.derive({
+        name: 'virtual service routes',
+        input: results,
+        transform: (result) => result.routes,
+      }),
+      graph.derive({
+        name: 'istio gateway redirects',
+        input: gateways,
+        transform: (state) => state.redirects,
+      }),
+    ]),
     problems: [
       graph.derive({
         name: 'istio gateway problems',
         input: gateways,
-        transform: (state) => problemsOf({ ...state.origin, kind: 'IstioGateway' }, state.problems),
+        transform: (state) => problemsOf(state.origin, state.problems),
       }),
       graph.derive({
         name: 'virtual service problems',

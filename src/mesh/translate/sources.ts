@@ -1,5 +1,14 @@
 import type { Graph, Source } from '../../base/index.ts'
-import type { ConfigMap, Deployment, EndpointSlice, Namespace, Pod, Service } from '../../kube/index.ts'
+import {
+  type ConfigMap,
+  type Deployment,
+  type EndpointSlice,
+  type KubeObject,
+  type Namespace,
+  type Pod,
+  parseApiVersion,
+  type Service,
+} from '../../kube/index.ts'
 import {
   type DestinationRule,
   type Gateway,
@@ -15,6 +24,7 @@ import {
   type VirtualService,
   type WorkloadEntry,
 } from '../resources/index.ts'
+import { objectKey } from './names.ts'
 
 /** The objects of Kubernetes that the translation is made from, keyed by `objectKey`. */
 export interface Sources {
@@ -85,4 +95,26 @@ export function createSources(graph: Graph): Sources {
     sidecars: graph.source('sidecars'),
     workloadEntries: graph.source('workloadEntries'),
   }
+}
+
+/**
+ * Puts an object into the source of its kind, whatever version of the kind it is written in.
+ * @returns false for a kind that the translation does not read
+ */
+export function setObject(sources: Sources, object: KubeObject): boolean {
+  const source = sourceFor(sources, object)
+  source?.set(objectKey(object), object)
+  return source !== undefined
+}
+
+export function deleteObject(sources: Sources, object: KubeObject): boolean {
+  const source = sourceFor(sources, object)
+  source?.delete(objectKey(object))
+  return source !== undefined
+}
+
+function sourceFor(sources: Sources, object: KubeObject): Source<KubeObject> | undefined {
+  const { group } = parseApiVersion(object.apiVersion)
+  const found = SOURCE_KINDS.find((entry) => entry.kind.group === group && entry.kind.kind === object.kind)
+  return found === undefined ? undefined : (sources[found.source] as Source<KubeObject>)
 }

@@ -25,10 +25,10 @@ export function httpRouteOrder(match: UnorderedMatch, place: RulePlace): OrderKe
   return [
     FAMILY,
     pathRank(match.path),
-    -pathLength(match.path),
+    0 - pathLength(match.path),
     match.method === undefined ? 1 : 0,
-    -match.headers.length,
-    -match.query.length,
+    0 - match.headers.length,
+    0 - match.query.length,
     place.created,
     `${place.namespace}/${place.name}`,
     place.rule,

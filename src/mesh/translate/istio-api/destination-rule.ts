@@ -1,3 +1,4 @@
+import { deepEqual } from '../../../base/index.ts'
 import type {
   Origin,
   Service,
@@ -109,11 +110,12 @@ function sharedPolicies(rules: readonly HostRule[], namespace: string): readonly
   const named = here.flatMap((rule) =>
     rule.visibility.kind === 'namespaces' ? [namespace, ...rule.visibility.namespaces] : [],
   )
-  const everybody = here.filter((rule) => rule.visibility.kind === 'all')
-  return [
-    ...[...new Set(named)].sort().flatMap((client) => mostSpecific(here, namespace, client)),
-    ...mergeRules(hostGroup(everybody)),
-  ]
+  const [everybody] = mergeRules(hostGroup(here.filter((rule) => rule.visibility.kind === 'all')))
+  const special = [...new Set(named)].sort().flatMap((client) => mostSpecific(here, namespace, client))
+  // A client for whom the same holds as for everybody needs no policy of its own.
+  const differs = ({ clientNamespace: _client, ...policy }: ServicePolicy): boolean =>
+    !deepEqual(policy, everybody)
+  return [...special.filter(differs), ...(everybody === undefined ? [] : [everybody])]
 }
 
 function mostSpecific(

@@ -4,8 +4,10 @@ import {
   type Listener,
   listenerName,
   type Origin,
+  type Route,
 } from '../../../model/index.ts'
 import type { IstioGateway, IstioServer } from '../../resources/index.ts'
+import { httpsRedirectRoute } from './https-redirect.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
 
 /** An Istio Gateway, ready for VirtualServices to bind to. */
@@ -15,6 +17,8 @@ export interface IstioGatewayState {
   readonly gateway: GatewayName
   readonly namespace: string
   readonly servers: readonly ServerState[]
+  /** What servers with `tls.httpsRedirect` answer for hosts that no VirtualService rules. */
+  readonly redirects: readonly Route[]
   readonly origin: Origin
   readonly problems: readonly string[]
 }
@@ -43,7 +47,8 @@ export function translateIstioGateway(object: IstioGateway): IstioGatewayState {
     gateway,
     namespace,
     servers,
-    origin: { kind: 'Gateway', namespace, name },
+    redirects: servers.flatMap((server) => (server.httpsRedirect ? [hostsRedirect(server, object)] : [])),
+    origin: { kind: 'IstioGateway', namespace, name },
     problems,
   }
 }
@@ -81,7 +86,7 @@ function translateServer(
       protocol: 'http',
       hostnames: [...new Set(hosts.map((entry) => entry.host))].sort(),
       isolated: false,
-      origin: { kind: 'Gateway', namespace, name: object.metadata.name, rule: index },
+      origin: { kind: 'IstioGateway', namespace, name: object.metadata.name, rule: index },
     },
   }
 }
@@ -91,6 +96,17 @@ function uniqueName(server: IstioServer, index: number, taken: Set<string>): str
   const name = wanted === '' || taken.has(wanted) ? `server-${index}` : wanted
   taken.add(name)
   return name
+}
+
+function hostsRedirect(server: ServerState, object: IstioGateway): Route {
+  const { key, hostnames, origin } = server.listener
+  return httpsRedirectRoute({
+    scope: { kind: 'gateway', listeners: [key] },
+    domains: hostnames,
+    origin,
+    created: object.metadata.creationTimestamp ?? '',
+    variant: 'https-redirect',
+  })
 }
 
 /** `host`, `*\/host`, `.\/host` or `namespace/host`. */

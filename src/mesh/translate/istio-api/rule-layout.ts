@@ -1,7 +1,6 @@
 import { unreachable } from '../../../base/index.ts'
 import {
   type Origin,
-  type OrderKey,
   type Route,
   type RouteAction,
   type RouteFilter,
@@ -10,10 +9,8 @@ import {
 import type { RuleBinding } from './binding.ts'
 import { type IstioRule, type RuleAction, uriRewrite } from './http-rule.ts'
 import type { TranslatedMatch } from './match.ts'
+import { orderKey } from './order.ts'
 import { dependentPorts, toWeighted } from './rule-destination.ts'
-
-/** First member of the order key of every VirtualService route. */
-const FAMILY = 1
 
 export interface RulePlace {
   readonly binding: RuleBinding
@@ -24,26 +21,6 @@ export interface RulePlace {
   /** Tells the bindings of one VirtualService apart; '' for the first. */
   readonly variant: string
   readonly problems: string[]
-}
-
-/**
- * Istio: on gateways the VirtualServices of a host are merged, oldest first, except that rules without any condition
- * go to the end; within one, its own order.
- */
-export function orderKey(
-  place: RulePlace,
-  at: { readonly match: number; readonly isCatchAll: boolean },
-): OrderKey {
-  return [
-    FAMILY,
-    at.isCatchAll ? 1 : 0,
-    place.created,
-    place.origin.name,
-    place.origin.namespace,
-    place.rule,
-    at.match,
-    place.variant,
-  ]
 }
 
 /**

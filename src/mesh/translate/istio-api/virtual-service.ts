@@ -1,4 +1,4 @@
-import { type Origin, type Route, type RouteMatch, routeName } from '../../../model/index.ts'
+import type { Origin, Route } from '../../../model/index.ts'
 import type { VirtualService } from '../../resources/index.ts'
 import { namespaceOf, resolveShortHost } from '../names.ts'
 import { type Problem, problemsOf } from '../problem.ts'
@@ -6,9 +6,10 @@ import type { MeshSettings } from '../settings.ts'
 import { visibilityOf } from '../visibility.ts'
 import { type BindingContext, bindingsOf, gatewayKey, type RuleBinding } from './binding.ts'
 import { type IstioRule, type RuleContext, translateIstioRule } from './http-rule.ts'
+import { httpsRedirectRoute } from './https-redirect.ts'
 import type { TranslatedMatch } from './match.ts'
 import { gatewaysOf, hostsOf } from './mesh-claim.ts'
-import { layOutRule, orderKey, type RulePlace } from './rule-layout.ts'
+import { layOutRule, type RulePlace } from './rule-layout.ts'
 
 export interface VirtualServiceContext extends BindingContext {
   readonly serviceByHost: RuleContext['serviceByHost']
@@ -74,12 +75,16 @@ function reportNotServed(object: VirtualService, problems: string[]): void {
 
 /** The rules in the user's order, up to the first that takes everything: those behind it can never match. */
 function layOut(rules: readonly (IstioRule | undefined)[], place: Omit<RulePlace, 'rule'>): readonly Route[] {
-  if (place.binding.httpsRedirect) return [httpsRedirect(place)]
+  const { binding } = place
+  if (binding.httpsRedirect) {
+    const variant = place.variant === '' ? 'https-redirect' : `${place.variant}-https-redirect`
+    return [httpsRedirectRoute({ ...place, scope: binding.scope, domains: binding.domains, variant })]
+  }
   const routes: Route[] = []
   let end: number | undefined
   for (const [index, rule] of rules.entries()) {
     if (rule === undefined) continue
-    const matches = applicable(rule.matches, place.binding, place.origin.namespace)
+    const matches = applicable(rule.matches, binding, place.origin.namespace)
     if (matches.length === 0) continue
     if (end !== undefined) {
       place.problems.push(
@@ -106,21 +111,4 @@ function applicable(
       gateways.length === 0 ||
       gateways.some((reference) => gatewayKey(reference, namespace) === binding.gateway),
   )
-}
-
-/** `tls.httpsRedirect` on a server: whatever the VirtualService says, plain requests are sent to https. */
-function httpsRedirect(place: Omit<RulePlace, 'rule'>): Route {
-  const match: Omit<RouteMatch, 'order'> = { headers: [], query: [] }
-  const origin = { ...place.origin, rule: 0 }
-  const variant = place.variant === '' ? 'https-redirect' : `${place.variant}-https-redirect`
-  return {
-    type: 'route',
-    key: routeName(origin, variant),
-    scope: place.binding.scope,
-    domains: place.binding.domains,
-    matches: [{ order: orderKey({ ...place, variant, rule: 0 }, { match: 0, isCatchAll: false }), ...match }],
-    filters: [],
-    action: { kind: 'redirect', status: 301, scheme: 'https', port: 443 },
-    origin,
-  }
 }
