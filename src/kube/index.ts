@@ -16,11 +16,16 @@ export * from './types/volume.ts'
 export * from './types/workload.ts'
 export * from './object.ts'
 export { builtInSchema, nameCheckOf } from './builtin/schema.ts'
+export { compareVersions, resourceInfosOf } from './definition.ts'
+export { isIp, isIpv6 } from './ip.ts'
+export { type JsonPath, parseJsonPath } from './json-path.ts'
 export { BUILT_IN_KINDS, pluralOf } from './kinds.ts'
 export * from './names.ts'
+export { type OpenApi, type OpenApiDocument, openApiFor, type OpenApiResource } from './openapi/openapi.ts'
 export { applyJsonPatch } from './patch/json-patch.ts'
 export { applyMergePatch } from './patch/merge-patch.ts'
 export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts'
+export { decodeProtobufBody, PROTOBUF_CONTENT_TYPE } from './protobuf/decode.ts'
 export * from './quantity.ts'
 export {
   type FieldMatcher,
@@ -45,3 +50,7 @@ export {
   formatFieldErrorBody,
   formatFieldErrors,
 } from './schema/field-error.ts'
+export { ageOf } from './table/age.ts'
+export type { Cell } from './table/cell.ts'
+export { type PodSummary, summarizePod } from './table/pod.ts'
+export { type Table, type TableColumn, tableFor, type TableOptions, type TableRow } from './table/table.ts'
