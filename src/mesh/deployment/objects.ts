@@ -1,0 +1,138 @@
+import type {
+  Deployment,
+  KubeObject,
+  OwnerReference,
+  PodTemplateSpec,
+  Service,
+  ServiceAccount,
+} from '../../kube/index.ts'
+import {
+  PROMETHEUS_ANNOTATIONS,
+  PROXY_UID,
+  PROXY_VOLUMES,
+  proxyContainer,
+  proxyProbe,
+  type ProxySettings,
+} from '../injection/index.ts'
+import { BUILT_IN_CLASS, GATEWAY_NAME_LABEL, type GatewayDeployment } from '../translate/index.ts'
+
+export const MANAGED_LABEL = 'gateway.istio.io/managed'
+export const MANAGED_BY = 'istio.io-gateway-controller'
+
+/** What is deployed for a managed Gateway, in the order in which it is applied. */
+export function gatewayObjects(wanted: GatewayDeployment, settings: ProxySettings): readonly KubeObject[] {
+  return [serviceAccount(wanted), deployment(wanted, settings), service(wanted)]
+}
+
+function tieLabels(wanted: GatewayDeployment): Readonly<Record<string, string>> {
+  return {
+    ...wanted.labels,
+    [GATEWAY_NAME_LABEL]: wanted.gateway.metadata.name,
+    'gateway.networking.k8s.io/gateway-class-name': wanted.gateway.spec.gatewayClassName || BUILT_IN_CLASS,
+  }
+}
+
+/** With it, all of this goes when the Gateway goes. */
+function ownerReferences(wanted: GatewayDeployment): readonly OwnerReference[] {
+  const { name, uid = '' } = wanted.gateway.metadata
+  return [{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', name, uid }]
+}
+
+function metadata(wanted: GatewayDeployment, name: string, labels = tieLabels(wanted)) {
+  const { namespace, annotations } = wanted
+  return { name, namespace, labels, annotations, ownerReferences: ownerReferences(wanted) }
+}
+
+function serviceAccount(wanted: GatewayDeployment): ServiceAccount {
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata(wanted, wanted.serviceAccount) }
+}
+
+function service(wanted: GatewayDeployment): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(wanted, wanted.name),
+    spec: {
+      ipFamilyPolicy: 'PreferDualStack',
+      ports: wanted.ports.map(({ name, port, protocol, appProtocol }) => ({
+        name,
+        port,
+        protocol,
+        appProtocol,
+      })),
+      selector: { [GATEWAY_NAME_LABEL]: wanted.gateway.metadata.name },
+      type: wanted.serviceType,
+      ...(wanted.loadBalancerIP === undefined ? {} : { loadBalancerIP: wanted.loadBalancerIP }),
+    },
+  }
+}
+
+function deployment(wanted: GatewayDeployment, settings: ProxySettings): Deployment {
+  const labels = { ...tieLabels(wanted), [MANAGED_LABEL]: MANAGED_BY }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(wanted, wanted.name, labels),
+    spec: {
+      selector: { matchLabels: { [GATEWAY_NAME_LABEL]: wanted.gateway.metadata.name } },
+      template: podTemplate(wanted, settings, labels),
+    },
+  }
+}
+
+function podTemplate(
+  wanted: GatewayDeployment,
+  settings: ProxySettings,
+  labels: Readonly<Record<string, string>>,
+): PodTemplateSpec {
+  return {
+    metadata: {
+      annotations: { ...wanted.annotations, 'istio.io/rev': settings.revision, ...PROMETHEUS_ANNOTATIONS },
+      labels: {
+        'sidecar.istio.io/inject': 'false',
+        'service.istio.io/canonical-name': wanted.name,
+        'service.istio.io/canonical-revision': 'latest',
+        ...labels,
+      },
+    },
+    spec: {
+      // Ports below 1024 without privileges.
+      securityContext: { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
+      serviceAccountName: wanted.serviceAccount,
+      containers: [
+        {
+          ...proxyContainer({
+            settings,
+            role: 'router',
+            owner: {
+              name: wanted.name,
+              apiVersion: 'apps/v1',
+              kind: 'Deployment',
+              namespace: wanted.namespace,
+            },
+            appPorts: [],
+            appContainers: [],
+            proxyConfig: {},
+          }),
+          ports: [
+            { containerPort: 15020, name: 'metrics', protocol: 'TCP' },
+            { containerPort: 15021, name: 'status-port', protocol: 'TCP' },
+            { containerPort: 15090, name: 'http-envoy-prom', protocol: 'TCP' },
+          ],
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ['ALL'] },
+            privileged: false,
+            readOnlyRootFilesystem: true,
+            runAsGroup: PROXY_UID,
+            runAsNonRoot: true,
+            runAsUser: PROXY_UID,
+          },
+          startupProbe: proxyProbe({ periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 30 }),
+          readinessProbe: proxyProbe({ periodSeconds: 15, timeoutSeconds: 1, failureThreshold: 4 }),
+        },
+      ],
+      volumes: PROXY_VOLUMES,
+    },
+  }
+}

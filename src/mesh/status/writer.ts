@@ -1,0 +1,102 @@
+import { type Clock, type Collection, createWorkQueue, type Logger, type Random } from '../../base/index.ts'
+import type { KubeObject } from '../../kube/index.ts'
+import { isConflict, isNotFound, type KubeClient } from '../../kube/client/index.ts'
+import type { StatusUpdate } from '../translate/index.ts'
+import { isSameStatus, mergeStatus } from './merge.ts'
+
+export interface StatusWriterOptions {
+  readonly client: KubeClient
+  readonly statuses: Collection<StatusUpdate>
+  /** The object as the informers have it: what is there already need not be read or written. */
+  readonly observed: (update: StatusUpdate) => KubeObject | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly written: (update: StatusUpdate) => void
+}
+
+export interface StatusWriter {
+  /** Takes up all statuses; what changes from now on follows. Only the leader does it. */
+  readonly start: () => void
+  readonly idle: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** Writes at once; one object is never written twice at the same time, and the newest wins. */
+const CONCURRENCY = 8
+
+export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
+  const { client, statuses, clock } = options
+  /** What was said last of objects about which nothing is said any more. */
+  const withdrawn = new Map<string, StatusUpdate>()
+  let unsubscribe = (): void => {}
+
+  const reconcile = async (key: string): Promise<undefined> => {
+    const update = statuses.get(key) ?? withdrawal(withdrawn.get(key))
+    if (!update) return undefined
+    const seen = options.observed(update)
+    if (!seen || (seen.metadata.generation ?? 0) > update.observedGeneration) {
+      // Gone, or changed meanwhile: then a newer update is on its way.
+      withdrawn.delete(key)
+      return undefined
+    }
+    if (await write(seen, update)) options.written(update)
+    withdrawn.delete(key)
+    return undefined
+  }
+
+  const write = async (seen: KubeObject, update: StatusUpdate): Promise<boolean> => {
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
+    const merged = (object: KubeObject) => mergeStatus(object.status, update.status, now)
+    if (isSameStatus(seen.status, merged(seen))) return false
+    try {
+      await client.update(update.kind, { ...seen, status: merged(seen) }, { subresource: 'status' })
+      return true
+    } catch (error) {
+      if (!isConflict(error)) {
+        if (isNotFound(error)) return false
+        throw error
+      }
+    }
+    // The informer was behind (often by our own last write): once more on what the API server has now.
+    const present = await client.get<KubeObject>(update.kind, update.name, update.namespace)
+    if (!present || isSameStatus(present.status, merged(present))) return false
+    await client.update(update.kind, { ...present, status: merged(present) }, { subresource: 'status' })
+    return true
+  }
+
+  const queue = createWorkQueue({
+    name: 'statuses',
+    concurrency: CONCURRENCY,
+    retryBaseMs: 20,
+    retryMaxMs: 5000,
+    clock,
+    random: options.random,
+    logger: options.logger,
+    reconcile,
+  })
+
+  return {
+    start() {
+      unsubscribe = statuses.subscribe((changes) => {
+        for (const { key, before, after } of changes) {
+          if (before && !after) withdrawn.set(key, before)
+          else withdrawn.delete(key)
+          queue.add(key)
+        }
+      })
+      for (const update of statuses.list()) queue.add(update.key)
+    },
+    idle: queue.idle,
+    async stop() {
+      unsubscribe()
+      await queue.stop()
+    },
+  }
+}
+
+/** A route that no longer names a parent of ours loses what we said of it; other kinds keep their last status. */
+function withdrawal(last: StatusUpdate | undefined): StatusUpdate | undefined {
+  if (!last || !('parents' in last.status)) return undefined
+  return { ...last, observedGeneration: Number.MAX_SAFE_INTEGER, status: { ...last.status, parents: [] } }
+}

@@ -1,0 +1,116 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  type Client,
+  Metadata,
+  type Server,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status as Code,
+} from '@grpc/grpc-js'
+import { messageOf } from '../../base/index.ts'
+import {
+  type IstioCertificateRequest,
+  IstioCertificateRequestSchema,
+  type IstioCertificateResponse,
+  IstioCertificateResponseSchema,
+} from '../../proto/index.ts'
+
+const PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate'
+
+export interface CertificateOrder {
+  /** PEM of a PKCS#10 request; only its public key counts, the names are those of the caller. */
+  readonly csr: string
+  readonly validitySeconds: number
+  /** The caller's bearer token. */
+  readonly token: string | undefined
+}
+
+export type CertificateAnswer =
+  /** PEM, leaf first, root last. */
+  | { readonly kind: 'issued'; readonly chain: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'invalid'; readonly reason: string }
+  /** It could not be decided now; the client is to come again. */
+  | { readonly kind: 'unavailable'; readonly reason: string }
+
+const METHOD = {
+  createCertificate: {
+    path: PATH,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeRequest,
+    requestDeserialize: (bytes: Buffer) => fromBinary(IstioCertificateRequestSchema, bytes),
+    responseSerialize: (message: IstioCertificateResponse) =>
+      Buffer.from(toBinary(IstioCertificateResponseSchema, message)),
+    responseDeserialize: decodeResponse,
+  },
+} as const
+
+type Call = ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>
+
+/** Serves Istio's certificate service. `issue` answers; if it throws, the caller sees an internal error. */
+export function serveCertificates(
+  server: Server,
+  issue: (order: CertificateOrder) => Promise<CertificateAnswer>,
+): void {
+  server.addService(METHOD, {
+    createCertificate: (call: Call, done: sendUnaryData<IstioCertificateResponse>) => {
+      const { csr, validityDuration } = call.request
+      issue({ csr, validitySeconds: Number(validityDuration), token: bearerOf(call.metadata) }).then(
+        (answer) => {
+          if (answer.kind === 'issued') {
+            done(null, create(IstioCertificateResponseSchema, { certChain: [...answer.chain] }))
+          } else done({ code: CODES[answer.kind], details: answer.reason })
+        },
+        (error: unknown) => done({ code: Code.INTERNAL, details: messageOf(error) }),
+      )
+    },
+  })
+}
+
+const CODES = {
+  refused: Code.UNAUTHENTICATED,
+  invalid: Code.INVALID_ARGUMENT,
+  unavailable: Code.UNAVAILABLE,
+} as const
+
+/** Asks for a certificate over an open connection. @throws Error when it is refused or not answered by the deadline */
+export function requestCertificate(
+  client: Client,
+  order: CertificateOrder & { readonly deadlineMs: number },
+): Promise<readonly string[]> {
+  const metadata = new Metadata()
+  if (order.token !== undefined) metadata.set('authorization', `Bearer ${order.token}`)
+  const message = create(IstioCertificateRequestSchema, {
+    csr: order.csr,
+    validityDuration: BigInt(order.validitySeconds),
+  })
+  const deadline = Date.now() + order.deadlineMs
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      PATH,
+      encodeRequest,
+      decodeResponse,
+      message,
+      metadata,
+      { deadline },
+      (error, response) => {
+        if (response) resolve(response.certChain)
+        else reject(error ?? new Error('the certificate authority sent no answer'))
+      },
+    )
+  })
+}
+
+function encodeRequest(message: IstioCertificateRequest): Buffer {
+  return Buffer.from(toBinary(IstioCertificateRequestSchema, message))
+}
+
+function decodeResponse(bytes: Buffer): IstioCertificateResponse {
+  return fromBinary(IstioCertificateResponseSchema, bytes)
+}
+
+function bearerOf(metadata: Metadata): string | undefined {
+  const value = metadata.get('authorization')[0]
+  return typeof value === 'string' && value.startsWith('Bearer ') ? value.slice('Bearer '.length) : undefined
+}
