@@ -25,7 +25,9 @@ after(() => cluster?.stop())
 
 describe('the mesh is installed', () => {
   test('install shows its progress and waits until the control plane is ready', async () => {
-    const result = await cluster.lateen('install --set profile=default --set values.global.platform=k3s -y', { timeoutMs: 120_000 })
+    const result = await cluster.lateen('install --set profile=default --set values.global.platform=k3s -y', {
+      timeoutMs: 120_000,
+    })
     assert.equal(result.status, 0, result.stdout + result.stderr)
     assert.match(result.stdout, /✔ Istio core installed/)
     assert.match(result.stdout, /✔ Istiod installed/)
@@ -37,9 +39,18 @@ describe('the mesh is installed', () => {
     const table = await cluster.kubectl('get all -n istio-system')
     assert.match(table, /pod\/istiod-[a-z0-9]+-[a-z0-9]{5}\s+1\/1\s+Running/)
     assert.match(table, /pod\/istio-ingressgateway-[a-z0-9]+-[a-z0-9]{5}\s+1\/1\s+Running/)
-    assert.match(table, /service\/istio-ingressgateway\s+LoadBalancer\s+10\.43\.\d+\.\d+\s+10\.44\.0\.\d+\s+15021:3\d{4}\/TCP,80:3\d{4}\/TCP,443:3\d{4}\/TCP/)
-    assert.match(table, /service\/istiod\s+ClusterIP\s+10\.43\.\d+\.\d+\s+<none>\s+15010\/TCP,15012\/TCP,443\/TCP,15014\/TCP/)
-    assert.match(table, /service\/istiod-revision-tag-default\s+ClusterIP\s+\S+\s+<none>\s+15010\/TCP,15012\/TCP,443\/TCP,15014\/TCP/)
+    assert.match(
+      table,
+      /service\/istio-ingressgateway\s+LoadBalancer\s+10\.43\.\d+\.\d+\s+10\.44\.0\.\d+\s+15021:3\d{4}\/TCP,80:3\d{4}\/TCP,443:3\d{4}\/TCP/,
+    )
+    assert.match(
+      table,
+      /service\/istiod\s+ClusterIP\s+10\.43\.\d+\.\d+\s+<none>\s+15010\/TCP,15012\/TCP,443\/TCP,15014\/TCP/,
+    )
+    assert.match(
+      table,
+      /service\/istiod-revision-tag-default\s+ClusterIP\s+\S+\s+<none>\s+15010\/TCP,15012\/TCP,443\/TCP,15014\/TCP/,
+    )
     for (const name of ['istiod', 'istio-ingressgateway']) {
       assert.match(table, new RegExp(`deployment\\.apps/${name}\\s+1/1\\s+1\\s+1\\s`))
       assert.match(table, new RegExp(`replicaset\\.apps/${name}-[a-z0-9]+\\s+1\\s+1\\s+1\\s`))
@@ -69,14 +80,21 @@ describe('the mesh is installed', () => {
 })
 
 describe('the demo is deployed', () => {
-  test('the official v1.4.0 CRDs apply on top', { skip: !existsSync(OFFICIAL_CRDS) && '../shared is not here' }, async () => {
-    const output = await cluster.kubectl(`apply -f ${OFFICIAL_CRDS}`)
-    assert.equal(output.trim().split('\n').length, 6, output)
-  })
+  test(
+    'the official v1.4.0 CRDs apply on top',
+    { skip: !existsSync(OFFICIAL_CRDS) && '../shared is not here' },
+    async () => {
+      const output = await cluster.kubectl(`apply -f ${OFFICIAL_CRDS}`)
+      assert.equal(output.trim().split('\n').length, 6, output)
+    },
+  )
 
   test('namespace, label, gateway and application are made by the article’s commands', async () => {
     await cluster.kubectl('create namespace demo')
-    assert.match(await cluster.kubectl('label namespace demo istio-injection=enabled'), /namespace\/demo labeled/)
+    assert.match(
+      await cluster.kubectl('label namespace demo istio-injection=enabled'),
+      /namespace\/demo labeled/,
+    )
     assert.match(
       await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/gateway.yaml -n demo`),
       /gateway\.gateway\.networking\.k8s\.io\/demo-app-gateway created/,
@@ -114,8 +132,12 @@ describe('the demo is deployed', () => {
   })
 
   test('the gateway has an address and serves nothing yet', async () => {
-    gateway = await cluster.kubectl('get gateway demo-app-gateway -n demo -o jsonpath={.status.addresses[0].value}')
-    ingress = await cluster.kubectl('get svc istio-ingressgateway -n istio-system -o jsonpath={.status.loadBalancer.ingress[0].ip}')
+    gateway = await cluster.kubectl(
+      'get gateway demo-app-gateway -n demo -o jsonpath={.status.addresses[0].value}',
+    )
+    ingress = await cluster.kubectl(
+      'get svc istio-ingressgateway -n istio-system -o jsonpath={.status.loadBalancer.ingress[0].ip}',
+    )
     assert.match(gateway, /^10\.44\.0\.\d+$/)
     const answer = await ask({ address: gateway, path: '/app' })
     assert.equal(answer.status, 404)
@@ -125,7 +147,9 @@ describe('the demo is deployed', () => {
 
 describe('routing modes', () => {
   before(async () => {
-    await cluster.kubectl(`apply -n demo -f ${DEMO}/routing/istio-api/gateway.yaml -f ${DEMO}/routing/istio-api/destination-rules.yaml`)
+    await cluster.kubectl(
+      `apply -n demo -f ${DEMO}/routing/istio-api/gateway.yaml -f ${DEMO}/routing/istio-api/destination-rules.yaml`,
+    )
   })
 
   for (const mode of ROUTING_MODES) {
@@ -143,13 +167,19 @@ describe('routing modes', () => {
         }
       }
       await cluster.kubectl(`delete ${files} -n demo`)
-      await waitFor('the deleted route to stop', async () => (await ask({ address, path: '/api/version' })).status === 404)
+      await waitFor(
+        'the deleted route to stop',
+        async () => (await ask({ address, path: '/api/version' })).status === 404,
+      )
     })
   }
 
   test('the added x-version comes on top of the backend’s own', async () => {
     await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-to-user.yaml -n demo`)
-    await waitFor('the route', async () => (await ask({ address: gateway, path: '/api/version' })).status === 200)
+    await waitFor(
+      'the route',
+      async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+    )
     const result = await curl(`http://${gateway}/api/version`, '-H', 'x-user: jonathan')
     assert.equal(result.match(/^x-version: 1\.0\.0\r$/gm)?.length, 2, result)
     await cluster.kubectl(`delete -f ${DEMO}/routing/gateway-api/route-to-user.yaml -n demo`)
@@ -157,14 +187,22 @@ describe('routing modes', () => {
 
   test('of two routes with equal matches the older one serves, and its deletion lets the other in', async () => {
     await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-blue.yaml -n demo`)
-    await waitFor('blue', async () => (await ask({ address: gateway, path: '/api/version' })).body.includes('1.0.0'))
+    await waitFor('blue', async () =>
+      (await ask({ address: gateway, path: '/api/version' })).body.includes('1.0.0'),
+    )
     await waitForNextSecond() // creationTimestamp has whole seconds
     await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-to-specific-version.yaml -n demo`)
-    await cluster.kubectl('wait httproute/demo-app-spec-ver -n demo --for=jsonpath={.status.parents[0].conditions[0].status}=True --timeout=20s')
-    const both = tally(await sample({ address: gateway, path: '/api/version' }, 40), (answer) => answer.body.trim())
+    await cluster.kubectl(
+      'wait httproute/demo-app-spec-ver -n demo --for=jsonpath={.status.parents[0].conditions[0].status}=True --timeout=20s',
+    )
+    const both = tally(await sample({ address: gateway, path: '/api/version' }, 40), (answer) =>
+      answer.body.trim(),
+    )
     assert.deepEqual([...both.keys()], ['{"version":"1.0.0"}'])
     await cluster.kubectl('delete httproute demo-app-blue-green -n demo')
-    await waitFor('the younger route', async () => (await ask({ address: gateway, path: '/api/version' })).body.includes('2.0.0'))
+    await waitFor('the younger route', async () =>
+      (await ask({ address: gateway, path: '/api/version' })).body.includes('2.0.0'),
+    )
     await cluster.kubectl('delete httproute demo-app-spec-ver -n demo')
   })
 })
@@ -172,7 +210,10 @@ describe('routing modes', () => {
 describe('the article’s curl lines', () => {
   before(async () => {
     await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-to-user.yaml -n demo`)
-    await waitFor('the route', async () => (await ask({ address: gateway, path: '/api/version' })).status === 200)
+    await waitFor(
+      'the route',
+      async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+    )
   })
   after(() => cluster.kubectl(`delete -f ${DEMO}/routing/gateway-api/route-to-user.yaml -n demo`))
 
@@ -184,7 +225,13 @@ describe('the article’s curl lines', () => {
     const login = await curl(`http://${gateway}/api/login`, '-X', 'POST', ...json)
     const token = /\{"token":"([\w-]+\.[\w-]+\.[\w-]+)"\}/.exec(login)?.[1]
     assert.ok(token, login)
-    const users = await curl(`http://${gateway}/api/users`, '-H', `Authorization: Bearer ${token}`, '-H', 'x-user: jonathan')
+    const users = await curl(
+      `http://${gateway}/api/users`,
+      '-H',
+      `Authorization: Bearer ${token}`,
+      '-H',
+      'x-user: jonathan',
+    )
     assert.match(users, /\{"total":1,"users":\[\{"username":"jonathan","group":"(alpha|beta)"\}\]\}/)
     for (const answer of [login, users]) {
       assert.match(answer, /^server: istio-envoy\r$/m)
@@ -200,13 +247,22 @@ describe('the article’s curl lines', () => {
 describe('the sidecars', () => {
   test('carry the traffic: both ends count the requests with Istio’s labels', async () => {
     await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-to-specific-version.yaml -n demo`)
-    await waitFor('the route', async () => (await ask({ address: gateway, path: '/api/version' })).status === 200)
+    await waitFor(
+      'the route',
+      async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+    )
     const gatewayPod = await podAddress('gateway.networking.k8s.io/gateway-name=demo-app-gateway')
     const backendPod = await podAddress('app=backend,version=v2')
     const atGateway = await metrics(gatewayPod)
-    assert.match(atGateway, /istio_requests_total\{(?=[^}]*reporter="source")(?=[^}]*destination_workload="backend-v2")(?=[^}]*response_code="200")[^}]*\} [1-9]/)
+    assert.match(
+      atGateway,
+      /istio_requests_total\{(?=[^}]*reporter="source")(?=[^}]*destination_workload="backend-v2")(?=[^}]*response_code="200")[^}]*\} [1-9]/,
+    )
     const atBackend = await metrics(backendPod)
-    assert.match(atBackend, /istio_requests_total\{(?=[^}]*reporter="destination")(?=[^}]*source_workload="demo-app-gateway-istio")(?=[^}]*destination_workload="backend-v2")[^}]*\} [1-9]/)
+    assert.match(
+      atBackend,
+      /istio_requests_total\{(?=[^}]*reporter="destination")(?=[^}]*source_workload="demo-app-gateway-istio")(?=[^}]*destination_workload="backend-v2")[^}]*\} [1-9]/,
+    )
     assert.match(atBackend, /istio_request_duration_milliseconds_bucket\{/)
     await cluster.kubectl('delete httproute --all -n demo')
   })
@@ -223,7 +279,10 @@ describe('the sidecars', () => {
 async function untilServed(mode: RoutingMode, address: string): Promise<void> {
   const probe = mode.probes[0]
   assert.ok(probe)
-  await waitFor(`${mode.title} to be live`, async () => probe.nameOf(await ask({ ...probe.ask, address })) in probe.expected)
+  await waitFor(
+    `${mode.title} to be live`,
+    async () => probe.nameOf(await ask({ ...probe.ask, address })) in probe.expected,
+  )
 }
 
 async function curl(url: string, ...args: readonly string[]): Promise<string> {

@@ -1,0 +1,215 @@
+/** The cluster's own life: up, down, images, what a pod gets, and what is left behind. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { runCommand } from '../support/command.ts'
+import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { waitFor } from '../support/wait.ts'
+
+let cluster: TestCluster
+before(async () => {
+  cluster = await startCluster()
+})
+after(async () => {
+  if (existsSync(cluster.stateDirectory)) await cluster.stop()
+})
+
+test('up twice is harmless', async () => {
+  const again = await cluster.lateen('up')
+  assert.equal(again.status, 0, again.stderr)
+  assert.match(again.stdout, /was up already/)
+})
+
+test('status says what runs', async () => {
+  const { stdout } = await cluster.lateen('status')
+  assert.match(stdout, /api-server\s+runs \(pid \d+\)/)
+  assert.match(stdout, /node\s+lateen/)
+})
+
+test('anonymous requests are refused, and the API server listens on loopback and the cluster’s own address only', async () => {
+  const server = (await cluster.kubectl(`config view -o jsonpath={.clusters[0].cluster.server}`)).trim()
+  assert.match(server, /^https:\/\/127\.0\.0\.1:/)
+  const answer = await runCommand('curl', [
+    '-s',
+    '-k',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code}',
+    `${server}/api/v1/pods`,
+  ])
+  assert.equal(answer.stdout, '401')
+})
+
+test('a pod is a process with an address, a host name, environment, volumes and names of Services', async () => {
+  await cluster.kubectl('apply -f -', { input: PROBE_POD })
+  await cluster.kubectl('wait pod/probe --for=jsonpath={.status.phase}=Succeeded --timeout=30s')
+  const log = await cluster.kubectl('logs probe')
+  assert.match(log, /^host=probe$/m)
+  assert.match(log, /^ip=10\.42\.\d+\.\d+$/m)
+  assert.match(log, /^greeting=hello$/m)
+  assert.match(log, /^file=from the map$/m)
+  assert.match(log, /^secret=s3cret$/m)
+  assert.match(log, /^api=401$/m)
+  assert.match(log, /^written=yes$/m)
+})
+
+test('an image that no program stands for is ErrImagePull, with the command that helps', async () => {
+  await cluster.kubectl('run stranger --image=ghcr.io/nobody/knows:1')
+  const message = await waitFor('the pod to say so', async () => {
+    const text = await cluster.kubectl(
+      'get pod stranger -o jsonpath={.status.containerStatuses[0].state.waiting.reason}:{.status.containerStatuses[0].state.waiting.message}',
+    )
+    return /^(ErrImagePull|ImagePullBackOff):/.test(text) && text
+  })
+  assert.match(message, /lateen image map/)
+  assert.match(await cluster.kubectl('get pod stranger'), /0\/1\s+(ErrImagePull|ImagePullBackOff)/)
+  const mapped = await cluster.lateen(`image map ghcr.io/nobody/knows -- sh -c 'echo here; sleep 600'`)
+  assert.equal(mapped.status, 0, mapped.stderr)
+  await cluster.kubectl('wait pod/stranger --for=condition=Ready --timeout=30s')
+  await cluster.kubectl('delete pod stranger --grace-period=1')
+})
+
+test('a Deployment is rolled out, rolled back and deleted with all that it owns', async () => {
+  await cluster.kubectl('apply -f -', { input: DEPLOYMENT })
+  await cluster.kubectl('rollout status deployment/web --timeout=30s')
+  const service = await cluster.kubectl('get service web -o jsonpath={.spec.clusterIP}')
+  await waitFor('the Service to answer', async () => (await curl(`http://${service}/`)) === 'first')
+  await cluster.kubectl(`set env deployment/web TEXT=second`)
+  await cluster.kubectl('rollout status deployment/web --timeout=30s')
+  await waitFor('the new version alone', async () => (await curl(`http://${service}/`)) === 'second')
+  await cluster.kubectl('rollout undo deployment/web')
+  await cluster.kubectl('rollout status deployment/web --timeout=30s')
+  await waitFor('the old version again', async () => (await curl(`http://${service}/`)) === 'first')
+  await cluster.kubectl('delete deployment web')
+  await waitFor(
+    'pods and sets to go',
+    async () => (await cluster.kubectl('get pods,replicasets -l app=web -o name')) === '',
+  )
+  const refused = await runCommand('curl', ['-s', '--max-time', '5', `http://${service}/`])
+  assert.equal(refused.status, 7, 'a Service without endpoints refuses')
+})
+
+test('a container that fails is restarted with back-off', async () => {
+  await cluster.kubectl('apply -f -', { input: FAILING_POD })
+  await waitFor('CrashLoopBackOff', async () =>
+    /CrashLoopBackOff/.test(await cluster.kubectl('get pod failing')),
+  )
+  const restarts = await cluster.kubectl(
+    'get pod failing -o jsonpath={.status.containerStatuses[0].restartCount}',
+  )
+  assert.ok(Number(restarts) >= 1)
+  assert.match(await cluster.kubectl('logs failing --previous'), /going down/)
+  await cluster.kubectl('delete pod failing')
+})
+
+test('down leaves no process, namespace, link or rule behind, and up brings the data back', async () => {
+  await cluster.kubectl('create configmap kept --from-literal=a=b')
+  await cluster.kubectl('run lasting --image=alpine --command -- sleep 3600')
+  await cluster.kubectl('wait pod/lasting --for=condition=Ready --timeout=30s')
+  const down = await cluster.lateen('down')
+  assert.equal(down.status, 0, down.stdout + down.stderr)
+  assert.equal(
+    (await runCommand('sh', ['-c', `pgrep -fa -- ${cluster.stateDirectory} | grep -v pgrep || true`])).stdout,
+    '',
+  )
+  assert.equal((await runCommand('sh', ['-c', 'ip -o link | grep lateen || true'])).stdout, '')
+  assert.equal((await runCommand('sh', ['-c', 'nft list ruleset | grep lateen || true'])).stdout, '')
+  assert.equal(
+    (await runCommand('sh', ['-c', `grep ${cluster.stateDirectory} /proc/mounts || true`])).stdout,
+    '',
+  )
+  const up = await cluster.lateen('up')
+  assert.equal(up.status, 0, up.stdout + up.stderr)
+  assert.equal(await cluster.kubectl('get configmap kept -o jsonpath={.data.a}'), 'b')
+  await cluster.kubectl('wait pod/lasting --for=condition=Ready --timeout=30s')
+})
+
+async function curl(url: string): Promise<string> {
+  return (await runCommand('curl', ['-s', '--max-time', '5', url])).stdout.trim()
+}
+
+const PROBE_POD = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { file.txt: from the map, GREETING: hello }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: keys }
+stringData: { key: s3cret }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: probe }
+spec:
+  restartPolicy: Never
+  containers:
+    - name: main
+      image: curlimages/curl
+      command: [sh, -c]
+      args:
+        - |
+          echo host=$(hostname)
+          echo ip=$POD_IP
+          echo greeting=$GREETING
+          echo file=$(cat /etc/settings/file.txt)
+          echo secret=$SECRET
+          echo api=$(curl -sk -o /dev/null -w '%{http_code}' https://kubernetes.default.svc/api/v1/pods)
+          touch /scratch/x /root/y && echo written=yes
+      env:
+        - { name: POD_IP, valueFrom: { fieldRef: { fieldPath: status.podIP } } }
+        - { name: SECRET, valueFrom: { secretKeyRef: { name: keys, key: key } } }
+      envFrom: [{ configMapRef: { name: settings } }]
+      volumeMounts:
+        - { name: settings, mountPath: /etc/settings }
+        - { name: scratch, mountPath: /scratch }
+  volumes:
+    - { name: settings, configMap: { name: settings } }
+    - { name: scratch, emptyDir: {} }
+`
+
+const DEPLOYMENT = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: alpine
+          command: [python3, -c]
+          args:
+            - |
+              import http.server, os
+              class Handler(http.server.BaseHTTPRequestHandler):
+                  def do_GET(self):
+                      body = os.environ["TEXT"].encode()
+                      self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
+                  def log_message(self, *args): pass
+              http.server.HTTPServer(("", 8080), Handler).serve_forever()
+          env: [{ name: TEXT, value: first }]
+          ports: [{ name: http, containerPort: 8080 }]
+          readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1 }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  selector: { app: web }
+  ports: [{ port: 80, targetPort: http }]
+`
+
+const FAILING_POD = `
+apiVersion: v1
+kind: Pod
+metadata: { name: failing }
+spec:
+  containers: [{ name: main, image: alpine, command: [sh, -c], args: ['echo going down; exit 3'] }]
+`

@@ -1,0 +1,189 @@
+/** Nothing that is edited, rolled or killed makes a request fail. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { ask } from '../../src/cli/demo/sampling.ts'
+import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { runCommand } from '../support/command.ts'
+import { DEMO, installDemo } from '../support/demo.ts'
+import { startLoad, type SteadyLoad } from '../support/load.ts'
+import { waitFor } from '../support/wait.ts'
+
+let cluster: TestCluster
+let gateway = ''
+let load: SteadyLoad
+
+before(async () => {
+  cluster = await startCluster()
+  gateway = await installDemo(cluster)
+  await cluster.kubectl('scale deployment backend-v1 backend-v2 -n demo --replicas=2')
+  await cluster.kubectl('rollout status deployment/backend-v1 deployment/backend-v2 -n demo --timeout=60s')
+  await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/route-weights-50-50.yaml -n demo`)
+  await waitFor(
+    'the route',
+    async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+  )
+})
+after(() => cluster?.stop())
+
+test('100 edits of the route fail no request', async () => {
+  begin()
+  for (let edit = 1; edit <= 100; edit++) {
+    const weight = edit % 2 === 0 ? 90 : 10
+    const patch = JSON.stringify([
+      { op: 'replace', path: '/spec/rules/0/backendRefs/0/weight', value: weight },
+      { op: 'replace', path: '/spec/rules/0/backendRefs/1/weight', value: 100 - weight },
+    ])
+    await cluster.kubectl(`patch httproute demo-app-weights -n demo --type=json -p '${patch}'`)
+  }
+  await expectNoFailure()
+})
+
+test('a rolling restart of a backend fails no request', async () => {
+  begin()
+  await cluster.kubectl('rollout restart deployment/backend-v1 -n demo')
+  await cluster.kubectl('rollout status deployment/backend-v1 -n demo --timeout=90s')
+  await expectNoFailure()
+})
+
+test('kill -9 of istiod fails no request, and edits are live again after it', async () => {
+  begin()
+  const before = await cluster.kubectl(
+    'get pods -n istio-system -l app=istiod -o jsonpath={.items[0].status.containerStatuses[0].restartCount}',
+  )
+  await kill(await pidOfIstiod())
+  await waitFor('istiod to be restarted and ready', async () => {
+    const line = await cluster.kubectl(
+      'get pods -n istio-system -l app=istiod -o jsonpath={.items[0].status.containerStatuses[0].restartCount}/{.items[0].status.containerStatuses[0].ready}',
+    )
+    return line === `${Number(before) + 1}/true`
+  })
+  await expectEditIsLive()
+  await expectNoFailure()
+})
+
+test('kill -9 of the API server fails no request, loses nothing, and edits are live after it', async () => {
+  begin()
+  await cluster.kubectl('create configmap kept -n demo --from-literal=a=b')
+  const pods = await cluster.kubectl('get pods -n demo -o name')
+  await kill(recordedPid('api-server'))
+  await waitFor(
+    'the API server',
+    async () => (await cluster.tryKubectl('get configmap kept -n demo')).status === 0,
+  )
+  assert.equal(await cluster.kubectl('get pods -n demo -o name'), pods)
+  await expectEditIsLive()
+  await expectNoFailure()
+  const restarts = await cluster.kubectl(
+    'get pods -n demo -o jsonpath={.items[*].status.containerStatuses[*].restartCount}',
+  )
+  assert.match(restarts, /^[0 ]+$/, 'the containers were adopted, not started again')
+})
+
+test('kill -9 of lateen up fails no request, and the next up picks everything up', async () => {
+  begin()
+  await kill(recordedPid('supervisor'))
+  const up = await cluster.lateen('up')
+  assert.equal(up.status, 0, up.stdout + up.stderr)
+  await waitFor('the new supervisor', () => isRunning(recordedPid('supervisor')))
+  await expectEditIsLive()
+  await expectNoFailure()
+})
+
+test('everything killed at once recovers with all data', async () => {
+  for (const name of ['supervisor', 'api-server', 'node-proxy']) await kill(recordedPid(name))
+  const up = await cluster.lateen('up')
+  assert.equal(up.status, 0, up.stdout + up.stderr)
+  assert.match(await cluster.kubectl('get configmap kept -n demo -o jsonpath={.data.a}'), /^b$/)
+  await waitFor(
+    'the gateway to answer',
+    async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+  )
+  await expectEditIsLive()
+})
+
+function begin(): void {
+  load = startLoad({
+    host: gateway,
+    path: '/api/version',
+    perSecond: 200,
+    requestsMax: 30_000,
+    nameOf(status, body) {
+      if (status !== 200) throw new Error(`status ${status}: ${body}`)
+      return body.trim()
+    },
+  })
+}
+
+async function expectNoFailure(): Promise<void> {
+  const at = load.sent()
+  await waitFor('half a second of load after the last change', () => load.sent() >= at + 100)
+  const report = await load.stop()
+  assert.deepEqual(
+    report.failures.slice(0, 5),
+    [],
+    `${report.failures.length} of ${report.sent} requests failed`,
+  )
+  assert.ok(report.sent >= 100)
+}
+
+/** All to one version, then back to both. */
+async function expectEditIsLive(): Promise<void> {
+  const set = (first: number) =>
+    waitFor('the API server to take the edit', async () => {
+      const patch = JSON.stringify([
+        { op: 'replace', path: '/spec/rules/0/backendRefs/0/weight', value: first },
+        { op: 'replace', path: '/spec/rules/0/backendRefs/1/weight', value: 100 - first },
+      ])
+      return (
+        (await cluster.tryKubectl(`patch httproute demo-app-weights -n demo --type=json -p '${patch}'`))
+          .status === 0
+      )
+    })
+  for (const [first, version] of [
+    [0, '2.0.0'],
+    [100, '1.0.0'],
+  ] as const) {
+    await set(first)
+    let row = 0
+    await waitFor(`only ${version}`, async () => {
+      const { body } = await ask({ address: gateway, path: '/api/version' })
+      row = body.includes(version) ? row + 1 : 0
+      return row >= 20
+    })
+  }
+  await set(50)
+}
+
+function recordedPid(name: string): number {
+  return (
+    JSON.parse(readFileSync(join(cluster.stateDirectory, 'run', `${name}.pid`), 'utf8')) as { pid: number }
+  ).pid
+}
+
+/** The process of istiod of this cluster: its environment or arguments name the state directory through its mounts. */
+async function pidOfIstiod(): Promise<number> {
+  const ip = await cluster.kubectl(
+    'get pods -n istio-system -l app=istiod -o jsonpath={.items[0].status.podIP}',
+  )
+  const { stdout } = await runCommand('pgrep', ['-f', 'cli/main[.][tj]s istiod'])
+  for (const pid of stdout.trim().split('\n').map(Number)) {
+    const addresses = await runCommand('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', '-o', 'address'])
+    if (addresses.stdout.includes(`inet ${ip}/`)) return pid
+  }
+  return assert.fail(`no process of istiod has the address ${ip}`)
+}
+
+async function kill(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL')
+  await waitFor(`process ${pid} to be gone`, () => !isRunning(pid))
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
