@@ -1,0 +1,42 @@
+import { type Random, randomIndex } from '../../../base/index.ts'
+import type { KubeObject } from '../../../kube/index.ts'
+import { sameJson } from '../json.ts'
+import { applyPodDefaults, applyServiceAccount, checkNamespace } from './built-in.ts'
+import type { Admission, MutationRequest } from './types.ts'
+import { callMutatingWebhooks, callValidatingWebhooks, type WebhookDependencies } from './webhooks.ts'
+
+const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
+
+/**
+ * The steps that every write goes through before it is stored, in Kubernetes' order: built-in plugins, mutating
+ * webhooks, the plugins and the webhooks that want it once more when a webhook changed something; after
+ * validation the validating webhooks.
+ */
+export function createAdmission(dependencies: WebhookDependencies & { readonly random: Random }): Admission {
+  const { store, random } = dependencies
+  const suffix = () =>
+    Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomIndex(random, SUFFIX_ALPHABET.length)]).join('')
+  const applyPlugins = (request: MutationRequest): KubeObject => {
+    const withAccount = applyServiceAccount(store, request, suffix)
+    return applyPodDefaults({ ...request, object: withAccount })
+  }
+  return {
+    async mutate(request) {
+      checkNamespace(store, request)
+      const object = applyPlugins(request)
+      const first = await callMutatingWebhooks(
+        dependencies,
+        { ...request, object },
+        { ...request, onlyReinvoked: false },
+      )
+      if (first === object || sameJson(first, object)) return object
+      const again = applyPlugins({ ...request, object: first })
+      return callMutatingWebhooks(
+        dependencies,
+        { ...request, object: again },
+        { ...request, onlyReinvoked: true },
+      )
+    },
+    validate: (request) => callValidatingWebhooks(dependencies, request, request.warn),
+  }
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import type { KubeObject } from '../../kube/index.ts'
+import type { ServerContext } from './context.ts'
+import { formatTime, sameJson, withMembers } from './json.ts'
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const
+
+export interface Advertised {
+  /** the ClusterIP of the Service `kubernetes` */
+  readonly serviceAddress: string
+  /** where the server listens for pods */
+  readonly endpointAddress: string
+  readonly endpointPort: number
+}
+
+/** Makes the objects that every cluster has, where they are missing, and renews the address of `kubernetes`. */
+export async function bootstrap(context: ServerContext, advertised: Advertised): Promise<void> {
+  await Promise.all(NAMESPACES.map((name) => ensure(context, 'core/namespaces', '', namespace(name))))
+  await ensure(context, 'core/services', 'default', kubernetesService(advertised))
+  await ensure(context, 'discovery.k8s.io/endpointslices', 'default', kubernetesSlice(advertised))
+  await ensure(context, 'core/endpoints', 'default', kubernetesEndpoints(advertised))
+}
+
+async function ensure(
+  { store, clock }: ServerContext,
+  collection: string,
+  ofNamespace: string,
+  wanted: KubeObject,
+): Promise<void> {
+  const key = { collection, namespace: ofNamespace, name: wanted.metadata.name }
+  const current = store.get(key)
+  if (!current) {
+    const metadata = {
+      ...wanted.metadata,
+      ...(ofNamespace === '' ? {} : { namespace: ofNamespace }),
+      uid: randomUUID(),
+      creationTimestamp: formatTime(clock.now()),
+    }
+    await store.write({ kind: 'put', key, object: { ...wanted, metadata }, expect: 0 })
+    return
+  }
+  if (collection === 'core/namespaces') return
+  const renewed = withMembers(wanted, { metadata: current.object.metadata })
+  if (!sameJson(renewed, current.object)) {
+    await store.write({ kind: 'put', key, object: renewed, expect: current.revision })
+  }
+}
+
+function namespace(name: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+    spec: { finalizers: ['kubernetes'] },
+    status: { phase: 'Active' },
+  }
+}
+
+const LABELS = { component: 'apiserver', provider: 'kubernetes' }
+
+function kubernetesService({ serviceAddress, endpointPort }: Advertised): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', labels: LABELS },
+    spec: {
+      clusterIP: serviceAddress,
+      clusterIPs: [serviceAddress],
+      internalTrafficPolicy: 'Cluster',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: endpointPort }],
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+    },
+    status: { loadBalancer: {} },
+  }
+}
+
+function kubernetesSlice({ endpointAddress, endpointPort }: Advertised): KubeObject {
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [endpointAddress], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: endpointPort, protocol: 'TCP' }],
+  }
+  return slice
+}
+
+function kubernetesEndpoints({ endpointAddress, endpointPort }: Advertised): KubeObject {
+  const endpoints = {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: { name: 'kubernetes', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [
+      {
+        addresses: [{ ip: endpointAddress }],
+        ports: [{ name: 'https', port: endpointPort, protocol: 'TCP' }],
+      },
+    ],
+  }
+  return endpoints
+}

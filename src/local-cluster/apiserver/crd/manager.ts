@@ -1,0 +1,133 @@
+import { messageOf } from '../../../base/index.ts'
+import type { KubeObject } from '../../../kube/index.ts'
+import type { Store } from '../../store/index.ts'
+import type { ServerContext } from '../context.ts'
+import { at, formatTime, listAt, stringAt, withAt, withMeta } from '../json.ts'
+import { CRD_CLEANUP_FINALIZER } from '../kinds/crd.ts'
+import { collectionOf, type Resources } from '../resources.ts'
+import { servedBy } from './served.ts'
+
+export const CRD_COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
+
+/** Serves the stored CustomResourceDefinitions, and follows their changes from the commit on. */
+export function serveCustomResources(store: Store, resources: Resources): () => void {
+  const listed = store.list({ collection: CRD_COLLECTION })
+  if (listed.kind === 'listed') {
+    for (const { object } of listed.objects) resources.setCustom(object.metadata.name, servedBy(object))
+  }
+  const subscribed = store.subscribe({
+    collection: CRD_COLLECTION,
+    onEvents(events) {
+      for (const event of events) {
+        const isSame = event.kind === 'updated' && servesTheSame(event.previous, event.object)
+        if (isSame) continue
+        resources.setCustom(event.key.name, event.kind === 'deleted' ? [] : servedBy(event.object))
+      }
+    },
+  })
+  return subscribed.kind === 'subscribed' ? subscribed.stop : () => {}
+}
+
+/** A change of labels or conditions keeps the compiled schemas. */
+function servesTheSame(previous: KubeObject | undefined, object: KubeObject): boolean {
+  if (!previous || previous.metadata.generation !== object.metadata.generation) return false
+  return servedBy(previous).length === servedBy(object).length
+}
+
+/** Deletes the objects of definitions that are being deleted, then lets the definitions go. */
+export function cleanUpDeletedDefinitions(context: ServerContext): () => void {
+  const { store, logger } = context
+  const running = new Set<string>()
+  const start = (crd: KubeObject) => {
+    const { name, deletionTimestamp, finalizers } = crd.metadata
+    if (deletionTimestamp === undefined || !finalizers?.includes(CRD_CLEANUP_FINALIZER) || running.has(name))
+      return
+    running.add(name)
+    cleanUp(context, name)
+      .catch((error: unknown) =>
+        logger.error('a deleted CRD could not be cleaned up', { crd: name, error: messageOf(error) }),
+      )
+      .finally(() => running.delete(name))
+  }
+  const listed = store.list({ collection: CRD_COLLECTION })
+  if (listed.kind === 'listed') for (const { object } of listed.objects) start(object)
+  const subscribed = store.subscribe({
+    collection: CRD_COLLECTION,
+    onEvents: (events) => events.forEach((event) => event.kind !== 'deleted' && start(event.object)),
+  })
+  return subscribed.kind === 'subscribed' ? subscribed.stop : () => {}
+}
+
+const POLL_MS = 200
+/** Objects with finalizers hold the definition back; after this long the next change of it tries again. */
+const CLEAN_UP_MAX_MS = 600_000
+
+async function cleanUp(context: ServerContext, name: string): Promise<void> {
+  const { store, clock } = context
+  const key = { collection: CRD_COLLECTION, namespace: '', name }
+  const deadline = clock.monotonic() + CLEAN_UP_MAX_MS
+  for (;;) {
+    const crd = store.get(key)
+    if (!crd || crd.object.metadata.deletionTimestamp === undefined) return
+    const collection = collectionOf(
+      stringAt(crd.object.spec, 'group') ?? '',
+      stringAt(crd.object.spec, 'names', 'plural') ?? '',
+    )
+    const left = await deleteAll(context, collection)
+    if (left === 0) {
+      const finalizers = (crd.object.metadata.finalizers ?? []).filter(
+        (each) => each !== CRD_CLEANUP_FINALIZER,
+      )
+      const result =
+        finalizers.length === 0
+          ? await store.write({ kind: 'delete', key, expect: crd.revision })
+          : await store.write({
+              kind: 'put',
+              key,
+              object: withMeta(crd.object, { finalizers }),
+              expect: crd.revision,
+            })
+      if (result.kind === 'written') return
+    } else {
+      await markTerminating(context, crd)
+      if (clock.monotonic() > deadline) return
+    }
+    await clock.sleep(POLL_MS)
+  }
+}
+
+/** @returns how many objects are still there, held back by finalizers */
+async function deleteAll({ store, clock }: ServerContext, collection: string): Promise<number> {
+  const listed = store.list({ collection })
+  if (listed.kind !== 'listed') return 0
+  const now = formatTime(clock.now())
+  await Promise.all(
+    listed.objects.map(({ object, revision }) => {
+      const { namespace = '', name, finalizers, deletionTimestamp } = object.metadata
+      const key = { collection, namespace, name }
+      if ((finalizers ?? []).length === 0) return store.write({ kind: 'delete', key, expect: revision })
+      if (deletionTimestamp !== undefined) return undefined
+      const marked = withMeta(object, { deletionTimestamp: now, deletionGracePeriodSeconds: 0 })
+      return store.write({ kind: 'put', key, object: marked, expect: revision })
+    }),
+  )
+  return store.count(collection)
+}
+
+async function markTerminating(
+  { store, clock }: ServerContext,
+  crd: { readonly object: KubeObject; readonly revision: number },
+): Promise<void> {
+  const conditions = listAt(crd.object.status, 'conditions')
+  if (conditions.some((condition) => at(condition, 'type') === 'Terminating')) return
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: formatTime(clock.now()),
+    reason: 'InstanceDeletionInProgress',
+    message: 'CustomResource deletion is in progress',
+  }
+  const object = withAt(crd.object, ['status', 'conditions'], [...conditions, terminating])
+  const key = { collection: CRD_COLLECTION, namespace: '', name: crd.object.metadata.name }
+  await store.write({ kind: 'put', key, object, expect: crd.revision })
+}

@@ -1,0 +1,115 @@
+import type { ServerContext } from './context.ts'
+import {
+  type ApiRequest,
+  type ApiResponse,
+  parseResourcePath,
+  type RequestVerb,
+  type ResourcePath,
+  verbOf,
+} from './request.ts'
+import type { ResourceRequest } from './resource-request.ts'
+import { badRequest, forbidden, methodNotAllowed, unknownPath } from './status-error.ts'
+import { handleEviction } from './subresource/eviction.ts'
+import { handleLog } from './subresource/log.ts'
+import { handleReview } from './subresource/reviews.ts'
+import { handleScale } from './subresource/scale.ts'
+import { handleTokenRequest } from './subresource/token.ts'
+import { handleDelete, handleDeleteCollection } from './verbs/delete.ts'
+import { handleGet } from './verbs/get.ts'
+import { handleList } from './verbs/list.ts'
+import { handleWatch } from './verbs/watch.ts'
+import { handleCreate, handlePatch, handleUpdate } from './verbs/write.ts'
+import type { Warn } from './write/incoming.ts'
+
+/**
+ * Answers a request for a resource.
+ * @returns undefined when the path is none of a served resource
+ * @throws StatusError
+ */
+export async function dispatchResource(
+  context: ServerContext,
+  request: ApiRequest,
+  warn: Warn,
+): Promise<ApiResponse | undefined> {
+  const path = parseResourcePath(request.path)
+  const resource = path && context.resources.find(path)
+  if (!path || !resource) return undefined
+  if (path.namespace !== '' && !resource.info.namespaced) return undefined
+  const verb = verbOf(request, path)
+  authorize(context, request, verb, path)
+  return handle(context, { request, verb, path, resource }, warn)
+}
+
+function authorize(context: ServerContext, request: ApiRequest, verb: RequestVerb, path: ResourcePath): void {
+  const decision = context.authorize({ user: request.user, verb, path })
+  if (decision.allowed) return
+  const { group, plural, subresource, namespace } = path
+  const resource = subresource === '' ? plural : `${plural}/${subresource}`
+  const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`
+  const detail = `User "${request.user.name}" cannot ${verb} resource "${resource}" in API group "${group}"${where}`
+  throw forbidden(path, path.name, decision.reason === '' ? detail : `${detail}: ${decision.reason}`)
+}
+
+async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn): Promise<ApiResponse> {
+  const { resource, path, verb } = asked
+  if (!resource.info.stored && path.subresource === '') return handleReview(context, asked)
+  if (path.subresource !== '') return handleSubresource(context, asked, warn)
+  if (verb === 'watch' && path.name !== '')
+    throw badRequest('watch of a single path is not supported: use a fieldSelector of metadata.name')
+  if (needsNamespace(asked)) throw methodNotAllowed(resource.info)
+  switch (verb) {
+    case 'get':
+      return handleGet(context, asked)
+    case 'list':
+      return handleList(context, asked)
+    case 'watch':
+      return handleWatch(context, asked)
+    case 'create':
+      if (path.name !== '') throw methodNotAllowed(resource.info)
+      return handleCreate(context, asked, warn)
+    case 'update':
+      if (path.name === '') throw methodNotAllowed(resource.info)
+      return handleUpdate(context, asked, warn)
+    case 'patch':
+      if (path.name === '') throw methodNotAllowed(resource.info)
+      return handlePatch(context, asked, warn)
+    case 'delete':
+      return handleDelete(context, asked, warn)
+    case 'deletecollection':
+      return handleDeleteCollection(context, asked, warn)
+  }
+}
+
+/** Across namespaces one can list and watch only. */
+function needsNamespace({ resource, path, verb }: ResourceRequest): boolean {
+  return resource.info.namespaced && path.namespace === '' && verb !== 'list' && verb !== 'watch'
+}
+
+async function handleSubresource(
+  context: ServerContext,
+  asked: ResourceRequest,
+  warn: Warn,
+): Promise<ApiResponse> {
+  const { resource, path, verb } = asked
+  if (!resource.info.subresources.includes(path.subresource)) throw unknownPath()
+  switch (path.subresource) {
+    case 'status':
+    case 'finalize':
+    case 'ephemeralcontainers':
+      if (verb === 'get') return handleGet(context, asked)
+      if (verb === 'update') return handleUpdate(context, asked, warn)
+      if (verb === 'patch') return handlePatch(context, asked, warn)
+      throw methodNotAllowed(resource.info)
+    case 'scale':
+      return handleScale(context, asked, warn)
+    case 'log':
+      if (verb !== 'get') throw methodNotAllowed(resource.info)
+      return handleLog(context, asked)
+    case 'token':
+      return handleTokenRequest(context, asked)
+    case 'eviction':
+      return handleEviction(context, asked, warn)
+    default:
+      throw unknownPath()
+  }
+}

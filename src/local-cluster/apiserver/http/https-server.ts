@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { type Logger, messageOf } from '../../../base/index.ts'
+import type { Authenticator } from '../auth/authenticate.ts'
+import type { Pki } from '../auth/pki.ts'
+import { BODY_MAX_BYTES } from '../decode.ts'
+import { PUBLIC_PATHS, type Routes } from '../paths.ts'
+import type { ApiRequest, RequestBody, User } from '../request.ts'
+import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
+import { sendError, sendResponse } from './send.ts'
+
+export interface HttpsServer {
+  /** @returns the port, which matters where 0 was asked for */
+  readonly listen: (address: { readonly host: string; readonly port: number }) => Promise<number>
+  readonly close: () => Promise<void>
+}
+
+export interface HttpsServerOptions {
+  readonly pki: Pki
+  readonly routes: Routes
+  readonly authenticator: Authenticator
+  readonly logger: Logger
+}
+
+const HEADERS_MAX_BYTES = 64 * 1024
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 60_000
+const IDLE_TIMEOUT_MS = 120_000
+const CONNECTIONS_MAX = 4000
+
+/** The door for everybody outside this process: TLS, a client certificate or a bearer token. */
+export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
+  const servers: Server[] = []
+  const open = () => {
+    const server = createServer(
+      {
+        ca: options.pki.caCertificate,
+        cert: options.pki.server.certificate,
+        key: options.pki.server.key,
+        requestCert: true,
+        // Tokens come without a certificate; who presents neither is refused after the handshake, with a Status.
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        maxHeaderSize: HEADERS_MAX_BYTES,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+        noDelay: true,
+      },
+      (incoming, outgoing) => {
+        serve(options, incoming, outgoing).catch((error: unknown) => {
+          options.logger.debug('an answer could not be sent', { error: messageOf(error) })
+          outgoing.destroy()
+        })
+      },
+    )
+    server.maxConnections = CONNECTIONS_MAX
+    server.on('clientError', (_error, socket) => socket.destroy())
+    server.on('tlsClientError', (error) =>
+      options.logger.debug('a TLS handshake failed', { error: error.message }),
+    )
+    return server
+  }
+  return {
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const server = open()
+        server.once('error', reject)
+        server.listen({ host, port }, () => {
+          server.removeListener('error', reject)
+          server.on('error', (error) => options.logger.error('a listener failed', { error: error.message }))
+          servers.push(server)
+          resolve((server.address() as AddressInfo).port)
+        })
+      }),
+    async close() {
+      await Promise.all(
+        servers.map(
+          (server) =>
+            new Promise<void>((resolve) => {
+              server.close(() => resolve())
+              server.closeAllConnections()
+            }),
+        ),
+      )
+    },
+  }
+}
+
+async function serve(
+  options: HttpsServerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const [path = '', query = ''] = splitOnce(incoming.url ?? '/', '?')
+  const user = options.authenticator.authenticate(
+    incoming.socket as TLSSocket,
+    incoming.headers.authorization,
+  )
+  if (!user && !PUBLIC_PATHS.has(path)) {
+    sendError(outgoing, unauthorized())
+    return
+  }
+  const gone = new AbortController()
+  outgoing.on('close', () => gone.abort())
+  const request: ApiRequest = {
+    method: incoming.method ?? 'GET',
+    path,
+    query: new URLSearchParams(query),
+    header: (name) => {
+      const value = incoming.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    body: () => readBody(incoming),
+    user: user ?? ANONYMOUS,
+    signal: gone.signal,
+  }
+  const { response, warnings } = await options.routes.handle(request)
+  await sendResponse(outgoing, response, { warnings, isHead: incoming.method === 'HEAD' })
+}
+
+const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const index = text.indexOf(separator)
+  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
+}
+
+async function readBody(incoming: IncomingMessage): Promise<RequestBody> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    const bytes = chunk as Buffer
+    size += bytes.length
+    if (size > BODY_MAX_BYTES) throw new StatusError(tooLarge(BODY_MAX_BYTES).status)
+    chunks.push(bytes)
+  }
+  return { kind: 'bytes', bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) }
+}

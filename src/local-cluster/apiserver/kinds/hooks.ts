@@ -1,0 +1,33 @@
+import type { ServedResource } from '../resources.ts'
+import { CRD_HOOKS } from './crd.ts'
+import type { KindHooks } from './hook-types.ts'
+import { NAMESPACE_HOOKS } from './namespace.ts'
+import { POD_HOOKS } from './pod.ts'
+import { SECRET_HOOKS } from './secret.ts'
+import { SERVICE_HOOKS } from './service.ts'
+
+const PLAIN: KindHooks = {
+  prepareCreate: (object) => object,
+  prepareUpdate: (object) => object,
+  validate: () => [],
+  reserve: (object) => ({ object, release: () => {} }),
+  onMarkedDeleted: (object) => object,
+  checkDelete: () => {},
+}
+
+const BY_COLLECTION: ReadonlyMap<string, KindHooks> = new Map(
+  Object.entries({
+    'core/namespaces': NAMESPACE_HOOKS,
+    'core/pods': POD_HOOKS,
+    'core/secrets': SECRET_HOOKS,
+    'core/services': SERVICE_HOOKS,
+    'apiextensions.k8s.io/customresourcedefinitions': CRD_HOOKS,
+  } satisfies Record<string, Partial<KindHooks>>).map(([collection, hooks]) => [
+    collection,
+    { ...PLAIN, ...hooks },
+  ]),
+)
+
+export function hooksOf(resource: ServedResource): KindHooks {
+  return BY_COLLECTION.get(resource.collection) ?? PLAIN
+}

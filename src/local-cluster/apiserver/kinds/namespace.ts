@@ -1,0 +1,28 @@
+import { forbidden } from '../status-error.ts'
+import { at, withAt, withMeta, withMembers } from '../json.ts'
+import type { KindHooks } from './hook-types.ts'
+
+/** Namespaces that the cluster cannot be without. */
+const PERMANENT: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+
+export const NAMESPACE_HOOKS: Partial<KindHooks> = {
+  prepareCreate: (object) =>
+    withMembers(
+      withMeta(withAt(object, ['spec', 'finalizers'], ['kubernetes']), { labels: namedLabels(object) }),
+      { status: { phase: 'Active' } },
+    ),
+  prepareUpdate: (object, current) => {
+    const ofSpec = at(object.metadata.deletionTimestamp ? object.spec : current.spec, 'finalizers')
+    return withMeta(withAt(object, ['spec', 'finalizers'], ofSpec), { labels: namedLabels(object) })
+  },
+  onMarkedDeleted: (object) => withAt(object, ['status', 'phase'], 'Terminating'),
+  checkDelete: ({ metadata: { name } }) => {
+    if (PERMANENT.has(name)) {
+      throw forbidden({ group: '', plural: 'namespaces' }, name, 'this namespace may not be deleted')
+    }
+  },
+}
+
+function namedLabels(object: { metadata: { name: string; labels?: Readonly<Record<string, string>> } }) {
+  return { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name }
+}

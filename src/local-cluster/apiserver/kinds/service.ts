@@ -1,0 +1,176 @@
+import type { FieldError, KubeObject } from '../../../kube/index.ts'
+import type { ServerContext } from '../context.ts'
+import { at, isObject, type JsonObject, listAt, stringAt, withAt, withMembers } from '../json.ts'
+import { internalError, invalid } from '../status-error.ts'
+import type { KindHooks, Reservation } from './hook-types.ts'
+import { addressesOf, nodePortsOf, type ServiceAllocator } from './service-allocator.ts'
+
+const GROUP_KIND = { group: '', kind: 'Service' }
+
+export const SERVICE_HOOKS: Partial<KindHooks> = {
+  prepareCreate: (object) => withMembers(object, { status: { loadBalancer: {} } }),
+  prepareUpdate: (object, current) => keepAllotted(object, current),
+  validate: (object, old) => validateUpdate(object, old),
+  reserve,
+}
+
+/** An update that says nothing of addresses and ports keeps those it has. */
+function keepAllotted(object: KubeObject, current: KubeObject): KubeObject {
+  if (typeOf(object) === 'ExternalName') {
+    return typeOf(current) === 'ExternalName'
+      ? object
+      : withSpec(object, { clusterIP: undefined, clusterIPs: undefined })
+  }
+  let kept = object
+  for (const member of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
+    const value = at(kept.spec, member)
+    const isEmpty = value === undefined || value === '' || (Array.isArray(value) && value.length === 0)
+    if (isEmpty) kept = withSpec(kept, { [member]: at(current.spec, member) })
+  }
+  return takesNodePorts(kept)
+    ? withSpec(kept, { ports: keepNodePorts(kept, current) })
+    : withoutNodePorts(kept)
+}
+
+function keepNodePorts(object: KubeObject, current: KubeObject): readonly unknown[] {
+  const before = new Map(listAt(current.spec, 'ports').map((port) => [portId(port), at(port, 'nodePort')]))
+  return listAt(object.spec, 'ports').map((port) => {
+    const nodePort = before.get(portId(port))
+    return isObject(port) && !port['nodePort'] && typeof nodePort === 'number' ? { ...port, nodePort } : port
+  })
+}
+
+function withoutNodePorts(object: KubeObject): KubeObject {
+  const ports = listAt(object.spec, 'ports')
+  if (!ports.some((port) => at(port, 'nodePort') !== undefined)) return object
+  return withSpec(object, {
+    ports: ports.map((port) => (isObject(port) ? withMembers(port, { nodePort: undefined }) : port)),
+  })
+}
+
+function portId(port: unknown): string {
+  return `${stringAt(port, 'protocol') ?? 'TCP'}/${String(at(port, 'port'))}`
+}
+
+function validateUpdate(object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
+  const before = old && stringAt(old.spec, 'clusterIP')
+  const now = stringAt(object.spec, 'clusterIP')
+  if (!before || typeOf(object) === 'ExternalName' || now === before) return []
+  if (old && typeOf(old) === 'ExternalName') return []
+  const detail = 'may not change once set'
+  return [{ type: 'Invalid value', path: 'spec.clusterIPs[0]', value: [now], detail }]
+}
+
+/** Allots the ClusterIP and the node ports that are asked for or missing. */
+function reserve(object: KubeObject, old: KubeObject | undefined, context: ServerContext): Reservation {
+  if (typeOf(object) === 'ExternalName') return { object, release: () => {} }
+  const { services } = context
+  const held: (() => void)[] = []
+  const release = () => held.forEach((free) => free())
+  try {
+    const addressed = withAddress(object, old, services, held)
+    return {
+      object: takesNodePorts(object) ? withNodePorts(addressed, old, services, held) : addressed,
+      release,
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function withAddress(
+  object: KubeObject,
+  old: KubeObject | undefined,
+  services: ServiceAllocator,
+  held: (() => void)[],
+): KubeObject {
+  const wanted =
+    stringAt(object.spec, 'clusterIP') ?? (listAt(object.spec, 'clusterIPs')[0] as string | undefined) ?? ''
+  if (wanted === 'None') return withSpec(object, { clusterIP: 'None', clusterIPs: ['None'], ...FAMILY })
+  const isKept = old !== undefined && addressesOf(old).includes(wanted)
+  if (wanted !== '' && !isKept) checkAddress(object, wanted, services)
+  const address = wanted === '' ? services.freeAddress() : wanted
+  if (address === undefined) throw internalError('failed to allocate IP: range is full')
+  if (!isKept) held.push(services.hold([address], []))
+  return withSpec(object, {
+    clusterIP: address,
+    clusterIPs: [address],
+    ...FAMILY,
+    internalTrafficPolicy: stringAt(object.spec, 'internalTrafficPolicy') ?? 'Cluster',
+  })
+}
+
+const FAMILY = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' }
+
+function checkAddress(object: KubeObject, address: string, services: ServiceAllocator): void {
+  const refuse = (detail: string) =>
+    invalid(GROUP_KIND, object.metadata.name, [
+      { type: 'Invalid value', path: 'spec.clusterIPs', value: [address], detail },
+    ])
+  if (!services.isAddressInRange(address)) {
+    throw refuse(
+      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${services.describe.cidr}`,
+    )
+  }
+  if (!services.isAddressFree(address)) {
+    throw refuse(`failed to allocate IP ${address}: provided IP is already allocated`)
+  }
+}
+
+function withNodePorts(
+  object: KubeObject,
+  old: KubeObject | undefined,
+  services: ServiceAllocator,
+  held: (() => void)[],
+): KubeObject {
+  const kept = new Set(old ? nodePortsOf(old) : [])
+  const byNumber = new Map<number, number>()
+  const ports = listAt(object.spec, 'ports').map((port, index) => {
+    if (!isObject(port)) return port
+    const wanted = typeof port['nodePort'] === 'number' && port['nodePort'] > 0 ? port['nodePort'] : undefined
+    if (wanted !== undefined && !kept.has(wanted) && ![...byNumber.values()].includes(wanted)) {
+      checkPort(object, index, wanted, services)
+      held.push(services.hold([], [wanted]))
+    }
+    // One number serves TCP and UDP of the same Service port.
+    const nodePort = wanted ?? byNumber.get(Number(port['port'])) ?? allotPort(services, held)
+    byNumber.set(Number(port['port']), nodePort)
+    return { ...port, nodePort }
+  })
+  return withSpec(object, { ports })
+}
+
+function allotPort(services: ServiceAllocator, held: (() => void)[]): number {
+  const port = services.freePort()
+  if (port === undefined) throw internalError('failed to allocate a nodePort: range is full')
+  held.push(services.hold([], [port]))
+  return port
+}
+
+function checkPort(object: KubeObject, index: number, port: number, services: ServiceAllocator): void {
+  const refuse = (detail: string) =>
+    invalid(GROUP_KIND, object.metadata.name, [
+      { type: 'Invalid value', path: `spec.ports[${index}].nodePort`, value: port, detail },
+    ])
+  if (!services.isPortInRange(port)) {
+    throw refuse(
+      `provided port is not in the valid range. The range of valid ports is ${services.describe.ports}`,
+    )
+  }
+  if (!services.isPortFree(port)) throw refuse('provided port is already allocated')
+}
+
+function takesNodePorts(object: KubeObject): boolean {
+  const type = typeOf(object)
+  if (type === 'NodePort') return true
+  return type === 'LoadBalancer' && at(object.spec, 'allocateLoadBalancerNodePorts') !== false
+}
+
+function typeOf(object: KubeObject): string {
+  return stringAt(object.spec, 'type') ?? 'ClusterIP'
+}
+
+function withSpec(object: KubeObject, changes: JsonObject): KubeObject {
+  return withAt(object, ['spec'], withMembers(isObject(object.spec) ? object.spec : {}, changes))
+}

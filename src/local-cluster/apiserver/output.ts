@@ -1,0 +1,117 @@
+import { type KubeObject, tableFor } from '../../kube/index.ts'
+import type { ServerContext } from './context.ts'
+import { inVersion, type ResourceRequest } from './resource-request.ts'
+import type { JsonObject } from './json.ts'
+import { type Negotiated, negotiate } from './negotiate.ts'
+import type { ApiResponse } from './request.ts'
+import { badRequest } from './status-error.ts'
+
+/** Turns stored objects into what the client asked to see. */
+export interface Shaper {
+  readonly object: (object: KubeObject) => JsonObject
+  readonly list: (objects: readonly KubeObject[], metadata: JsonObject) => JsonObject
+  /** for watches: column definitions come with the first table only */
+  readonly event: (object: KubeObject, isFirst: boolean) => JsonObject
+  /** names the shape, for sharing encoded events among watchers; undefined when it cannot be shared */
+  readonly shareKey: string | undefined
+  readonly contentType: string
+}
+
+export function createShaper(context: ServerContext, asked: ResourceRequest): Shaper {
+  const negotiated = negotiate(asked.request.header('accept'))
+  switch (negotiated.shape.kind) {
+    case 'plain':
+      return plainShaper(asked, negotiated)
+    case 'metadata':
+      return metadataShaper(negotiated.shape.version, negotiated)
+    case 'table':
+      return tableShaper(context, asked, negotiated.shape.version, negotiated)
+  }
+}
+
+export function objectResponse(shaper: Shaper, status: number, object: KubeObject): ApiResponse {
+  return { kind: 'object', status, object: shaper.object(object), contentType: shaper.contentType }
+}
+
+function plainShaper({ resource }: ResourceRequest, negotiated: Negotiated): Shaper {
+  const object = (stored: KubeObject) => inVersion(stored, resource) as unknown as JsonObject
+  return {
+    object,
+    event: object,
+    list: (objects, metadata) => ({
+      kind: resource.info.listKind,
+      apiVersion: resource.apiVersion,
+      metadata,
+      items: objects.map(object),
+    }),
+    shareKey: resource.apiVersion,
+    contentType: `application/${negotiated.format}`,
+  }
+}
+
+function metadataShaper(version: string, negotiated: Negotiated): Shaper {
+  const apiVersion = `meta.k8s.io/${version}`
+  const object = ({ metadata }: KubeObject): JsonObject => ({
+    kind: 'PartialObjectMetadata',
+    apiVersion,
+    metadata,
+  })
+  return {
+    object,
+    event: object,
+    list: (objects, metadata) => ({
+      kind: 'PartialObjectMetadataList',
+      apiVersion,
+      metadata,
+      items: objects.map(object),
+    }),
+    shareKey: 'metadata',
+    contentType: `application/${negotiated.format}`,
+  }
+}
+
+function tableShaper(
+  context: ServerContext,
+  asked: ResourceRequest,
+  version: string,
+  negotiated: Negotiated,
+): Shaper {
+  const include = asked.request.query.get('includeObject') ?? 'Metadata'
+  if (include !== 'None' && include !== 'Metadata' && include !== 'Object') {
+    throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`)
+  }
+  const { resource } = asked
+  const table = (objects: readonly KubeObject[], metadata: JsonObject, withColumns: boolean): JsonObject => {
+    const made = tableFor(
+      resource.info,
+      objects.map((object) => inVersion(object, resource)),
+      context.clock.now(),
+      { includeObject: include },
+    )
+    return {
+      kind: 'Table',
+      apiVersion: `meta.k8s.io/${version}`,
+      metadata,
+      columnDefinitions: withColumns ? made.columnDefinitions : [],
+      rows: made.rows,
+    }
+  }
+  const single = (object: KubeObject, withColumns: boolean) =>
+    table([object], { resourceVersion: object.metadata.resourceVersion }, withColumns)
+  return {
+    object: (object) => single(object, true),
+    event: (object, isFirst) => single(object, isFirst),
+    list: (objects, metadata) => table(objects, metadata, true),
+    shareKey: undefined,
+    contentType: `application/${negotiated.format}`,
+  }
+}
+
+/** Whether the write must stop short of the store. @throws StatusError 400 for an unknown value */
+export function isDryRun(query: URLSearchParams): boolean {
+  const values = query.getAll('dryRun').filter((value) => value !== '')
+  if (values.some((value) => value !== 'All')) {
+    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(values[0])}: supported values: "All"`)
+  }
+  return values.length > 0
+}

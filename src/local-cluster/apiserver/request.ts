@@ -1,0 +1,140 @@
+import type { JsonObject } from './json.ts'
+import { methodNotAllowed } from './status-error.ts'
+
+/** Who asks, as authentication found out. */
+export interface User {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+export type RequestBody =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** from a client in the same process: already a JSON value, never changed by either side */
+  | { readonly kind: 'value'; readonly value: unknown }
+
+/** One request, whichever door it came through. */
+export interface ApiRequest {
+  readonly method: string
+  /** without the query; still percent-encoded */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** @param name in lower case */
+  readonly header: (name: string) => string | undefined
+  readonly body: () => Promise<RequestBody>
+  readonly user: User
+  /** aborted when the client goes away */
+  readonly signal: AbortSignal
+}
+
+export interface WatchFrame {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  readonly object: unknown
+  /** the frame as a line of JSON; shared by all watchers that get the same frame */
+  readonly line: () => string
+}
+
+export type ApiResponse =
+  | {
+      readonly kind: 'object'
+      readonly status: number
+      readonly object: JsonObject
+      readonly contentType?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  | {
+      readonly kind: 'text'
+      readonly status: number
+      readonly text: string
+      readonly contentType?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'watch'; readonly frames: AsyncIterable<readonly WatchFrame[]> }
+  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly contentType: string }
+
+export const VERBS = [
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+] as const
+export type RequestVerb = (typeof VERBS)[number]
+
+/** What a path under `/api` or `/apis` asks for. */
+export interface ResourcePath {
+  readonly group: string
+  readonly version: string
+  readonly plural: string
+  /** '' where the path names none */
+  readonly namespace: string
+  readonly name: string
+  readonly subresource: string
+}
+
+/**
+ * Reads `/api/v1/namespaces/demo/pods/x/log` and the like.
+ * @returns undefined when the path is not one of a resource
+ */
+export function parseResourcePath(path: string): ResourcePath | undefined {
+  const parts = decodeSegments(path)
+  if (!parts) return undefined
+  const [root, ...rest] = parts
+  const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined
+  const version = rest.shift()
+  if (group === undefined || !version || rest.length === 0) return undefined
+  const inNamespace =
+    rest[0] === 'namespaces' && rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '')
+  const namespace = inNamespace ? (rest[1] ?? '') : ''
+  const [plural, name, ...subresource] = inNamespace ? rest.slice(2) : rest
+  if (!plural) return undefined
+  return { group, version, plural, namespace, name: name ?? '', subresource: subresource.join('/') }
+}
+
+const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize'])
+
+/** Empty segments and segments that walk (`.`, `..`, an encoded slash) make the path no path of ours. */
+function decodeSegments(path: string): string[] | undefined {
+  const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/')
+  const decoded: string[] = []
+  for (const part of parts) {
+    let text: string
+    try {
+      text = decodeURIComponent(part)
+    } catch {
+      return undefined
+    }
+    if (text === '' || text === '.' || text === '..' || text.includes('/') || text.includes('\0'))
+      return undefined
+    decoded.push(text)
+  }
+  return decoded
+}
+
+/** @throws StatusError for a method that no resource has */
+export function verbOf(request: ApiRequest, path: ResourcePath): RequestVerb {
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      if (isTrue(request.query.get('watch'))) return 'watch'
+      return path.name === '' ? 'list' : 'get'
+    case 'POST':
+      return 'create'
+    case 'PUT':
+      return 'update'
+    case 'PATCH':
+      return 'patch'
+    case 'DELETE':
+      return path.name === '' ? 'deletecollection' : 'delete'
+    default:
+      throw methodNotAllowed(path)
+  }
+}
+
+export function isTrue(value: string | null): boolean {
+  return value === 'true' || value === '1'
+}

@@ -1,0 +1,97 @@
+import type { ServerContext } from '../context.ts'
+import { readObject } from '../decode.ts'
+import { at, type JsonObject, listAt, stringAt } from '../json.ts'
+import type { ApiResponse, RequestVerb, User } from '../request.ts'
+import type { ResourceRequest } from '../resource-request.ts'
+import { badRequest, methodNotAllowed } from '../status-error.ts'
+
+/** Kinds that only ask: the answer is the question with a status, and nothing is stored. */
+export async function handleReview(context: ServerContext, asked: ResourceRequest): Promise<ApiResponse> {
+  if (asked.verb !== 'create') throw methodNotAllowed(asked.resource.info)
+  const body = await readObject(asked.request)
+  if (!body) throw badRequest('the request has no body')
+  const { kind } = asked.resource.info
+  const status = statusOf(context, asked, kind, body)
+  if (!status) throw methodNotAllowed(asked.resource.info)
+  const metadata = { creationTimestamp: null }
+  return {
+    kind: 'object',
+    status: 201,
+    object: { ...body, kind, apiVersion: asked.resource.apiVersion, metadata, status },
+  }
+}
+
+function statusOf(
+  context: ServerContext,
+  asked: ResourceRequest,
+  kind: string,
+  body: JsonObject,
+): JsonObject | undefined {
+  switch (kind) {
+    case 'TokenReview':
+      return reviewToken(context, body)
+    case 'SelfSubjectReview':
+      return { userInfo: userInfo(asked.request.user) }
+    case 'SelfSubjectAccessReview':
+      return reviewAccess(context, asked.request.user, body)
+    case 'SubjectAccessReview':
+    case 'LocalSubjectAccessReview':
+      return reviewAccess(context, subjectOf(body), body)
+    case 'SelfSubjectRulesReview':
+      return {
+        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+        nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+        incomplete: false,
+      }
+    default:
+      return undefined
+  }
+}
+
+function reviewToken(context: ServerContext, body: JsonObject): JsonObject {
+  const token = stringAt(body, 'spec', 'token') ?? ''
+  const asks = listAt(body, 'spec', 'audiences').filter((audience) => typeof audience === 'string')
+  const audiences = asks.length === 0 ? [context.tokens.issuer] : asks
+  const verified = context.authenticator.verifyToken(token, audiences)
+  if (verified.kind === 'invalid') return { authenticated: false, user: {}, error: verified.reason }
+  return {
+    authenticated: true,
+    user: userInfo(verified.user),
+    audiences: audiences.filter((audience) => verified.claims.audiences.includes(audience)),
+  }
+}
+
+function userInfo(user: User): JsonObject {
+  return {
+    username: user.name,
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    groups: user.groups,
+    ...(user.extra ? { extra: user.extra } : {}),
+  }
+}
+
+function subjectOf(body: JsonObject): User {
+  return {
+    name: stringAt(body, 'spec', 'user') ?? '',
+    groups: listAt(body, 'spec', 'groups').filter((group) => typeof group === 'string'),
+  }
+}
+
+function reviewAccess(context: ServerContext, user: User, body: JsonObject): JsonObject {
+  const asks = at(body, 'spec', 'resourceAttributes')
+  const text = (member: string) => stringAt(asks, member) ?? ''
+  return {
+    ...context.authorize({
+      user,
+      verb: text('verb') as RequestVerb,
+      path: {
+        group: text('group'),
+        version: text('version'),
+        plural: text('resource'),
+        namespace: text('namespace'),
+        name: text('name'),
+        subresource: text('subresource'),
+      },
+    }),
+  }
+}

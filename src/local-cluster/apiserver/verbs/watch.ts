@@ -1,0 +1,221 @@
+import type { KubeObject } from '../../../kube/index.ts'
+import type { StoreEvent } from '../../store/index.ts'
+import type { EncodedFrames, ServerContext } from '../context.ts'
+import type { ResourceRequest } from '../resource-request.ts'
+import { withMeta } from '../json.ts'
+import { createShaper, type Shaper } from '../output.ts'
+import { type ApiResponse, isTrue, type WatchFrame } from '../request.ts'
+import { parseSelection, type Selection } from '../selection.ts'
+import { badRequest, expired, failure } from '../status-error.ts'
+import { readCount } from './list.ts'
+
+/** A watcher that is this far behind is cut off; it resumes from its last revision. */
+const QUEUE_MAX = 20_000
+const BOOKMARK_MS = 20_000
+const TIMEOUT_MIN_MS = 1_800_000
+
+interface WatchOptions {
+  /** undefined: begin with the current state */
+  readonly fromRevision: number | undefined
+  readonly initialEvents: boolean
+  readonly bookmarks: boolean
+  readonly timeoutMs: number
+}
+
+export function handleWatch(context: ServerContext, asked: ResourceRequest): ApiResponse {
+  const shaper = createShaper(context, asked)
+  const selection = parseSelection(asked.resource, asked.request.query)
+  const options = readOptions(context, asked.request.query)
+  return { kind: 'watch', frames: watchFrames(context, asked, { shaper, selection, options }) }
+}
+
+function readOptions(context: ServerContext, query: URLSearchParams): WatchOptions {
+  const revision = readCount(query, 'resourceVersion')
+  const send = query.get('sendInitialEvents')
+  const match = query.get('resourceVersionMatch')
+  if (send !== null && match !== 'NotOlderThan') {
+    throw badRequest(
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    )
+  }
+  if (send === null && match !== null) {
+    throw badRequest(
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    )
+  }
+  const seconds = readCount(query, 'timeoutSeconds')
+  return {
+    fromRevision:
+      send === null ? revision : isTrue(send) ? undefined : (revision ?? context.store.revision()),
+    initialEvents: isTrue(send),
+    bookmarks: isTrue(query.get('allowWatchBookmarks')),
+    timeoutMs: seconds === undefined ? TIMEOUT_MIN_MS * (1 + context.random.next()) : seconds * 1000,
+  }
+}
+
+interface Watch {
+  readonly shaper: Shaper
+  readonly selection: Selection
+  readonly options: WatchOptions
+}
+
+/** Batches of frames until the client goes, time is up, or the watcher falls too far behind. */
+async function* watchFrames(
+  context: ServerContext,
+  asked: ResourceRequest,
+  { shaper, selection, options }: Watch,
+): AsyncGenerator<readonly WatchFrame[]> {
+  let queue: WatchFrame[] = []
+  let isOver = false
+  let wake: () => void = () => {}
+  const end = () => {
+    isOver = true
+    wake()
+  }
+  const encoder = createEncoder(shaper, context.encodedFrames)
+  const namespace = asked.path.namespace === '' ? {} : { namespace: asked.path.namespace }
+  const collection = { collection: asked.resource.collection, ...namespace }
+  if (options.fromRevision === undefined) {
+    const listed = context.store.list(collection)
+    if (listed.kind === 'listed') {
+      queue = listed.objects
+        .filter(({ object }) => selection.matches(object))
+        .map(({ object }) => encoder.plain('ADDED', object))
+      if (options.initialEvents && options.bookmarks) queue.push(bookmark(asked, listed.revision, true))
+    }
+  }
+  const subscribed = context.store.subscribe({
+    ...collection,
+    ...(options.fromRevision === undefined ? {} : { fromRevision: options.fromRevision }),
+    onEvents(events) {
+      for (const event of events) {
+        const frame = toFrame(event, selection, encoder)
+        if (frame) queue.push(frame)
+      }
+      if (queue.length > QUEUE_MAX) end()
+      wake()
+    },
+  })
+  if (subscribed.kind !== 'subscribed') {
+    yield [errorFrame(options.fromRevision ?? 0, subscribed)]
+    return
+  }
+  const cancelTimeout = context.clock.after(options.timeoutMs, end)
+  const cancelBookmarks = everyInterval(context, BOOKMARK_MS, () => {
+    if (!options.bookmarks) return
+    queue.push(bookmark(asked, context.store.revision(), false))
+    wake()
+  })
+  asked.request.signal.addEventListener('abort', end, { once: true })
+  if (asked.request.signal.aborted) end()
+  try {
+    while (!isOver || (queue.length > 0 && queue.length <= QUEUE_MAX)) {
+      if (queue.length > 0) {
+        const batch = queue
+        queue = []
+        yield batch
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+  } finally {
+    subscribed.stop()
+    cancelTimeout()
+    cancelBookmarks()
+    asked.request.signal.removeEventListener('abort', end)
+  }
+}
+
+function everyInterval(context: ServerContext, ms: number, run: () => void): () => void {
+  let cancel: () => void = () => {}
+  const schedule = () => {
+    cancel = context.clock.after(ms, () => {
+      run()
+      schedule()
+    })
+  }
+  schedule()
+  return () => cancel()
+}
+
+/** What an event means to someone who sees only the selected objects. */
+function toFrame(event: StoreEvent, selection: Selection, encoder: Encoder): WatchFrame | undefined {
+  const isSelected = event.kind !== 'deleted' && selection.matches(event.object)
+  // A previous state that was compacted away counts as seen: a superfluous DELETED harms nobody.
+  const wasSelected =
+    event.kind !== 'created' && (event.previous === undefined || selection.matches(event.previous))
+  if (isSelected) return encoder.shared(wasSelected ? 'MODIFIED' : 'ADDED', event, event.object)
+  if (!wasSelected) return undefined
+  if (event.kind === 'deleted' || !event.previous) return encoder.shared('DELETED', event, event.object)
+  const last = withMeta(event.previous, { resourceVersion: String(event.revision) })
+  return encoder.plain('DELETED', last)
+}
+
+interface Encoder {
+  readonly plain: (type: WatchFrame['type'], object: KubeObject) => WatchFrame
+  /** One encoding of the event serves all watchers of the same shape. */
+  readonly shared: (type: WatchFrame['type'], event: StoreEvent, object: KubeObject) => WatchFrame
+}
+
+function createEncoder(shaper: Shaper, encodedFrames: EncodedFrames): Encoder {
+  let isFirst = true
+  const plain = (type: WatchFrame['type'], object: KubeObject): WatchFrame => {
+    const shaped = shaper.event(object, isFirst)
+    isFirst = false
+    return frame(type, shaped)
+  }
+  return {
+    plain,
+    shared(type, event, object) {
+      if (shaper.shareKey === undefined) return plain(type, object)
+      const key = `${type} ${shaper.shareKey}`
+      const ofEvent = encodedFrames.get(event) ?? new Map<string, WatchFrame>()
+      encodedFrames.set(event, ofEvent)
+      const known = ofEvent.get(key)
+      if (known) return known
+      const made = plain(type, object)
+      ofEvent.set(key, made)
+      return made
+    },
+  }
+}
+
+function frame(type: WatchFrame['type'], object: unknown): WatchFrame {
+  let line: string | undefined
+  return { type, object, line: () => (line ??= `${JSON.stringify({ type, object })}\n`) }
+}
+
+function bookmark({ resource }: ResourceRequest, revision: number, endsInitialEvents: boolean): WatchFrame {
+  return frame('BOOKMARK', {
+    kind: resource.info.kind,
+    apiVersion: resource.apiVersion,
+    metadata: {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+    },
+  })
+}
+
+function errorFrame(
+  asked: number,
+  refused:
+    | { readonly kind: 'compacted'; readonly oldest: number }
+    | { readonly kind: 'future'; readonly revision: number },
+): WatchFrame {
+  const error =
+    refused.kind === 'compacted'
+      ? expired(`too old resource version: ${asked} (${refused.oldest})`)
+      : failure(
+          504,
+          'Timeout',
+          `Timeout: Too large resource version: ${asked}, current: ${refused.revision}`,
+          {
+            causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+            retryAfterSeconds: 1,
+          },
+        )
+  return frame('ERROR', error.status)
+}
