@@ -6,8 +6,10 @@ import { readJsonIfExists, writeFileAtomic } from './files.ts'
 export type ImageProgram =
   | {
       readonly kind: 'command'
-      /** Entry point and arguments; a container's `command` replaces all of it, its `args` all but the first. */
+      /** The entry point: a container's `command` replaces it, its `args` follow it. */
       readonly command: readonly string[]
+      /** Arguments where the container has neither `command` nor `args`. */
+      readonly args?: readonly string[]
       readonly workingDir?: string
       readonly env?: Readonly<Record<string, string>>
     }

@@ -1,16 +1,6 @@
 import { spawn } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, type ProcessRecord, recordProcess } from '../../supervisor/index.ts'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
 import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
 
@@ -35,17 +25,13 @@ export interface ContainerExit {
   readonly finishedAtMs: number
 }
 
-/** The processes of a container, as they are on disk: what a later node agent adopts. */
-export interface ContainerProcess {
-  readonly shim: ProcessRecord
-}
-
 /**
  * The parent of the container's processes: it outlives the node agent, and writes the exit status to disk.
  * A container of processes costs this shell, one `unshare` and the program.
  */
 const SHIM = `trap : TERM INT HUP
 dir=$1; shift
+echo $$ > "$dir/shim"
 "$@"
 echo $? > "$dir/exit"`
 
@@ -63,11 +49,9 @@ exec "$@"`
 /** Where the helpers of the scripts are, whatever PATH the container sets for itself. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Starts the container. @throws when its files cannot be made or the shell does not start */
-export async function launch(options: LaunchOptions, onExit: () => void): Promise<ContainerProcess> {
+/** Starts the container; the directory must exist and be empty. @throws when its files cannot be made or the shell does not start */
+export async function launch(options: LaunchOptions, onExit: () => void): Promise<void> {
   const { directory } = options
-  rmSync(directory, { recursive: true, force: true })
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const { root, fstab } = prepareRoot({
     mode: options.rootMode,
     directory,
@@ -77,54 +61,63 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
   writeFileSync(join(directory, 'fstab'), fstab)
   const inside = ['sh', '-c', SETUP, 'setup', directory, root, options.workingDir, ...options.command]
   const isolated = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', ...inside]
-  const joined = [
-    'nsenter',
-    `--net=${options.netns}`,
-    `--uts=${options.uts}`,
-    `--ipc=${options.ipc}`,
-    ...isolated,
-  ]
+  const namespaces = [`--net=${options.netns}`, `--uts=${options.uts}`, `--ipc=${options.ipc}`]
   // If someone kills the shim, the container goes with it and nothing runs on unseen.
-  const command = ['-c', SHIM, 'lateen-shim', directory, 'setpriv', '--pdeathsig', 'KILL', ...joined]
+  const bound = ['setpriv', '--pdeathsig', 'KILL', 'nsenter', ...namespaces, ...isolated]
   const env = { ...options.env, PATH: SYSTEM_PATH, LATEEN_PATH: options.env['PATH'] ?? SYSTEM_PATH }
-  return { shim: await spawnShim(command, env, options.logFile, onExit) }
+  await spawnShim({
+    args: ['-c', SHIM, 'lateen-shim', directory, ...bound],
+    env,
+    logFile: options.logFile,
+    onExit,
+  })
 }
 
-function spawnShim(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  logFile: string,
-  onExit: () => void,
-): Promise<ProcessRecord> {
-  const log = openSync(logFile, 'a', 0o600)
+function spawnShim(options: {
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly logFile: string
+  readonly onExit: () => void
+}): Promise<void> {
+  const log = openSync(options.logFile, 'a', 0o600)
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', args, {
+    const child = spawn('/bin/sh', options.args, {
       stdio: ['ignore', log, log],
       detached: true,
       cwd: '/',
-      env: { ...env },
+      env: { ...options.env },
     })
     closeSync(log)
     child.on('error', (error) =>
       reject(new Error(`the container did not start: ${error.message}`, { cause: error })),
     )
-    child.on('exit', onExit)
+    child.on('exit', options.onExit)
     child.on('spawn', () => {
       child.unref()
-      const pid = child.pid ?? 0
-      // One that has ended already is recorded as such: its exit file tells the rest.
-      resolve(recordProcess(pid) ?? { pid, startTicks: '' })
+      resolve()
     })
   })
 }
 
-/** How the container ended. @returns undefined while it runs */
-export function readExit(directory: string, container: ContainerProcess): ContainerExit | undefined {
+/**
+ * How the container ended. A shim that is gone without a word was killed, or the machine went down: Kubernetes
+ * reports 137 for a container that it finds so.
+ * @returns undefined while it runs
+ */
+export function readExit(directory: string): ContainerExit | undefined {
   const written = writtenExit(directory)
   if (written !== undefined) return written
-  if (isAlive(container.shim)) return undefined
+  if (shimPid(directory) !== undefined) return undefined
   // It may have written the file between the two looks.
-  return writtenExit(directory) ?? lostExit(directory)
+  const late = writtenExit(directory)
+  if (late !== undefined) return late
+  recordExit(directory, 137)
+  return writtenExit(directory)
+}
+
+/** For containers without processes of their own. */
+export function recordExit(directory: string, exitCode: number): void {
+  writeFileAtomic(join(directory, 'exit'), `${exitCode}\n`)
 }
 
 function writtenExit(directory: string): ContainerExit | undefined {
@@ -134,11 +127,16 @@ function writtenExit(directory: string): ContainerExit | undefined {
   return { exitCode: Number(text), finishedAtMs: statSync(path).mtimeMs }
 }
 
-/** The shim was killed, or the machine went down: Kubernetes reports 137 for a container that it finds so. */
-function lostExit(directory: string): ContainerExit {
-  const path = join(directory, 'exit')
-  writeFileAtomic(path, '137\n')
-  return { exitCode: 137, finishedAtMs: statSync(path).mtimeMs }
+/** The shim's process number; it is ours if its command line names the directory. @returns undefined when it is gone */
+export function shimPid(directory: string): number | undefined {
+  const pid = Number(readTextIfExists(join(directory, 'shim'))?.trim())
+  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  try {
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return commandLine.includes('lateen-shim') && commandLine.includes(directory) ? pid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The number of the container's first process on the host. @returns undefined until it exists and after it ended */

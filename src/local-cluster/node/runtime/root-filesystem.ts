@@ -6,6 +6,7 @@ import {
   readFileSync,
   realpathSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -65,9 +66,39 @@ function overlayLines(directory: string, root: string): readonly string[] {
   const layers = `lowerdir=/,upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`
   return [
     line('overlay', root, 'overlay', layers),
-    line('/dev', `${root}/dev`, 'none', 'rbind'),
+    ...deviceLines(directory, root),
     line('sysfs', `${root}/sys`, 'sysfs', 'ro,nosuid,nodev,noexec'),
     ...otherFileSystems(directory).map((path) => line(path, `${root}${path}`, 'none', 'bind')),
+  ]
+}
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
+const DEVICE_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['ptmx', 'pts/ptmx'],
+] as const
+
+/** Where a program leaves its last words: `/dev/termination-log` in the container. */
+export function terminationLog(directory: string): string {
+  return join(directory, 'dev', 'termination-log')
+}
+
+/** A directory of our own with the machine's harmless devices mounted on its files. */
+function deviceLines(directory: string, root: string): readonly string[] {
+  const place = join(directory, 'dev')
+  mkdirSync(join(place, 'pts'), { recursive: true })
+  mkdirSync(join(place, 'shm'))
+  for (const [name, target] of DEVICE_LINKS) symlinkSync(target, join(place, name))
+  for (const device of DEVICES) writeFileSync(join(place, device), '')
+  writeFileSync(terminationLog(directory), '', { mode: 0o666 })
+  return [
+    line(place, `${root}/dev`, 'none', 'bind'),
+    ...DEVICES.map((device) => line(`/dev/${device}`, `${root}/dev/${device}`, 'none', 'bind')),
+    line('/dev/pts', `${root}/dev/pts`, 'none', 'bind'),
+    line('shm', `${root}/dev/shm`, 'tmpfs', 'nosuid,nodev,noexec,mode=1777,size=64m'),
   ]
 }
 

@@ -1,0 +1,192 @@
+import { connect, type Socket } from 'node:net'
+import { type Clock, createBackoff, type Logger, messageOf, type Random } from '../../../base/index.ts'
+import {
+  createJsonLineDecoder,
+  encodeJsonLine,
+  type HostedInstance,
+  NODE_PROXY_LINE_BYTES_MAX,
+  NODE_PROXY_PROTOCOL_VERSION,
+  type NodeProxyEvent,
+  type NodeProxyRequest,
+} from '../../../linux/index.ts'
+
+/**
+ * The node agent's side of the node proxy's socket. It keeps the set of wanted instances; after every connect
+ * the two compare: the proxy is told to stop what nobody wants, and an instance that it should have and has not
+ * is reported as ended, so that the container counts a restart.
+ */
+export interface HostedClient {
+  readonly start: (instance: HostedInstance) => void
+  /** Wants an instance which a node agent before has started. */
+  readonly adopt: (instance: HostedInstance) => void
+  readonly stop: (id: string, graceMs: number) => void
+  readonly follow: (id: string, handlers: HostedHandlers) => void
+  /** Cumulative CPU of an instance. @returns undefined until the proxy has said so */
+  readonly cpuMs: (id: string) => number | undefined
+  /** Connects, and stays connected. Call it when every adopted instance is known. */
+  readonly connect: () => void
+  readonly close: () => void
+}
+
+export interface HostedHandlers {
+  readonly onReady: (ready: boolean) => void
+  readonly onExited: (exit: { readonly exitCode: number; readonly message: string }) => void
+}
+
+interface Wanted {
+  readonly instance: HostedInstance
+  /** The proxy is known to have had it, so its absence means that it was lost. */
+  begun: boolean
+}
+
+/** How long a stop that the proxy cannot confirm (it is down, or hangs) may hold up the end of a pod. */
+const STOP_CONFIRM_MS = 5000
+
+export function createHostedClient(options: {
+  readonly socketPath: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}): HostedClient {
+  const wanted = new Map<string, Wanted>()
+  const handlers = new Map<string, HostedHandlers>()
+  const cpu = new Map<string, number>()
+  let socket: Socket | undefined
+
+  const send = (request: NodeProxyRequest) => socket?.write(encodeJsonLine(request))
+  const exited = (id: string, exitCode: number, message: string) => {
+    wanted.delete(id)
+    const handler = handlers.get(id)
+    handlers.delete(id)
+    handler?.onExited({ exitCode, message })
+  }
+  const onEvent = (event: NodeProxyEvent) => {
+    switch (event.op) {
+      case 'hello':
+        reconcile(event, { wanted, send, exited, ready: (id, ready) => handlers.get(id)?.onReady(ready) })
+        return
+      case 'started': {
+        const entry = wanted.get(event.id)
+        if (entry) entry.begun = true
+        return
+      }
+      case 'ready':
+        handlers.get(event.id)?.onReady(event.ready)
+        return
+      case 'exited':
+        exited(event.id, event.exitCode, event.message)
+        return
+      case 'usage':
+        for (const { id, cpuMs } of event.instances) cpu.set(id, cpuMs)
+    }
+  }
+  const connection = keepConnected(options, {
+    onConnect(connected) {
+      socket = connected
+      send({ op: 'hello', version: NODE_PROXY_PROTOCOL_VERSION })
+    },
+    onClose() {
+      socket = undefined
+      for (const handler of handlers.values()) handler.onReady(false)
+    },
+    onEvent,
+  })
+  return {
+    start(instance) {
+      wanted.set(instance.id, { instance, begun: false })
+      send({ op: 'start', instance })
+    },
+    adopt(instance) {
+      wanted.set(instance.id, { instance, begun: true })
+    },
+    stop(id, graceMs) {
+      wanted.delete(id)
+      send({ op: 'stop', id, graceMs })
+      options.clock.after(graceMs + STOP_CONFIRM_MS, () => {
+        if (handlers.has(id)) exited(id, 137, 'the node proxy did not confirm the stop')
+      })
+    },
+    follow: (id, handler) => void handlers.set(id, handler),
+    cpuMs: (id) => cpu.get(id),
+    connect: connection.open,
+    close: connection.close,
+  }
+}
+
+function reconcile(
+  hello: Extract<NodeProxyEvent, { readonly op: 'hello' }>,
+  state: {
+    readonly wanted: ReadonlyMap<string, Wanted>
+    readonly send: (request: NodeProxyRequest) => void
+    readonly exited: (id: string, exitCode: number, message: string) => void
+    readonly ready: (id: string, ready: boolean) => void
+  },
+): void {
+  const present = new Set(hello.instances.map(({ id }) => id))
+  for (const { id, ready } of hello.instances) {
+    if (state.wanted.has(id)) state.ready(id, ready)
+    else state.send({ op: 'stop', id, graceMs: 0 })
+  }
+  for (const [id, entry] of [...state.wanted]) {
+    if (present.has(id)) entry.begun = true
+    else if (entry.begun) state.exited(id, 137, 'the node proxy was restarted')
+    else state.send({ op: 'start', instance: entry.instance })
+  }
+}
+
+function keepConnected(
+  options: {
+    readonly socketPath: string
+    readonly clock: Clock
+    readonly random: Random
+    readonly logger: Logger
+  },
+  handlers: {
+    readonly onConnect: (socket: Socket) => void
+    readonly onClose: () => void
+    readonly onEvent: (event: NodeProxyEvent) => void
+  },
+): { readonly open: () => void; readonly close: () => void } {
+  const backoff = createBackoff({ baseMs: 50, maxMs: 1000, random: options.random })
+  let closed = false
+  let current: Socket | undefined
+  let lastError = ''
+  const open = () => {
+    if (closed) return
+    const socket = connect(options.socketPath)
+    const decoder = createJsonLineDecoder(NODE_PROXY_LINE_BYTES_MAX)
+    current = socket
+    socket.on('connect', () => {
+      backoff.reset()
+      lastError = ''
+      handlers.onConnect(socket)
+    })
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const event of decoder.push(chunk)) handlers.onEvent(event as NodeProxyEvent)
+      } catch (error) {
+        options.logger.error('the node proxy sent what this node does not understand', {
+          error: messageOf(error),
+        })
+        socket.destroy()
+      }
+    })
+    socket.on('error', (error) => {
+      // The same failure every second would bury everything else.
+      if (error.message !== lastError)
+        options.logger.warn('the node proxy is not there', { error: error.message })
+      lastError = error.message
+    })
+    socket.on('close', () => {
+      handlers.onClose()
+      if (!closed) options.clock.after(backoff.nextMs(), open)
+    })
+  }
+  return {
+    open,
+    close() {
+      closed = true
+      current?.destroy()
+    },
+  }
+}

@@ -1,0 +1,252 @@
+import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type Clock, type Logger, messageOf } from '../../../base/index.ts'
+import { captureRules, type HostedInstance } from '../../../linux/index.ts'
+import { readJsonIfExists, readTextIfExists, writeFileAtomic } from '../files.ts'
+import type { HostedClient } from '../hosted/client.ts'
+import type { ContainerPaths, PodPaths } from '../paths.ts'
+import {
+  type ContainerExit,
+  launch,
+  readExit,
+  recordExit,
+  signalContainer,
+  type LaunchOptions,
+} from './process-container.ts'
+import { terminationLog } from './root-filesystem.ts'
+import { applyPodRules } from './sandbox.ts'
+
+/** One run of a container: what a restarted node agent needs to know of it. */
+export interface RunRecord {
+  readonly id: string
+  readonly attempt: number
+  readonly kind: 'process' | 'hosted' | 'capture'
+  readonly image: string
+  readonly startedAtMs: number
+  /** Ends in a row before this run, for the back-off. */
+  readonly failures: number
+}
+
+export type RunRequest =
+  | { readonly kind: 'process'; readonly launch: Omit<LaunchOptions, 'directory' | 'logFile'> }
+  | { readonly kind: 'hosted'; readonly instance: Omit<HostedInstance, 'id' | 'logFile'> }
+  | { readonly kind: 'capture'; readonly args: readonly string[] }
+
+export interface StartOptions {
+  readonly pod: PodPaths
+  readonly podUid: string
+  readonly name: string
+  readonly attempt: number
+  readonly failures: number
+  readonly image: string
+  readonly request: RunRequest
+  /** Called when the run has ended, and when a hosted one changes its readiness. */
+  readonly onChange: () => void
+}
+
+/** A container that was started, now or by a node agent before. */
+export interface ContainerRun {
+  readonly record: RunRecord
+  readonly directory: string
+  readonly exit: () => ContainerExit | undefined
+  /** What the program left in /dev/termination-log, or what the node has to say. */
+  readonly terminationMessage: () => string | undefined
+  /** Whether the hosted instance calls itself ready; always true for processes, whose probes tell. */
+  readonly ready: () => boolean
+  readonly terminate: (graceMs: number) => void
+  readonly kill: () => void
+}
+
+export interface ContainerRuntime {
+  readonly start: (options: StartOptions) => Promise<ContainerRun>
+  /** Takes over the newest run of a container that is on disk. @returns undefined when there is none */
+  readonly adopt: (options: {
+    readonly container: ContainerPaths
+    readonly onChange: () => void
+  }) => ContainerRun | undefined
+}
+
+/** How often the runs of a node agent before are looked after: they are no children of this process. */
+const ADOPTED_POLL_MS = 250
+/** Runs whose logs and records are kept: this one and the one before. */
+const ATTEMPTS_KEPT = 2
+
+export interface RuntimeOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly hosted: HostedClient
+}
+
+export function createContainerRuntime(options: RuntimeOptions): ContainerRuntime {
+  return {
+    async start(start) {
+      const container = start.pod.container(start.name)
+      const directory = container.attempt(start.attempt)
+      rmSync(directory, { recursive: true, force: true })
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      forgetOldAttempts(container, start.attempt)
+      const record: RunRecord = {
+        id: containerId(start.podUid, start.name, start.attempt),
+        attempt: start.attempt,
+        kind: start.request.kind,
+        image: start.image,
+        startedAtMs: options.clock.now(),
+        failures: start.failures,
+      }
+      writeFileAtomic(join(directory, 'record.json'), JSON.stringify(record))
+      return begin(options, { ...start, record, directory, logFile: container.log(start.attempt) })
+    },
+    adopt({ container, onChange }) {
+      const attempt = attemptsOf(container).at(-1)
+      if (attempt === undefined) return undefined
+      const directory = container.attempt(attempt)
+      const record = readJsonIfExists(join(directory, 'record.json')) as RunRecord | undefined
+      if (record === undefined) return undefined
+      if (record.kind === 'hosted') return hostedRun(options, { record, directory, onChange, adopted: true })
+      const run = processRun(record, directory)
+      if (run.exit() === undefined) pollExit(options.clock, run, onChange)
+      return run
+    },
+  }
+}
+
+interface Beginning extends StartOptions {
+  readonly record: RunRecord
+  readonly directory: string
+  readonly logFile: string
+}
+
+async function begin(options: RuntimeOptions, start: Beginning): Promise<ContainerRun> {
+  const { request, directory, logFile, record } = start
+  switch (request.kind) {
+    case 'process': {
+      try {
+        await launch({ ...request.launch, directory, logFile }, start.onChange)
+      } catch (error) {
+        recordExit(directory, 128)
+        throw error
+      }
+      return processRun(record, directory)
+    }
+    case 'hosted': {
+      const run = hostedRun(options, { record, directory, onChange: start.onChange, adopted: false })
+      const instance: HostedInstance = { ...request.instance, id: record.id, logFile }
+      writeFileAtomic(join(directory, 'instance.json'), JSON.stringify(instance))
+      options.hosted.start(instance)
+      return run
+    }
+    case 'capture': {
+      recordExit(directory, await applyCapture(start, request.args))
+      queueMicrotask(start.onChange)
+      return processRun(record, directory)
+    }
+  }
+}
+
+/** @returns the exit code of istio-init, after its log has the rules or the reason */
+async function applyCapture(start: Beginning, args: readonly string[]): Promise<number> {
+  try {
+    const { nft } = captureRules(args)
+    await applyPodRules(start.pod, nft)
+    appendFileSync(start.logFile, nft, { mode: 0o600 })
+    return 0
+  } catch (error) {
+    appendFileSync(start.logFile, `${messageOf(error)}\n`, { mode: 0o600 })
+    return 1
+  }
+}
+
+function processRun(record: RunRecord, directory: string): ContainerRun {
+  let ended: ContainerExit | undefined
+  return {
+    record,
+    directory,
+    exit: () => (ended ??= readExit(directory)),
+    terminationMessage: () => nonEmpty(readTextIfExists(terminationLog(directory))),
+    ready: () => true,
+    terminate: () => void signalContainer(directory, 'SIGTERM'),
+    kill: () => void signalContainer(directory, 'SIGKILL'),
+  }
+}
+
+function hostedRun(
+  options: RuntimeOptions,
+  run: {
+    readonly record: RunRecord
+    readonly directory: string
+    readonly onChange: () => void
+    readonly adopted: boolean
+  },
+): ContainerRun {
+  const { record, directory } = run
+  const exitFile = join(directory, 'exit')
+  const state = { ready: false, ended: readTextIfExists(exitFile) !== undefined }
+  if (!state.ended) {
+    options.hosted.follow(record.id, {
+      onReady: (ready) => {
+        state.ready = ready
+        run.onChange()
+      },
+      onChangeed: ({ exitCode, message }) => {
+        state.ended = true
+        writeFileAtomic(join(directory, 'message'), message)
+        recordExit(directory, exitCode)
+        run.onChange()
+      },
+    })
+    const instance = readJsonIfExists(join(directory, 'instance.json')) as HostedInstance | undefined
+    if (run.adopted && instance !== undefined) options.hosted.adopt(instance)
+  }
+  return {
+    record,
+    directory,
+    exit: () => (state.ended ? readExit(directory) : undefined),
+    terminationMessage: () => nonEmpty(readTextIfExists(join(directory, 'message'))),
+    ready: () => state.ready,
+    terminate: (graceMs) => options.hosted.stop(record.id, graceMs),
+    kill: () => options.hosted.stop(record.id, 0),
+  }
+}
+
+function pollExit(clock: Clock, run: ContainerRun, onChange: () => void): void {
+  const look = () => {
+    if (run.exit() === undefined) clock.after(ADOPTED_POLL_MS, look)
+    else onChange()
+  }
+  clock.after(ADOPTED_POLL_MS, look)
+}
+
+/** Attempt numbers on disk, ascending. */
+export function attemptsOf(container: ContainerPaths): readonly number[] {
+  let names: readonly string[]
+  try {
+    names = readdirSync(container.root)
+  } catch {
+    return []
+  }
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+function forgetOldAttempts(container: ContainerPaths, newest: number): void {
+  for (const attempt of attemptsOf(container)) {
+    if (attempt > newest - ATTEMPTS_KEPT) continue
+    rmSync(container.attempt(attempt), { recursive: true, force: true })
+    for (const path of [container.log(attempt), container.logTimes(attempt), `${container.log(attempt)}.1`]) {
+      rmSync(path, { force: true })
+    }
+  }
+}
+
+/** Sixty-four hexadecimal digits, as containerd's. */
+export function containerId(podUid: string, name: string, attempt: number): string {
+  return createHash('sha256').update(`${podUid}/${name}/${attempt}`).digest('hex')
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  const trimmed = text?.trim().slice(-4096)
+  return trimmed === '' ? undefined : trimmed
+}
