@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import {
   createKubeClient,
   httpsTransport,
@@ -36,14 +37,24 @@ export function connect(call: CommandCall): KubeClient {
   if (!existsSync(path))
     throw new CliError(`the Kubernetes configuration ${path} does not exist`, ExitCode.unavailable)
   const context = call.options['context']
-  return createKubeClient(
-    httpsTransport(
-      parseKubeconfig(readFileSync(path, 'utf8'), typeof context === 'string' ? context : undefined),
-    ),
-  )
+  const config = parseKubeconfig(readFileSync(path, 'utf8'), {
+    ...(typeof context === 'string' ? { context } : {}),
+    readFile: (file) => readFileSync(resolve(dirname(path), file), 'utf8'),
+  })
+  if (!config.ok) {
+    const [violation] = config.error
+    throw new CliError(`${path}: ${violation?.path ?? ''} ${violation?.message ?? ''}`, ExitCode.data)
+  }
+  return createKubeClient(httpsTransport(config.value))
 }
 
 /** The client of a program that runs in a pod. */
 export function connectInCluster(): KubeClient {
-  return createKubeClient(httpsTransport(inClusterConfig((path) => readFileSync(path, 'utf8'), process.env)))
+  const config = inClusterConfig((path) => readFileSync(path, 'utf8'), process.env)
+  if (!config)
+    throw new CliError(
+      'this program runs in a pod, and here is none: KUBERNETES_SERVICE_HOST is not set',
+      ExitCode.usage,
+    )
+  return createKubeClient(httpsTransport(config))
 }

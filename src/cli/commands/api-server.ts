@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import { defined, parseIpv4Cidr, systemClock, systemRandom } from '../../base/index.ts'
+import { createKubeClient } from '../../kube/client/index.ts'
+import {
+  createApiServer,
+  createPki,
+  type NodeApi,
+  writeKubeconfig,
+} from '../../local-cluster/apiserver/index.ts'
+import { startControllers } from '../../local-cluster/controllers/index.ts'
+import { CLUSTER_NETWORK, createStateDirectory } from '../../local-cluster/index.ts'
+import { createServiceProxy } from '../../local-cluster/service-proxy/index.ts'
+import { createSqliteStore } from '../../local-cluster/store/index.ts'
+import { stateOf } from '../cluster.ts'
+import { ensureClusterNetwork, startNode } from '../composition/node.ts'
+import { processLogger, terminationSignal } from '../environment.ts'
+import type { CommandCall } from './index.ts'
+
+const SYSTEM_USER = { name: 'system:lateen', groups: ['system:masters'] } as const
+
+/** The process of the API server, the controllers and the node agent: everything but proxies and pods. */
+export async function run(call: CommandCall): Promise<void> {
+  const stopping = terminationSignal()
+  const state = stateOf(call)
+  createStateDirectory(state)
+  const port = Number(call.options['apiPort'])
+  const logger = processLogger('api-server')
+  const common = { clock: systemClock, random: systemRandom, logger }
+
+  const [pki] = await Promise.all([
+    createPki({ directory: state.pki, clock: systemClock }),
+    ensureClusterNetwork(),
+  ])
+  const store = createSqliteStore({ path: state.store, clock: systemClock })
+  let node: NodeApi | undefined
+  const server = await createApiServer({
+    ...common,
+    store,
+    pki,
+    node: () => node,
+    advertised: {
+      serviceAddress: CLUSTER_NETWORK.kubernetesServiceAddress,
+      endpointAddress: CLUSTER_NETWORK.bridgeAddress,
+      endpointPort: port,
+    },
+  })
+  await server.listen({ host: '127.0.0.1', port })
+  await server.listen({ host: CLUSTER_NETWORK.bridgeAddress, port })
+  const client = createKubeClient(server.localTransport(SYSTEM_USER))
+
+  const services = createServiceProxy({
+    ...common,
+    client,
+    logger: logger.scope('service-proxy'),
+    network: {
+      bridge: CLUSTER_NETWORK.bridge,
+      podCidr: CLUSTER_NETWORK.podCidr,
+      virtualCidrs: [CLUSTER_NETWORK.serviceCidr, CLUSTER_NETWORK.loadBalancerCidr],
+    },
+  })
+  const agent = await startNode({ ...common, client, state })
+  node = agent.nodeApi
+  const controllers = startControllers({
+    ...common,
+    client,
+    loadBalancerPool: defined(parseIpv4Cidr(CLUSTER_NETWORK.loadBalancerCidr), 'the pool of addresses'),
+    rootCertificate: pki.caCertificate,
+    podCpu: agent.podCpu,
+  })
+  writeKubeconfig({ path: join(state.kubeconfig), pki, server: `https://127.0.0.1:${port}` })
+  logger.info('ready', { port })
+
+  await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
+  // Pods are not ended: they outlive this process, and the next one adopts them.
+  await Promise.all([controllers.stop(), services.stop(), agent.stop()])
+  await server.close()
+  await store.close()
+}
