@@ -39,7 +39,8 @@ export interface XdsObserver {
   readonly acknowledged?: (answer: {
     readonly node: ProxyNode
     readonly type: ModelType
-    readonly ms: number
+    /** From the oldest change in the response to its acknowledgement. */
+    readonly sinceChangeMs: number
   }) => void
   readonly rejected?: (rejection: Rejection & { readonly node: ProxyNode; readonly type: ModelType }) => void
 }

@@ -145,7 +145,7 @@ function receive(context: Context, stream: Stream, message: DeltaDiscoveryReques
   const { type } = request
   const answer = stream.state.request(request)
   if (answer.kind === 'answered') {
-    observer.acknowledged?.({ node, type, ms: answer.ms })
+    observer.acknowledged?.({ node, type, sinceChangeMs: answer.sinceChangeMs })
     for (const rejection of answer.rejections) {
       const { key, reason } = rejection
       logger.warn('a proxy rejected a resource', { node: node.id, type, key, reason })

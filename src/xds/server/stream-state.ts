@@ -33,7 +33,7 @@ export interface RejectionReport {
 export type StreamAnswer =
   | { readonly kind: 'none' }
   | { readonly kind: 'stale' }
-  | { readonly kind: 'answered'; readonly ms: number; readonly rejections: readonly Rejection[] }
+  | { readonly kind: 'answered'; readonly sinceChangeMs: number; readonly rejections: readonly Rejection[] }
 
 /** A response to write, with what an observer wants to know of it. */
 export interface StreamPush {
@@ -125,10 +125,11 @@ export function createStreamState(options: StreamOptions): StreamState {
       state.rejections.delete(key)
       state.pending.delete(key)
     }
-    state.outstanding = { nonce, sets, revision, sentAt }
+    const changedAt = state.pendingSince ?? sentAt
+    state.outstanding = { nonce, sets, revision, sentAt, changedAt }
     state.sentRevision = revision
     if (!content.more) state.answerDue = false
-    const waitedMs = sentAt - (state.pendingSince ?? sentAt)
+    const waitedMs = sentAt - changedAt
     state.pendingSince = state.pending.size > 0 ? sentAt : undefined
     return {
       waitedMs,
@@ -196,7 +197,7 @@ function takeAnswer(state: TypeState, message: StreamRequest, monotonic: () => n
   for (const key of outstanding.sets.keys()) state.rejections.delete(key)
   const rejections = rejectionsOf(outstanding.sets, message.error)
   for (const rejection of rejections) state.rejections.set(rejection.key, rejection)
-  return { kind: 'answered', ms: monotonic() - outstanding.sentAt, rejections }
+  return { kind: 'answered', sinceChangeMs: monotonic() - outstanding.changedAt, rejections }
 }
 
 function rejectionsOf(

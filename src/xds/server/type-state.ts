@@ -29,6 +29,8 @@ export interface Outstanding {
   readonly sets: ReadonlyMap<string, string>
   readonly revision: number
   readonly sentAt: number
+  /** When the oldest change that it carries came. */
+  readonly changedAt: number
 }
 
 /** What a response of this type would say now. */
