@@ -1,4 +1,4 @@
-import { type LabelSelector, matchesLabels } from '../../../kube/index.ts'
+import { matchesLabels } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
 import { at, isObject, type JsonObject, listAt, stringAt, textsAt } from '../json.ts'
 import type { Resources, ServedResource } from '../resources.ts'
@@ -109,17 +109,17 @@ function matchesNamespace(store: Store, webhook: Webhook, { asked, object, old }
   const selector = webhook.raw['namespaceSelector']
   if (!isObject(selector) || Object.keys(selector).length === 0) return true
   if (asked.resource.collection === 'core/namespaces') {
-    return matchesLabels(selector as LabelSelector, textsAt(object ?? old, 'metadata', 'labels'))
+    return matchesLabels(selector, textsAt(object ?? old, 'metadata', 'labels'))
   }
   if (!asked.resource.info.namespaced) return true
   const namespace = store.get({ collection: 'core/namespaces', namespace: '', name: asked.path.namespace })
-  return matchesLabels(selector as LabelSelector, namespace?.object.metadata.labels)
+  return matchesLabels(selector, namespace?.object.metadata.labels)
 }
 
 function matchesObject(webhook: Webhook, { object, old }: AdmissionRequest): boolean {
   const selector = webhook.raw['objectSelector']
   if (!isObject(selector) || Object.keys(selector).length === 0) return true
   return [object, old].some(
-    (each) => each && matchesLabels(selector as LabelSelector, textsAt(at(each, 'metadata'), 'labels')),
+    (each) => each && matchesLabels(selector, textsAt(at(each, 'metadata'), 'labels')),
   )
 }

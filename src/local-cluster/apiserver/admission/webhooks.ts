@@ -5,7 +5,7 @@ import type { Store } from '../../store/index.ts'
 import { at, isObject, type JsonObject, listAt, sameJson, stringAt } from '../json.ts'
 import { inVersion } from '../resource-request.ts'
 import type { Resources } from '../resources.ts'
-import { badRequest, failure, internalError, type Status } from '../status-error.ts'
+import { badRequest, failure, internalError } from '../status-error.ts'
 import type { AdmissionRequest, MutationRequest } from './types.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import { listWebhooks, type Match, matchWebhook, type Webhook } from './webhook-config.ts'
@@ -154,7 +154,7 @@ function checkAllowed(webhook: Webhook, response: JsonObject, warn: Warn): void 
     isError ? code : 403,
     reason === '' ? (isError ? '' : 'Forbidden') : reason,
     text,
-    isObject(details) ? (details as Status['details']) : undefined,
+    isObject(details) ? details : undefined,
   )
 }
 

@@ -102,13 +102,13 @@ async function deleteAll({ store, clock }: ServerContext, collection: string): P
   if (listed.kind !== 'listed') return 0
   const now = formatTime(clock.now())
   await Promise.all(
-    listed.objects.map(({ object, revision }) => {
+    listed.objects.map(async ({ object, revision }) => {
       const { namespace = '', name, finalizers, deletionTimestamp } = object.metadata
       const key = { collection, namespace, name }
-      if ((finalizers ?? []).length === 0) return store.write({ kind: 'delete', key, expect: revision })
-      if (deletionTimestamp !== undefined) return undefined
+      if ((finalizers ?? []).length === 0) await store.write({ kind: 'delete', key, expect: revision })
+      if ((finalizers ?? []).length === 0 || deletionTimestamp !== undefined) return
       const marked = withMeta(object, { deletionTimestamp: now, deletionGracePeriodSeconds: 0 })
-      return store.write({ kind: 'put', key, object: marked, expect: revision })
+      await store.write({ kind: 'put', key, object: marked, expect: revision })
     }),
   )
   return store.count(collection)

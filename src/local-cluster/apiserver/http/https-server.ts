@@ -94,7 +94,7 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const [path = '', query = ''] = splitOnce(incoming.url ?? '/', '?')
+  const [path, query] = splitOnce(incoming.url ?? '/', '?')
   const user = options.authenticator.authenticate(
     incoming.socket as TLSSocket,
     incoming.headers.authorization,

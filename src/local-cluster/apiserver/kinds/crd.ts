@@ -1,6 +1,6 @@
 import type { FieldError, KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { at, formatTime, listAt, stringAt, withMembers, withMeta } from '../json.ts'
+import { at, formatTime, isObject, listAt, stringAt, withMembers, withMeta } from '../json.ts'
 import type { KindHooks } from './hook-types.ts'
 
 /** Holds a CustomResourceDefinition back until its objects are deleted. */
@@ -29,7 +29,7 @@ function withDefaultNames(object: KubeObject): KubeObject {
     listKind: stringAt(names, 'listKind') ?? `${kind}List`,
   }
   const spec = withMembers(object.spec as object, {
-    names: withMembers((names ?? {}) as object, defaults),
+    names: withMembers(isObject(names) ? names : {}, defaults),
     conversion: at(object.spec, 'conversion') ?? { strategy: 'None' },
   })
   return { ...object, spec }

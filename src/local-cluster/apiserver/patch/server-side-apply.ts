@@ -1,5 +1,5 @@
 import type { KubeObject, StructuralSchema } from '../../../kube/index.ts'
-import { formatTime, isObject, type JsonObject, withMembers } from '../json.ts'
+import { formatTime, isObject, type JsonObject, show, withMembers } from '../json.ts'
 import type { ServedResource } from '../resources.ts'
 import { badRequest, failure } from '../status-error.ts'
 import {
@@ -100,13 +100,13 @@ function ownedPart({ patch, resource, current }: ApplyRequest): JsonObject {
   const apiVersion = patch['apiVersion']
   if (apiVersion !== undefined && apiVersion !== resource.apiVersion) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
+      `the API version in the data (${show(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
     )
   }
   const name = metadata['name']
   if (name !== undefined && name !== current.metadata.name) {
     throw badRequest(
-      `the name of the object (${String(name)}) does not match the name on the URL (${current.metadata.name})`,
+      `the name of the object (${show(name)}) does not match the name on the URL (${current.metadata.name})`,
     )
   }
   const removed = Object.fromEntries(UNOWNED_METADATA.map((member) => [member, undefined]))

@@ -1,4 +1,4 @@
-import { type LabelSelector, matchesLabels, type KubeObject } from '../../../kube/index.ts'
+import { matchesLabels, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
 import { readObject } from '../decode.ts'
 import { at, isObject, stringAt } from '../json.ts'
@@ -47,10 +47,10 @@ function checkBudgets(context: ServerContext, pod: KubeObject): void {
   const budgets = listed.kind === 'listed' ? listed.objects.map(({ object }) => object) : []
   for (const budget of budgets) {
     const selector = at(budget.spec, 'selector')
-    if (!isObject(selector) || !matchesLabels(selector as LabelSelector, pod.metadata.labels)) continue
+    if (!isObject(selector) || !matchesLabels(selector, pod.metadata.labels)) continue
     const allowed = at(budget.status, 'disruptionsAllowed')
     if (typeof allowed === 'number' && allowed > 0) continue
-    const message = `The disruption budget ${budget.metadata.name} needs ${String(at(budget.status, 'desiredHealthy') ?? 0)} healthy pods and has ${String(at(budget.status, 'currentHealthy') ?? 0)} currently`
+    const message = `The disruption budget ${budget.metadata.name} needs ${countAt(budget, 'desiredHealthy')} healthy pods and has ${countAt(budget, 'currentHealthy')} currently`
     throw failure(
       429,
       'TooManyRequests',
@@ -60,4 +60,8 @@ function checkBudgets(context: ServerContext, pod: KubeObject): void {
       },
     )
   }
+}
+
+function countAt(budget: KubeObject, member: string): number {
+  return Number(at(budget.status, member) ?? 0)
 }

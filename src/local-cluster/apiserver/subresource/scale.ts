@@ -1,4 +1,4 @@
-import { formatLabelSelector, type KubeObject, type LabelSelector } from '../../../kube/index.ts'
+import { formatLabelSelector, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
 import { readObject, readPatch } from '../decode.ts'
 import { at, isObject, type JsonObject, withAt } from '../json.ts'
@@ -96,6 +96,6 @@ function toScale(scale: ScalePaths, object: KubeObject): JsonObject {
 }
 
 function selectorText(selector: JsonObject): string {
-  const text = formatLabelSelector(selector as LabelSelector)
+  const text = formatLabelSelector(selector)
   return text === '<none>' ? '' : text
 }

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../kube/index.ts'
 import type { ResourceRequest } from '../resource-request.ts'
-import { isObject, type JsonObject, withMembers } from '../json.ts'
+import { isObject, type JsonObject, show, withMembers } from '../json.ts'
 import type { ServedResource } from '../resources.ts'
 import { badRequest } from '../status-error.ts'
 
@@ -30,12 +30,12 @@ export function toKubeObject(asked: ResourceRequest, body: JsonObject): KubeObje
   const kind = body['kind'] ?? info.kind
   if (apiVersion !== resource.apiVersion) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
+      `the API version in the data (${show(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
     )
   }
   if (kind !== info.kind) {
     throw badRequest(
-      `${String(kind)} in version "${info.version}" cannot be handled as a ${info.kind}: the kind in the data does not match the expected kind`,
+      `${show(kind)} in version "${info.version}" cannot be handled as a ${info.kind}: the kind in the data does not match the expected kind`,
     )
   }
   const metadata = toMetadata(asked, body['metadata'] ?? {})
