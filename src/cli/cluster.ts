@@ -8,7 +8,7 @@ import {
   parseKubeconfig,
 } from '../kube/client/index.ts'
 import { stateDirectory, type StateDirectory } from '../local-cluster/index.ts'
-import type { CommandCall } from './commands/index.ts'
+import type { CommandCall } from './command-call.ts'
 import { CliError, ExitCode } from './exit.ts'
 
 export function stateOf(call: CommandCall): StateDirectory {

@@ -50,6 +50,9 @@ export const SUB_DOORS = [
   'src/proxy/host',
   'src/mesh/install',
   'src/mesh/istiod',
+  'src/local-cluster/service-proxy',
+  'src/local-cluster/dns',
+  'src/xds/server',
 ] as const
 
 /** Narrower than the folder's row: these outsiders may come in only by these doors. */

@@ -5,7 +5,7 @@ import { RESOURCE_KINDS } from '../../mesh/resources/index.ts'
 import { connect } from '../cluster.ts'
 import { CliError, ExitCode, exitWith } from '../exit.ts'
 import { loadObjects } from '../yaml-files.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 const FORMATS: readonly OutputFormat[] = ['log', 'json', 'yaml']
 

@@ -14,7 +14,7 @@ import { createSqliteStore } from '../../local-cluster/store/index.ts'
 import { stateOf } from '../cluster.ts'
 import { ensureClusterNetwork, startNode } from '../composition/node.ts'
 import { processLogger, terminationSignal } from '../environment.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 const SYSTEM_USER = { name: 'system:lateen', groups: ['system:masters'] } as const
 

@@ -5,7 +5,7 @@ import { connect, stateOf } from '../cluster.ts'
 import { PACKAGE_ROOT, terminationSignal } from '../environment.ts'
 import { CliError } from '../exit.ts'
 import { down } from './down.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 import { installOnto } from './install.ts'
 import { up } from './up.ts'
 

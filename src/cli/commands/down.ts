@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from '../../base/index.ts'
 import { stopProcesses } from '../../local-cluster/index.ts'
 import { stateOf } from '../cluster.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 import { teardownNode } from '../composition/node.ts'
 
 const GRACE_MS = 5_000

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { stateOf } from '../cluster.ts'
 import { PACKAGE_ROOT } from '../environment.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 /** Prints shell lines; with --istioctl the command answers to that name as well. */
 export async function run(call: CommandCall): Promise<void> {

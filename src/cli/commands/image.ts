@@ -3,7 +3,7 @@ import { addImageMapping, listImageMappings, removeImageMapping } from '../../lo
 import { stateOf } from '../cluster.ts'
 import { builtInImages } from '../composition/images.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 const USAGE = 'image map PATTERN -- COMMAND…   image list   image unmap PATTERN'
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { CommandCall } from '../command-call.ts'
 
 /** A command's face; its body is loaded only when it is called. */
 export interface CommandFace {
@@ -7,12 +8,6 @@ export interface CommandFace {
   readonly hidden?: boolean
   readonly declare: (command: Command) => void
   readonly load: () => Promise<{ readonly run: (call: CommandCall) => Promise<void> }>
-}
-
-export interface CommandCall {
-  /** The command's own options and the global ones, as commander names them. */
-  readonly options: Readonly<Record<string, unknown>>
-  readonly positional: readonly string[]
 }
 
 const noOptions = () => {}

@@ -3,7 +3,7 @@ import type { KubeObject, Pod } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 const PROCESSES = ['supervisor', 'api-server', 'node-proxy'] as const
 

@@ -8,7 +8,7 @@ import {
 } from '../../local-cluster/index.ts'
 import { stateOf } from '../cluster.ts'
 import { processLogger, selfCommand, terminationSignal } from '../environment.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 export async function run(call: CommandCall): Promise<void> {
   const state = stateOf(call)

@@ -13,7 +13,7 @@ import {
 import { connect, stateOf } from '../cluster.ts'
 import { selfCommand } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import type { CommandCall } from './index.ts'
+import type { CommandCall } from '../command-call.ts'
 
 const READY_DEADLINE_MS = 60_000
 const TOOLS = [
