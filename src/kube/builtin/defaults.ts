@@ -6,9 +6,11 @@ type Defaulter = (object: MutableRecord, spec: MutableRecord) => void
 
 /** What each built-in kind fills in, by kind and group. Those not named have only the defaults of their field table. */
 const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
-  Pod: (_, spec) => {
+  Pod: (object, spec) => {
     defaultPodSpec(spec)
     fill(spec, 'enableServiceLinks', true)
+    const status = ensureRecord(object, 'status')
+    if (status) fill(status, 'phase', 'Pending')
   },
   PodTemplate: (object) => defaultTemplate(object),
   ReplicationController: (object, spec) => defaultReplicationController(object, spec),

@@ -22,7 +22,7 @@ export function ensureRecord(target: MutableRecord, key: string): MutableRecord 
 
 export function recordIn(target: MutableRecord, key: string): MutableRecord | undefined {
   const value = target[key]
-  return isRecord(value) ? (value as MutableRecord) : undefined
+  return isRecord(value) ? value : undefined
 }
 
 /** The objects of a list; other items are left to validation. */

@@ -13,7 +13,7 @@ export function normalizeMessage(value: unknown, message: MessageType): unknown 
   const fields = new Map(flattenFields(message).map((field) => [field.name, field]))
   const out: MutableRecord = {}
   for (const [key, item] of Object.entries(value)) {
-    if (item === null) continue
+    if (item === null || item === undefined) continue
     const field = fields.get(key)
     if (field && isAbsent(item, field)) continue
     setOwn(out, key, field ? normalizeValue(item, field.type) : item)

@@ -202,8 +202,3 @@ function typeErrors(schema: JsonRecord, path: string): readonly FieldError[] {
     ? [forbidden(`${path}.additionalProperties`, 'must not be specified together with properties')]
     : []
 }
-
-/** For tests and tools: a stable text of a schema, to tell whether two are the same. */
-export function schemaFingerprint(schema: unknown): string {
-  return jsonKey(schema)
-}

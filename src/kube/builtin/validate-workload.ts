@@ -2,7 +2,6 @@ import { deepEqual, getNumber, getPath, getRecord, getString, isRecord, type Jso
 import { validateLabels } from '../names.ts'
 import { type FieldError, forbidden, invalid, required } from '../schema/field-error.ts'
 import { matchesLabels } from '../selector.ts'
-import type { LabelSelector } from '../types/common.ts'
 import { notNegative, validatePodSpec, validateRestartPolicy } from './validate-pod.ts'
 
 /** Checks of the kinds that make pods from a template: selector, template, replicas. */
@@ -36,7 +35,7 @@ function validateSelector(
   if (isEmpty) return [invalid('spec.selector', selector, `empty selector is invalid for ${kindWord}`)]
   const labels = getRecord(spec, 'template', 'metadata', 'labels') ?? {}
   const errors: FieldError[] = [...validateLabels(labels, 'spec.template.metadata.labels')]
-  if (!matchesLabels(selector as LabelSelector, labels as Readonly<Record<string, string>>)) {
+  if (!matchesLabels(selector, labels as Readonly<Record<string, string>>)) {
     errors.push(
       invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
     )

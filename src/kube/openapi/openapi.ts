@@ -84,7 +84,7 @@ function documentOf(resources: readonly OpenApiResource[], version: string): Ope
 
 /** The name of a message in OpenAPI: `io.k8s.api.apps.v1.Deployment`. */
 function schemaName(messageName: string): string {
-  const [packageName = '', name = ''] = splitName(messageName)
+  const [packageName, name] = splitName(messageName)
   const dotted = packageName.replaceAll('/', '.')
   if (packageName === 'meta/v1') return `io.k8s.apimachinery.pkg.apis.meta.v1.${name}`
   if (packageName === 'apiextensions/v1')

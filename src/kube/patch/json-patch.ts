@@ -153,7 +153,7 @@ function add(holder: MutableRecord, pointer: string, value: unknown): string | u
     return undefined
   }
   if (!isRecord(parent)) return missing('add', pointer)
-  setOwn(parent as MutableRecord, token, value)
+  setOwn(parent, token, value)
   return undefined
 }
 

@@ -53,7 +53,9 @@ function mergeMap(original: JsonRecord, patch: JsonRecord, message: MessageType 
   if (directive === 'delete') return {}
   if (directive === 'replace') return plain(patch) as JsonRecord
   if (directive !== undefined && directive !== 'merge')
-    throw new PatchError(`unknown patch directive: ${String(directive)}`)
+    throw new PatchError(
+      `unknown patch directive: ${typeof directive === 'string' ? directive : jsonKey(directive)}`,
+    )
   const out: MutableRecord = {}
   const retained = retainedKeys(patch)
   for (const [key, value] of Object.entries(original)) {

@@ -3,21 +3,6 @@ import { parseJsonPath } from '../json-path.ts'
 import type { PrinterColumn, ResourceInfo } from '../kind-info.ts'
 import { formatGroupKind, type KubeObject, type ObjectMeta } from '../object.ts'
 import { formatLabelSelector } from '../selector.ts'
-import type { HorizontalPodAutoscaler } from '../types/autoscaling.ts'
-import type { RoleBinding } from '../types/access.ts'
-import type { Event, Lease, Node } from '../types/core.ts'
-import type { Pod } from '../types/pod.ts'
-import type { Endpoints, EndpointSlice, Service } from '../types/service.ts'
-import type { PersistentVolumeClaim } from '../types/volume.ts'
-import type {
-  CronJob,
-  DaemonSet,
-  Deployment,
-  Job,
-  PodDisruptionBudget,
-  ReplicaSet,
-  StatefulSet,
-} from '../types/workload.ts'
 import { ageOf } from './age.ts'
 import { type Cell, containerCells, formatMap } from './cell.ts'
 import * as cluster from './cluster.ts'
@@ -65,8 +50,8 @@ export interface TableOptions {
 type CellsOf = (object: KubeObject, now: number) => readonly Cell[]
 
 /** Lets a function over one kind's type stand in a table keyed by that kind. */
-function cells<T extends KubeObject>(make: (object: T, now: number) => readonly Cell[]): CellsOf {
-  return make as unknown as CellsOf
+function cells(make: (object: never, now: number) => readonly Cell[]): CellsOf {
+  return make as CellsOf
 }
 
 const age = (object: KubeObject, now: number) => ageOf(object.metadata.creationTimestamp, now)
@@ -86,7 +71,7 @@ const nameAndCreation: CellsOf = (object) => [
 
 /** The cells of each built-in kind, in the order of its columns. */
 const CELLS: Readonly<Record<string, CellsOf>> = {
-  Pod: cells<Pod>(podCells),
+  Pod: cells(podCells),
   PodTemplate: (object) => [
     object.metadata.name,
     ...containerCells(getList(object, 'template', 'spec', 'containers') as readonly { name: string }[]),
@@ -94,10 +79,10 @@ const CELLS: Readonly<Record<string, CellsOf>> = {
       getRecord(object, 'template', 'metadata', 'labels') as Readonly<Record<string, string>> | undefined,
     ),
   ],
-  Service: cells<Service>(cluster.serviceCells),
-  Endpoints: cells<Endpoints>(cluster.endpointsCells),
-  Node: cells<Node>(cluster.nodeCells),
-  Event: cells<Event>(cluster.eventCells),
+  Service: cells(cluster.serviceCells),
+  Endpoints: cells(cluster.endpointsCells),
+  Node: cells(cluster.nodeCells),
+  Event: cells(cluster.eventCells),
   Namespace: (object, now) => [
     object.metadata.name,
     getString(object.status, 'phase') ?? '',
@@ -112,28 +97,28 @@ const CELLS: Readonly<Record<string, CellsOf>> = {
   ],
   ServiceAccount: nameAndCount('secrets'),
   PersistentVolume: cluster.volumeCells,
-  PersistentVolumeClaim: cells<PersistentVolumeClaim>(cluster.claimCells),
+  PersistentVolumeClaim: cells(cluster.claimCells),
   LimitRange: nameAndCreation,
   ResourceQuota: (object, now) => [object.metadata.name, ...quotaCells(object), age(object, now)],
-  ReplicationController: cells<ReplicaSet>(workload.replicaSetCells),
-  'Deployment.apps': cells<Deployment>(workload.deploymentCells),
-  'ReplicaSet.apps': cells<ReplicaSet>(workload.replicaSetCells),
-  'StatefulSet.apps': cells<StatefulSet>(workload.statefulSetCells),
-  'DaemonSet.apps': cells<DaemonSet>(workload.daemonSetCells),
+  ReplicationController: cells(workload.replicaSetCells),
+  'Deployment.apps': cells(workload.deploymentCells),
+  'ReplicaSet.apps': cells(workload.replicaSetCells),
+  'StatefulSet.apps': cells(workload.statefulSetCells),
+  'DaemonSet.apps': cells(workload.daemonSetCells),
   'ControllerRevision.apps': (object, now) => [
     object.metadata.name,
     ownerText(object.metadata),
     (getPath(object, 'revision') as number | undefined) ?? 0,
     age(object, now),
   ],
-  'Job.batch': cells<Job>(workload.jobCells),
-  'CronJob.batch': cells<CronJob>(workload.cronJobCells),
-  'HorizontalPodAutoscaler.autoscaling': cells<HorizontalPodAutoscaler>(workload.autoscalerCells),
-  'PodDisruptionBudget.policy': cells<PodDisruptionBudget>(workload.disruptionBudgetCells),
+  'Job.batch': cells(workload.jobCells),
+  'CronJob.batch': cells(workload.cronJobCells),
+  'HorizontalPodAutoscaler.autoscaling': cells(workload.autoscalerCells),
+  'PodDisruptionBudget.policy': cells(workload.disruptionBudgetCells),
   'Role.rbac.authorization.k8s.io': nameAndCreation,
   'ClusterRole.rbac.authorization.k8s.io': nameAndCreation,
-  'RoleBinding.rbac.authorization.k8s.io': cells<RoleBinding>(cluster.bindingCells),
-  'ClusterRoleBinding.rbac.authorization.k8s.io': cells<RoleBinding>(cluster.bindingCells),
+  'RoleBinding.rbac.authorization.k8s.io': cells(cluster.bindingCells),
+  'ClusterRoleBinding.rbac.authorization.k8s.io': cells(cluster.bindingCells),
   'MutatingWebhookConfiguration.admissionregistration.k8s.io': nameAndCount('webhooks'),
   'ValidatingWebhookConfiguration.admissionregistration.k8s.io': nameAndCount('webhooks'),
   'ValidatingAdmissionPolicy.admissionregistration.k8s.io': (object, now) => [
@@ -149,8 +134,8 @@ const CELLS: Readonly<Record<string, CellsOf>> = {
     age(object, now),
   ],
   'CustomResourceDefinition.apiextensions.k8s.io': nameAndCreation,
-  'Lease.coordination.k8s.io': cells<Lease>(cluster.leaseCells),
-  'EndpointSlice.discovery.k8s.io': cells<EndpointSlice>(cluster.endpointSliceCells),
+  'Lease.coordination.k8s.io': cells(cluster.leaseCells),
+  'EndpointSlice.discovery.k8s.io': cells(cluster.endpointSliceCells),
   'Event.events.k8s.io': cluster.newEventCells,
   'Ingress.networking.k8s.io': cluster.ingressCells,
   'IngressClass.networking.k8s.io': (object, now) => [
@@ -191,7 +176,10 @@ function quotaCells(object: KubeObject): readonly [string, string] {
   const text = (limits: boolean) =>
     hard
       .filter(([name]) => name.startsWith('limits.') === limits)
-      .map(([name, value]) => `${name}: ${String(used[name] ?? '0')}/${String(value)}`)
+      .map(
+        ([name, value]) =>
+          `${name}: ${getString(used, name) ?? '0'}/${typeof value === 'string' ? value : ''}`,
+      )
       .join(', ')
   return [text(false), text(true)]
 }

@@ -29,7 +29,7 @@ interface UrlParts {
 /** An absolute URI or absolute path, as Go's url.ParseRequestURI takes them. */
 function parseUrl(text: string): UrlParts | undefined {
   const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?$/.exec(text)
-  if (!match || text === '' || /[\s\u0000-\u001f\u007f]/.test(text)) return undefined
+  if (!match || text === '' || /[\s\p{Cc}]/u.test(text)) return undefined
   const [, scheme = '', authority, path = '', query = ''] = match
   if (scheme === '' && !text.startsWith('/')) return undefined
   if (scheme === '' && authority !== undefined) return undefined
@@ -204,8 +204,8 @@ function cidrFunctions(): CelFunc[] {
     }),
     celFunc('string', [OPAQUE], STRING, (value) => {
       const [content] = [...value.values()]
-      if (content === undefined || isCelList(content)) throw new Error('no such overload: string')
-      return String(content)
+      if (typeof content !== 'string') throw new Error('no such overload: string')
+      return content
     }),
   ]
 }

@@ -30,7 +30,8 @@ export function unwrap(kind: OpaqueKind, value: CelMap): CelInput {
 }
 
 export function unwrapText(kind: OpaqueKind, value: CelMap): string {
-  return String(unwrap(kind, value))
+  const content = unwrap(kind, value)
+  return typeof content === 'string' ? content : ''
 }
 
 export function isOpaque(kind: OpaqueKind, value: CelMap): boolean {

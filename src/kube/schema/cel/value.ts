@@ -1,6 +1,5 @@
 import { type CelInput, celList, celMap } from '@bufbuild/cel'
-import { isMessage } from '@bufbuild/protobuf'
-import { timestampFromDate, TimestampSchema } from '@bufbuild/protobuf/wkt'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { isRecord } from '../../json.ts'
 import { fieldSchema } from '../prune.ts'
 import type { StructuralSchema } from '../structural.ts'
@@ -99,9 +98,4 @@ function visibleMetadata(metadata: unknown): CelInput {
     }
   }
   return celMap(map)
-}
-
-/** For diagnostics and tests: whether a CEL input is a timestamp. */
-export function isCelTimestamp(value: unknown): boolean {
-  return isMessage(value, TimestampSchema)
 }
