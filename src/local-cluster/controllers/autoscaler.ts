@@ -175,7 +175,7 @@ function requestedCpuMillis(pod: Pod): number {
   )
   return [...(pod.spec?.containers ?? []), ...sidecars].reduce((sum, container) => {
     const quantity = container.resources?.requests?.['cpu']
-    const parsed = quantity === undefined ? undefined : parseQuantity(String(quantity))
+    const parsed = quantity === undefined ? undefined : parseQuantity(quantity)
     return sum + (parsed ? quantityToMillis(parsed) : 0)
   }, 0)
 }

@@ -159,7 +159,7 @@ function statusOf(
   const status: ReplicaSetStatus = {
     replicas: active.length,
     fullyLabeledReplicas: active.filter((pod) =>
-      matchesLabels({ ...(labels ? { matchLabels: labels } : {}) }, pod.metadata.labels),
+      matchesLabels(labels ? { matchLabels: labels } : {}, pod.metadata.labels),
     ).length,
     readyReplicas: ready.length,
     availableReplicas: ready.length - waitsMs.length,

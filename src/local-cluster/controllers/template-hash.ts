@@ -15,7 +15,7 @@ export function templateHash(template: PodTemplateSpec, collisions: number): str
   for (const byte of Buffer.from(canonicalTemplate(template) + (collisions > 0 ? `#${collisions}` : ''))) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   }
-  return [...String(hash)].map((digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('')
+  return Array.from(String(hash), (digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('')
 }
 
 export function isSameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {

@@ -1,0 +1,139 @@
+import { type Answer, decode, type DecodedPacket } from 'dns-packet'
+import { type Random, randomIndex, unreachable } from '../../base/index.ts'
+import { answerQuestion, type DnsAnswer, type DnsZones, startOfAuthority } from './answer.ts'
+import type { Forwarder } from './forwarder.ts'
+import {
+  type DecodedQuestionType,
+  encodeQuestion,
+  encodeReply,
+  isTruncated,
+  parseQuery,
+  RCODE,
+  rcodeOf,
+  refusal,
+  type Reply,
+  type Transport,
+} from './message.ts'
+import type { DnsView } from './view.ts'
+
+/** How many names an alias may lead through (Services of type ExternalName that point at each other). */
+const ALIASES_MAX = 8
+
+export interface ResolverOptions {
+  readonly view: DnsView
+  readonly zones: DnsZones
+  readonly forwarder: Forwarder
+  readonly random: Random
+  readonly isSynced: () => boolean
+}
+
+/** From a message to its answer: the cluster's names from memory, the rest from upstream. */
+export interface Resolver {
+  readonly handle: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>
+}
+
+export function createResolver(options: ResolverOptions): Resolver {
+  const { view, zones, forwarder, random } = options
+
+  const handle = async (message: Buffer, transport: Transport): Promise<Buffer | undefined> => {
+    const query = parseQuery(message)
+    if (query.kind === 'dropped') return undefined
+    if (query.kind === 'refused') return refusal(query.bytes, query.rcode)
+    const answer = answerQuestion(query, view, zones)
+    if (answer.kind === 'foreign') return forward(message, query.packet, transport)
+    if (!options.isSynced()) return encodeReply(query.packet, failure(), transport)
+    const type = query.packet.questions?.[0]?.type ?? 'A'
+    return encodeReply(query.packet, await toReply(answer, type, 0), transport)
+  }
+
+  const forward = async (message: Buffer, query: DecodedPacket, transport: Transport): Promise<Buffer> => {
+    const result = await forwarder.ask(message, transport)
+    switch (result.kind) {
+      case 'answered':
+        return result.bytes
+      case 'no-upstream':
+        return encodeReply(query, { rcode: RCODE.noName, authoritative: false }, transport)
+      case 'failed':
+        return encodeReply(query, failure(), transport)
+      default:
+        return unreachable(result)
+    }
+  }
+
+  const toReply = async (answer: DnsAnswer, type: DecodedQuestionType, aliases: number): Promise<Reply> => {
+    switch (answer.kind) {
+      case 'records': {
+        const { additionals } = answer
+        return {
+          rcode: RCODE.ok,
+          authoritative: true,
+          answers: shuffled(answer.answers, random),
+          additionals,
+        }
+      }
+      case 'no-data':
+        return {
+          rcode: RCODE.ok,
+          authoritative: true,
+          authorities: [startOfAuthority(answer.zone, zones.domain)],
+        }
+      case 'no-name':
+        return {
+          rcode: RCODE.noName,
+          authoritative: true,
+          authorities: [startOfAuthority(answer.zone, zones.domain)],
+        }
+      case 'alias': {
+        const behind = await follow(answer.target, type, aliases + 1)
+        return { ...behind, answers: [answer.record, ...(behind.answers ?? [])] }
+      }
+      case 'foreign':
+        return failure()
+      default:
+        return unreachable(answer)
+    }
+  }
+
+  /** What is behind an alias, in the cluster or outside. */
+  const follow = async (target: string, type: DecodedQuestionType, aliases: number): Promise<Reply> => {
+    if (aliases > ALIASES_MAX) return failure()
+    const answer = answerQuestion({ name: target, type }, view, zones)
+    if (answer.kind !== 'foreign') return toReply(answer, type, aliases)
+    const question = encodeQuestion(0, target, type)
+    let result = await forwarder.ask(question, 'udp')
+    if (result.kind === 'answered' && isTruncated(result.bytes)) result = await forwarder.ask(question, 'tcp')
+    if (result.kind === 'no-upstream') return { rcode: RCODE.noName, authoritative: false }
+    const answers = result.kind === 'answered' ? answersOf(result.bytes) : undefined
+    if (result.kind === 'failed' || !answers) return failure()
+    return { rcode: rcodeOf(result.bytes), authoritative: false, answers }
+  }
+
+  return { handle }
+}
+
+function failure(): Reply {
+  return { rcode: RCODE.serverFailure, authoritative: false }
+}
+
+/** @returns undefined for a message that cannot be read */
+function answersOf(bytes: Buffer): readonly Answer[] | undefined {
+  try {
+    return decode(bytes).answers ?? []
+  } catch {
+    return undefined
+  }
+}
+
+/** Clients take the first address: in turn every endpoint gets its share. */
+function shuffled(answers: readonly Answer[], random: Random): readonly Answer[] {
+  const result = [...answers]
+  for (let index = result.length - 1; index > 0; index--) {
+    const other = randomIndex(random, index + 1)
+    const [a, b] = [result[index], result[other]]
+    if (a && b) {
+      result[index] = b
+      result[other] = a
+    }
+  }
+  return result
+}
