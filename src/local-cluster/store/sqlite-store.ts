@@ -33,6 +33,8 @@ interface State {
   /** what the waiting writes make of their keys: later writes of the same turn are checked against it */
   readonly overlay: Map<string, StoredObject | undefined>
   pending: Pending[]
+  /** refused writes that lost against one of the pending */
+  afterCommit: { readonly answer: () => void; readonly reject: (error: Error) => void }[]
   committed: number
   next: number
   closed: boolean
@@ -52,6 +54,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     subscriptions: createSubscriptions(),
     overlay: new Map(),
     pending: [],
+    afterCommit: [],
     committed,
     next: committed + 1,
     closed: false,
@@ -119,7 +122,10 @@ function stage(
   const before = state.overlay.has(id) ? state.overlay.get(id) : state.current.get(write.key)
   const missing = write.kind === 'delete' && !before
   if (missing || (write.expect !== undefined && write.expect !== (before?.revision ?? 0))) {
-    resolve({ kind: 'conflict', current: before })
+    const answer = () => resolve({ kind: 'conflict', current: before })
+    // What a waiting write brings about is told only when it is durable; then a retry reads it, too.
+    if (state.overlay.has(id)) state.afterCommit.push({ answer, reject })
+    else answer()
     return false
   }
   const revision = state.next
@@ -143,7 +149,9 @@ function stage(
 function commit(state: State): void {
   const batch = state.pending
   if (batch.length === 0) return
+  const refused = state.afterCommit
   state.pending = []
+  state.afterCommit = []
   state.overlay.clear()
   try {
     state.history.append(batch.map((write) => write.row))
@@ -153,7 +161,7 @@ function commit(state: State): void {
       `the write was not stored: ${messageOf(error)}; check that the disk is neither full nor read-only`,
       { cause: error },
     )
-    for (const write of batch) write.reject(failure)
+    for (const write of [...batch, ...refused]) write.reject(failure)
     return
   }
   for (const write of batch) state.current.set(write.key, write.stored)
@@ -161,6 +169,7 @@ function commit(state: State): void {
   for (const write of batch) {
     write.resolve({ kind: 'written', object: write.event.object, revision: write.event.revision })
   }
+  for (const { answer } of refused) answer()
   state.subscriptions.publish(batch.map((write) => write.event))
 }
 

@@ -11,10 +11,11 @@ export const NAMESPACE_HOOKS: Partial<KindHooks> = {
       withMeta(withAt(object, ['spec', 'finalizers'], ['kubernetes']), { labels: namedLabels(object) }),
       { status: { phase: 'Active' } },
     ),
-  prepareUpdate: (object, current) => {
-    const ofSpec = at(object.metadata.deletionTimestamp ? object.spec : current.spec, 'finalizers')
-    return withMeta(withAt(object, ['spec', 'finalizers'], ofSpec), { labels: namedLabels(object) })
-  },
+  // The subresource `finalize` alone changes the finalizers of the spec, and it does not come this way.
+  prepareUpdate: (object, current) =>
+    withMeta(withAt(object, ['spec', 'finalizers'], at(current.spec, 'finalizers')), {
+      labels: namedLabels(object),
+    }),
   onMarkedDeleted: (object) => withAt(object, ['status', 'phase'], 'Terminating'),
   checkDelete: ({ metadata: { name } }) => {
     if (PERMANENT.has(name)) {

@@ -157,8 +157,11 @@ export function conflictsOf(
   },
 ): readonly string[] {
   const { live, applied, schema, path } = values
-  const isLeaf = Object.keys(mine).length === 0 || Object.keys(theirs).length === 0
-  if (isLeaf) return sameJson(live, applied) ? [] : [path]
+  const leaves = [mine, theirs].filter((set) => Object.keys(set).length === 0).length
+  // An empty map or list that merges takes nothing from what others hold inside it.
+  const isMerged = leaves === 1 && isContainer(live) && isContainer(applied)
+  if (isMerged) return []
+  if (leaves > 0) return sameJson(live, applied) ? [] : [path]
   return Object.keys(mine).flatMap((element) => {
     if (element === '.' || !Object.hasOwn(theirs, element)) return []
     const name = element.slice(2)

@@ -147,7 +147,7 @@ export function readDeleteOptions(
     gracePeriodSeconds: grace === undefined ? undefined : Number(grace),
     propagationPolicy:
       toPolicy(policy) ??
-      (orphans === undefined ? undefined : (orphans === true || orphans === 'true') ? 'Orphan' : 'Background'),
+      (orphans === undefined ? undefined : orphans === true || orphans === 'true' ? 'Orphan' : 'Background'),
     uid: stringAt(body, 'preconditions', 'uid'),
     resourceVersion: stringAt(body, 'preconditions', 'resourceVersion'),
     warn: door.warn,

@@ -101,7 +101,10 @@ async function validateAndStore(
       ? asSent
       : pruneAndDefault(resource, mutated, { ...options, fieldValidation: 'Ignore' })
   const kept = prepareUpdate(resource, admitted, current, options.subresource)
-  const prepared = withGeneration(resource, hooks.prepareUpdate(kept, current, context), current)
+  const prepared =
+    options.subresource === 'finalize'
+      ? withAt(current, ['spec', 'finalizers'], at(changed.spec, 'finalizers') ?? [])
+      : withGeneration(resource, hooks.prepareUpdate(kept, current, context), current)
   const errors: FieldError[] = [
     ...(resource.schema()?.validate(prepared, current) ?? validateMetadata(prepared, resource)),
     ...validateMetadataUpdate(prepared, current),
@@ -170,7 +173,8 @@ function prepareUpdate(
         metadata: statusMetadata(resource, object, current),
       })
     case 'finalize':
-      return withAt(current, ['spec', 'finalizers'], at(object.spec, 'finalizers'))
+      // Taken from the request as it came: defaults would put the finalizers back.
+      return current
     default: {
       const updated = withMeta(object, fixed)
       return resource.hasStatus ? withMembers(updated, { status: current.status }) : updated

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { KubeObject } from '../../kube/index.ts'
+import { ApiError, KINDS, pathOf } from '../../kube/client/index.ts'
+import { systemClock } from '../../base/index.ts'
+import { at, listAt, stringAt } from './json.ts'
+import { startTestServer, type TestServer, widget, WIDGET_CRD, WIDGETS } from './testing.ts'
+
+let its: TestServer
+before(async () => {
+  its = await startTestServer()
+  await its.client.create(KINDS.customResourceDefinition, WIDGET_CRD)
+})
+after(() => its.stop())
+
+const message = (pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof ApiError, String(error))
+  assert.match(error.message, pattern)
+  return true
+}
+
+test('a definition is established, and served, when it is answered', async () => {
+  const crd = await its.client.get<KubeObject>(KINDS.customResourceDefinition, 'widgets.example.com')
+  const established = listAt(crd?.status, 'conditions').find(
+    (each) => stringAt(each, 'type') === 'Established',
+  )
+  assert.equal(stringAt(established, 'status'), 'True')
+  assert.deepEqual(at(crd?.status, 'storedVersions'), ['v1'])
+  const { body } = await its.client.request({ method: 'GET', path: '/apis/example.com/v1' })
+  assert.deepEqual(
+    listAt(body, 'resources').map((each) => stringAt(each, 'name')),
+    ['widgets', 'widgets/status', 'widgets/scale'],
+  )
+})
+
+test('objects are defaulted, pruned and checked by schema and rules', async () => {
+  const made = await its.client.create(WIDGETS, {
+    ...widget('a', 1),
+    spec: { size: 1, unknown: true },
+  } as KubeObject)
+  assert.deepEqual(made.spec, { size: 1, max: 10, color: 'red' })
+  await assert.rejects(
+    its.client.create(WIDGETS, widget('b', 11)),
+    message(/^Widget\.example\.com "b" is invalid: .*size must not exceed max/),
+  )
+  await assert.rejects(
+    its.client.create(WIDGETS, widget('b', -1)),
+    message(/spec\.size: Invalid value: -1: .*greater than or equal to 0/),
+  )
+  await assert.rejects(
+    its.client.patch(WIDGETS, 'a', 'default', { spec: { color: 'blue' } }, { type: 'merge' }),
+    message(/color is immutable/),
+  )
+})
+
+test('every served version shows the same object', async () => {
+  await its.client.create(WIDGETS, widget('versions', 2))
+  const old = { ...WIDGETS, version: 'v1beta1' }
+  const seen = await its.client.get<KubeObject>(old, 'versions', 'default')
+  assert.deepEqual(
+    [seen?.apiVersion, seen?.spec],
+    ['example.com/v1beta1', { size: 2, max: 10, color: 'red' }],
+  )
+  await its.client.patch(old, 'versions', 'default', { spec: { size: 3 } }, { type: 'merge' })
+  const after = await its.client.get<KubeObject>(WIDGETS, 'versions', 'default')
+  assert.deepEqual(
+    [after?.apiVersion, at(after?.spec, 'size'), after?.metadata.generation],
+    ['example.com/v1', 3, 2],
+  )
+})
+
+test('status and scale are subresources of their own', async () => {
+  await its.client.create(WIDGETS, widget('sub', 1))
+  const status = await its.client.patch<KubeObject>(
+    WIDGETS,
+    'sub',
+    'default',
+    { status: { size: 1 }, spec: { size: 9 } },
+    { type: 'merge', subresource: 'status' },
+  )
+  assert.deepEqual(
+    [at(status.spec, 'size'), at(status.status, 'size'), status.metadata.generation],
+    [1, 1, 1],
+  )
+  const path = pathOf(WIDGETS, { namespace: 'default', name: 'sub', subresource: 'scale' })
+  const { body } = await its.client.request({ method: 'GET', path })
+  assert.deepEqual([at(body, 'spec', 'replicas'), at(body, 'status', 'replicas')], [1, 1])
+})
+
+test('strategic merge is refused for custom resources, an update without resourceVersion too', async () => {
+  await its.client.create(WIDGETS, widget('rules', 1))
+  await assert.rejects(
+    its.client.patch(WIDGETS, 'rules', 'default', {}, { type: 'strategic' }),
+    (error: unknown) => error instanceof ApiError && error.status === 415,
+  )
+  await assert.rejects(
+    its.client.update(WIDGETS, widget('rules', 2)),
+    message(/metadata\.resourceVersion: Invalid value: 0: must be specified for an update/),
+  )
+})
+
+test('server-side apply owns fields by manager: conflicts, force, and removal of what is no longer applied', async () => {
+  const apply = (manager: string, spec: object, force = false) =>
+    its.client.patch<KubeObject>(
+      WIDGETS,
+      'applied',
+      'default',
+      { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'applied' }, spec },
+      { type: 'apply', fieldManager: manager, force },
+    )
+  await apply('alice', { size: 1, max: 5 })
+  await assert.rejects(
+    apply('bob', { size: 2 }),
+    message(/^Apply failed with 1 conflict: conflict with "alice": \.spec\.size$/),
+  )
+  const forced = await apply('bob', { size: 2 }, true)
+  assert.deepEqual(forced.spec, { size: 2, max: 5, color: 'red' })
+  const without = await apply('alice', {})
+  assert.deepEqual(without.spec, { size: 2, max: 10, color: 'red' })
+})
+
+test('a deleted definition takes its objects along and is served no more', async () => {
+  const group = 'gone.example.com'
+  const crd = structuredClone(WIDGET_CRD)
+  crd.metadata.name = `widgets.${group}`
+  crd.spec.group = group
+  await its.client.create(KINDS.customResourceDefinition, crd)
+  const kind = { ...WIDGETS, group }
+  await its.client.create(kind, { ...widget('a', 1), apiVersion: `${group}/v1` })
+  await its.client.delete(KINDS.customResourceDefinition, crd.metadata.name)
+  const deadline = Date.now() + 10_000
+  while (await its.client.get(KINDS.customResourceDefinition, crd.metadata.name)) {
+    assert.ok(Date.now() < deadline, 'the definition is still there')
+    await systemClock.sleep(5)
+  }
+  assert.equal(its.store.count(`${group}/widgets`), 0)
+  assert.equal(await its.client.get(kind, 'a', 'default'), undefined)
+})
