@@ -20,8 +20,6 @@ export interface FilterResult {
 
 export type RedirectAction = Extract<RouteAction, { kind: 'redirect' }>
 
-const SCHEME_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
-
 /** @param faults filters that are not served are added to it: they must not be skipped in silence */
 export function translateFilters(
   filters: readonly HTTPRouteFilter[] | undefined,
@@ -70,16 +68,14 @@ function pathRewrite(path: HTTPPathModifier | undefined): PathRewrite | undefine
     : { kind: 'prefix', value: path.replacePrefixMatch ?? '' }
 }
 
-/** Without a port the scheme's own is meant; without a scheme either, the listener's (added where it is known). */
 function redirectAction(filter: HTTPRequestRedirectFilter): RedirectAction {
-  const port = filter.port ?? (filter.scheme === undefined ? undefined : SCHEME_PORTS[filter.scheme])
   const path = pathRewrite(filter.path)
   return {
     kind: 'redirect',
     status: filter.statusCode ?? 302,
     ...(filter.scheme === undefined ? {} : { scheme: filter.scheme }),
     ...(filter.hostname === undefined ? {} : { hostname: filter.hostname }),
-    ...(port === undefined ? {} : { port }),
+    ...(filter.port === undefined ? {} : { port: filter.port }),
     ...(path === undefined ? {} : { path }),
   }
 }

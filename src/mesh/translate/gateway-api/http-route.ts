@@ -59,10 +59,7 @@ function uniqueBindings(parents: readonly ParentResult[]): readonly Binding[] {
   return [...new Map(all.map((binding) => [binding.listener.key, binding])).values()]
 }
 
-/**
- * One model route per rule. Listeners that narrow its host names differently, or a redirect that takes its port from
- * the listener, need one each.
- */
+/** One model route per rule; listeners that narrow its host names differently need one each. */
 function modelRoutes(
   route: HTTPRoute,
   rule: RuleResult,
@@ -70,11 +67,7 @@ function modelRoutes(
   bindings: readonly Binding[],
 ): readonly Route[] {
   if (rule.matches.length === 0) return []
-  const needsPort = rule.action.kind === 'redirect' && rule.action.port === undefined
-  const groups = Map.groupBy(
-    bindings,
-    ({ domains, listener }) => `${domains.join(',')}|${needsPort ? listener.port : ''}`,
-  )
+  const groups = Map.groupBy(bindings, ({ domains }) => domains.join(','))
   return [...groups.values()].map((group, position) => {
     const variant = position === 0 ? '' : String(position)
     return modelRoute(route, rule, { index, variant, group })
@@ -90,8 +83,6 @@ function modelRoute(
   const { name, creationTimestamp = '' } = route.metadata
   const { index, variant, group } = place
   const origin: Origin = { kind: 'HTTPRoute', namespace, name, rule: index }
-  const port = group[0]?.listener.port
-  const { action } = rule
   return {
     type: 'route',
     key: variant === '' ? routeName(origin) : routeName(origin, variant),
@@ -109,10 +100,7 @@ function modelRoute(
       ...match,
     })),
     filters: rule.filters,
-    action:
-      action.kind === 'redirect' && action.port === undefined && port !== undefined
-        ? { ...action, port }
-        : action,
+    action: rule.action,
     origin,
   }
 }

@@ -1,7 +1,7 @@
 import { unreachable } from '../../../base/index.ts'
 import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
 import { GATEWAY_GROUP } from '../../resources/index.ts'
-import { matchesLabels } from '../label-selector.ts'
+import { matchesLabels } from '../../../kube/index.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
 import type { GatewayState } from './gateway.ts'
 import type { ListenerState } from './listener-state.ts'

@@ -36,12 +36,6 @@ export type RuleAction =
       readonly timeoutMs: number | undefined
       readonly retries: Retries | undefined
     }
-  | {
-      readonly kind: 'redirect'
-      readonly redirect: Extract<RouteAction, { kind: 'redirect' }>
-      /** The port is the one that the client dialled (`derivePort: FROM_REQUEST_PORT`). */
-      readonly portFromRequest: boolean
-    }
 
 /** Envoy's conditions that Istio retries on unless a rule says otherwise. */
 const DEFAULT_RETRY_ON = [
@@ -52,7 +46,6 @@ const DEFAULT_RETRY_ON = [
   'retriable-status-codes',
 ]
 const NOT_SERVED = ['fault', 'mirror', 'mirrors', 'corsPolicy'] as const
-const SCHEME_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 /** @returns undefined when the rule cannot be served at all, which is then among the problems */
 export function translateIstioRule(
@@ -105,10 +98,7 @@ function rewriteFilters(rule: IstioHttpRoute, path: string, problems: string[]):
 }
 
 function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, problems: string[]): RuleAction {
-  if (rule.redirect !== undefined) {
-    const portFromRequest = rule.redirect.derivePort === 'FROM_REQUEST_PORT'
-    return { kind: 'redirect', redirect: redirectOf(rule.redirect), portFromRequest }
-  }
+  if (rule.redirect !== undefined) return answer(redirectOf(rule.redirect))
   if (rule.directResponse !== undefined) {
     const { status, body } = rule.directResponse
     if (body?.bytes !== undefined) problems.push(`${path}.directResponse.body.bytes is not served yet`)
@@ -136,10 +126,18 @@ function answer(action: RouteAction): RuleAction {
   return { kind: 'answer', action }
 }
 
-function redirectOf(redirect: IstioRedirect): Extract<RouteAction, { kind: 'redirect' }> {
-  const { scheme, authority, uri, prefixRewrite, derivePort } = redirect
-  const derived = derivePort === 'FROM_PROTOCOL_DEFAULT' ? SCHEME_PORTS[scheme ?? 'http'] : undefined
-  const port = redirect.port ?? derived
+const DERIVED_PORTS = { FROM_PROTOCOL_DEFAULT: 'scheme', FROM_REQUEST_PORT: 'request' } as const
+
+function redirectOf(redirect: IstioRedirect): RouteAction {
+  const { scheme, authority, uri, prefixRewrite, port } = redirect
+  const hasAuthority = authority !== undefined && authority !== ''
+  // As in Envoy, an authority of the rule's own stands without a port unless one is asked for.
+  const derivePort =
+    redirect.derivePort === undefined
+      ? hasAuthority
+        ? 'scheme'
+        : undefined
+      : DERIVED_PORTS[redirect.derivePort]
   const path: PathRewrite | undefined =
     uri !== undefined && uri !== ''
       ? { kind: 'full', value: uri }
@@ -150,8 +148,9 @@ function redirectOf(redirect: IstioRedirect): Extract<RouteAction, { kind: 'redi
     kind: 'redirect',
     status: redirect.redirectCode === undefined || redirect.redirectCode === 0 ? 301 : redirect.redirectCode,
     ...(scheme === undefined ? {} : { scheme }),
-    ...(authority === undefined || authority === '' ? {} : { hostname: authority }),
+    ...(hasAuthority ? { hostname: authority } : {}),
     ...(port === undefined ? {} : { port }),
+    ...(port !== undefined || derivePort === undefined ? {} : { derivePort }),
     ...(path === undefined ? {} : { path }),
   }
 }

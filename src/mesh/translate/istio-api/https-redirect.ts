@@ -19,7 +19,7 @@ export function httpsRedirectRoute(place: {
       { order: orderKey({ ...place, rule }, { match: 0, isCatchAll: false }), headers: [], query: [] },
     ],
     filters: [],
-    action: { kind: 'redirect', status: 301, scheme: 'https', port: 443 },
+    action: { kind: 'redirect', status: 301, scheme: 'https' },
     origin: place.origin,
   }
 }

@@ -105,8 +105,6 @@ function actionOf(action: RuleAction, port: number | undefined): RouteAction {
   switch (action.kind) {
     case 'answer':
       return action.action
-    case 'redirect':
-      return action.portFromRequest && port !== undefined ? { ...action.redirect, port } : action.redirect
     case 'forward': {
       const { destinations, timeoutMs, retries } = action
       return {

@@ -1,0 +1,31 @@
+import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
+import { atomicList, object } from '../schema.ts'
+import { GATEWAY_KIND, group, kind, namespace, objectName, resource } from './common.ts'
+
+export const REFERENCE_GRANT: KindDefinition = {
+  ...GATEWAY_KIND,
+  kind: 'ReferenceGrant',
+  plural: 'referencegrants',
+  shortNames: ['refgrant'],
+  versions: [{ name: 'v1beta1', storage: true }],
+  columns: [AGE_COLUMN],
+  hasStatus: false,
+  schema: () =>
+    resource(
+      object(
+        {
+          from: atomicList(object({ group, kind, namespace }, { required: ['group', 'kind', 'namespace'] }), {
+            minItems: 1,
+            maxItems: 16,
+          }),
+          to: atomicList(object({ group, kind, name: objectName }, { required: ['group', 'kind'] }), {
+            minItems: 1,
+            maxItems: 16,
+          }),
+        },
+        { required: ['from', 'to'] },
+      ),
+      undefined,
+      false,
+    ),
+}
