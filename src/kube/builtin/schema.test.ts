@@ -204,6 +204,16 @@ test('unknown fields of built-in kinds are named', () => {
   ])
 })
 
+test('unknown metadata is named, a template has no kind of its own', () => {
+  const object = deployment({ template: { kind: 'Pod', metadata: { nope: 1 }, spec: {} } }) as {
+    metadata: object
+  }
+  const { pruned } = schemaOf('apps', 'Deployment').prune({ ...object, metadata: { name: 'a', odd: 1 } })
+  assert.deepEqual(pruned, ['metadata.odd', 'spec.template.kind', 'spec.template.metadata.nope'])
+  const options = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Orphan' }
+  assert.deepEqual(schemaOf('', 'DeleteOptions').prune(options), { value: options, pruned: [] })
+})
+
 test('common mistakes in a Deployment are reported as Kubernetes reports them', () => {
   assert.deepEqual(errorsOf(DEPLOYMENT, deployment()), [])
   assert.deepEqual(errorsOf(DEPLOYMENT, deployment({ selector: { matchLabels: { app: 'other' } } })), [

@@ -99,7 +99,7 @@ export function builtInSchema(gvk: GroupVersionKind): CompiledSchema | undefined
   return {
     prune: (value) => {
       const pruned: string[] = []
-      const kept = pruneValue(withStringData(schema, groupKind), value, { path: '', root: true, pruned })
+      const kept = pruneValue(withStringData(schema, groupKind), value, { path: '', root: false, pruned })
       return { value: kept, pruned: pruned.sort() }
     },
     applyDefaults: (value) => {

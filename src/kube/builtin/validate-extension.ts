@@ -1,13 +1,4 @@
-import {
-  deepEqual,
-  getList,
-  getPath,
-  getRecord,
-  getString,
-  isRecord,
-  type JsonRecord,
-  jsonKey,
-} from '../json.ts'
+import { deepEqual, getList, getPath, getRecord, getString, isRecord, type JsonRecord } from '../json.ts'
 import { checkDns1035Label, checkDns1123Subdomain } from '../names.ts'
 import { createProgramCache } from '../schema/cel/program.ts'
 import { child, type FieldError, forbidden, invalid, required, unsupported } from '../schema/field-error.ts'

@@ -1,4 +1,4 @@
-import { flattenFields } from '../schema/message-schema.ts'
+import { flattenFields, hasTypeMeta } from '../schema/message-schema.ts'
 import { messageTypes } from '../fields/message.ts'
 import type { Field, FieldType, MessageType, Scalar } from '../fields/parse.ts'
 import type { ResourceInfo } from '../kind-info.ts'
@@ -113,7 +113,7 @@ function addMessage(message: MessageType, schemas: Map<string, JsonObject>, reso
   const fields = flattenFields(message)
   const required = fields.filter((field) => field.required).map((field) => field.name)
   const properties = Object.fromEntries(fields.map((field) => [field.name, describeField(field, schemas)]))
-  const isKind = resource !== undefined || fields.some((field) => field.name === 'metadata')
+  const isKind = hasTypeMeta(message)
   schemas.set(name, {
     type: 'object',
     ...(required.length > 0 && { required }),

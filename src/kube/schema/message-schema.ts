@@ -59,7 +59,7 @@ function messageSchema(
   lenient: boolean,
 ): StructuralSchema {
   const fields = flattenFields(message)
-  const isKind = fields.some((field) => field.name === 'metadata')
+  const isKind = hasTypeMeta(message)
   const properties = Object.fromEntries(
     fields.map((field) => [
       field.name,
@@ -110,6 +110,19 @@ function typeSchema(
     case 'map':
       return { type: 'object', additionalProperties: typeSchema(type.of, lenient, build) }
   }
+}
+
+/** Messages with metadata that are parts of an object, not objects. */
+const TEMPLATES: ReadonlySet<string> = new Set([
+  'core/v1.PodTemplateSpec',
+  'core/v1.PersistentVolumeClaimTemplate',
+  'batch/v1.JobTemplateSpec',
+])
+
+/** Whether a message stands alone in a request, with apiVersion and kind. */
+export function hasTypeMeta(message: MessageType): boolean {
+  if (message.name.startsWith('meta/v1.') && message.name.endsWith('Options')) return true
+  return message.fields.some((field) => field.name === 'metadata') && !TEMPLATES.has(message.name)
 }
 
 /** The fields that a message has in JSON: those of embedded messages stand beside its own. */

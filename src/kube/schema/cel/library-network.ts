@@ -1,14 +1,5 @@
 /** URLs, IP addresses and CIDRs in CEL, with Go's idea of what they look like. */
-import {
-  type CelFunc,
-  celFunc,
-  celMap,
-  type CelMap,
-  celMethod,
-  CelScalar,
-  isCelList,
-  mapType,
-} from '@bufbuild/cel'
+import { type CelFunc, celFunc, celMap, type CelMap, celMethod, CelScalar, mapType } from '@bufbuild/cel'
 import { parseIpv4 } from '../../../base/index.ts'
 import { parseIpv6 } from '../../ip.ts'
 import { OPAQUE, unwrapText, wrap } from './opaque.ts'
