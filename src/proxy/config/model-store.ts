@@ -1,0 +1,148 @@
+import type {
+  Listener,
+  ListenerName,
+  Mesh,
+  Service,
+  ServiceName,
+  ServicePort,
+  Workload,
+  WorkloadUid,
+} from '../../model/index.ts'
+
+/** What one instance knows of the mesh, with the indexes that its listeners ask. */
+export interface ModelStore {
+  readonly mesh: () => Mesh | undefined
+  readonly service: (name: ServiceName) => Service | undefined
+  readonly services: () => Iterable<Service>
+  readonly listeners: () => Iterable<Listener>
+  readonly workloads: () => Iterable<Workload>
+  readonly workloadsOf: (service: ServiceName) => Iterable<Workload>
+  readonly workloadAt: (address: string) => Workload | undefined
+  /** The service that has this virtual address and port. */
+  readonly serviceAt: (address: string, port: number) => ServiceAt | undefined
+  /** By fully qualified name, or as a pod of `namespace` may write it. */
+  readonly serviceNamed: (host: string, namespace: string) => Service | undefined
+  /** The service through which a workload is dialled at this port of its own address. */
+  readonly serviceOfWorkload: (workload: Workload, port: number) => ServiceAt | undefined
+
+  readonly setMesh: (mesh: Mesh | undefined) => void
+  readonly setService: (service: Service) => void
+  readonly deleteService: (name: ServiceName) => void
+  /** @returns the services whose endpoints change */
+  readonly setWorkload: (workload: Workload) => readonly ServiceName[]
+  readonly deleteWorkload: (uid: WorkloadUid) => readonly ServiceName[]
+  readonly setListener: (listener: Listener) => void
+  readonly deleteListener: (name: ListenerName) => void
+}
+
+export interface ServiceAt {
+  readonly service: Service
+  readonly port: ServicePort
+}
+
+export function createModelStore(): ModelStore {
+  let mesh: Mesh | undefined
+  const services = new Map<ServiceName, Service>()
+  const byHost = new Map<string, Service[]>()
+  const byAddress = new Map<string, Service>()
+  const workloads = new Map<WorkloadUid, Workload>()
+  const members = new Map<ServiceName, Map<WorkloadUid, Workload>>()
+  const workloadByAddress = new Map<string, Workload>()
+  const listeners = new Map<ListenerName, Listener>()
+
+  function deleteService(name: ServiceName): void {
+    const service = services.get(name)
+    if (service === undefined) return
+    services.delete(name)
+    const same = (byHost.get(service.hostname) ?? []).filter((other) => other.key !== name)
+    if (same.length > 0) byHost.set(service.hostname, same)
+    else byHost.delete(service.hostname)
+    for (const address of service.addresses)
+      if (byAddress.get(address)?.key === name) byAddress.delete(address)
+  }
+
+  function deleteWorkload(uid: WorkloadUid): readonly ServiceName[] {
+    const workload = workloads.get(uid)
+    if (workload === undefined) return []
+    workloads.delete(uid)
+    for (const address of workload.addresses) {
+      if (workloadByAddress.get(address)?.key === uid) workloadByAddress.delete(address)
+    }
+    const names = Object.keys(workload.services) as ServiceName[]
+    for (const name of names) {
+      const set = members.get(name)
+      set?.delete(uid)
+      if (set?.size === 0) members.delete(name)
+    }
+    return names
+  }
+
+  function serviceNamed(host: string, namespace: string): Service | undefined {
+    const domain = mesh?.clusterDomain ?? 'cluster.local'
+    const candidates = [
+      host,
+      `${host}.${namespace}.svc.${domain}`,
+      `${host}.svc.${domain}`,
+      `${host}.${domain}`,
+    ]
+    for (const candidate of candidates) {
+      const found = byHost.get(candidate)
+      if (found !== undefined) return found.find((service) => service.namespace === namespace) ?? found[0]
+    }
+    return byAddress.get(host)
+  }
+
+  return {
+    mesh: () => mesh,
+    service: (name) => services.get(name),
+    services: () => services.values(),
+    listeners: () => listeners.values(),
+    workloads: () => workloads.values(),
+    workloadsOf: (name) => members.get(name)?.values() ?? [],
+    workloadAt: (address) => workloadByAddress.get(address),
+    serviceAt(address, portNumber) {
+      const service = byAddress.get(address)
+      const port = service?.ports.find((one) => one.port === portNumber)
+      return service !== undefined && port !== undefined ? { service, port } : undefined
+    },
+    serviceNamed,
+    serviceOfWorkload(workload, portNumber) {
+      for (const [name, membership] of Object.entries(workload.services)) {
+        const service = services.get(name as ServiceName)
+        if (service === undefined) continue
+        const port = service.ports.find((one) => membership.ports[String(one.port)] === portNumber)
+        if (port !== undefined) return { service, port }
+      }
+      return undefined
+    },
+    setMesh(value) {
+      mesh = value
+    },
+    setService(service) {
+      deleteService(service.key)
+      services.set(service.key, service)
+      byHost.set(service.hostname, [...(byHost.get(service.hostname) ?? []), service])
+      for (const address of service.addresses) byAddress.set(address, service)
+    },
+    deleteService,
+    setWorkload(workload) {
+      const before = deleteWorkload(workload.key)
+      workloads.set(workload.key, workload)
+      for (const address of workload.addresses) workloadByAddress.set(address, workload)
+      const names = Object.keys(workload.services) as ServiceName[]
+      for (const name of names) {
+        let set = members.get(name)
+        if (set === undefined) members.set(name, (set = new Map()))
+        set.set(workload.key, workload)
+      }
+      return [...new Set([...before, ...names])]
+    },
+    deleteWorkload,
+    setListener: (listener) => {
+      listeners.set(listener.key, listener)
+    },
+    deleteListener: (name) => {
+      listeners.delete(name)
+    },
+  }
+}

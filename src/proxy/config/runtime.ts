@@ -1,0 +1,232 @@
+import type { Clock, Logger } from '../../base/index.ts'
+import { unreachable } from '../../base/index.ts'
+import type {
+  Listener,
+  ListenerName,
+  ModelType,
+  Route,
+  RouteName,
+  ServiceName,
+  WorkloadUid,
+} from '../../model/index.ts'
+import type { CompiledRoute } from '../../routing/index.ts'
+import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
+import { type Cluster, createCluster } from '../upstream/cluster.ts'
+import type { UpstreamSettings } from '../upstream/host.ts'
+import { compileChain, type FilterChain } from '../filters/chain.ts'
+import type { FilterContext } from '../filters/order.ts'
+import type { Interner } from './interner.ts'
+import { createModelStore, type ModelStore } from './model-store.ts'
+
+/** Where routes go: the tables of the gateway's ports, or the one of the mesh. */
+export interface RouteSink {
+  readonly setRoute: (route: CompiledRoute) => void
+  readonly deleteRoute: (key: RouteName) => void
+  /** Called once after each accepted batch. */
+  readonly changed: (changes: { readonly listeners: boolean; readonly mesh: boolean }) => void
+}
+
+/** The configuration of one instance, as the control plane says it and as requests use it. */
+export interface Runtime {
+  readonly store: ModelStore
+  /** Applies what is good, names what is not. A batch takes effect as a whole: no request sees half of it. */
+  readonly accept: (changes: readonly XdsChange[]) => readonly XdsRejection[]
+  readonly cluster: (key: { service: ServiceName; port: number; subset: string | undefined }) => Cluster
+  readonly clusters: () => Iterable<Cluster>
+  readonly chain: (route: CompiledRoute) => FilterChain
+  readonly routes: () => Iterable<CompiledRoute>
+  /** Routes that wait for a service they name. */
+  readonly waiting: () => Iterable<RouteName>
+  readonly close: () => void
+}
+
+/** A route whose service has not come by then is applied all the same: its requests then get NC, and the log says why. */
+const SERVICE_WAIT_MS = 10_000
+
+export function createRuntime(options: {
+  readonly upstream: UpstreamSettings
+  readonly interner: Interner
+  readonly clientNamespace: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly sink: () => RouteSink
+}): Runtime {
+  const { logger, clock } = options
+  const store = createModelStore()
+  const clusters = new Map<string, Cluster>()
+  const chains = new Map<CompiledRoute, FilterChain>()
+  const served = new Map<RouteName, CompiledRoute>()
+  const waiting = new Map<RouteName, { readonly route: CompiledRoute; readonly cancel: () => void }>()
+  const dirty = new Set<ServiceName>()
+
+  function cluster(key: { service: ServiceName; port: number; subset: string | undefined }): Cluster {
+    const id = `${key.service} ${key.port} ${key.subset ?? ''}`
+    let found = clusters.get(id)
+    if (found === undefined) {
+      const hostname = key.service.slice(key.service.indexOf('/') + 1)
+      found = createCluster(options.upstream, sources, { ...key, hostname })
+      found.refresh()
+      clusters.set(id, found)
+    }
+    return found
+  }
+
+  const sources = {
+    service: store.service,
+    workloadsOf: store.workloadsOf,
+    clientNamespace: options.clientNamespace,
+    connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
+  }
+  const filterContext: FilterContext = { random: options.upstream.thread.random, cluster }
+
+  function serve(route: CompiledRoute): void {
+    const before = served.get(route.key)
+    if (before !== undefined) chains.delete(before)
+    served.set(route.key, route)
+    chains.set(route, compileChain(route, filterContext))
+    options.sink().setRoute(route)
+  }
+
+  /** Make before break: the old version serves until the services of the new one are known. */
+  function offer(route: CompiledRoute): void {
+    stopWaiting(route.key)
+    const missing = servicesOf(route.source).filter((name) => store.service(name) === undefined)
+    if (missing.length === 0) {
+      serve(route)
+      return
+    }
+    const cancel = clock.after(SERVICE_WAIT_MS, () => {
+      waiting.delete(route.key)
+      logger.warn(`route ${route.key} names services that the control plane has not sent`, {
+        services: missing.join(','),
+      })
+      serve(route)
+    })
+    waiting.set(route.key, { route, cancel })
+  }
+
+  function stopWaiting(key: RouteName): void {
+    waiting.get(key)?.cancel()
+    waiting.delete(key)
+  }
+
+  function withdraw(key: RouteName): void {
+    stopWaiting(key)
+    const route = served.get(key)
+    if (route === undefined) return
+    served.delete(key)
+    chains.delete(route)
+    options.sink().deleteRoute(key)
+  }
+
+  function set(change: Extract<XdsChange, { kind: 'set' }>): string | undefined {
+    const interned = options.interner.intern(change)
+    if (!interned.ok) return interned.error
+    const { object, route } = interned.value
+    switch (object.type) {
+      case 'mesh':
+        store.setMesh(object)
+        return undefined
+      case 'workload':
+        for (const name of store.setWorkload(object)) dirty.add(name)
+        return undefined
+      case 'service':
+        store.setService(object)
+        dirty.add(object.key)
+        return undefined
+      case 'listener':
+        store.setListener(object)
+        return undefined
+      case 'route':
+        offered.push(route as CompiledRoute)
+        return undefined
+      default:
+        return unreachable(object)
+    }
+  }
+  const offered: CompiledRoute[] = []
+
+  function remove(type: ModelType, key: string): void {
+    options.interner.forget(type, key)
+    switch (type) {
+      case 'mesh':
+        return store.setMesh(undefined)
+      case 'workload':
+        for (const name of store.deleteWorkload(key as WorkloadUid)) dirty.add(name)
+        return undefined
+      case 'service':
+        store.deleteService(key as ServiceName)
+        dirty.add(key as ServiceName)
+        return undefined
+      case 'listener':
+        return store.deleteListener(key as ListenerName)
+      case 'route':
+        return withdraw(key as RouteName)
+      default:
+        return unreachable(type)
+    }
+  }
+
+  function settle(changes: readonly XdsChange[]): void {
+    for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
+    dirty.clear()
+    for (const route of offered.splice(0)) offer(route)
+    for (const [key, { route }] of [...waiting]) {
+      if (servicesOf(route.source).every((name) => store.service(name) !== undefined)) {
+        stopWaiting(key)
+        serve(route)
+      }
+    }
+    options.sink().changed({
+      // A gateway's ports depend on its own workload's services too.
+      listeners: changes.some((change) => change.type === 'listener' || change.type === 'workload'),
+      mesh: changes.some((change) => change.type === 'mesh'),
+    })
+  }
+
+  return {
+    store,
+    accept(changes) {
+      const rejections: XdsRejection[] = []
+      for (const change of changes) {
+        if (change.kind === 'remove') {
+          remove(change.type, change.key)
+          continue
+        }
+        const reason = set(change)
+        if (reason !== undefined) rejections.push({ type: change.type, key: change.key, reason })
+      }
+      settle(changes)
+      return rejections
+    },
+    cluster,
+    clusters: () => clusters.values(),
+    chain: (route) => chains.get(route) ?? NO_FILTERS,
+    routes: () => served.values(),
+    waiting: () => waiting.keys(),
+    close() {
+      for (const { cancel } of waiting.values()) cancel()
+      waiting.clear()
+      for (const one of clusters.values()) one.close()
+    },
+  }
+}
+
+const NO_FILTERS: FilterChain = []
+
+function servicesOf(route: Route): readonly ServiceName[] {
+  if (route.action.kind !== 'forward') return []
+  return route.action.destinations.flatMap(({ target }) =>
+    target.kind === 'service' ? [target.service] : [],
+  )
+}
+
+/** Whether a gateway listener is for the proxy with these labels. */
+export function selectsProxy(
+  listener: Listener,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  if (listener.selector.namespace !== undefined && listener.selector.namespace !== namespace) return false
+  return Object.entries(listener.selector.labels).every(([name, value]) => labels[name] === value)
+}

@@ -1,0 +1,188 @@
+import { FLAG } from '../../telemetry/index.ts'
+import { createWheelTimer } from '../net/timer-wheel.ts'
+import { dropUpstream, finish } from './finish.ts'
+import { describeFailure, type LocalReply, REPLIES, sendLocalReply } from './local-reply.ts'
+import { isReplayable, isRetriableFailure, mayReplay } from './retry.ts'
+import type { Exchange, ForwardHost, ForwardPlan, KeptBody, UpstreamFailure } from './types.ts'
+
+/** Request bytes kept for another try (Envoy would keep up to its buffer limit). */
+export const KEPT_BYTES_MAX = 64 * 1024
+/** Envoy's host_selection_retry_max_attempts under Istio: picks that fall on a host already tried are repeated. */
+const RESELECTIONS_MAX = 5
+const BACKOFF_FACTOR_MAX = 10
+
+/** Sends the request on its way as planned. */
+export function forward(exchange: Exchange, plan: ForwardPlan): void {
+  exchange.plan = plan
+  exchange.target = plan.target
+  exchange.clusterName = plan.target.name
+  if (exchange.hasBody) exchange.kept = { chunks: [], bytes: 0, overflowed: false }
+  if (plan.requestTimeoutMs > 0) {
+    exchange.timer = createWheelTimer(() => onTimeout(exchange, REPLIES.requestTimeout))
+    exchange.context.thread.wheel.set(exchange.timer, plan.requestTimeoutMs)
+  }
+  attempt(exchange)
+}
+
+function attempt(exchange: Exchange): void {
+  const host = pickHost(exchange)
+  if (host === undefined) {
+    sendLocalReply(exchange, REPLIES.noHealthyUpstream)
+    return
+  }
+  exchange.attempt++
+  connect(exchange, host, false)
+}
+
+/** Prefers a host that has not been tried for this request. */
+function pickHost(exchange: Exchange): ForwardHost | undefined {
+  const { target } = exchange.plan as ForwardPlan
+  let host = target.pick(exchange)
+  const { tried } = exchange
+  if (tried === undefined) return host
+  for (let i = 0; i < RESELECTIONS_MAX && host !== undefined && tried.includes(host.address); i++) {
+    host = target.pick(exchange)
+  }
+  return host
+}
+
+function connect(exchange: Exchange, host: ForwardHost, fresh: boolean): void {
+  const plan = exchange.plan as ForwardPlan
+  exchange.host = host
+  exchange.upstreamHost = host.address
+  exchange.upstreamReady = false
+  if (plan.tryTimeoutMs > 0) {
+    exchange.tryTimer ??= createWheelTimer(() => onTryTimeout(exchange))
+    exchange.context.thread.wheel.set(exchange.tryTimer, plan.tryTimeoutMs)
+  }
+  const stream = host.open(exchange, fresh)
+  if (stream === undefined) sendLocalReply(exchange, REPLIES.overflow)
+}
+
+/** The connection takes the request: head, what is kept of the body, and its end if that has come. */
+export function onReady(exchange: Exchange): void {
+  const upstream = exchange.upstream
+  if (upstream === undefined) return
+  exchange.upstreamReady = true
+  exchange.sentAt = exchange.context.thread.clock.monotonic()
+  upstream.sendHead(exchange)
+  const { kept } = exchange
+  if (kept !== undefined) {
+    for (const chunk of kept.chunks) upstream.sendData(chunk, 0, chunk.length)
+    limitKept(kept)
+  }
+  if (exchange.hasBody && exchange.requestDone) upstream.sendEnd(exchange.requestTrailers)
+  if (exchange.dispatching) return
+  if (upstream.flush()) exchange.stream.resumeRequest()
+  else exchange.stream.pauseRequest()
+}
+
+/** Keeps a run of body bytes for a first connection or another try. */
+export function keepBody(
+  exchange: Exchange,
+  kept: KeptBody,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  if (kept.overflowed) return
+  kept.chunks.push(Buffer.copyBytesFrom(bytes, start, end - start))
+  kept.bytes += end - start
+  if (exchange.upstreamReady) limitKept(kept)
+  else if (kept.bytes > KEPT_BYTES_MAX) exchange.stream.pauseRequest()
+}
+
+function limitKept(kept: KeptBody): void {
+  if (kept.bytes <= KEPT_BYTES_MAX) return
+  kept.overflowed = true
+  kept.chunks.length = 0
+}
+
+/** An attempt ended without a response head, or its response broke off. */
+export function onFailed(exchange: Exchange, failure: UpstreamFailure): void {
+  const host = exchange.host as ForwardHost
+  exchange.upstream = undefined
+  exchange.upstreamReady = false
+  if (exchange.tunnel || exchange.responseStarted) {
+    breakOff(exchange, failure)
+    return
+  }
+  if (mayReplay(exchange, failure)) {
+    exchange.replays++
+    connect(exchange, host, true)
+    return
+  }
+  if (failure.kind === 'connect') exchange.transportFailure = failure.detail
+  const plan = exchange.plan as ForwardPlan
+  if (isRetriableFailure(plan.retry, failure) && mayRetry(exchange)) {
+    retryLater(exchange)
+    return
+  }
+  sendLocalReply(exchange, describeFailure(failure, exchange.attempt > 1))
+}
+
+function breakOff(exchange: Exchange, failure: UpstreamFailure): void {
+  if (!exchange.tunnel) {
+    const reply = describeFailure(failure, false)
+    exchange.flags |= reply.flags
+    exchange.details = reply.details.replace('before_response_started', 'after_response_started')
+  }
+  exchange.stream.flush()
+  exchange.stream.reset()
+  finish(exchange)
+}
+
+/** Whether the plan leaves another try; notes that the limit was reached when it does not. */
+export function mayRetry(exchange: Exchange): boolean {
+  const { retry } = exchange.plan as ForwardPlan
+  if (retry.attempts === 0 || exchange.upgrade !== '' || !isReplayable(exchange)) return false
+  if (exchange.attempt - 1 < retry.attempts) return true
+  exchange.flags |= FLAG.URX
+  return false
+}
+
+/** Another try after Envoy's jittered back-off. */
+export function retryLater(exchange: Exchange): void {
+  const { thread } = exchange.context
+  const { retry } = exchange.plan as ForwardPlan
+  exchange.tried ??= []
+  exchange.tried.push((exchange.host as ForwardHost).address)
+  const ceiling = Math.min(
+    retry.backoffMs * (2 ** exchange.attempt - 1),
+    retry.backoffMs * BACKOFF_FACTOR_MAX,
+  )
+  exchange.tryTimer ??= createWheelTimer(() => onTryTimeout(exchange))
+  exchange.waiting = true
+  thread.wheel.set(exchange.tryTimer, Math.max(1, thread.random.next() * ceiling))
+}
+
+/** The timer of a try also measures the wait before the next one. */
+function onTryTimeout(exchange: Exchange): void {
+  if (exchange.finished) return
+  if (exchange.waiting) {
+    exchange.waiting = false
+    attempt(exchange)
+    return
+  }
+  if (exchange.responseStarted) return
+  const { retry } = exchange.plan as ForwardPlan
+  dropUpstream(exchange)
+  if ((retry.conditions & TIMEOUT_CONDITIONS) !== 0 && mayRetry(exchange)) retryLater(exchange)
+  else sendLocalReply(exchange, REPLIES.tryTimeout)
+}
+
+/** A try that took too long counts as a 504 and as a reset. */
+const TIMEOUT_CONDITIONS = 1 | 2 | 32
+
+function onTimeout(exchange: Exchange, reply: LocalReply): void {
+  if (exchange.finished || exchange.tunnel) return
+  if (!exchange.responseStarted) {
+    sendLocalReply(exchange, reply)
+    return
+  }
+  exchange.flags |= reply.flags
+  exchange.details = 'response_timeout'
+  dropUpstream(exchange)
+  exchange.stream.reset()
+  finish(exchange)
+}

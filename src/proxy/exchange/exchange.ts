@@ -1,0 +1,80 @@
+import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
+import type { DownstreamStream, Exchange, HttpContext } from './types.ts'
+
+/** All fields in one literal, so that every exchange has the same shape for the compiler. */
+export function createExchange(options: {
+  readonly context: HttpContext
+  readonly stream: DownstreamStream
+  readonly head: HeadBlock
+  readonly method: string
+  readonly authority: string
+  readonly path: string
+  readonly hasBody: boolean
+  readonly bodyLength: number
+  readonly upgrade: string
+  readonly protocol: string
+}): Exchange {
+  const { context } = options
+  const { clock } = context.thread
+  return {
+    context,
+    stream: options.stream,
+    head: options.head,
+    protocol: options.protocol,
+    method: options.method,
+    scheme: context.scheme,
+    port: context.port,
+    header: headerOf,
+    ...(context.source && { source: context.source }),
+    startedAt: clock.monotonic(),
+    startTime: clock.now(),
+    hasBody: options.hasBody,
+    bodyLength: options.bodyLength,
+    upgrade: options.upgrade,
+    authority: options.authority,
+    path: options.path,
+    originalPath: undefined,
+    originalAuthority: undefined,
+    requestId: '',
+    requestDone: !options.hasBody,
+    requestTrailers: '',
+    kept: undefined,
+    responseStarted: false,
+    tunnel: false,
+    tunnelEnds: 0,
+    finished: false,
+    plan: undefined,
+    upstream: undefined,
+    upstreamReady: false,
+    attempt: 0,
+    replays: 0,
+    dispatching: true,
+    waiting: false,
+    sentAt: 0,
+    tried: undefined,
+    timer: undefined,
+    tryTimer: undefined,
+    status: 0,
+    flags: 0,
+    details: '-',
+    terminationDetails: '-',
+    transportFailure: '-',
+    routeName: '-',
+    clusterName: '-',
+    upstreamHost: '-',
+    upstreamLocal: '-',
+    upstreamServiceTime: -1,
+    bytesReceived: 0,
+    bytesSent: 0,
+    responseHeadBytes: 0,
+    durationMs: 0,
+    responseFields: undefined,
+    target: undefined,
+    host: undefined,
+  }
+}
+
+/** One function for all exchanges: the request is `this`, so that none is made per request. */
+function headerOf(this: Exchange, name: string): string | undefined {
+  return fieldValue(this.head, name)
+}

@@ -1,0 +1,125 @@
+import '../http1/buffer-methods.ts'
+import { BODY, type Framing } from '../http1/framing.ts'
+import {
+  dropAt,
+  dropKnown,
+  FIELD_STRIDE,
+  hasField,
+  type HeadBlock,
+  knownValue,
+  MARK_FIELD,
+  MARKS,
+  NAME_END,
+  NAME_START,
+  equalsText,
+} from '../http1/head-block.ts'
+import { FIELD, type KnownField } from '../http1/known-fields.ts'
+import type { Exchange } from './types.ts'
+
+/** Fields that end at each hop (RFC 9110 7.6.1), and those that only a proxy of the mesh may set. */
+const DROPPED_FROM_REQUEST = fieldMask([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+  'te',
+  'x-envoy-peer-metadata',
+  'x-envoy-peer-metadata-id',
+  'x-envoy-attempt-count',
+  'x-envoy-decorator-operation',
+])
+const DROPPED_FROM_RESPONSE = fieldMask([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'server',
+  'x-envoy-upstream-service-time',
+  'x-envoy-peer-metadata',
+  'x-envoy-peer-metadata-id',
+  'x-envoy-decorator-operation',
+])
+
+function fieldMask(names: readonly KnownField[]): number {
+  let mask = 0
+  for (const name of names) mask |= 1 << FIELD[name]
+  return mask
+}
+
+/** Drops every known field whose bit is set; one pass over the marks. */
+function dropMasked(block: HeadBlock, mask: number): void {
+  const { fields, count } = block
+  for (let index = 0, at = MARKS; index < count; index++, at += FIELD_STRIDE) {
+    const field = (fields[at] as number) & MARK_FIELD
+    if (field !== 0 && (mask & (1 << field)) !== 0) dropAt(block, index)
+  }
+}
+
+/** What Envoy's connection manager does to request fields before routing, with Istio's settings for each role. */
+export function prepareRequest(exchange: Exchange): void {
+  const { head, context } = exchange
+  dropMasked(head, DROPPED_FROM_REQUEST)
+  if (context.role === 'gateway') sanitizeAtEdge(exchange)
+  else if (!hasField(head, 'x-forwarded-proto')) head.added.push(FORWARDED_PROTO[context.scheme])
+  exchange.requestId = knownValue(head, 'x-request-id') ?? ''
+  if (exchange.requestId === '') {
+    dropKnown(head, 'x-request-id')
+    exchange.requestId = context.thread.requestId()
+    head.added.push(`x-request-id: ${exchange.requestId}\r\n`)
+  }
+}
+
+const FORWARDED_PROTO = {
+  http: 'x-forwarded-proto: http\r\n',
+  https: 'x-forwarded-proto: https\r\n',
+} as const
+
+/** At the edge nobody is believed what only proxies may say. */
+function sanitizeAtEdge(exchange: Exchange): void {
+  const { head, context, stream } = exchange
+  const before = knownValue(head, 'x-forwarded-for')
+  if (before === undefined) {
+    head.added.push(`x-forwarded-for: ${stream.remoteAddress}\r\n`)
+  } else {
+    head.added.push(`x-forwarded-for: ${allForwardedFor(head)},${stream.remoteAddress}\r\n`)
+    dropKnown(head, 'x-forwarded-for')
+  }
+  dropKnown(head, 'x-forwarded-proto')
+  head.added.push(FORWARDED_PROTO[context.scheme])
+  dropKnown(head, 'x-forwarded-client-cert')
+  const { fields, bytes, base, count } = head
+  for (let index = 0, at = 0; index < count; index++, at += FIELD_STRIDE) {
+    const start = fields[at + NAME_START] as number
+    if ((fields[at + NAME_END] as number) - start > 8 && equalsText(bytes, base + start, 'x-envoy-'))
+      dropAt(head, index)
+  }
+}
+
+function allForwardedFor(head: HeadBlock): string {
+  const values: string[] = []
+  for (let index = 0; index < head.count; index++) {
+    const field = (head.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD
+    if (field === FIELD['x-forwarded-for']) values.push(valueOf(head, index))
+  }
+  return values.join(',')
+}
+
+function valueOf(head: HeadBlock, index: number): string {
+  const at = index * FIELD_STRIDE
+  const { fields, base } = head
+  return head.bytes.latin1Slice(base + (fields[at + 2] as number), base + (fields[at + 3] as number))
+}
+
+/** The same for a response. @returns further lines */
+export function prepareResponse(exchange: Exchange, block: HeadBlock, framing: Framing): string {
+  dropMasked(block, DROPPED_FROM_RESPONSE)
+  // A length that does not frame this message must not stand beside the framing that does.
+  if (framing.kind === BODY.chunked || framing.kind === BODY.untilClose) dropKnown(block, 'content-length')
+  const { context } = exchange
+  const date = hasField(block, 'date') ? '' : `date: ${context.thread.httpDate()}\r\n`
+  return `${date}x-envoy-upstream-service-time: ${exchange.upstreamServiceTime}\r\n${context.serverLine}`
+}

@@ -1,0 +1,27 @@
+import type { Exchange } from './types.ts'
+
+/** The response is complete, or will never be: stop the clocks and write down what happened. */
+export function settle(exchange: Exchange): void {
+  if (exchange.finished) return
+  exchange.finished = true
+  const { wheel, clock } = exchange.context.thread
+  exchange.durationMs = clock.monotonic() - exchange.startedAt
+  if (exchange.timer) wheel.clear(exchange.timer)
+  if (exchange.tryTimer) wheel.clear(exchange.tryTimer)
+  exchange.kept = undefined
+  exchange.context.record(exchange)
+}
+
+/** Settles, and hands the downstream connection its next request. */
+export function finish(exchange: Exchange): void {
+  settle(exchange)
+  exchange.stream.done()
+}
+
+/** Ends the upstream side for good; nothing more is reported from there. */
+export function dropUpstream(exchange: Exchange): void {
+  const { upstream } = exchange
+  exchange.upstream = undefined
+  exchange.upstreamReady = false
+  upstream?.cancel()
+}

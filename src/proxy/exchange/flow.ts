@@ -1,0 +1,165 @@
+import { FLAG } from '../../telemetry/index.ts'
+import type { Framing } from '../http1/framing.ts'
+import { BODY } from '../http1/framing.ts'
+import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
+import { reasonOf } from '../http1/status-line.ts'
+import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
+import { prepareRequest, prepareResponse } from './fields.ts'
+import { dropUpstream, finish, settle } from './finish.ts'
+import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
+import { isRetriableResponse } from './retry.ts'
+import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
+
+/** What happens to a request as its parts come in from the client. The codec calls; versions do not matter here. */
+export const DOWNSTREAM_EVENTS: DownstreamEvents = {
+  request(exchange) {
+    prepareRequest(exchange)
+    if (exchange.method === 'CONNECT' || (exchange.upgrade !== '' && exchange.upgrade !== 'websocket')) {
+      sendLocalReply(exchange, REPLIES.upgradeFailed)
+      return
+    }
+    exchange.context.handle(exchange)
+  },
+  data(exchange, bytes, start, end) {
+    exchange.bytesReceived += end - start
+    if (exchange.finished) return
+    if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
+    if (exchange.upstreamReady) exchange.upstream?.sendData(bytes, start, end)
+  },
+  end(exchange, trailers) {
+    if (exchange.tunnel) {
+      exchange.upstream?.flush()
+      exchange.upstream?.endTunnel()
+      endTunnelSide(exchange, CLIENT_SIDE)
+    } else if (exchange.upstreamReady) {
+      exchange.upstream?.sendEnd(trailers)
+    }
+  },
+  flush(exchange) {
+    exchange.dispatching = false
+    if (exchange.upstreamReady && exchange.upstream?.flush() === false) exchange.stream.pauseRequest()
+  },
+  drained(exchange) {
+    exchange.upstream?.resumeResponse()
+  },
+  gone(exchange, reason) {
+    if (exchange.finished) return
+    if (reason === 'malformed' && !exchange.responseStarted) {
+      sendLocalReply(exchange, {
+        status: 400,
+        body: 'Bad Request',
+        flags: FLAG.DPE,
+        details: 'http1.codec_error',
+      })
+      return
+    }
+    dropUpstream(exchange)
+    exchange.context.thread.out.length = 0
+    if (!exchange.tunnel) {
+      exchange.flags |= reason === 'malformed' ? FLAG.DPE : FLAG.DC
+      exchange.details = reason === 'malformed' ? 'http1.codec_error' : 'downstream_remote_disconnect'
+    }
+    if (reason === 'malformed') exchange.stream.reset()
+    settle(exchange)
+  },
+  refused(refusal) {
+    sendRefusal(refusal, reasonOf(refusal.status))
+  },
+}
+
+/** What happens to a response as its parts come in from the upstream. */
+export const UPSTREAM_EVENTS: UpstreamEvents = {
+  ready: onReady,
+  head: onHead,
+  informational(exchange, block) {
+    // The proxy answers `expect: 100-continue` itself, so this one was not asked for by the client.
+    if (block.status === 100) return
+    exchange.stream.sendInformational(block.status, block)
+    exchange.stream.flush()
+  },
+  data(exchange, bytes, start, end) {
+    exchange.bytesSent += end - start
+    exchange.stream.sendData(bytes, start, end)
+  },
+  flush(exchange) {
+    if (!exchange.stream.flush()) exchange.upstream?.pauseResponse()
+  },
+  end(exchange, trailers) {
+    if (exchange.tunnel) {
+      exchange.stream.flush()
+      exchange.stream.endTunnel()
+      endTunnelSide(exchange, SERVER_SIDE)
+      return
+    }
+    exchange.upstream = undefined
+    exchange.upstreamReady = false
+    exchange.stream.sendEnd(trailers)
+    exchange.stream.flush()
+    finish(exchange)
+  },
+  drained(exchange) {
+    if (!exchange.requestDone || exchange.tunnel) exchange.stream.resumeRequest()
+  },
+  failed: onFailed,
+}
+
+const CLIENT_SIDE = 1
+const SERVER_SIDE = 2
+
+function endTunnelSide(exchange: Exchange, side: number): void {
+  exchange.tunnelEnds |= side
+  if (exchange.tunnelEnds !== (CLIENT_SIDE | SERVER_SIDE)) return
+  dropUpstream(exchange)
+  finish(exchange)
+}
+
+function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean {
+  const plan = exchange.plan as ForwardPlan
+  const { thread } = exchange.context
+  if (plan.retry.attempts > 0 && isRetriableResponse(plan.retry, block) && mayRetry(exchange)) {
+    exchange.upstream = undefined
+    exchange.upstreamReady = false
+    retryLater(exchange)
+    return false
+  }
+  exchange.upstreamServiceTime = Math.floor(thread.clock.monotonic() - exchange.sentAt)
+  exchange.upstreamLocal = exchange.upstream?.localAddress() ?? '-'
+  exchange.status = block.status
+  exchange.details = 'via_upstream'
+  exchange.responseStarted = true
+  exchange.responseHeadBytes = block.length
+  exchange.kept = undefined
+  if (exchange.tryTimer) thread.wheel.clear(exchange.tryTimer)
+  const lines = prepareResponse(exchange, block, framing)
+  for (const filter of plan.response) filter(exchange, block)
+  const logged = exchange.context.loggedResponseFields()
+  if (logged.length > 0) keepForLog(exchange, block, logged)
+  const { stream } = exchange
+  if (block.status === 101) {
+    startTunnel(exchange, block, lines)
+    return true
+  }
+  stream.sendHead({
+    status: block.status,
+    block,
+    lines,
+    kind: framing.kind,
+    length: framing.length,
+    close: false,
+  })
+  return true
+}
+
+function startTunnel(exchange: Exchange, block: HeadBlock, lines: string): void {
+  exchange.tunnel = true
+  if (exchange.timer) exchange.context.thread.wheel.clear(exchange.timer)
+  const upgrade = `${lines}upgrade: ${exchange.upgrade}\r\n`
+  exchange.stream.sendHead({ status: 101, block, lines: upgrade, kind: BODY.none, length: 0, close: false })
+  exchange.stream.flush()
+  exchange.stream.becomeTunnel()
+}
+
+function keepForLog(exchange: Exchange, block: HeadBlock, names: readonly string[]): void {
+  exchange.responseFields = {}
+  for (const name of names) exchange.responseFields[name] = fieldValue(block, name)
+}

@@ -1,0 +1,129 @@
+import { BODY } from '../http1/framing.ts'
+import { FLAG } from '../../telemetry/index.ts'
+import { dropUpstream, finish } from './finish.ts'
+import type { Exchange, RefusedHead, UpstreamFailure } from './types.ts'
+
+/** An answer that the proxy gives itself, and what the log says about it. */
+export interface LocalReply {
+  readonly status: number
+  readonly body: string
+  readonly flags: number
+  readonly details: string
+  /** Further response lines, each ending in CR LF. */
+  readonly lines?: string
+}
+
+/** Every way in which a request ends without an upstream's answer, in Envoy's words. */
+export const REPLIES = {
+  routeNotFound: { status: 404, body: '', flags: FLAG.NR, details: 'route_not_found' },
+  clusterNotFound: { status: 503, body: '', flags: FLAG.NC, details: 'cluster_not_found' },
+  noHealthyUpstream: {
+    status: 503,
+    body: 'no healthy upstream',
+    flags: FLAG.UH,
+    details: 'no_healthy_upstream',
+  },
+  requestTimeout: {
+    status: 504,
+    body: 'upstream request timeout',
+    flags: FLAG.UT,
+    details: 'upstream_response_timeout',
+  },
+  tryTimeout: {
+    status: 504,
+    body: 'upstream request timeout',
+    flags: FLAG.UT,
+    details: 'upstream_per_try_timeout',
+  },
+  upgradeFailed: { status: 403, body: '', flags: 0, details: 'upgrade_failed' },
+  overflow: {
+    status: 503,
+    body: 'upstream connect error or disconnect/reset before headers. reset reason: overflow',
+    flags: FLAG.UO,
+    details: 'upstream_reset_before_response_started{overflow}',
+  },
+} as const satisfies Readonly<Record<string, LocalReply>>
+
+/** What a failed attempt is called: the reset reason, its flag and status. */
+export function describeFailure(failure: UpstreamFailure, retried: boolean): LocalReply {
+  const { reason, flag, status } = classify(failure)
+  const transport = failure.kind === 'connect' && !failure.timeout ? failure.detail : ''
+  const lead = retried ? 'retried and the latest reset reason' : 'reset reason'
+  const tail = transport === '' ? '' : `, transport failure reason: ${transport}`
+  const detail = transport === '' ? reason : `${reason}|${transport}`
+  return {
+    status,
+    body: `upstream connect error or disconnect/reset before headers. ${lead}: ${reason}${tail}`,
+    flags: flag,
+    details: `upstream_reset_before_response_started{${detail.replaceAll(' ', '_')}}`,
+  }
+}
+
+function classify(failure: UpstreamFailure): { reason: string; flag: number; status: number } {
+  switch (failure.kind) {
+    case 'connect':
+      return failure.timeout
+        ? { reason: 'connection timeout', flag: FLAG.UF, status: 503 }
+        : { reason: 'remote connection failure', flag: FLAG.UF, status: 503 }
+    case 'reset':
+      return { reason: 'connection termination', flag: FLAG.UC, status: 503 }
+    case 'protocol':
+      return { reason: 'protocol error', flag: FLAG.UPE, status: 502 }
+  }
+}
+
+/** Answers in the place of an upstream and ends the exchange. */
+export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
+  const { context, stream } = exchange
+  dropUpstream(exchange)
+  // What was put together for the upstream is of no use now.
+  context.thread.out.length = 0
+  exchange.status = reply.status
+  exchange.flags |= reply.flags
+  exchange.details = reply.details
+  exchange.responseStarted = true
+  const bodyless = reply.status === 204 || reply.status === 304
+  const length = Buffer.byteLength(reply.body)
+  stream.sendHead({
+    status: reply.status,
+    block: undefined,
+    lines: replyLines(reply, bodyless ? -1 : length, context.thread.httpDate(), context.serverLine),
+    kind: BODY.none,
+    length,
+    close: false,
+  })
+  if (exchange.method !== 'HEAD' && !bodyless && length > 0) {
+    exchange.bytesSent += length
+    stream.sendData(Buffer.from(reply.body), 0, length)
+  }
+  stream.flush()
+  finish(exchange)
+}
+
+function replyLines(reply: LocalReply, length: number, date: string, serverLine: string): string {
+  const size = length < 0 ? '' : `content-length: ${length}\r\n`
+  const type = length > 0 ? 'content-type: text/plain\r\n' : ''
+  return `${size}${type}${reply.lines ?? ''}date: ${date}\r\n${serverLine}`
+}
+
+/** Answers a head that is refused; the connection ends with it. */
+export function sendRefusal(refusal: RefusedHead, reason: string): void {
+  const { context, stream } = refusal
+  const body = Buffer.from(reason)
+  stream.sendHead({
+    status: refusal.status,
+    block: undefined,
+    lines: replyLines(
+      { status: refusal.status, body: reason, flags: FLAG.DPE, details: refusal.details },
+      body.length,
+      context.thread.httpDate(),
+      context.serverLine,
+    ),
+    kind: BODY.none,
+    length: body.length,
+    close: true,
+  })
+  stream.sendData(body, 0, body.length)
+  stream.flush()
+  stream.done()
+}

@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock, Random } from '../../base/index.ts'
+import { createFraming } from '../http1/framing.ts'
+import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
+import { createOutBuffer } from '../http1/out-buffer.ts'
+import { createTimerWheel } from '../net/timer-wheel.ts'
+import type { ProxyThread } from './types.ts'
+
+const READ_BYTES = 64 * 1024
+
+export function createProxyThread(options: { readonly clock: Clock; readonly random: Random }): ProxyThread {
+  return {
+    clock: options.clock,
+    random: options.random,
+    wheel: createTimerWheel(options.clock),
+    out: createOutBuffer(),
+    readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    blocks: createBlockPool(),
+    responseBlock: createHeadBlock(),
+    framing: createFraming(),
+    target: { method: '', authority: '', path: '' },
+    requestId: randomUUID,
+    httpDate: createHttpDate(options.clock),
+  }
+}
+
+/** `Tue, 15 Nov 1994 08:12:31 GMT`, formatted once a second. */
+function createHttpDate(clock: Clock): () => string {
+  let second = -1
+  let text = ''
+  return () => {
+    const now = Math.floor(clock.now() / 1000)
+    if (now !== second) {
+      second = now
+      text = new Date(now * 1000).toUTCString()
+    }
+    return text
+  }
+}

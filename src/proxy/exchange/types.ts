@@ -1,0 +1,291 @@
+import type { BlockPool, HeadBlock } from '../http1/head-block.ts'
+import type { BodyKind, Framing } from '../http1/framing.ts'
+import type { OutBuffer } from '../http1/out-buffer.ts'
+import type { RequestTarget } from '../http1/request-target.ts'
+import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
+import type { Clock, Random } from '../../base/index.ts'
+
+/**
+ * What all connections of one thread share. Everything in it is used within one turn of the event loop, so one of
+ * each is enough, however many connections and instances there are.
+ */
+export interface ProxyThread {
+  readonly clock: Clock
+  readonly random: Random
+  readonly wheel: TimerWheel
+  readonly out: OutBuffer
+  /** Every socket reads into it; what must be kept is copied. */
+  readonly readBuffer: Buffer
+  readonly blocks: BlockPool
+  /** For a response head, which is done with when the callback that read it returns. */
+  readonly responseBlock: HeadBlock
+  readonly framing: Framing
+  readonly target: RequestTarget
+  /** A UUID for a request that has no id yet. */
+  readonly requestId: () => string
+  /** The time in a `date` field, made once a second. */
+  readonly httpDate: () => string
+}
+
+/** Where the response to one request goes: an HTTP/1.1 connection, or one stream of an HTTP/2 connection. */
+export interface DownstreamStream {
+  readonly protocol: string
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  /** @param head undefined when there are only `lines` */
+  readonly sendHead: (response: ResponseHead) => void
+  readonly sendInformational: (status: number, head: HeadBlock) => void
+  readonly sendData: (bytes: Buffer, start: number, end: number) => void
+  readonly sendEnd: (trailers: string) => void
+  /** Writes what was put together. @returns false when the client is slow: stop until `events.drained` */
+  readonly flush: () => boolean
+  /** After the head of a 101: bytes pass unframed in both directions. */
+  readonly becomeTunnel: () => void
+  /** Sends the end of the tunnel's direction towards the client. */
+  readonly endTunnel: () => void
+  readonly pauseRequest: () => void
+  readonly resumeRequest: () => void
+  /** The exchange is over and its response complete. */
+  readonly done: () => void
+  /** Breaks off: the client must not take what it has for a whole response. */
+  readonly reset: () => void
+}
+
+export interface ResponseHead {
+  status: number
+  /** Fields to forward; undefined for the proxy's own replies. */
+  block: HeadBlock | undefined
+  /** Further lines, each ending in CR LF; they go between the block's fields and its added lines. */
+  lines: string
+  kind: BodyKind
+  length: number
+  /** The request's part is not complete, or trust in the connection is gone. */
+  close: boolean
+}
+
+/** What a downstream codec reports. */
+export interface DownstreamEvents {
+  /** A request head is complete and well formed. */
+  readonly request: (exchange: Exchange) => void
+  readonly data: (exchange: Exchange, bytes: Buffer, start: number, end: number) => void
+  readonly end: (exchange: Exchange, trailers: string) => void
+  /** The bytes at hand have been reported. */
+  readonly flush: (exchange: Exchange) => void
+  /** The client takes bytes again. */
+  readonly drained: (exchange: Exchange) => void
+  /** The client has gone, or sent something malformed after the head. */
+  readonly gone: (exchange: Exchange, reason: 'closed' | 'malformed') => void
+  /** A head that is refused. */
+  readonly refused: (refusal: RefusedHead) => void
+}
+
+export interface RefusedHead {
+  readonly context: HttpContext
+  readonly stream: DownstreamStream
+  readonly head: HeadBlock
+  readonly status: number
+  readonly details: string
+}
+
+/** The upstream side of one attempt. */
+export interface UpstreamStream {
+  readonly localAddress: () => string
+  /** Whether an earlier request was answered on this connection. */
+  readonly reused: () => boolean
+  readonly sendHead: (exchange: Exchange) => void
+  readonly sendData: (bytes: Buffer, start: number, end: number) => void
+  readonly sendEnd: (trailers: string) => void
+  readonly flush: () => boolean
+  readonly pauseResponse: () => void
+  readonly resumeResponse: () => void
+  /** Sends the end of a tunnel's direction. */
+  readonly endTunnel: () => void
+  /** Gives the attempt up; nothing is reported for it any more. */
+  readonly cancel: () => void
+}
+
+export type UpstreamFailure =
+  /** No connection came about. */
+  | { readonly kind: 'connect'; readonly detail: string; readonly timeout: boolean }
+  /** The connection ended before the response head. */
+  | { readonly kind: 'reset'; readonly detail: string; readonly reused: boolean; readonly answered: boolean }
+  /** What came is not HTTP. */
+  | { readonly kind: 'protocol'; readonly detail: string }
+
+/** What an upstream codec reports. */
+export interface UpstreamEvents {
+  readonly ready: (exchange: Exchange) => void
+  /** @returns false when the response is not wanted: its body is to be thrown away */
+  readonly head: (exchange: Exchange, block: HeadBlock, framing: Framing) => boolean
+  readonly informational: (exchange: Exchange, block: HeadBlock) => void
+  readonly data: (exchange: Exchange, bytes: Buffer, start: number, end: number) => void
+  readonly flush: (exchange: Exchange) => void
+  readonly end: (exchange: Exchange, trailers: string) => void
+  readonly drained: (exchange: Exchange) => void
+  readonly failed: (exchange: Exchange, failure: UpstreamFailure) => void
+}
+
+export type ProxyRole = 'gateway' | 'outbound' | 'inbound'
+
+/** What holds for all requests of one listener (or filter chain). */
+export interface HttpContext {
+  readonly thread: ProxyThread
+  readonly role: ProxyRole
+  readonly scheme: 'http' | 'https'
+  /** The port that the client dialled. */
+  readonly port: number
+  /** `server: …` with its line end. */
+  readonly serverLine: string
+  /** Decides what becomes of a request; ends in a reply or an attempt. */
+  readonly handle: (exchange: Exchange) => void
+  /** Response fields that the access log asks for. */
+  readonly loggedResponseFields: () => readonly string[]
+  /** Called once when all is over. */
+  readonly record: (exchange: Exchange) => void
+  /** New requests are refused politely: `connection: close` on every response. */
+  readonly isDraining: () => boolean
+  /** Bytes and events of this instance, for attributing the CPU time of a shared process. */
+  readonly work: WorkCounter
+  /** In a sidecar, the proxy's own workload. */
+  readonly source?: RouteSource
+  /** The original destination of a captured connection, `address:port`. */
+  readonly original?: { readonly address: string; readonly port: number }
+}
+
+/** The calling workload as routes see it. */
+export interface RouteSource {
+  readonly labels: Readonly<Record<string, string>>
+  readonly namespace: string
+}
+
+export interface WorkCounter {
+  events: number
+}
+
+/**
+ * One request and its response, and what was decided about them. Created per request; its fields are filled as it
+ * passes through the stages, and read by telemetry when it is over.
+ */
+export interface Exchange {
+  readonly context: HttpContext
+  readonly stream: DownstreamStream
+  readonly head: HeadBlock
+  readonly protocol: string
+  readonly method: string
+  readonly scheme: string
+  /** The port that the client dialled. */
+  readonly port: number
+  /** A request field by its name in lower case; several lines joined by commas. */
+  readonly header: (name: string) => string | undefined
+  readonly source?: RouteSource
+  readonly startedAt: number
+  /** Wall clock, milliseconds. */
+  readonly startTime: number
+  readonly hasBody: boolean
+  readonly bodyLength: number
+  /** `websocket`, or empty. */
+  readonly upgrade: string
+  authority: string
+  path: string
+  /** What the client asked for, when `path` or `authority` was rewritten. */
+  originalPath: string | undefined
+  originalAuthority: string | undefined
+  requestId: string
+
+  /** The whole request has arrived. */
+  requestDone: boolean
+  requestTrailers: string
+  /** Request body kept for a first connection or another try; undefined when there is none to keep. */
+  kept: KeptBody | undefined
+  responseStarted: boolean
+  tunnel: boolean
+  tunnelEnds: number
+  finished: boolean
+
+  plan: ForwardPlan | undefined
+  upstream: UpstreamStream | undefined
+  upstreamReady: boolean
+  attempt: number
+  /** Attempts on a fresh connection after a kept one turned out to be closed; they do not count as retries. */
+  replays: number
+  /** The request is being read: what goes upstream is put together until the read is used up. */
+  dispatching: boolean
+  /** The try timer measures the wait before the next try. */
+  waiting: boolean
+  /** When the last attempt's request was sent. */
+  sentAt: number
+  tried: string[] | undefined
+  timer: WheelTimer | undefined
+  tryTimer: WheelTimer | undefined
+
+  status: number
+  flags: number
+  details: string
+  terminationDetails: string
+  transportFailure: string
+  routeName: string
+  clusterName: string
+  upstreamHost: string
+  upstreamLocal: string
+  upstreamServiceTime: number
+  /** Of the bodies. */
+  bytesReceived: number
+  bytesSent: number
+  responseHeadBytes: number
+  durationMs: number
+  responseFields: ResponseFields | undefined
+  /** The cluster and endpoint that served it, for telemetry. */
+  target: ForwardTarget | undefined
+  host: ForwardHost | undefined
+}
+
+/** Response fields that an access-log format asks for, by name. */
+export type ResponseFields = Record<string, string | undefined>
+
+export interface KeptBody {
+  readonly chunks: Buffer[]
+  bytes: number
+  /** More has arrived than is kept: it can be sent once, not again. */
+  overflowed: boolean
+}
+
+/** What a route wants done with a request that is forwarded; made when the route is compiled. */
+export interface ForwardPlan {
+  readonly target: ForwardTarget
+  readonly requestTimeoutMs: number
+  readonly tryTimeoutMs: number
+  readonly retry: RetryPlan
+  readonly response: readonly ResponseFilter[]
+  /** Lines that go out with every request of this plan. */
+  readonly requestLines: string
+  readonly attemptCount: boolean
+}
+
+export type ResponseFilter = (exchange: Exchange, block: HeadBlock) => void
+
+export interface RetryPlan {
+  readonly attempts: number
+  readonly conditions: number
+  readonly statuses: readonly number[]
+  readonly backoffMs: number
+}
+
+/** A cluster as the request flow sees it. */
+export interface ForwardTarget {
+  readonly name: string
+  /** @returns undefined when there is no healthy host */
+  readonly pick: (exchange: Exchange) => ForwardHost | undefined
+}
+
+/** An endpoint with its connections. */
+export interface ForwardHost {
+  readonly address: string
+  /**
+   * Finds or makes a connection; `ready` or `failed` is reported for it, at once or later.
+   * @param fresh no kept connection
+   * @returns undefined when the limit on connections is reached
+   */
+  readonly open: (exchange: Exchange, fresh: boolean) => UpstreamStream | undefined
+}

@@ -1,0 +1,40 @@
+import type { Random } from '../../base/index.ts'
+import type { CompiledMatch, CompiledRoute } from '../../routing/index.ts'
+import type { Exchange, ForwardTarget } from '../exchange/types.ts'
+import type { ClusterKey } from '../upstream/cluster.ts'
+
+/** Every filter that a route can have. */
+export type HttpFilterKind = 'respond' | 'redirect' | 'rewrite' | 'headers' | 'router'
+
+/** The order in which a request passes them; a response goes the other way. The router is the last. */
+export const HTTP_FILTER_ORDER = [
+  'respond',
+  'redirect',
+  'headers',
+  'rewrite',
+  'router',
+] as const satisfies readonly HttpFilterKind[]
+
+type Missing = Exclude<HttpFilterKind, (typeof HTTP_FILTER_ORDER)[number]>
+const complete: [Missing] extends [never] ? true : false = true
+void complete
+
+/** `stop`: the filter has answered, or sent the request on. */
+export type FilterVerdict = 'continue' | 'stop'
+
+export type RequestFilter = (exchange: Exchange, match: CompiledMatch) => FilterVerdict
+
+export interface HttpFilter {
+  readonly request: RequestFilter
+}
+
+/** Does all work that does not depend on the request. @returns undefined when the route does not use the filter */
+export type HttpFilterFactory = (route: CompiledRoute, context: FilterContext) => HttpFilter | undefined
+
+/** What filters need of the proxy instance. */
+export interface FilterContext {
+  readonly random: Random
+  readonly cluster: (
+    key: Pick<ClusterKey, 'service' | 'port' | 'subset'>,
+  ) => ForwardTarget & { readonly isKnown: () => boolean }
+}

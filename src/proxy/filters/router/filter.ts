@@ -1,0 +1,93 @@
+import { type CompiledDestination, type CompiledForward, pickDestination } from '../../../routing/index.ts'
+import { forward } from '../../exchange/attempt.ts'
+import { type LocalReply, REPLIES, sendLocalReply } from '../../exchange/local-reply.ts'
+import { DEFAULT_RETRY, parseRetryOn } from '../../exchange/retry.ts'
+import type { ForwardPlan, ResponseFilter, RetryPlan } from '../../exchange/types.ts'
+import { requestChanges, responseChanges } from '../headers/filter.ts'
+import type { FilterContext, HttpFilterFactory, RequestFilter } from '../order.ts'
+import { rewriteOf } from '../rewrite/filter.ts'
+
+/** Chooses the destination by weight and sends the request there. */
+export const routerFilter: HttpFilterFactory = (route, context) => {
+  const { action } = route
+  if (action.kind !== 'forward') return undefined
+  const response = responseChanges(route.filters)
+  const sends = new Map(
+    action.destinations.map((destination) => [
+      destination,
+      compileDestination(action, destination, response, context),
+    ]),
+  )
+  return {
+    request(exchange, match) {
+      const destination = pickDestination(action, context.random)
+      return (sends.get(destination) as RequestFilter)(exchange, match)
+    },
+  }
+}
+
+function compileDestination(
+  action: CompiledForward,
+  destination: CompiledDestination,
+  routeResponse: ResponseFilter | undefined,
+  context: FilterContext,
+): RequestFilter {
+  const { target, filters } = destination
+  if (target.kind === 'unresolved') return replyWith(unresolvedReply(target.status, target.reason))
+  const cluster = context.cluster({ service: target.service, port: target.port, subset: target.subset })
+  const requests = [requestChanges(filters), rewriteOf(filters)].filter((filter) => filter !== undefined)
+  const own = responseChanges(filters)
+  const plan: ForwardPlan = {
+    target: cluster,
+    requestTimeoutMs: action.timeouts.requestMs ?? 0,
+    tryTimeoutMs: action.retries?.perTryTimeoutMs ?? action.timeouts.backendRequestMs ?? 0,
+    retry: retryPlan(action),
+    response: [routeResponse, own].filter((filter) => filter !== undefined),
+    requestLines: `x-envoy-decorator-operation: ${hostOf(cluster.name)}:${target.port}/*\r\n`,
+    attemptCount: true,
+  }
+  return (exchange, match) => {
+    if (!cluster.isKnown()) {
+      exchange.clusterName = cluster.name
+      sendLocalReply(exchange, REPLIES.clusterNotFound)
+      return 'stop'
+    }
+    for (const filter of requests) filter(exchange, match)
+    forward(exchange, plan)
+    return 'stop'
+  }
+}
+
+function hostOf(clusterName: string): string {
+  return clusterName.slice(clusterName.lastIndexOf('|') + 1)
+}
+
+function unresolvedReply(status: number, reason: string): LocalReply {
+  const base = status === 503 ? REPLIES.clusterNotFound : { ...REPLIES.clusterNotFound, flags: 0 }
+  return {
+    ...base,
+    status,
+    body: '',
+    details: status === 503 ? base.details : `unresolved_destination{${reason.replaceAll(' ', '_')}}`,
+  }
+}
+
+function replyWith(reply: LocalReply): RequestFilter {
+  return (exchange) => {
+    sendLocalReply(exchange, reply)
+    return 'stop'
+  }
+}
+
+function retryPlan(action: CompiledForward): RetryPlan {
+  const { retries } = action
+  if (retries === undefined) return DEFAULT_RETRY
+  const { conditions, statuses } = parseRetryOn(retries.retryOn)
+  const fallback = retries.retryOn.length === 0
+  return {
+    attempts: retries.attempts,
+    conditions: fallback ? DEFAULT_RETRY.conditions : conditions,
+    statuses: statuses.length > 0 ? statuses : DEFAULT_RETRY.statuses,
+    backoffMs: retries.backoffMs ?? DEFAULT_RETRY.backoffMs,
+  }
+}

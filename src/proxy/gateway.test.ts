@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { ModelObject, Service } from '../model/index.ts'
+import {
+  changesOf,
+  createTestProxy,
+  exchangeBytes,
+  forwardTo,
+  freePort,
+  listenerObject,
+  meshObject,
+  ok,
+  rawServer,
+  respondWith,
+  routeObject,
+  serviceObject,
+  type TestProxy,
+  until,
+  workloadObject,
+} from './testing.ts'
+
+/** One service with one endpoint on loopback. */
+function backend(name: string, port: number): { service: Service; objects: readonly ModelObject[] } {
+  const service = serviceObject(name, { ports: [{ port: 80, name: 'http', protocol: 'http' }] })
+  const workload = workloadObject(`${name}-1`, {
+    address: '127.0.0.1',
+    services: { [service.key]: { ports: { '80': port }, ready: true } },
+  })
+  return { service, objects: [service, workload] }
+}
+
+async function start(proxy: TestProxy, port: number, objects: readonly ModelObject[]): Promise<void> {
+  const rejections = proxy.accept(changesOf([meshObject(), ...objects, listenerObject(port)]))
+  assert.deepEqual(rejections, [])
+  await until(() => proxy.isBound(), 'the port is bound')
+}
+
+describe('a gateway', () => {
+  let proxy: TestProxy
+  let port: number
+  const closers: (() => void)[] = []
+  let seen = ''
+
+  before(async () => {
+    const v1 = await rawServer(
+      respondWith((head) => {
+        seen = head
+        return ok('one', 'Server: app\r\nX-Version: 1.0.0\r\nConnection: keep-alive\r\n')
+      }),
+    )
+    const v2 = await rawServer(respondWith(() => ok('two')))
+    closers.push(v1.close, v2.close)
+    port = await freePort()
+    proxy = createTestProxy()
+    const one = backend('one', v1.port)
+    const two = backend('two', v2.port)
+    await start(proxy, port, [
+      ...one.objects,
+      ...two.objects,
+      routeObject('two', {
+        port,
+        order: 1,
+        match: { headers: [{ name: 'x-user', match: { kind: 'exact', value: 'jonathan' } }] },
+        action: forwardTo(two.service),
+      }),
+      routeObject('moved', {
+        port,
+        order: 2,
+        match: { path: { kind: 'segment-prefix', value: '/old' } },
+        action: {
+          kind: 'redirect',
+          status: 302,
+          hostname: 'new.example',
+          path: { kind: 'prefix', value: '/new' },
+        },
+      }),
+      routeObject('fixed', {
+        port,
+        order: 3,
+        match: { path: { kind: 'exact', value: '/fixed' } },
+        action: { kind: 'respond', status: 418, body: 'short and stout', reason: 'test' },
+      }),
+      routeObject('one', {
+        port,
+        order: 9,
+        match: { path: { kind: 'segment-prefix', value: '/app' } },
+        filters: [
+          { kind: 'response-headers', set: [], add: [{ name: 'x-version', value: 'added' }], remove: [] },
+          { kind: 'request-headers', set: [{ name: 'x-set', value: 's' }], add: [], remove: ['x-gone'] },
+          { kind: 'rewrite', path: { kind: 'prefix', value: '/v1' } },
+        ],
+        action: forwardTo(one.service),
+      }),
+    ])
+  })
+  after(() => {
+    proxy.close()
+    for (const close of closers) close()
+  })
+
+  test('forwards a request by its route and adds what Istio adds', async () => {
+    const answer = await exchangeBytes(
+      port,
+      'GET /app/x?q=1 HTTP/1.1\r\nHost: shop.example\r\nX-Gone: 1\r\nX-Envoy-Fake: 1\r\nX-Forwarded-For: 9.9.9.9\r\nConnection: close\r\n\r\n',
+    )
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
+    assert.match(answer, /\r\nserver: istio-envoy\r\n/)
+    assert.doesNotMatch(answer, /server: app/i)
+    assert.match(answer, /\r\nx-envoy-upstream-service-time: \d+\r\n/)
+    assert.match(answer, /\r\nx-version: 1\.0\.0\r\n/)
+    assert.match(answer, /\r\nx-version: added\r\n/)
+    assert.match(answer, /\r\nconnection: close\r\n/)
+    assert.match(answer, /\r\n\r\none$/)
+    assert.match(seen, /^GET \/v1\/x\?q=1 HTTP\/1\.1\r\n/)
+    assert.match(seen, /\r\nhost: shop\.example\r\n/)
+    assert.match(seen, /\r\nx-set: s\r\n/)
+    assert.match(seen, /\r\nx-forwarded-for: 9\.9\.9\.9,127\.0\.0\.1\r\n/)
+    assert.match(seen, /\r\nx-forwarded-proto: http\r\n/)
+    assert.match(seen, /\r\nx-request-id: [0-9a-f-]{36}\r\n/)
+    assert.match(seen, /\r\nx-envoy-attempt-count: 1\r\n/)
+    assert.doesNotMatch(seen, /x-gone|x-envoy-fake|connection:/)
+  })
+
+  test('prefers the route whose header condition holds', async () => {
+    const answer = await exchangeBytes(
+      port,
+      'GET /app HTTP/1.1\r\nHost: a\r\nX-User: jonathan\r\nConnection: close\r\n\r\n',
+    )
+    assert.match(answer, /two$/)
+  })
+
+  test('redirects, answers itself, and says 404 where there is no route', async () => {
+    const moved = await exchangeBytes(port, 'GET /old/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.match(moved, /^HTTP\/1\.1 302 Found\r\n/)
+    assert.match(moved, /\r\nlocation: http:\/\/new\.example(:\d+)?\/new\/a\r\n/)
+    const fixed = await exchangeBytes(port, 'GET /fixed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.match(fixed, /^HTTP\/1\.1 418 .*short and stout$/s)
+    const none = await exchangeBytes(port, 'GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.match(none, /^HTTP\/1\.1 404 Not Found\r\n/)
+    assert.match(none, /server: istio-envoy/)
+  })
+
+  test('answers pipelined requests in order on one connection', async () => {
+    const request = (user: string) => `GET /app HTTP/1.1\r\nHost: a\r\nX-User: ${user}\r\n\r\n`
+    const answer = await exchangeBytes(
+      port,
+      `${request('x')}${request('jonathan')}GET /fixed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    )
+    assert.match(answer, /one.*two.*short and stout$/s)
+  })
+
+  test('counts requests with Istio labels', () => {
+    const text = proxy.registry.text()
+    assert.match(
+      text,
+      /istio_requests_total\{reporter="source",.*destination_workload="one-1".*response_code="200".*\} \d/,
+    )
+    assert.match(text, /destination_service="one\.demo\.svc\.cluster\.local"/)
+    assert.match(text, /response_flags="NR"/)
+    assert.match(text, /istio_request_duration_milliseconds_bucket/)
+  })
+})

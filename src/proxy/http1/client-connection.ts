@@ -1,0 +1,397 @@
+import type { Socket } from 'node:net'
+import type { Exchange, ProxyThread, UpstreamEvents, UpstreamStream, WorkCounter } from '../exchange/types.ts'
+import {
+  type ChunkedDecoder,
+  createChunkedDecoder,
+  decodeChunked,
+  forwardedTrailers,
+  isChunkedBad,
+  isChunkedDone,
+  resetChunkedDecoder,
+} from './chunked.ts'
+import { BODY, responseFraming } from './framing.ts'
+import { createHeadBlock, type HeadBlock, resetHeadBlock } from './head-block.ts'
+import { commit, putText } from './out-buffer.ts'
+import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
+import { SCAN, scanResponseHead } from './scan-head.ts'
+import { putRequestHead } from './write-request.ts'
+import { putChunk } from './write-response.ts'
+
+const AT = {
+  connecting: 0,
+  idle: 1,
+  head: 2,
+  length: 3,
+  chunked: 4,
+  untilClose: 5,
+  tunnel: 6,
+  closed: 7,
+} as const
+
+/** A response that nobody wants is read to its end, to save the connection, only when little is left of it. */
+const UNWANTED_BYTES_MAX = 64 * 1024
+/** Responses before the final one (1xx); a server that sends more is not speaking HTTP. */
+const INFORMATIONAL_MAX = 8
+
+interface ClientConnection {
+  readonly socket: Socket
+  readonly thread: ProxyThread
+  readonly work: WorkCounter
+  readonly events: UpstreamEvents
+  readonly owner: ClientConnectionOwner
+  readonly handle: ClientConnectionHandle
+  at: number
+  exchange: Exchange | undefined
+  /** The request of the response being read, for HEAD and CONNECT. */
+  bodyless: boolean
+  requestChunked: boolean
+  requestEnded: boolean
+  informational: number
+  answered: number
+  keepAlive: boolean
+  left: number
+  unwanted: number
+  decoder: ChunkedDecoder | undefined
+  partial: PartialHead | undefined
+  partialBlock: HeadBlock | undefined
+  /** Any byte of the response under way has arrived. */
+  anyByte: boolean
+  error: string
+}
+
+export interface ClientConnectionHandle {
+  readonly stream: UpstreamStream
+  readonly receive: (bytes: Buffer, start: number, end: number) => void
+  /** Gives the connection its next request; `events.ready` follows, at once when it is connected. */
+  readonly assign: (exchange: Exchange) => void
+  readonly connected: () => void
+  /** Connecting took too long. */
+  readonly expire: () => void
+  readonly close: () => void
+}
+
+export interface ClientConnectionOwner {
+  /** The response is complete and the connection good for another request. */
+  readonly released: (handle: ClientConnectionHandle) => void
+  readonly closed: (handle: ClientConnectionHandle) => void
+}
+
+/** The client's side of an HTTP/1.1 connection (RFC 9112): one request at a time, no pipelining. */
+export function createClientConnection(options: {
+  readonly socket: Socket
+  readonly thread: ProxyThread
+  readonly work: WorkCounter
+  readonly events: UpstreamEvents
+  readonly owner: ClientConnectionOwner
+}): ClientConnectionHandle {
+  const { socket, thread, work, events, owner } = options
+  const handle: ClientConnectionHandle = {
+    stream: { ...NO_STREAM },
+    receive: (bytes, start, end) => receive(connection, bytes, start, end),
+    assign: (exchange) => assign(connection, exchange),
+    connected: () => onConnected(connection),
+    expire: () => {
+      connection.error = 'connection timeout'
+      socket.destroy()
+    },
+    close: () => socket.destroy(),
+  }
+  const connection: ClientConnection = {
+    socket,
+    thread,
+    work,
+    events,
+    owner,
+    handle,
+    at: AT.connecting,
+    exchange: undefined,
+    bodyless: false,
+    requestChunked: false,
+    requestEnded: false,
+    informational: 0,
+    answered: 0,
+    keepAlive: true,
+    left: 0,
+    unwanted: 0,
+    decoder: undefined,
+    partial: undefined,
+    partialBlock: undefined,
+    anyByte: false,
+    error: '',
+  }
+  Object.assign(handle.stream, streamOf(connection))
+  socket.on('drain', () => {
+    if (connection.exchange) events.drained(connection.exchange)
+  })
+  socket.on('end', () => onEnd(connection))
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (connection.error === '') connection.error = describe(error)
+  })
+  socket.on('close', () => onClose(connection))
+  return handle
+}
+
+const NO_STREAM: UpstreamStream = {
+  localAddress: () => '',
+  reused: () => false,
+  sendHead: () => {},
+  sendData: () => {},
+  sendEnd: () => {},
+  flush: () => true,
+  pauseResponse: () => {},
+  resumeResponse: () => {},
+  endTunnel: () => {},
+  cancel: () => {},
+}
+
+function streamOf(connection: ClientConnection): UpstreamStream {
+  const { socket } = connection
+  const { out } = connection.thread
+  return {
+    localAddress: () => `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`,
+    reused: () => connection.answered > 0,
+    sendHead: (exchange) => {
+      connection.at = AT.head
+      connection.requestChunked = exchange.hasBody && exchange.bodyLength < 0
+      connection.requestEnded = !exchange.hasBody
+      putRequestHead(out, exchange)
+    },
+    sendData: (bytes, start, end) => putChunk(out, bytes, start, end, connection.requestChunked),
+    sendEnd: (trailers) => {
+      connection.requestEnded = true
+      if (connection.requestChunked) putText(out, `0\r\n${trailers}\r\n`)
+    },
+    flush: () => commit(out, socket),
+    pauseResponse: () => socket.pause(),
+    resumeResponse: () => socket.resume(),
+    endTunnel: () => socket.end(),
+    cancel: () => cancel(connection),
+  }
+}
+
+/** Causes in Envoy's words, with the system's name for those who look closer. */
+function describe(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'delayed connect error: Connection refused'
+    case 'ETIMEDOUT':
+      return 'connection timeout'
+    case 'EHOSTUNREACH':
+      return 'delayed connect error: No route to host'
+    case 'ENETUNREACH':
+      return 'immediate connect error: Network is unreachable'
+    default:
+      return error.code ?? error.message
+  }
+}
+
+function assign(connection: ClientConnection, exchange: Exchange): void {
+  connection.exchange = exchange
+  connection.anyByte = false
+  connection.informational = 0
+  connection.bodyless = exchange.method === 'HEAD'
+  if (connection.at === AT.idle) connection.events.ready(exchange)
+}
+
+function onConnected(connection: ClientConnection): void {
+  if (connection.at !== AT.connecting) return
+  connection.at = AT.idle
+  if (connection.exchange) connection.events.ready(connection.exchange)
+  else connection.owner.released(connection.handle)
+}
+
+function cancel(connection: ClientConnection): void {
+  connection.exchange = undefined
+  // A response that is still to come would be taken for that of the next request.
+  connection.socket.destroy()
+}
+
+function receive(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
+  connection.work.events++
+  connection.anyByte = true
+  let i = start
+  while (i < end) {
+    const { at } = connection
+    if (at === AT.head) i = readHead(connection, bytes, i, end)
+    else if (at === AT.length) i = readLength(connection, bytes, i, end)
+    else if (at === AT.chunked) i = readChunked(connection, bytes, i, end)
+    else if (at === AT.untilClose || at === AT.tunnel) {
+      deliver(connection, bytes, i, end)
+      i = end
+    } else {
+      // Bytes that no request asked for: whatever they are, they must not answer the next one.
+      if (at !== AT.closed) connection.socket.destroy()
+      return
+    }
+  }
+  const { exchange } = connection
+  if (exchange !== undefined && connection.at > AT.head) connection.events.flush(exchange)
+}
+
+function readHead(connection: ClientConnection, bytes: Buffer, start: number, end: number): number {
+  const exchange = connection.exchange as Exchange
+  let block = connection.thread.responseBlock
+  let from = start
+  let to = end
+  let before = 0
+  let source = bytes
+  if (connection.partial !== undefined) {
+    before = connection.partial.length
+    appendPartialHead(connection.partial, bytes, start, end)
+    source = connection.partial.bytes
+    block = connection.partialBlock as HeadBlock
+    from = 0
+    to = connection.partial.length
+  } else {
+    resetHeadBlock(block)
+  }
+  const outcome = scanResponseHead(block, source, from, to)
+  if (outcome === SCAN.more) {
+    if (connection.partial === undefined) {
+      connection.partial = createPartialHead(bytes, start, end)
+      connection.partialBlock = createHeadBlock()
+    }
+    return end
+  }
+  if (outcome !== SCAN.done) {
+    protocolError(connection, outcome === SCAN.tooLarge ? 'http1.headers_too_large' : 'http1.codec_error')
+    return end
+  }
+  connection.partial = connection.partialBlock = undefined
+  onHead(connection, exchange, block)
+  return start + block.length - before
+}
+
+function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlock): void {
+  const { status } = block
+  const { framing } = connection.thread
+  if (status < 200 && status !== 101) {
+    if (++connection.informational > INFORMATIONAL_MAX)
+      protocolError(connection, 'http1.too_many_informational')
+    else connection.events.informational(exchange, block)
+    return
+  }
+  const bodyless = connection.bodyless || status === 204 || status === 304 || status === 101
+  const problem = responseFraming(block, framing, bodyless)
+  if (problem !== undefined) return protocolError(connection, problem)
+  if (status === 101 && (exchange.upgrade === '' || framing.upgrade !== exchange.upgrade)) {
+    return protocolError(connection, 'http1.unexpected_upgrade')
+  }
+  connection.keepAlive = framing.keepAlive
+  const { kind, length } = framing
+  connection.left = length
+  connection.at = status === 101 ? AT.tunnel : (BODY_STATE[kind] as number)
+  if (kind === BODY.chunked) {
+    connection.decoder ??= createChunkedDecoder()
+    resetChunkedDecoder(connection.decoder)
+  }
+  if (!connection.events.head(exchange, block, framing)) {
+    connection.exchange = undefined
+    connection.unwanted = 0
+    if (kind === BODY.untilClose || (kind === BODY.length && length > UNWANTED_BYTES_MAX)) {
+      connection.socket.destroy()
+      return
+    }
+  }
+  if (kind === BODY.none && status !== 101) complete(connection, '')
+}
+
+const BODY_STATE: Readonly<Record<number, number>> = {
+  [BODY.none]: AT.length,
+  [BODY.length]: AT.length,
+  [BODY.chunked]: AT.chunked,
+  [BODY.untilClose]: AT.untilClose,
+}
+
+function deliver(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {
+  const { exchange } = connection
+  if (exchange !== undefined) {
+    connection.events.data(exchange, bytes, start, end)
+  } else {
+    connection.unwanted += end - start
+    if (connection.unwanted > UNWANTED_BYTES_MAX) connection.socket.destroy()
+  }
+}
+
+function readLength(connection: ClientConnection, bytes: Buffer, i: number, end: number): number {
+  const stop = Math.min(end, i + connection.left)
+  connection.left -= stop - i
+  deliver(connection, bytes, i, stop)
+  if (connection.left === 0 && connection.at === AT.length) {
+    // Bytes after the end belong to no request: this connection is not to be trusted with another.
+    if (stop < end) connection.keepAlive = false
+    complete(connection, '')
+    return end
+  }
+  return stop
+}
+
+function readChunked(connection: ClientConnection, bytes: Buffer, start: number, end: number): number {
+  const decoder = connection.decoder as ChunkedDecoder
+  const i = decodeChunked(decoder, bytes, start, end)
+  if (decoder.dataEnd > decoder.dataStart) deliver(connection, bytes, decoder.dataStart, decoder.dataEnd)
+  if (isChunkedBad(decoder)) {
+    protocolError(connection, 'http1.codec_error')
+    return end
+  }
+  if (isChunkedDone(decoder) && connection.at === AT.chunked) {
+    if (i < end) connection.keepAlive = false
+    complete(connection, forwardedTrailers(decoder))
+    return end
+  }
+  return i
+}
+
+/** The response is whole. The connection is given back first, so that a request that follows at once can have it. */
+function complete(connection: ClientConnection, trailers: string): void {
+  const { exchange } = connection
+  connection.exchange = undefined
+  connection.answered++
+  if (!connection.keepAlive || !connection.requestEnded) {
+    connection.at = AT.closed
+    connection.socket.destroy()
+  } else {
+    connection.at = AT.idle
+    connection.owner.released(connection.handle)
+  }
+  if (exchange) connection.events.end(exchange, trailers)
+}
+
+function protocolError(connection: ClientConnection, detail: string): void {
+  const { exchange } = connection
+  connection.exchange = undefined
+  connection.at = AT.closed
+  connection.socket.destroy()
+  if (exchange) connection.events.failed(exchange, { kind: 'protocol', detail })
+}
+
+function onEnd(connection: ClientConnection): void {
+  const { exchange, at } = connection
+  if (at === AT.untilClose) {
+    connection.keepAlive = false
+    complete(connection, '')
+  } else if (at === AT.tunnel && exchange) {
+    connection.events.end(exchange, '')
+  } else {
+    connection.socket.destroy()
+  }
+}
+
+function onClose(connection: ClientConnection): void {
+  const { exchange, at } = connection
+  connection.at = AT.closed
+  connection.exchange = undefined
+  connection.owner.closed(connection.handle)
+  if (exchange === undefined) return
+  if (at === AT.connecting) {
+    const timeout = connection.error === 'connection timeout'
+    connection.events.failed(exchange, { kind: 'connect', detail: connection.error, timeout })
+    return
+  }
+  connection.events.failed(exchange, {
+    kind: 'reset',
+    detail: connection.error === '' ? 'connection termination' : connection.error,
+    reused: connection.answered > 0,
+    answered: connection.anyByte,
+  })
+}

@@ -1,0 +1,24 @@
+/** The part of a head that came without its end; grows by doubling, so that single bytes cost no more than big reads. */
+export interface PartialHead {
+  bytes: Buffer
+  length: number
+}
+
+const FIRST_BYTES = 1024
+
+export function createPartialHead(bytes: Buffer, start: number, end: number): PartialHead {
+  const partial = { bytes: Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, (end - start) * 2)), length: 0 }
+  appendPartialHead(partial, bytes, start, end)
+  return partial
+}
+
+export function appendPartialHead(partial: PartialHead, bytes: Buffer, start: number, end: number): void {
+  const length = partial.length + end - start
+  if (length > partial.bytes.length) {
+    const larger = Buffer.allocUnsafeSlow(length * 2)
+    partial.bytes.copy(larger, 0, 0, partial.length)
+    partial.bytes = larger
+  }
+  bytes.copy(partial.bytes, partial.length, start, end)
+  partial.length = length
+}

@@ -1,0 +1,309 @@
+import type { Logger } from '../base/index.ts'
+import type { GatewayName, Workload } from '../model/index.ts'
+import {
+  type AccessLogFormat,
+  compileAccessLogFormat,
+  createIstioMetrics,
+  createMetricsRegistry,
+  type DestinationService,
+  type IstioMetrics,
+  type LogRecord,
+  type MetricsRegistry,
+} from '../telemetry/index.ts'
+import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
+import type { Interner } from './config/interner.ts'
+import { createRuntime, type RouteSink, type Runtime, selectsProxy } from './config/runtime.ts'
+import { UPSTREAM_EVENTS } from './exchange/flow.ts'
+import type { Exchange, HttpContext, ProxyRole, ProxyThread, WorkCounter } from './exchange/types.ts'
+import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
+import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
+import { createRecorder, destinationFinder, sourceFinder } from './listener/recorder.ts'
+import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
+import type { Network } from './net/network.ts'
+import type { UpstreamSettings } from './upstream/host.ts'
+
+export interface ProxyInstanceOptions {
+  readonly node: ProxyNode
+  readonly thread: ProxyThread
+  readonly network: Network
+  readonly interner: Interner
+  readonly logger: Logger
+  /** Receives access-log lines. */
+  readonly writeLog: (line: string) => void
+  /** Where listeners bind. */
+  readonly address: string
+  /** 15001 and 15006; others in tests that run several proxies on one address. */
+  readonly ports?: { readonly outbound: number; readonly inbound: number }
+  /** Loops are recognised by these, besides the listeners' own ports. */
+  readonly onStateChange: () => void
+  /** Source address of connections to the application, as the capture rules expect it. */
+  readonly inboundSource?: string
+}
+
+/**
+ * One proxied pod: its configuration, listeners, upstream connections and telemetry. Knows neither how it is told its
+ * configuration nor who else lives in the process.
+ */
+export interface ProxyInstance {
+  readonly node: ProxyNode
+  readonly accept: (changes: readonly XdsChange[]) => readonly XdsRejection[]
+  readonly runtime: Runtime
+  readonly registry: MetricsRegistry
+  readonly work: WorkCounter
+  readonly connections: ConnectionSet
+  readonly gateway: GatewayListeners | undefined
+  readonly sidecar: SidecarListeners | undefined
+  /** The gateways that have listeners here: whose routes are wanted. */
+  readonly gatewayNames: () => readonly GatewayName[]
+  readonly own: () => Workload | undefined
+  /** Binds what does not depend on configuration. @throws when a port cannot be bound */
+  readonly start: () => Promise<void>
+  /** All that configuration asks for is bound. */
+  readonly isBound: () => boolean
+  readonly isDraining: () => boolean
+  /** Accepts no more, closes idle connections; the others close after their response. */
+  readonly drain: () => void
+  readonly close: () => void
+}
+
+export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstance {
+  const { node, thread, network, logger } = options
+  const work: WorkCounter = { events: 0 }
+  const registry = createMetricsRegistry()
+  const metrics = createIstioMetrics(registry)
+  const connections = createConnectionSet()
+  const upstream: UpstreamSettings = { thread, network, events: UPSTREAM_EVENTS, work }
+  let draining = false
+  const runtime = createRuntime({
+    upstream,
+    interner: options.interner,
+    clientNamespace: node.namespace,
+    clock: thread.clock,
+    logger,
+    sink: () => sink,
+  })
+  const own = createOwnWorkload(runtime, node)
+  const log = createLog(runtime, options.writeLog)
+  const base: ContextBase = {
+    runtime,
+    own,
+    metrics,
+    log,
+    thread,
+    work,
+    isDraining: () => draining,
+    recorders: new Map(),
+  }
+  const gateway =
+    node.role === 'router'
+      ? createGatewayListeners({
+          network,
+          address: options.address,
+          runtime: () => runtime,
+          connections,
+          context: (port, handle) => httpContext(base, { role: 'gateway', port, handle }),
+          targetPort: (port) => targetPort(own(), port),
+          serves: (listener) => selectsProxy(listener, node.namespace, node.labels),
+          logger,
+          onChange: options.onStateChange,
+        })
+      : undefined
+  const sidecar =
+    node.role === 'sidecar'
+      ? createSidecarListeners({
+          address: options.address,
+          ports: options.ports ?? { outbound: 15_001, inbound: 15_006 },
+          namespace: node.namespace,
+          inboundSource: options.inboundSource,
+          runtime,
+          upstream,
+          connections,
+          metrics,
+          log,
+          own,
+          context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
+          logger,
+        })
+      : undefined
+  const sink: RouteSink = (gateway?.sink ?? sidecar?.sink) as RouteSink
+  return {
+    node,
+    accept: (changes) => {
+      const rejections = runtime.accept(changes)
+      for (const { type, key, reason } of rejections) {
+        logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
+      }
+      return rejections
+    },
+    runtime,
+    registry,
+    work,
+    connections,
+    gateway,
+    sidecar,
+    gatewayNames: () => {
+      const names = new Set<GatewayName>()
+      for (const listener of runtime.store.listeners()) {
+        if (selectsProxy(listener, node.namespace, node.labels)) names.add(listener.gateway)
+      }
+      return [...names]
+    },
+    own,
+    start: async () => {
+      await sidecar?.start()
+    },
+    isBound: () => gateway?.isBound() ?? true,
+    isDraining: () => draining,
+    drain() {
+      draining = true
+      gateway?.stopAccepting()
+      sidecar?.stopAccepting()
+      connections.drain()
+    },
+    close() {
+      draining = true
+      gateway?.stopAccepting()
+      sidecar?.close()
+      connections.destroy()
+      runtime.close()
+    },
+  }
+}
+
+/** The workload that this proxy stands before: the one with its address. */
+function createOwnWorkload(runtime: Runtime, node: ProxyNode): () => Workload | undefined {
+  return () => {
+    for (const ip of node.ips) {
+      const workload = runtime.store.workloadAt(ip)
+      if (workload !== undefined) return workload
+    }
+    return undefined
+  }
+}
+
+/** The port on the pod behind a port of the gateway's Service. */
+function targetPort(own: Workload | undefined, port: number): number {
+  for (const membership of Object.values(own?.services ?? {})) {
+    const target = membership.ports[String(port)]
+    if (target !== undefined) return target
+  }
+  return port
+}
+
+interface AccessLog {
+  readonly write: (record: LogRecord) => void
+  readonly responseFields: () => readonly string[]
+}
+
+const NO_FIELDS: readonly string[] = []
+
+/** Follows the mesh's format: it is compiled when it changes. */
+function createLog(runtime: Runtime, writeLine: (line: string) => void): AccessLog {
+  let text: string | undefined
+  let format: AccessLogFormat | undefined
+  function current(): AccessLogFormat | undefined {
+    const wanted = runtime.store.mesh()?.accessLogFormat
+    if (wanted !== text) {
+      text = wanted
+      format = wanted === undefined ? undefined : compileAccessLogFormat(wanted)
+    }
+    return format
+  }
+  return {
+    write(record) {
+      const compiled = current()
+      if (compiled !== undefined) writeLine(compiled.format(record))
+    },
+    responseFields: () => current()?.responseFields ?? NO_FIELDS,
+  }
+}
+
+interface ContextBase {
+  readonly runtime: Runtime
+  readonly own: () => Workload | undefined
+  readonly metrics: IstioMetrics
+  readonly log: AccessLog
+  readonly thread: ProxyThread
+  readonly work: WorkCounter
+  readonly isDraining: () => boolean
+  readonly recorders: Map<ProxyRole, (exchange: Exchange) => void>
+}
+
+/** Istio's outbound listeners have no server name of their own, so Envoy's default shows. */
+const SERVER_LINE: Readonly<Record<ProxyRole, string>> = {
+  gateway: 'server: istio-envoy\r\n',
+  inbound: 'server: istio-envoy\r\n',
+  outbound: 'server: envoy\r\n',
+}
+
+function httpContext(
+  base: ContextBase,
+  options: {
+    readonly role: ProxyRole
+    readonly port: number
+    readonly handle: (exchange: Exchange) => void
+    readonly original?: { readonly address: string; readonly port: number } | undefined
+  },
+): HttpContext {
+  const { role, port, handle, original } = options
+  const workload = base.own()
+  return {
+    thread: base.thread,
+    role,
+    scheme: 'http',
+    port,
+    serverLine: SERVER_LINE[role],
+    handle,
+    loggedResponseFields: base.log.responseFields,
+    record: recorderOf(base, role),
+    isDraining: base.isDraining,
+    work: base.work,
+    ...(role === 'outbound' && workload !== undefined && { source: workload }),
+    ...(original !== undefined && { original }),
+  }
+}
+
+/** One recorder per role, as it keeps the series that it has found. */
+function recorderOf(base: ContextBase, role: ProxyRole): (exchange: Exchange) => void {
+  const { recorders } = base
+  let recorder = recorders.get(role)
+  if (recorder === undefined) {
+    const finder =
+      role === 'inbound'
+        ? destinationFinder({
+            own: base.own,
+            workloadAt: base.runtime.store.workloadAt,
+            service: (exchange) => inboundService(base, exchange.context.port),
+          })
+        : sourceFinder({ own: base.own, service: (name) => serviceOfCluster(base.runtime, name) })
+    recorders.set(role, (recorder = createRecorder({ metrics: base.metrics, finder, log: base.log.write })))
+  }
+  return recorder
+}
+
+function inboundService(base: ContextBase, port: number): DestinationService | undefined {
+  const workload = base.own()
+  const at = workload && base.runtime.store.serviceOfWorkload(workload, port)
+  return at && describeService(at.service.hostname, at.service.namespace)
+}
+
+/** `outbound|80|v1|backend.demo.svc.cluster.local`; names without a service are their own. */
+function serviceOfCluster(runtime: Runtime, clusterName: string): DestinationService | undefined {
+  if (!clusterName.startsWith('outbound|')) {
+    return clusterName === '-'
+      ? undefined
+      : { hostname: clusterName, name: clusterName, namespace: 'unknown' }
+  }
+  const hostname = clusterName.slice(clusterName.lastIndexOf('|') + 1)
+  const service = runtime.store.serviceNamed(hostname, '')
+  return describeService(hostname, service?.namespace ?? 'unknown')
+}
+
+function describeService(hostname: string, namespace: string): DestinationService {
+  const dot = hostname.indexOf('.')
+  return {
+    hostname,
+    name: dot < 0 || !hostname.includes('.svc.') ? hostname : hostname.slice(0, dot),
+    namespace,
+  }
+}

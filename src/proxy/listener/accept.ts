@@ -1,0 +1,23 @@
+import type { Socket } from 'node:net'
+import type { ProxyThread } from '../exchange/types.ts'
+import { readAccepted } from '../net/network.ts'
+
+export type Receive = (bytes: Buffer, start: number, end: number) => void
+
+/** An accepted socket that is being read; who gets the bytes can change, as when the protocol becomes known. */
+export interface AcceptedSocket {
+  readonly socket: Socket
+  readonly receiver: { receive: Receive }
+}
+
+export function acceptSocket(raw: Socket, thread: ProxyThread): AcceptedSocket {
+  const receiver: { receive: Receive } = { receive: () => {} }
+  const socket = readAccepted(raw, {
+    buffer: thread.readBuffer,
+    callback(bytes, buffer) {
+      receiver.receive(buffer as Buffer, 0, bytes)
+      return true
+    },
+  })
+  return { socket, receiver }
+}

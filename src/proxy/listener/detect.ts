@@ -1,0 +1,69 @@
+import type { AppProtocol } from '../../model/index.ts'
+import type { ProxyThread } from '../exchange/types.ts'
+import { createWheelTimer } from '../net/timer-wheel.ts'
+import type { AcceptedSocket } from './accept.ts'
+import { sniff } from './sniff.ts'
+
+/** A connection whose protocol is known, with what was read to find it out. Its socket is paused. */
+export interface DetectedConnection {
+  readonly accepted: AcceptedSocket
+  readonly protocol: 'http1' | 'tcp'
+  readonly first: Buffer | undefined
+}
+
+/**
+ * How long a connection of unknown protocol may be silent. Servers that speak first (MySQL, SMTP) are delayed by it once
+ * per connection; clients that open a connection before they have a request are served as TCP after it.
+ */
+export const DETECTION_TIMEOUT_MS = 300
+
+/**
+ * Decides between HTTP/1.1 and bytes. Ports of a declared protocol need no wait: HTTP is only told from HTTP/2, which
+ * passes through as bytes until there is a codec for it; TCP is not looked at.
+ */
+export function detect(
+  accepted: AcceptedSocket,
+  declared: AppProtocol,
+  thread: ProxyThread,
+  found: (connection: DetectedConnection) => void,
+): void {
+  const { socket, receiver } = accepted
+  if (declared !== 'auto' && declared !== 'http' && declared !== 'http2' && declared !== 'grpc') {
+    found({ accepted, protocol: 'tcp', first: undefined })
+    return
+  }
+  let bytes: Buffer | undefined
+  const timer = createWheelTimer(() => decide('tcp'))
+  const onGone = () => thread.wheel.clear(timer)
+  const onError = () => {}
+
+  function decide(protocol: 'http1' | 'tcp'): void {
+    thread.wheel.clear(timer)
+    socket.off('close', onGone)
+    socket.off('error', onError)
+    socket.off('end', onEnd)
+    if (socket.destroyed) return
+    socket.pause()
+    found({ accepted, protocol, first: bytes })
+  }
+
+  /** The client has ended before it said what it speaks: whatever it sent is passed on. */
+  function onEnd(): void {
+    if (bytes === undefined) socket.destroy()
+    else decide('tcp')
+  }
+
+  receiver.receive = (chunk, start, end) => {
+    const copy = Buffer.copyBytesFrom(chunk, start, end - start)
+    bytes = bytes === undefined ? copy : Buffer.concat([bytes, copy])
+    const result = sniff(bytes, 0, bytes.length)
+    if (result === 'http1') decide('http1')
+    else if (result === 'http2') decide('tcp')
+    // On a port that is declared HTTP, what is not HTTP gets the codec's refusal.
+    else if (result === 'other') decide(declared === 'auto' ? 'tcp' : 'http1')
+  }
+  socket.on('close', onGone)
+  socket.on('error', onError)
+  socket.on('end', onEnd)
+  if (declared === 'auto') thread.wheel.set(timer, DETECTION_TIMEOUT_MS)
+}

@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net'
+import { forward } from '../exchange/attempt.ts'
+import { INBOUND_RETRY } from '../exchange/retry.ts'
+import type { Exchange, ForwardPlan } from '../exchange/types.ts'
+import type { SocketTarget } from '../net/network.ts'
+import { proxyTcp } from '../tcp/tcp-proxy.ts'
+import { createDirectHosts } from '../upstream/direct.ts'
+import { acceptSocket } from './accept.ts'
+import { detect, type DetectedConnection } from './detect.ts'
+import type { SidecarParts } from './sidecar-parts.ts'
+
+/** What calls the application: handed to it at the address and port that were dialled. */
+export function createInbound(parts: SidecarParts) {
+  const { runtime, upstream } = parts
+  const { store } = runtime
+  const hosts = createDirectHosts({
+    settings: upstream,
+    connectTimeoutMs,
+    workloadAt: store.workloadAt,
+    ...(parts.inboundSource !== undefined && { localAddress: parts.inboundSource }),
+  })
+  const plans = new Map<string, ForwardPlan>()
+
+  function connectTimeoutMs(): number {
+    return store.mesh()?.connectTimeoutMs ?? 10_000
+  }
+
+  function serviceAt(port: number) {
+    const workload = parts.own()
+    return workload && store.serviceOfWorkload(workload, port)
+  }
+
+  function serve(raw: Socket, original: SocketTarget): void {
+    const accepted = acceptSocket(raw, upstream.thread)
+    const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
+    detect(accepted, declared, upstream.thread, (found) => {
+      if (found.protocol === 'http1') serveHttp(found, original)
+      else serveTcp(found, original)
+    })
+  }
+
+  function serveHttp(found: DetectedConnection, original: SocketTarget): void {
+    const plan = planOf(original)
+    const handle = (exchange: Exchange) => {
+      exchange.routeName = 'default'
+      forward(exchange, plan)
+    }
+    parts.connections.serveHttp(found.accepted, parts.context('inbound', original.port, handle, original))
+    if (found.first) found.accepted.receiver.receive(found.first, 0, found.first.length)
+    found.accepted.socket.resume()
+  }
+
+  function planOf(original: SocketTarget): ForwardPlan {
+    const id = `${original.address} ${original.port}`
+    let plan = plans.get(id)
+    if (plan === undefined) {
+      plan = {
+        target: hosts.target(clusterName(original.port), original.address, original.port),
+        requestTimeoutMs: 0,
+        tryTimeoutMs: 0,
+        retry: INBOUND_RETRY,
+        response: [],
+        requestLines: '',
+        attemptCount: false,
+      }
+      // The pod's own addresses and ports: few, unless someone scans them.
+      if (plans.size >= PLANS_MAX) plans.clear()
+      plans.set(id, plan)
+    }
+    return plan
+  }
+
+  function clusterName(port: number): string {
+    return serviceAt(port) === undefined ? 'InboundPassthroughCluster' : `inbound|${port}||`
+  }
+
+  function serveTcp(found: DetectedConnection, original: SocketTarget): void {
+    const target = hosts.target(clusterName(original.port), original.address, original.port)
+    const at = serviceAt(original.port)
+    proxyTcp({
+      accepted: found.accepted,
+      first: found.first,
+      pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
+      clusterName: target.name,
+      connectTimeoutMs: connectTimeoutMs(),
+      thread: upstream.thread,
+      work: upstream.work,
+      connections: parts.connections,
+      series: (_host, flags) =>
+        parts.metrics.tcp(
+          {
+            reporter: 'destination',
+            source: store.workloadAt(found.accepted.socket.remoteAddress ?? ''),
+            destination: parts.own(),
+            service: at && {
+              hostname: at.service.hostname,
+              name: at.service.hostname.split('.')[0] ?? at.service.hostname,
+              namespace: at.service.namespace,
+            },
+          },
+          flags,
+        ),
+      log: parts.log.write,
+    })
+  }
+
+  return { serve, hosts: hosts.hosts, close: () => hosts.close() }
+}
+
+const PLANS_MAX = 256

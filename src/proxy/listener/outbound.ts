@@ -1,0 +1,206 @@
+import type { Socket } from 'node:net'
+import type { AppProtocol } from '../../model/index.ts'
+import { hostOf, type RouteTable } from '../../routing/index.ts'
+import { forward } from '../exchange/attempt.ts'
+import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
+import { DEFAULT_RETRY } from '../exchange/retry.ts'
+import type { Exchange, ForwardPlan, ForwardTarget } from '../exchange/types.ts'
+import { runChain } from '../filters/chain.ts'
+import type { SocketTarget } from '../net/network.ts'
+import { proxyTcp } from '../tcp/tcp-proxy.ts'
+import { createDirectHosts } from '../upstream/direct.ts'
+import type { Host } from '../upstream/host.ts'
+import { acceptSocket } from './accept.ts'
+import { detect, type DetectedConnection } from './detect.ts'
+import type { SidecarParts } from './sidecar-parts.ts'
+import type { ServiceAt } from '../config/model-store.ts'
+
+const PASSTHROUGH = 'PassthroughCluster'
+const BLACK_HOLE = 'BlackHoleCluster'
+
+/** Where a captured connection was going, in the mesh's words. */
+interface OutboundDestination {
+  readonly original: SocketTarget
+  readonly at: ServiceAt | undefined
+  /** A pod was dialled by its own address, as for headless services: it, and no other, is meant. */
+  readonly direct: boolean
+}
+
+/** What the application calls: HTTP goes by its Host through the mesh's routes, the rest by its address. */
+export function createOutbound(parts: SidecarParts, table: RouteTable) {
+  const { runtime } = parts
+  const { store } = runtime
+  const directHosts = createDirectHosts({
+    settings: parts.upstream,
+    connectTimeoutMs,
+    workloadAt: store.workloadAt,
+  })
+  const plans = new Map<string, ForwardPlan>()
+
+  function connectTimeoutMs(): number {
+    return store.mesh()?.connectTimeoutMs ?? 10_000
+  }
+
+  function serve(raw: Socket, original: SocketTarget): void {
+    const destination = resolve(original)
+    const accepted = acceptSocket(raw, parts.upstream.thread)
+    detect(accepted, sniffingOf(destination), parts.upstream.thread, (found) => dispatch(found, destination))
+  }
+
+  function resolve(original: SocketTarget): OutboundDestination {
+    const at = store.serviceAt(original.address, original.port)
+    if (at !== undefined) return { original, at, direct: false }
+    const workload = store.workloadAt(original.address)
+    const behind = workload && store.serviceOfWorkload(workload, original.port)
+    return { original, at: behind, direct: true }
+  }
+
+  function dispatch(found: DetectedConnection, destination: OutboundDestination): void {
+    if (found.protocol === 'http1') serveHttp(found, destination)
+    else serveTcp(found, destination)
+  }
+
+  function serveHttp(found: DetectedConnection, destination: OutboundDestination): void {
+    const { original } = destination
+    const context = parts.context(
+      'outbound',
+      original.port,
+      (exchange) => route(exchange, destination),
+      original,
+    )
+    parts.connections.serveHttp(found.accepted, context)
+    if (found.first) found.accepted.receiver.receive(found.first, 0, found.first.length)
+    found.accepted.socket.resume()
+  }
+
+  /** The service that the Host names, its mesh routes first; else the one that was dialled; else the address itself. */
+  function route(exchange: Exchange, destination: OutboundDestination): void {
+    const { original } = destination
+    const host = hostOf(exchange.authority)
+    const service = store.serviceNamed(host, parts.namespace)
+    const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
+    const domain = named?.hostname ?? host
+    if (table.hasHost(domain)) {
+      const result = table.match(exchange, domain)
+      if (result === undefined) {
+        sendLocalReply(exchange, REPLIES.routeNotFound)
+        return
+      }
+      exchange.routeName = result.route.key
+      runChain(runtime.chain(result.route), exchange, result.match)
+      return
+    }
+    const headless = named !== undefined && named.addresses.length === 0 && destination.direct
+    if (named !== undefined && !headless) {
+      forwardTo(
+        exchange,
+        runtime.cluster({ service: named.key, port: original.port, subset: undefined }),
+        named.hostname,
+      )
+    } else if (destination.at !== undefined && !destination.direct) {
+      const { service: dialled } = destination.at
+      const target = runtime.cluster({ service: dialled.key, port: original.port, subset: undefined })
+      forwardTo(exchange, target, dialled.hostname)
+    } else if (headless || isAllowed(destination)) {
+      passThrough(exchange, destination, named?.hostname)
+    } else {
+      exchange.clusterName = BLACK_HOLE
+      sendLocalReply(exchange, { status: 502, body: '', flags: 0, details: 'direct_response' })
+    }
+  }
+
+  function forwardTo(exchange: Exchange, target: ForwardTarget, hostname: string): void {
+    exchange.routeName = 'default'
+    let plan = plans.get(target.name)
+    if (plan === undefined || plan.target !== target) {
+      plan = planFor(target, `${hostname}:${exchange.port}/*`)
+      plans.set(target.name, plan)
+    }
+    forward(exchange, plan)
+  }
+
+  function passThrough(
+    exchange: Exchange,
+    destination: OutboundDestination,
+    hostname: string | undefined,
+  ): void {
+    const { address, port } = destination.original
+    const name = hostname === undefined ? PASSTHROUGH : `outbound|${port}||${hostname}`
+    exchange.routeName = hostname === undefined ? 'allow_any' : 'default'
+    forward(exchange, planFor(directHosts.target(name, address, port), undefined))
+  }
+
+  /** A pod that is part of the mesh may be dialled directly whatever the mode; the rest of the world as it says. */
+  function isAllowed(destination: OutboundDestination): boolean {
+    return destination.at !== undefined || store.mesh()?.outbound !== 'registry-only'
+  }
+
+  function serveTcp(found: DetectedConnection, destination: OutboundDestination): void {
+    const { original, at } = destination
+    const { thread, work } = parts.upstream
+    if (at === undefined && !isAllowed(destination)) {
+      found.accepted.socket.destroy()
+      return
+    }
+    const balanced = at !== undefined && !destination.direct
+    const cluster = balanced
+      ? runtime.cluster({ service: at.service.key, port: at.port.port, subset: undefined })
+      : directHosts.target(tcpName(at), original.address, original.port)
+    proxyTcp({
+      accepted: found.accepted,
+      first: found.first,
+      pick: (tried) => untried(cluster.pick, tried),
+      clusterName: cluster.name,
+      connectTimeoutMs: connectTimeoutMs(),
+      thread,
+      work,
+      connections: parts.connections,
+      series: (host, flags) =>
+        parts.metrics.tcp(
+          { reporter: 'source', source: parts.own(), destination: host?.workload(), service: tcpService(at) },
+          at === undefined && flags === 0 ? 0 : flags,
+        ),
+      log: parts.log.write,
+    })
+  }
+
+  return {
+    serve,
+    hosts: directHosts.hosts,
+    close: () => directHosts.close(),
+  }
+}
+
+function tcpName(at: ServiceAt | undefined): string {
+  return at === undefined ? PASSTHROUGH : `outbound|${at.port.port}||${at.service.hostname}`
+}
+
+function tcpService(at: ServiceAt | undefined) {
+  if (at === undefined) return { hostname: PASSTHROUGH, name: PASSTHROUGH, namespace: 'unknown' }
+  const { hostname, namespace } = at.service
+  return { hostname, name: hostname.split('.')[0] ?? hostname, namespace }
+}
+
+/** A few picks are tried to find a host that has not failed for this connection. */
+function untried(pick: () => Host | undefined, tried: ReadonlySet<string>): Host | undefined {
+  let host = pick()
+  for (let i = 0; i < 5 && host !== undefined && tried.has(host.address); i++) host = pick()
+  return host
+}
+
+function planFor(target: ForwardTarget, operation: string | undefined): ForwardPlan {
+  return {
+    target,
+    requestTimeoutMs: 0,
+    tryTimeoutMs: 0,
+    retry: DEFAULT_RETRY,
+    response: [],
+    requestLines: operation === undefined ? '' : `x-envoy-decorator-operation: ${operation}\r\n`,
+    attemptCount: true,
+  }
+}
+
+/** Which first bytes to wait for. An unknown destination is anyone's guess, so it is sniffed. */
+function sniffingOf(destination: OutboundDestination): AppProtocol {
+  return destination.at?.port.protocol ?? 'auto'
+}

@@ -1,0 +1,96 @@
+import type { Workload } from '../../model/index.ts'
+import {
+  type DestinationService,
+  type IstioMetrics,
+  type LogRecord,
+  recordRequest,
+  type RequestSeries,
+  type TrafficPeers,
+} from '../../telemetry/index.ts'
+import type { Exchange } from '../exchange/types.ts'
+import type { Host } from '../upstream/host.ts'
+
+/** Who a request was between, as one kind of listener finds it. */
+export interface PeerFinder {
+  /** What the peers depend on besides the target: the workload at the other end. */
+  readonly peer: (exchange: Exchange) => Workload | undefined
+  readonly peers: (exchange: Exchange, peer: Workload | undefined) => TrafficPeers
+}
+
+/** Counts and logs each exchange. Labels are made for a new combination only; after that it is three lookups. */
+export function createRecorder(options: {
+  readonly metrics: IstioMetrics
+  readonly finder: PeerFinder
+  readonly log: (record: LogRecord) => void
+}): (exchange: Exchange) => void {
+  const byTarget = new Map<string, WeakMap<object, Map<number, RequestSeries>>>()
+
+  function seriesOf(exchange: Exchange): RequestSeries {
+    const peer = options.finder.peer(exchange)
+    let byPeer = byTarget.get(exchange.clusterName)
+    if (byPeer === undefined) {
+      // Names come from configuration and addresses; the bound is for a proxy that lives through many of them.
+      if (byTarget.size >= TARGETS_MAX) byTarget.clear()
+      byTarget.set(exchange.clusterName, (byPeer = new WeakMap()))
+    }
+    let byCode = byPeer.get(peer ?? NO_PEER)
+    if (byCode === undefined) byPeer.set(peer ?? NO_PEER, (byCode = new Map()))
+    const code = exchange.flags * 1024 + exchange.status
+    let series = byCode.get(code)
+    if (series === undefined) {
+      const key = {
+        status: exchange.status,
+        flags: exchange.flags,
+        protocol: 'http',
+        grpcStatus: '',
+      } as const
+      byCode.set(code, (series = options.metrics.request(options.finder.peers(exchange, peer), key)))
+    }
+    return series
+  }
+
+  return (exchange) => {
+    recordRequest(seriesOf(exchange), {
+      durationMs: exchange.durationMs,
+      requestBytes: exchange.head.length + exchange.bytesReceived,
+      responseBytes: exchange.responseHeadBytes + exchange.bytesSent,
+    })
+    options.log(exchange)
+  }
+}
+
+const NO_PEER = {}
+const TARGETS_MAX = 10_000
+
+/** For gateways and outbound listeners: from the proxy's own workload to the host that was chosen. */
+export function sourceFinder(options: {
+  readonly own: () => Workload | undefined
+  readonly service: (clusterName: string) => DestinationService | undefined
+}): PeerFinder {
+  return {
+    peer: (exchange) => (exchange.host as Host | undefined)?.workload(),
+    peers: (exchange, peer) => ({
+      reporter: 'source',
+      source: options.own(),
+      destination: peer,
+      service: options.service(exchange.clusterName),
+    }),
+  }
+}
+
+/** For inbound listeners: from whoever has the client's address to the proxy's own workload. */
+export function destinationFinder(options: {
+  readonly own: () => Workload | undefined
+  readonly workloadAt: (address: string) => Workload | undefined
+  readonly service: (exchange: Exchange) => DestinationService | undefined
+}): PeerFinder {
+  return {
+    peer: (exchange) => options.workloadAt(exchange.stream.remoteAddress),
+    peers: (exchange, peer) => ({
+      reporter: 'destination',
+      source: peer,
+      destination: options.own(),
+      service: options.service(exchange),
+    }),
+  }
+}

@@ -1,0 +1,27 @@
+import type { Logger } from '../../base/index.ts'
+import type { Workload } from '../../model/index.ts'
+import type { IstioMetrics, LogRecord } from '../../telemetry/index.ts'
+import type { Runtime } from '../config/runtime.ts'
+import type { Exchange, HttpContext, ProxyRole } from '../exchange/types.ts'
+import type { SocketTarget } from '../net/network.ts'
+import type { UpstreamSettings } from '../upstream/host.ts'
+import type { ConnectionSet } from './http-listener.ts'
+
+/** What both sides of a sidecar need. */
+export interface SidecarParts {
+  readonly namespace: string
+  readonly runtime: Runtime
+  readonly upstream: UpstreamSettings
+  readonly connections: ConnectionSet
+  readonly metrics: IstioMetrics
+  readonly log: { readonly write: (record: LogRecord) => void }
+  readonly own: () => Workload | undefined
+  readonly context: (
+    role: ProxyRole,
+    port: number,
+    handle: (exchange: Exchange) => void,
+    original: SocketTarget,
+  ) => HttpContext
+  readonly logger: Logger
+  readonly inboundSource?: string | undefined
+}

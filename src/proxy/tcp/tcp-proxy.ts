@@ -1,0 +1,206 @@
+import type { Socket } from 'node:net'
+import { FLAG, type LogRecord, type TcpSeries } from '../../telemetry/index.ts'
+import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
+import type { AcceptedSocket } from '../listener/accept.ts'
+import type { ConnectionSet } from '../listener/http-listener.ts'
+import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
+import type { Host } from '../upstream/host.ts'
+
+export interface TcpProxyOptions {
+  readonly accepted: AcceptedSocket
+  /** What has been read already. */
+  readonly first: Buffer | undefined
+  readonly pick: (tried: ReadonlySet<string>) => Host | undefined
+  readonly clusterName: string
+  readonly connectTimeoutMs: number
+  readonly thread: ProxyThread
+  readonly work: WorkCounter
+  readonly connections: ConnectionSet
+  /** @param host undefined when no connection came about */
+  readonly series: (host: Host | undefined, flags: number) => TcpSeries
+  readonly log: (record: LogRecord) => void
+}
+
+/** Istio's max_connect_attempts default is 1; one more host makes a rolling restart invisible to new connections. */
+const CONNECT_ATTEMPTS_MAX = 3
+
+interface TcpSession {
+  readonly options: TcpProxyOptions
+  readonly downstream: Socket
+  readonly timer: WheelTimer
+  readonly startTime: number
+  readonly startedAt: number
+  readonly tried: Set<string>
+  upstream: Socket | undefined
+  connected: boolean
+  host: Host | undefined
+  /** Bytes read before the upstream connection was there; reading is paused while there are any. */
+  held: Buffer | undefined
+  received: number
+  sent: number
+  flags: number
+  failure: string
+  downstreamEnded: boolean
+  over: boolean
+}
+
+/** Passes bytes both ways, each direction as fast as its receiver takes them and ended on its own. */
+export function proxyTcp(options: TcpProxyOptions): void {
+  const { thread } = options
+  const { socket } = options.accepted
+  const session: TcpSession = {
+    options,
+    downstream: socket,
+    timer: createWheelTimer(() => session.upstream?.destroy(new Error('connection timeout'))),
+    startTime: thread.clock.now(),
+    startedAt: thread.clock.monotonic(),
+    tried: new Set(),
+    upstream: undefined,
+    connected: false,
+    host: undefined,
+    held: options.first,
+    received: options.first?.length ?? 0,
+    sent: 0,
+    flags: 0,
+    failure: '-',
+    downstreamEnded: false,
+    over: false,
+  }
+  options.accepted.receiver.receive = (bytes, start, end) => onDownstream(session, bytes, start, end)
+  const forget = options.connections.add({ drain: () => {}, destroy: () => socket.destroy() })
+  socket.pause()
+  socket.on('error', () => {})
+  socket.on('drain', () => session.upstream?.resume())
+  socket.on('end', () => {
+    session.downstreamEnded = true
+    if (session.connected) session.upstream?.end()
+  })
+  socket.on('close', () => {
+    session.upstream?.destroy()
+    forget()
+    finish(session)
+  })
+  connect(session)
+}
+
+function connect(session: TcpSession): void {
+  const { options } = session
+  const host = options.pick(session.tried)
+  if (host === undefined || session.tried.size >= CONNECT_ATTEMPTS_MAX) {
+    if (host === undefined && session.tried.size === 0) session.flags |= FLAG.UH
+    session.downstream.destroy()
+    return
+  }
+  session.tried.add(host.address)
+  session.host = host
+  const upstream = host.openTcp({
+    buffer: options.thread.readBuffer,
+    callback(bytes, buffer) {
+      onUpstream(session, buffer as Buffer, bytes)
+      return true
+    },
+  })
+  session.upstream = upstream
+  options.thread.wheel.set(session.timer, options.connectTimeoutMs)
+  upstream.on('connect', () => onConnected(session))
+  upstream.on('drain', () => session.downstream.resume())
+  upstream.on('end', () => session.downstream.end())
+  upstream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!session.connected) session.failure = error.code ?? error.message
+  })
+  upstream.on('close', () => {
+    if (session.upstream !== upstream) return
+    if (!session.connected) connectFailed(session)
+    else if (session.downstream.writableLength === 0) session.downstream.destroy()
+    else session.downstream.end()
+  })
+}
+
+function connectFailed(session: TcpSession): void {
+  session.options.thread.wheel.clear(session.timer)
+  if (session.downstream.destroyed) return
+  session.flags |= FLAG.UF
+  connect(session)
+}
+
+function onConnected(session: TcpSession): void {
+  const { options, held } = session
+  const upstream = session.upstream as Socket
+  options.thread.wheel.clear(session.timer)
+  session.connected = true
+  session.flags &= ~FLAG.UF
+  options.series(session.host, 0).opened.value++
+  session.held = undefined
+  const more = held === undefined || upstream.write(held)
+  if (session.downstreamEnded) upstream.end()
+  if (more) session.downstream.resume()
+}
+
+function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: number): void {
+  session.options.work.events++
+  session.received += end - start
+  const chunk = Buffer.copyBytesFrom(bytes, start, end - start)
+  if (!session.connected) {
+    session.held = session.held ? Buffer.concat([session.held, chunk]) : chunk
+    session.downstream.pause()
+    return
+  }
+  if (session.upstream?.write(chunk) === false) session.downstream.pause()
+}
+
+function onUpstream(session: TcpSession, bytes: Buffer, length: number): void {
+  session.options.work.events++
+  session.sent += length
+  if (!session.downstream.write(Buffer.copyBytesFrom(bytes, 0, length))) session.upstream?.pause()
+}
+
+function finish(session: TcpSession): void {
+  if (session.over) return
+  session.over = true
+  const { options, host } = session
+  const { thread } = options
+  thread.wheel.clear(session.timer)
+  const series = options.series(host, session.flags)
+  if (!session.connected) series.opened.value++
+  series.closed.value++
+  series.sent.value += session.sent
+  series.received.value += session.received
+  options.log(logRecord(session, host))
+}
+
+function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
+  const { downstream, upstream, options } = session
+  return {
+    startTime: session.startTime,
+    durationMs: options.thread.clock.monotonic() - session.startedAt,
+    protocol: '-',
+    method: '-',
+    path: '-',
+    originalPath: undefined,
+    authority: '-',
+    scheme: '-',
+    requestId: '-',
+    status: 0,
+    flags: session.flags,
+    details: '-',
+    terminationDetails: '-',
+    transportFailure: session.failure,
+    bytesReceived: session.received,
+    bytesSent: session.sent,
+    upstreamServiceTime: -1,
+    upstreamHost: host?.address ?? '-',
+    upstreamLocal:
+      upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
+    clusterName: options.clusterName,
+    routeName: '-',
+    attempt: 0,
+    stream: {
+      remoteAddress: downstream.remoteAddress ?? '',
+      remotePort: downstream.remotePort ?? 0,
+      localAddress: downstream.localAddress ?? '',
+      localPort: downstream.localPort ?? 0,
+    },
+    header: () => undefined,
+    responseFields: undefined,
+  }
+}

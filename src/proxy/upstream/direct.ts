@@ -1,0 +1,57 @@
+import type { Workload } from '../../model/index.ts'
+import type { ForwardTarget } from '../exchange/types.ts'
+import { createHost, type Host, type UpstreamSettings } from './host.ts'
+
+/**
+ * Hosts that are addressed directly: the original destination of a captured connection, or the application behind an
+ * inbound port. Each is made at its first use and forgotten with its last connection.
+ */
+export interface DirectHosts {
+  readonly target: (name: string, ip: string, port: number) => DirectTarget
+  readonly hosts: () => readonly Host[]
+  readonly close: () => void
+}
+
+export interface DirectTarget extends ForwardTarget {
+  readonly pick: () => Host
+}
+
+export function createDirectHosts(options: {
+  readonly settings: UpstreamSettings
+  readonly connectTimeoutMs: () => number
+  readonly workloadAt: (ip: string) => Workload | undefined
+  readonly localAddress?: string
+}): DirectHosts {
+  const hosts = new Map<string, Host>()
+
+  function hostAt(ip: string, port: number): Host {
+    const id = `${ip}:${port}`
+    let host = hosts.get(id)
+    if (host === undefined) {
+      const made: Host = createHost({
+        settings: options.settings,
+        ip,
+        port,
+        weight: 1,
+        workload: options.workloadAt(ip),
+        connectTimeoutMs: options.connectTimeoutMs,
+        ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+        onEmpty: () => {
+          if (hosts.get(id) === made) hosts.delete(id)
+        },
+      })
+      host = made
+      hosts.set(id, host)
+    }
+    return host
+  }
+
+  return {
+    target: (name, ip, port) => ({ name, pick: () => hostAt(ip, port) }),
+    hosts: () => [...hosts.values()],
+    close() {
+      for (const host of hosts.values()) host.remove()
+      hosts.clear()
+    },
+  }
+}
