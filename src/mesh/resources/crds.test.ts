@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../kube/index.ts'
 import { crds, gatewayApiCrds, istioCrds } from './crds.ts'
-import { loadOfficialCrds as load, OFFICIAL_SKIP as skip } from './testing.ts'
+import { loadOfficialCrds as load, OFFICIAL_SKIP as skip } from './testing/official.ts'
 
 /** Fields that are required in one of v1.4.0 and v1.6.1 only. */
 const REQUIRED_IN_ONE: readonly string[] = [

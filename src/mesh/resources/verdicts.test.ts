@@ -10,7 +10,7 @@ import {
   parseApiVersion,
 } from '../../kube/index.ts'
 import { crds } from './crds.ts'
-import { loadOfficialCrds, OFFICIAL_SKIP } from './testing.ts'
+import { loadOfficialCrds, OFFICIAL_SKIP } from './testing/official.ts'
 
 interface Verdict {
   readonly name: string

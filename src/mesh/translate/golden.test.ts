@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { stringify } from 'yaml'
-import { createHarness, parseObjects, type Section, SECTIONS, snapshot } from './testing.ts'
+import { createHarness, parseObjects, type Section, SECTIONS, snapshot } from './testing/harness.ts'
 
 const FOLDER = new URL('testdata/', import.meta.url)
 const isWriting = process.env['LATEEN_GOLDEN'] === 'write'

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../kube/index.ts'
 import { createGraph } from '../../base/index.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import { createSources, deleteObject, setObject } from './sources.ts'
-import { createHarness, parseObjects, SECTIONS, snapshot } from './testing.ts'
+import { createHarness, parseObjects, SECTIONS, snapshot } from './testing/harness.ts'
 import { createTranslation } from './translation.ts'
 
 const FOLDER = new URL('testdata/', import.meta.url)

@@ -1,23 +1,11 @@
 import { parseDurationMs } from '../../../base/index.ts'
-import type {
-  PathMatch,
-  PathRewrite,
-  Retries,
-  RouteAction,
-  RouteFilter,
-  Service,
-} from '../../../model/index.ts'
+import type { PathMatch, PathRewrite, Retries, RouteAction, RouteFilter } from '../../../model/index.ts'
 import type { IstioHttpRoute, IstioRedirect } from '../../resources/index.ts'
 import { regexFault } from '../regex.ts'
 import { translateHeaders } from './headers.ts'
+import type { RuleContext } from './rule-context.ts'
 import { type TranslatedMatch, translateIstioMatch } from './match.ts'
 import { type RuleDestination, translateDestinations } from './rule-destination.ts'
-
-export interface RuleContext {
-  readonly namespace: string
-  readonly serviceByHost: (hostname: string) => Service | undefined
-  readonly resolveHost: (host: string) => string
-}
 
 /** One http rule of a VirtualService, before it is bound to gateways or the mesh. */
 export interface IstioRule {

@@ -2,7 +2,7 @@ import type { RouteFilter, Service, WeightedDestination } from '../../../model/i
 import type { IstioRouteDestination } from '../../resources/index.ts'
 import { isVisible } from '../visibility.ts'
 import { translateHeaders } from './headers.ts'
-import type { RuleContext } from './http-rule.ts'
+import type { RuleContext } from './rule-context.ts'
 
 /** Istio: a route to a cluster that does not exist is answered with 503. */
 const UNRESOLVED_STATUS = 503

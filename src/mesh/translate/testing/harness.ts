@@ -1,10 +1,10 @@
 /** For tests of this folder: YAML in, everything that the translation makes of it out. */
 import { parseAllDocuments } from 'yaml'
-import { createGraph, type Collection } from '../../base/index.ts'
-import type { KubeObject } from '../../kube/index.ts'
-import { DEFAULT_SETTINGS } from './settings.ts'
-import { createSources, setObject, type Sources } from './sources.ts'
-import { createTranslation, type Translation } from './translation.ts'
+import { createGraph, type Collection } from '../../../base/index.ts'
+import type { KubeObject } from '../../../kube/index.ts'
+import { DEFAULT_SETTINGS } from '../settings.ts'
+import { createSources, setObject, type Sources } from '../sources.ts'
+import { createTranslation, type Translation } from '../translation.ts'
 
 export interface Harness {
   readonly sources: Sources

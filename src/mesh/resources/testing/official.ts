@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
-import type { CustomResourceDefinition } from '../../kube/index.ts'
+import type { CustomResourceDefinition } from '../../../kube/index.ts'
 
-const OFFICIAL = fileURLToPath(new URL('../../../../shared/crds', import.meta.url))
+const OFFICIAL = fileURLToPath(new URL('../../../../../shared/crds', import.meta.url))
 
 /** Why comparisons are skipped; false when they are not. */
 export const OFFICIAL_SKIP = existsSync(OFFICIAL) ? false : '../shared/crds is missing'
