@@ -12,6 +12,6 @@ export {
   proxyProbe,
   type WorkloadOwner,
 } from './proxy-container.ts'
-export { discoveryAddress, istiodName, type ProxySettings } from './settings.ts'
+export { discoveryAddress, IGNORED_NAMESPACES, istiodName, type ProxySettings } from './settings.ts'
 export { PROMETHEUS_ANNOTATIONS } from './sidecar.ts'
 export { type InjectionOutcome, reviewPod } from './webhook.ts'

@@ -1,0 +1,10 @@
+/**
+ * mesh/install: the mesh as an installation: profiles and settings become Kubernetes objects (pure), which are applied,
+ * awaited and removed again, with Istio's names and istioctl's words.
+ */
+export { installMesh, type InstallOptions } from './install.ts'
+export { type Installation, type InstallationRequest, planInstallation } from './installation.ts'
+export { COMPONENTS, type Component, PROFILES, type ProfileName } from './profile.ts'
+export { renderInstallation, type RenderedComponent } from './render.ts'
+export { uninstallMesh, type UninstallOptions } from './uninstall.ts'
+export { type MeshVersion, meshVersion } from './version.ts'

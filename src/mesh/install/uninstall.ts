@@ -1,0 +1,101 @@
+import { type KindRef, KINDS, isNotFound, type KubeClient } from '../../kube/client/index.ts'
+import { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET } from '../identity/index.ts'
+import { ISTIO_NETWORKING_GROUP } from '../resources/index.ts'
+import { COMPONENT_LABEL, REVISION_LABEL } from './labels.ts'
+
+export interface UninstallOptions {
+  readonly client: KubeClient
+  readonly namespace: string
+  /** All revisions, and what belongs to the cluster as a whole: the definitions of Istio's kinds, roles, the CA. */
+  readonly purge: boolean
+  /** Which revision, unless all are purged. */
+  readonly revision?: string
+  readonly progress: (line: string) => void
+}
+
+/** First what would call a control plane that is going, then what runs, then what it ran with. */
+const NAMESPACED: readonly KindRef[] = [
+  KINDS.horizontalPodAutoscaler,
+  KINDS.deployment,
+  KINDS.service,
+  KINDS.configMap,
+  KINDS.roleBinding,
+  KINDS.role,
+  KINDS.serviceAccount,
+]
+const WEBHOOKS: readonly KindRef[] = [
+  KINDS.mutatingWebhookConfiguration,
+  KINDS.validatingWebhookConfiguration,
+]
+const CLUSTER_WIDE: readonly KindRef[] = [KINDS.clusterRoleBinding, KINDS.clusterRole]
+
+/**
+ * Removes what an installation made, by its labels. The namespace stays, as with istioctl; so do the definitions of the
+ * Gateway API, which are not the mesh's own. @returns how many objects were deleted
+ */
+export async function uninstallMesh(options: UninstallOptions): Promise<number> {
+  const { client, namespace, purge, progress } = options
+  const labelSelector = purge
+    ? COMPONENT_LABEL
+    : `${COMPONENT_LABEL},${REVISION_LABEL}=${options.revision ?? 'default'}`
+  let deleted = 0
+  const remove = async (kind: KindRef, selector: string, inNamespace?: string): Promise<void> => {
+    const scope = inNamespace === undefined ? {} : { namespace: inNamespace }
+    const { items } = await client.list(kind, { labelSelector: selector, ...scope })
+    for (const { metadata } of items) {
+      if (!isRemovable(kind, metadata.name)) continue
+      const gone = await client.delete(kind, metadata.name, metadata.namespace, {
+        propagationPolicy: 'Background',
+      })
+      if (!gone) continue
+      deleted += 1
+      const where =
+        metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`
+      progress(`  Removed ${kind.kind}/${where}.`)
+    }
+  }
+  for (const kind of WEBHOOKS) await remove(kind, labelSelector)
+  for (const kind of NAMESPACED) await remove(kind, labelSelector, namespace)
+  for (const kind of CLUSTER_WIDE) await remove(kind, labelSelector)
+  if (purge) {
+    await remove(KINDS.customResourceDefinition, COMPONENT_LABEL)
+    deleted += await removeUnlabelled(options)
+  }
+  progress('✔ Uninstall complete')
+  return deleted
+}
+
+/** Users' Gateways and routes would go with their definitions. */
+function isRemovable(kind: KindRef, name: string): boolean {
+  return (
+    kind !== KINDS.customResourceDefinition ||
+    name.endsWith(`.${ISTIO_NETWORKING_GROUP}`) ||
+    name.endsWith('.istio.io')
+  )
+}
+
+/** What the control plane itself has made: its CA, the root certificate in each namespace, the class, the lease. */
+async function removeUnlabelled({ client, namespace, progress }: UninstallOptions): Promise<number> {
+  let deleted = 0
+  const remove = async (kind: KindRef, name: string, inNamespace?: string): Promise<void> => {
+    if (!(await client.delete(kind, name, inNamespace))) return
+    deleted += 1
+    progress(`  Removed ${kind.kind}/${inNamespace === undefined ? name : `${inNamespace}/${name}`}.`)
+  }
+  await remove(KINDS.secret, SELF_SIGNED_SECRET, namespace)
+  const roots = await client.list(KINDS.configMap, { labelSelector: 'istio.io/config=true' })
+  for (const { metadata } of roots.items) {
+    if (metadata.name === ROOT_CERTIFICATE_CONFIG_MAP)
+      await remove(KINDS.configMap, metadata.name, metadata.namespace)
+  }
+  const leases = await client.list(KINDS.lease, { namespace })
+  for (const { metadata } of leases.items) {
+    if (metadata.name.startsWith('istio-leader')) await remove(KINDS.lease, metadata.name, namespace)
+  }
+  try {
+    await remove(KINDS.gatewayClass, 'istio')
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+  return deleted
+}
