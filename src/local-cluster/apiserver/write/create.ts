@@ -67,13 +67,13 @@ async function validateAndStore(
   const prepared = hooks.prepareCreate(prepareCreate(context, asked, options.object), context)
   const { name } = prepared.metadata
   const key = keyOf(resource, asked.path.namespace, name)
-  if (context.store.get(key)) return undefined
   const errors: FieldError[] = [
     ...(resource.schema()?.validate(prepared) ?? validateMetadata(prepared, resource)),
     ...hooks.validate(prepared, undefined),
   ]
   if (errors.length > 0) throw invalid(resource.info, name, errors)
   await context.admission.validate({ asked, operation: 'CREATE', ...options, object: prepared })
+  if (context.store.get(key)) return undefined
   const reserved = hooks.reserve(prepared, undefined, context)
   try {
     if (options.dryRun) return reserved.object
