@@ -63,7 +63,7 @@ function defaultRequests(container: MutableRecord): void {
 }
 
 /** An image without a tag, or tagged latest, may change: it is pulled each time. */
-export function defaultPullPolicy(image: string): 'Always' | 'IfNotPresent' {
+function defaultPullPolicy(image: string): 'Always' | 'IfNotPresent' {
   if (image.includes('@')) return 'IfNotPresent'
   const tag = /:([^/:]+)$/.exec(image)?.[1] ?? 'latest'
   return tag === 'latest' ? 'Always' : 'IfNotPresent'

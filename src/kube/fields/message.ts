@@ -37,20 +37,20 @@ const META_KINDS: ReadonlySet<string> = new Set([
   'Status',
 ])
 
-export interface MessageTypes {
+interface MessageTypes {
   /** @param name package and name, `core/v1.Pod` */
   get(name: string): MessageType | undefined
   ofKind(gvk: GroupVersionKind): MessageType | undefined
 }
 
 /** `core/v1` for v1, `rbac/v1` for rbac.authorization.k8s.io/v1: the package that field tables and OpenAPI names use. */
-export function packageOf(groupVersion: string): string {
+function packageOf(groupVersion: string): string {
   const [group = '', version] = groupVersion.split('/')
   return version === undefined ? `core/${group}` : `${group.split('.')[0] ?? group}/${version}`
 }
 
 /** Reads the tables on first use of each: a program that meets only pods reads only core. */
-export function createMessageTypes(): MessageTypes {
+function createMessageTypes(): MessageTypes {
   const byPackage = new Map(
     Object.keys(TABLES).map((groupVersion) => [packageOf(groupVersion), groupVersion]),
   )

@@ -64,7 +64,7 @@ function toDouble(bits: bigint): number {
   return view.getFloat64(0)
 }
 
-export function toBase64(bytes: Uint8Array): string {
+function toBase64(bytes: Uint8Array): string {
   let binary = ''
   for (const byte of bytes) binary += String.fromCharCode(byte)
   return btoa(binary)
@@ -87,7 +87,7 @@ function decodeTime(message: Uint8Array, digits: number): string | undefined {
 }
 
 /** A duration in nanoseconds as Go prints it, as far as whole seconds and their fractions go. */
-export function formatGoDuration(nanos: bigint): string {
+function formatGoDuration(nanos: bigint): string {
   const sign = nanos < 0n ? '-' : ''
   const value = nanos < 0n ? -nanos : nanos
   if (value === 0n) return '0s'

@@ -67,11 +67,7 @@ function pruneObject(schema: StructuralSchema, value: unknown, resource: boolean
 }
 
 /** Replaces `metadata` by what a function makes of it; the same reference where that is the same. */
-export function withMetadata(
-  value: unknown,
-  resource: boolean,
-  change: (metadata: unknown) => unknown,
-): unknown {
+function withMetadata(value: unknown, resource: boolean, change: (metadata: unknown) => unknown): unknown {
   if (!resource || !isRecord(value)) return value
   const metadata = getOwn(value, 'metadata')
   const next = change(metadata)

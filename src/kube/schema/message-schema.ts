@@ -30,13 +30,13 @@ const OPAQUE_MESSAGES: ReadonlySet<string> = new Set([
 /** Fields filled in by controllers: nothing in them is required of a writer. */
 const STATUS = 'status'
 
-export interface MessageSchemas {
+interface MessageSchemas {
   /** @returns undefined when no message has this name */
   get(name: string): StructuralSchema | undefined
 }
 
 /** Structural schemas of built-in messages, made from their field tables at first use. */
-export function createMessageSchemas(): MessageSchemas {
+function createMessageSchemas(): MessageSchemas {
   const cache = new Map<string, StructuralSchema>()
   const build = (name: string, lenient: boolean): StructuralSchema => {
     const key = lenient ? `${name}?` : name

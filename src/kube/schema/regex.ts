@@ -1,7 +1,7 @@
 import { RE2JS } from 're2js'
 
 /** A compiled pattern of RE2, the dialect of every `pattern` and `matches()` in Kubernetes; linear in time. */
-export interface Pattern {
+interface Pattern {
   test(text: string): boolean
   /** the first `limit` matches, from left to right without overlap */
   findAll(text: string, limit: number): readonly string[]

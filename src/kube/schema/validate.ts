@@ -15,7 +15,7 @@ import type { PatternCache } from './regex.ts'
 import type { StructuralSchema } from './structural.ts'
 
 /** One node under validation. `old` is the value it replaces, where one can be told. */
-export interface ValidationNode {
+interface ValidationNode {
   readonly schema: StructuralSchema
   readonly value: unknown
   readonly path: string
@@ -115,7 +115,7 @@ function checkString(
 }
 
 /** Length in Unicode code points, as Go counts runes. */
-export function runeCount(text: string): number {
+function runeCount(text: string): number {
   let count = 0
   for (const _ of text) count++
   return count

@@ -109,7 +109,7 @@ function sumOf(items: readonly CelValue[]): CelInput {
 }
 
 /** Orders two values of one comparable type. @throws for others, as CEL has no such overload */
-export function compareValues(a: CelValue, b: CelValue): number {
+function compareValues(a: CelValue, b: CelValue): number {
   const isNumber = (value: CelValue) => typeof value === 'bigint' || typeof value === 'number'
   if ((isNumber(a) && isNumber(b)) || typeof a === typeof b) {
     const left = a as string | number
@@ -120,7 +120,7 @@ export function compareValues(a: CelValue, b: CelValue): number {
 }
 
 /** CEL equality of plain values: ints and doubles by value, lists and maps by content. */
-export function equalValues(a: CelValue, b: CelValue): boolean {
+function equalValues(a: CelValue, b: CelValue): boolean {
   if (isCelList(a) && isCelList(b)) {
     return a.size === b.size && [...a].every((item, index) => equalValues(item, b.get(index) ?? null))
   }

@@ -6,7 +6,7 @@ import { type CelInput, celMap, type CelMap, CelScalar, mapType } from '@bufbuil
  */
 export const OPAQUE = mapType(CelScalar.STRING, CelScalar.DYN)
 
-export type OpaqueKind = 'url' | 'ip' | 'cidr' | 'quantity' | 'semver' | 'optional' | 'format'
+type OpaqueKind = 'url' | 'ip' | 'cidr' | 'quantity' | 'semver' | 'optional' | 'format'
 
 const KEYS: Readonly<Record<OpaqueKind, string>> = {
   url: '\u0000url',

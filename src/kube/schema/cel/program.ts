@@ -11,11 +11,11 @@ export interface Program {
   run(bindings: { readonly self: CelInput; readonly oldSelf: CelInput }): Outcome
 }
 
-export type Outcome =
+type Outcome =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'error'; readonly message: string }
 
-export type Planned =
+type Planned =
   | { readonly kind: 'program'; readonly program: Program }
   | { readonly kind: 'invalid'; readonly message: string }
 

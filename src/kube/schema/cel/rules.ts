@@ -20,7 +20,7 @@ interface RuleNode {
 }
 
 /** Evaluates `x-kubernetes-validations` in a value and everything under it. */
-export interface RuleChecker {
+interface RuleChecker {
   check(value: unknown, old: { readonly value: unknown } | undefined): readonly FieldError[]
 }
 
