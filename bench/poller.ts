@@ -1,0 +1,100 @@
+import { Agent, request } from 'node:http'
+
+export interface Seen {
+  /** performance.now() when the head of the answer was there */
+  readonly at: number
+  readonly status: number
+  /** the backend's version, undefined when no backend answered */
+  readonly version: string | undefined
+}
+
+export interface Poller {
+  /**
+   * From now on asks for this path. One wait at a time.
+   * @returns the first answer that is as wanted
+   * @throws after the deadline, or when a request gets no answer at all
+   */
+  readonly until: (path: string, wanted: (seen: Seen) => boolean) => Promise<Seen>
+  readonly stop: () => Promise<void>
+}
+
+const EVERY_MS = 1
+const DEADLINE_MS = 10_000
+
+interface Waiter {
+  readonly path: string
+  readonly wanted: (seen: Seen) => boolean
+  readonly resolve: (seen: Seen) => void
+}
+
+/** Asks over one keep-alive connection about every millisecond, one request at a time. */
+export function startPoller(host: string): Poller {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  let path = '/'
+  let waiter: Waiter | undefined
+  let running = true
+
+  const loop = async (): Promise<void> => {
+    while (running) {
+      const asked = path
+      const sent = performance.now()
+      const seen = await askOnce(agent, host, asked)
+      if (waiter && waiter.path === asked && waiter.wanted(seen)) {
+        waiter.resolve(seen)
+        waiter = undefined
+      }
+      const rest = EVERY_MS - (performance.now() - sent)
+      if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest))
+    }
+  }
+  const ended = loop()
+  ended.catch(() => {}) // told to whoever waits for an answer, and by stop
+  return {
+    until(wantedPath, wanted) {
+      path = wantedPath
+      const found = new Promise<Seen>((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`${wantedPath} did not answer as it must within ${DEADLINE_MS / 1000} s`)),
+          DEADLINE_MS,
+        )
+        waiter = {
+          path: wantedPath,
+          wanted,
+          resolve(seen) {
+            clearTimeout(timer)
+            resolve(seen)
+          },
+        }
+      })
+      const stopped = ended.then(() => Promise.reject(new Error('the poller was stopped')))
+      const first = Promise.race([found, stopped])
+      first.catch(() => {}) // the caller waits for it only after the change that it makes first
+      return first
+    },
+    async stop() {
+      running = false
+      await ended.finally(() => agent.destroy())
+    },
+  }
+}
+
+function askOnce(agent: Agent, host: string, path: string): Promise<Seen> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host, port: 80, path, agent, timeout: DEADLINE_MS }, (response) => {
+      const at = performance.now()
+      const version = response.headers['x-version']
+      response.resume()
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({
+          at,
+          status: response.statusCode ?? 0,
+          version: Array.isArray(version) ? version.join(', ') : version,
+        }),
+      )
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`${path}: no answer`)))
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+}
