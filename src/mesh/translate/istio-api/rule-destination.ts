@@ -58,10 +58,23 @@ export function dependentPorts(destinations: readonly RuleDestination[]): readon
   return [...new Set(ports)].sort((a, b) => a - b)
 }
 
-/** @param dialled the port that a destination without one means */
-export function toWeighted(destination: RuleDestination, dialled: number | undefined): WeightedDestination {
+/**
+ * @param dialled the port that a destination without one means
+ * @param problems a port that the service does not have is added to it
+ */
+export function toWeighted(
+  destination: RuleDestination,
+  dialled: number | undefined,
+  problems: string[],
+): WeightedDestination {
   const { weight, service, subset, filters } = destination
   const port = destination.port ?? dialled
+  if (service !== undefined && !service.ports.some((entry) => entry.port === port)) {
+    const known = service.ports.map((entry) => entry.port).join(', ')
+    problems.push(
+      `destination ${destination.host} has no port ${port ?? '(none given)'}; it has ${known}; its requests are answered with 503`,
+    )
+  }
   if (service === undefined || port === undefined || !service.ports.some((entry) => entry.port === port)) {
     return {
       weight,

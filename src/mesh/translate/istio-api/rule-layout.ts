@@ -89,7 +89,7 @@ function routeOf(
       domains: place.binding.domains,
       matches,
       filters: filtersOf(rule, part.matches),
-      action: actionOf(rule.action, part.port),
+      action: actionOf(rule.action, part.port, place),
       origin,
     },
   ]
@@ -98,18 +98,23 @@ function routeOf(
 function filtersOf(rule: IstioRule, matches: readonly IndexedMatch[]): readonly RouteFilter[] {
   if (rule.rewriteUri === undefined) return rule.filters
   const path = uriRewrite(rule.rewriteUri, matches[0]?.match.match.path)
-  return [...rule.filters, { kind: 'rewrite', path }]
+  const given = rule.filters.findLast((filter) => filter.kind === 'rewrite')
+  if (given === undefined) return [...rule.filters, { kind: 'rewrite', path }]
+  return rule.filters.map((filter) => (filter === given ? { ...given, path } : filter))
 }
 
-function actionOf(action: RuleAction, port: number | undefined): RouteAction {
+function actionOf(action: RuleAction, port: number | undefined, place: RulePlace): RouteAction {
   switch (action.kind) {
     case 'answer':
       return action.action
     case 'forward': {
       const { destinations, timeoutMs, retries } = action
+      const found: string[] = []
+      const weighted = destinations.map((destination) => toWeighted(destination, port, found))
+      place.problems.push(...found.map((problem) => `spec.http[${place.rule}]: ${problem}`))
       return {
         kind: 'forward',
-        destinations: destinations.map((destination) => toWeighted(destination, port)),
+        destinations: weighted,
         timeouts: timeoutMs === undefined ? {} : { requestMs: timeoutMs },
         ...(retries === undefined ? {} : { retries }),
       }
