@@ -15,6 +15,7 @@ export {
   deleteNetns,
   ensureBridge,
   ipBatch,
+  linkExists,
   listNetns,
   netnsPath,
 } from './network.ts'

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { runCommand } from './command.ts'
 
 const NETNS_DIRECTORY = '/run/netns'
@@ -42,6 +42,12 @@ export async function applyNft(script: string, netns?: string): Promise<void> {
   else await runCommand('nsenter', [`--net=${netns}`, 'nft', '-f', '-'], { input: script })
 }
 
+/** Whether this network namespace has the link. (/sys/class/net shows the namespace that mounted /sys.) */
+export function linkExists(name: string): boolean {
+  const lines = readFileSync('/proc/thread-self/net/dev', 'latin1').split('\n')
+  return lines.some((line) => line.trimStart().startsWith(`${name}:`))
+}
+
 /** The bridge that pods are plugged into. */
 export interface BridgeOptions {
   readonly name: string
@@ -57,7 +63,7 @@ export interface BridgeOptions {
 export async function ensureBridge(options: BridgeOptions): Promise<void> {
   const { name, address } = options
   const source = address.slice(0, address.indexOf('/'))
-  if (!existsSync(`/sys/class/net/${name}`)) await addBridge(name)
+  if (!linkExists(name)) await addBridge(name)
   await ipBatch([
     `addr replace ${address} dev ${name}`,
     ...options.extraAddresses.map((extra) => `addr replace ${extra} dev ${name}`),
@@ -65,6 +71,18 @@ export async function ensureBridge(options: BridgeOptions): Promise<void> {
     'link set lo up',
     ...options.routes.map((route) => `route replace ${route} dev ${name} src ${source}`),
   ])
+  for (const [path, value] of forwardingSettings(name)) writeFileSync(`/proc/sys/net/ipv4/${path}`, value)
+}
+
+/** The machine routes between pods, never tells them of shortcuts, and lets its own 127.0.0.1 reach node ports. */
+function forwardingSettings(bridge: string): readonly (readonly [string, string])[] {
+  return [
+    ['ip_forward', '1'],
+    ['conf/all/send_redirects', '0'],
+    [`conf/${bridge}/send_redirects`, '0'],
+    [`conf/${bridge}/rp_filter`, '2'],
+    [`conf/${bridge}/route_localnet`, '1'],
+  ]
 }
 
 async function addBridge(name: string): Promise<void> {
@@ -72,10 +90,10 @@ async function addBridge(name: string): Promise<void> {
     await ipBatch([`link add ${name} type bridge forward_delay 0`])
   } catch (error) {
     // Another process of the cluster may have been quicker.
-    if (!existsSync(`/sys/class/net/${name}`)) throw error
+    if (!linkExists(name)) throw error
   }
 }
 
 export async function deleteLink(name: string): Promise<void> {
-  if (existsSync(`/sys/class/net/${name}`)) await ipBatch([`link delete ${name}`])
+  if (linkExists(name)) await ipBatch([`link delete ${name}`])
 }

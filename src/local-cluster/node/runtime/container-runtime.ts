@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, type Logger, messageOf } from '../../../base/index.ts'
@@ -8,9 +8,12 @@ import type { HostedClient } from '../hosted/client.ts'
 import type { ContainerPaths, PodPaths } from '../paths.ts'
 import {
   type ContainerExit,
+  initPid,
   launch,
   readExit,
   recordExit,
+  shimPid,
+  writtenExit,
   signalContainer,
   type LaunchOptions,
 } from './process-container.ts'
@@ -65,6 +68,8 @@ export interface ContainerRuntime {
     readonly container: ContainerPaths
     readonly onChange: () => void
   }) => ContainerRun | undefined
+  /** Ends every process and instance that the pod still has, at once. */
+  readonly killAll: (pod: PodPaths) => Promise<void>
 }
 
 /** How often the runs of a node agent before are looked after: they are no children of this process. */
@@ -104,11 +109,58 @@ export function createContainerRuntime(options: RuntimeOptions): ContainerRuntim
       const record = readJsonIfExists(join(directory, 'record.json')) as RunRecord | undefined
       if (record === undefined) return undefined
       if (record.kind === 'hosted') return hostedRun(options, { record, directory, onChange, adopted: true })
-      const run = processRun(record, directory)
+      const run = processRun(record, directory, () => true)
       if (run.exit() === undefined) pollExit(options.clock, run, onChange)
       return run
     },
+    async killAll(pod) {
+      for (const { record, directory } of runsOf(pod)) {
+        if (record?.kind === 'hosted' && writtenExit(directory) === undefined)
+          options.hosted.stop(record.id, 0)
+      }
+      await killShims(pod, options.clock)
+    },
   }
+}
+
+/** How long the kernel may take to end killed processes. */
+const KILL_WAIT_MS = 5000
+const KILL_POLL_MS = 5
+
+/** Kills the pod's shims, and with each its container. Also for a pod of which nothing but the files is left. */
+export async function killShims(pod: PodPaths, clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + KILL_WAIT_MS
+  for (;;) {
+    const pids = runsOf(pod).flatMap(({ directory }) => processesOf(directory))
+    if (pids.length === 0) return
+    if (clock.monotonic() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`)
+    for (const pid of pids) kill(pid)
+    await clock.sleep(KILL_POLL_MS)
+  }
+}
+
+function processesOf(directory: string): readonly number[] {
+  return [initPid(directory), shimPid(directory)].filter((pid) => pid !== undefined)
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    // Gone by itself: what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Every run of every container that is on disk. */
+function runsOf(pod: PodPaths) {
+  return namesIn(join(pod.root, 'containers')).flatMap((name) => {
+    const container = pod.container(name)
+    return attemptsOf(container).map((attempt) => {
+      const directory = container.attempt(attempt)
+      return { directory, record: readJsonIfExists(join(directory, 'record.json')) as RunRecord | undefined }
+    })
+  })
 }
 
 interface Beginning extends StartOptions {
@@ -121,13 +173,18 @@ async function begin(options: RuntimeOptions, start: Beginning): Promise<Contain
   const { request, directory, logFile, record } = start
   switch (request.kind) {
     case 'process': {
+      let ended = false
+      const onExit = () => {
+        ended = true
+        start.onChange()
+      }
       try {
-        await launch({ ...request.launch, directory, logFile }, start.onChange)
+        await launch({ ...request.launch, directory, logFile }, onExit)
       } catch (error) {
         recordExit(directory, 128)
         throw error
       }
-      return processRun(record, directory)
+      return processRun(record, directory, () => ended)
     }
     case 'hosted': {
       const run = hostedRun(options, { record, directory, onChange: start.onChange, adopted: false })
@@ -139,7 +196,7 @@ async function begin(options: RuntimeOptions, start: Beginning): Promise<Contain
     case 'capture': {
       recordExit(directory, await applyCapture(start, request.args))
       queueMicrotask(start.onChange)
-      return processRun(record, directory)
+      return processRun(record, directory, () => true)
     }
   }
 }
@@ -157,12 +214,13 @@ async function applyCapture(start: Beginning, args: readonly string[]): Promise<
   }
 }
 
-function processRun(record: RunRecord, directory: string): ContainerRun {
+/** @param mayHaveEnded a child's end is announced; until then its files, perhaps not yet written, say nothing */
+function processRun(record: RunRecord, directory: string, mayHaveEnded: () => boolean): ContainerRun {
   let ended: ContainerExit | undefined
   return {
     record,
     directory,
-    exit: () => (ended ??= readExit(directory)),
+    exit: () => (ended ??= mayHaveEnded() ? readExit(directory) : undefined),
     terminationMessage: () => nonEmpty(readTextIfExists(terminationLog(directory))),
     ready: () => true,
     terminate: () => void signalContainer(directory, 'SIGTERM'),
@@ -188,7 +246,7 @@ function hostedRun(
         state.ready = ready
         run.onChange()
       },
-      onChangeed: ({ exitCode, message }) => {
+      onExited: ({ exitCode, message }) => {
         state.ended = true
         writeFileAtomic(join(directory, 'message'), message)
         recordExit(directory, exitCode)
@@ -219,16 +277,14 @@ function pollExit(clock: Clock, run: ContainerRun, onChange: () => void): void {
 
 /** Attempt numbers on disk, ascending. */
 export function attemptsOf(container: ContainerPaths): readonly number[] {
-  let names: readonly string[]
-  try {
-    names = readdirSync(container.root)
-  } catch {
-    return []
-  }
-  return names
+  return namesIn(container.root)
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
+}
+
+function namesIn(directory: string): readonly string[] {
+  return existsSync(directory) ? readdirSync(directory) : []
 }
 
 function forgetOldAttempts(container: ContainerPaths, newest: number): void {

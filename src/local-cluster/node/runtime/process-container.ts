@@ -120,7 +120,8 @@ export function recordExit(directory: string, exitCode: number): void {
   writeFileAtomic(join(directory, 'exit'), `${exitCode}\n`)
 }
 
-function writtenExit(directory: string): ContainerExit | undefined {
+/** What is on disk about the end, whoever wrote it. */
+export function writtenExit(directory: string): ContainerExit | undefined {
   const path = join(directory, 'exit')
   const text = readTextIfExists(path)
   if (text === undefined || !text.endsWith('\n')) return undefined
@@ -179,4 +180,20 @@ export function execCommandLine(
   const pid = initPid(directory)
   if (pid === undefined) return undefined
   return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...command]
+}
+
+/** The environment that the container's program was started with; empty when it does not run. */
+export function containerEnvironment(directory: string): Readonly<Record<string, string>> {
+  const pid = initPid(directory)
+  try {
+    const entries = pid === undefined ? [] : readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return Object.fromEntries(entries.filter((entry) => entry.includes('=')).map((entry) => splitOnce(entry)))
+  } catch {
+    return {} // it ended between the look and the read
+  }
+}
+
+function splitOnce(entry: string): readonly [string, string] {
+  const at = entry.indexOf('=')
+  return [entry.slice(0, at), entry.slice(at + 1)]
 }

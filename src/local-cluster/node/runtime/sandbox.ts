@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { applyNft, runCommand } from '../../../linux/index.ts'
+import { applyNft, linkExists, runCommand } from '../../../linux/index.ts'
 import { linkName, type PodPaths } from '../paths.ts'
 
 /** A pod's network, host name and IPC namespaces, with its address. They outlive every process of the node. */
@@ -65,16 +65,16 @@ function hardwareAddress(ip: string): string {
 
 /** @returns whether namespaces and link are all there (they are gone after a reboot) */
 export function sandboxExists(paths: PodPaths, uid: string): boolean {
-  return existsSync(paths.netns) && existsSync(paths.uts) && existsSync(`/sys/class/net/${linkName(uid)}`)
+  return existsSync(paths.netns) && existsSync(paths.uts) && linkExists(linkName(uid))
 }
 
 /** Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces. */
 export async function deleteSandbox(paths: PodPaths, uid: string): Promise<void> {
   const link = linkName(uid)
   const files = [paths.netns, paths.uts, paths.ipc].filter((file) => existsSync(file))
-  if (files.length > 0 || existsSync(`/sys/class/net/${link}`)) {
+  if (files.length > 0 || linkExists(link)) {
     const script =
-      'link=$1; shift; [ -e "/sys/class/net/$link" ] && ip link delete "$link"; for f; do umount -l "$f" 2>/dev/null; done; :'
+      'link=$1; shift; ip link delete "$link" 2>/dev/null; for f; do umount -l "$f" 2>/dev/null; done; :'
     await runCommand('sh', ['-c', script, 'sandbox', link, ...files])
   }
   for (const file of files) rmSync(file, { force: true })

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs'
+import type { Clock } from '../../base/index.ts'
+import { badRequest, type LogRequest, type NodeApi } from '../apiserver/index.ts'
+import { indexLog, readLog } from './logs.ts'
+import { isRunning, type Slot } from './pod/slot.ts'
+import type { PodWorker } from './pod/worker.ts'
+
+/** Serves the logs of this node's containers, and keeps the index of their times. */
+export function createLogApi(options: {
+  readonly workers: ReadonlyMap<string, PodWorker>
+  readonly clock: Clock
+  readonly indexMs: number
+}): { readonly nodeApi: NodeApi; readonly stop: () => void } {
+  const { workers, clock } = options
+  const sizes = new Map<string, number>()
+  let cancel = () => {}
+  const indexAll = () => {
+    for (const worker of workers.values()) {
+      for (const slot of worker.slots()) {
+        const paths = logPaths(worker, slot, slot.run?.record.attempt)
+        if (paths === undefined) continue
+        sizes.set(paths.log, indexLog(paths, sizes.get(paths.log) ?? 0, clock.now()))
+      }
+    }
+    for (const log of sizes.keys()) if (!existsSync(log)) sizes.delete(log)
+    cancel = clock.after(options.indexMs, indexAll)
+  }
+  indexAll()
+  return {
+    nodeApi: { logs: (request) => logsOf(options, request) },
+    stop: () => cancel(),
+  }
+}
+
+async function* logsOf(
+  options: { readonly workers: ReadonlyMap<string, PodWorker>; readonly clock: Clock },
+  request: LogRequest,
+): AsyncGenerator<Uint8Array> {
+  const worker = options.workers.get(request.podUid)
+  const slot = worker?.slots().find(({ name }) => name === request.container)
+  const where = `container "${request.container}" in pod "${request.pod}"`
+  if (worker === undefined || slot?.run === undefined) {
+    throw badRequest(`${where} is waiting to start: ${slot?.waiting?.reason ?? 'ContainerCreating'}`)
+  }
+  const attempt = slot.run.record.attempt - (request.previous ? 1 : 0)
+  const paths = logPaths(worker, slot, attempt)
+  if (paths === undefined || (request.previous && !existsSync(paths.log))) {
+    throw badRequest(`previous terminated ${where} not found`)
+  }
+  const sinceMs = sinceOf(request, options.clock.now())
+  const run = slot.run
+  yield* readLog(
+    paths,
+    {
+      ...request,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      live: () => slot.run === run && isRunning(slot),
+    },
+    options.clock,
+  )
+}
+
+function sinceOf(request: LogRequest, nowMs: number): number | undefined {
+  if (request.sinceSeconds !== undefined) return nowMs - request.sinceSeconds * 1000
+  const at = request.sinceTime === undefined ? Number.NaN : Date.parse(request.sinceTime)
+  return Number.isNaN(at) ? undefined : at
+}
+
+function logPaths(
+  worker: PodWorker,
+  slot: Slot,
+  attempt: number | undefined,
+): { readonly log: string; readonly times: string } | undefined {
+  if (attempt === undefined || attempt < 0) return undefined
+  const container = worker.paths.container(slot.name)
+  return { log: container.log(attempt), times: container.logTimes(attempt) }
+}

@@ -1,0 +1,90 @@
+import type { LifecycleHandler } from '../../../kube/index.ts'
+import type { NodeContext } from '../context.ts'
+import { type ProbeOutcome, type ProbeTarget, runAction } from '../probe/action.ts'
+import { startProbes } from '../probe/prober.ts'
+import { execAndCollect } from '../runtime/exec.ts'
+import { containerEnvironment } from '../runtime/process-container.ts'
+import { isRunning, type Slot } from './slot.ts'
+
+export interface ProbingOptions {
+  readonly context: NodeContext
+  readonly slot: Slot
+  readonly podIp: string
+  /** The slot's `started` or `ready` has changed. */
+  readonly onChange: () => void
+  readonly onUnhealthy: (message: string) => void
+  readonly onHookFailure: (message: string) => void
+  /** The container is to be killed, and restarted as its pod's policy says. */
+  readonly onDead: (message: string) => void
+}
+
+/** The exit of a hook is waited for no longer than this; Kubernetes has no bound but the pod's patience. */
+const POST_START_MAX_MS = 300_000
+
+/** Looks after one run from its start: the postStart hook, then the probes. */
+export async function lookAfter(options: ProbingOptions): Promise<void> {
+  const { slot, context } = options
+  const { run } = slot
+  const controller = new AbortController()
+  slot.probes = controller
+  const postStart = slot.container.lifecycle?.postStart
+  if (postStart) {
+    const outcome = await runHook({ ...options, handler: postStart, timeoutMs: POST_START_MAX_MS })
+    if (slot.run !== run || !isRunning(slot)) return
+    if (!outcome.ok) {
+      options.onHookFailure(outcome.message)
+      options.onDead('FailedPostStartHook')
+      return
+    }
+  }
+  if (controller.signal.aborted) return
+  startProbes({
+    container: slot.container,
+    clock: context.clock,
+    signal: controller.signal,
+    run: (probe, timeoutMs) => runAction(probe, probeTarget(options), timeoutMs),
+    onStarted() {
+      slot.started = true
+      options.onChange()
+    },
+    onReady(ready) {
+      if (slot.ready === ready) return
+      slot.ready = ready
+      options.onChange()
+    },
+    onFailure: (kind, message) => options.onUnhealthy(`${capitalized(kind)} probe failed: ${message}`),
+    onDead: (kind) => options.onDead(`Container ${slot.name} failed ${kind} probe, will be restarted`),
+  })
+}
+
+/** Runs a hook of the container's life. */
+export async function runHook(options: {
+  readonly context: NodeContext
+  readonly slot: Slot
+  readonly podIp: string
+  readonly handler: LifecycleHandler
+  readonly timeoutMs: number
+}): Promise<ProbeOutcome> {
+  const { handler, context, timeoutMs } = options
+  if (handler.sleep) {
+    await context.clock.sleep(Math.min(handler.sleep.seconds * 1000, timeoutMs))
+    return { ok: true }
+  }
+  return runAction(handler, probeTarget(options), timeoutMs)
+}
+
+function probeTarget({ slot, podIp }: { readonly slot: Slot; readonly podIp: string }): ProbeTarget {
+  return {
+    container: slot.container,
+    podIp,
+    async exec(command, timeoutMs) {
+      const directory = slot.run?.directory
+      if (directory === undefined) return { exitCode: 126, output: 'the container does not run' }
+      return execAndCollect({ directory, command, timeoutMs, env: containerEnvironment(directory) })
+    },
+  }
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}

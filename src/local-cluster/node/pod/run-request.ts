@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '../../../base/index.ts'
+import type { Container, Pod } from '../../../kube/index.ts'
+import type { HostedMount } from '../../../linux/index.ts'
+import type { NodeContext } from '../context.ts'
+import { findProgram, type ImageProgram } from '../images.ts'
+import type { PodPaths } from '../paths.ts'
+import type { RunRequest } from '../runtime/container-runtime.ts'
+import type { BindMount } from '../runtime/root-filesystem.ts'
+import { bindMounts } from '../volume/volumes.ts'
+import { buildEnvironment } from './environment.ts'
+import { expandVariables } from './expand.ts'
+
+/** A container that cannot be started as things are, in the words of its waiting state. */
+export type RequestResult =
+  | { readonly kind: 'ready'; readonly request: RunRequest }
+  | { readonly kind: 'no-image'; readonly message: string }
+  | { readonly kind: 'bad-config'; readonly message: string }
+
+export interface RequestOptions {
+  readonly context: NodeContext
+  readonly pod: Pod
+  readonly container: Container
+  readonly paths: PodPaths
+  readonly podIp: string
+  readonly nameservers: readonly string[]
+}
+
+/** Turns a container's specification into what the runtime is to run. */
+export function buildRunRequest(options: RequestOptions): RequestResult {
+  const image = options.container.image ?? ''
+  const program = findProgram(options.context.images(), image)
+  if (program === undefined) return { kind: 'no-image', message: unmappedMessage(image) }
+  const environment = environmentOf(options, program)
+  if (!environment.ok) return { kind: 'bad-config', message: environment.error }
+  const { value: variables } = environment
+  try {
+    return { kind: 'ready', request: requestOf(options, program, variables) }
+  } catch (error) {
+    return { kind: 'bad-config', message: messageOf(error) }
+  }
+}
+
+/** Kubernetes' words, then the remedy. */
+function unmappedMessage(image: string): string {
+  return `failed to pull image "${image}": this node runs images as programs and knows none for it; say which: lateen image map '${image}' -- COMMAND [ARGS...]`
+}
+
+function environmentOf(options: RequestOptions, program: ImageProgram) {
+  const { context, pod, container } = options
+  const namespace = pod.metadata.namespace ?? ''
+  return buildEnvironment({
+    pod,
+    container,
+    facts: factsOf(options),
+    defaults: {
+      ...context.containerEnv,
+      HOSTNAME: hostnameOf(pod),
+      ...(program.kind === 'command' ? program.env : {}),
+    },
+    services: context.lookups.services(),
+    configMap: (name) => context.lookups.configMap(namespace, name),
+    secret: (name) => context.lookups.secret(namespace, name),
+  })
+}
+
+export function factsOf(options: { readonly context: NodeContext; readonly podIp: string }) {
+  const { context, podIp } = options
+  return {
+    nodeName: context.nodeName,
+    hostIp: context.network.bridgeAddress,
+    podIp,
+    allocatable: context.allocatable,
+  }
+}
+
+/** At most 63 characters, as the kernel and DNS allow. */
+export function hostnameOf(pod: Pod): string {
+  return (pod.spec.hostname ?? pod.metadata.name).slice(0, 63).replace(/[-.]+$/, '')
+}
+
+function requestOf(
+  options: RequestOptions,
+  program: ImageProgram,
+  variables: ReadonlyMap<string, string>,
+): RunRequest {
+  const { container, paths, pod } = options
+  const expand = (words: readonly string[] | undefined) =>
+    words?.map((word) => expandVariables(word, variables))
+  const command = expand(container.command) ?? []
+  const args = expand(container.args)
+  const words = [...command, ...(args ?? [])]
+  const env = Object.fromEntries(variables)
+  // Istio has one image for capture and proxy: the first argument says which.
+  if (program.kind === 'capture' || (program.kind === 'hosted' && words[0] === 'istio-iptables')) {
+    return { kind: 'capture', args: words }
+  }
+  const mounts = [...etcMounts(paths), ...bindMounts({ pod, container, paths, variables })]
+  if (program.kind === 'hosted') return hostedRequest(options, { args: words, env, mounts })
+  return {
+    kind: 'process',
+    launch: {
+      netns: paths.netns,
+      uts: paths.uts,
+      ipc: paths.ipc,
+      rootMode: options.context.rootMode,
+      visiblePaths: options.context.visiblePaths,
+      mounts,
+      command: commandLine(program, command, args),
+      workingDir:
+        container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
+      env,
+    },
+  }
+}
+
+function hostedRequest(
+  { pod, container, paths, podIp, nameservers, context }: RequestOptions,
+  program: {
+    readonly args: readonly string[]
+    readonly env: Readonly<Record<string, string>>
+    readonly mounts: readonly BindMount[]
+  },
+): RunRequest {
+  return {
+    kind: 'hosted',
+    instance: {
+      podUid: pod.metadata.uid ?? '',
+      namespace: pod.metadata.namespace ?? '',
+      podName: pod.metadata.name,
+      containerName: container.name,
+      netns: paths.netns,
+      podIps: [podIp],
+      nodeName: context.nodeName,
+      args: program.args,
+      env: program.env,
+      mounts: hostedMounts(program.mounts),
+      nameservers,
+    },
+  }
+}
+
+/** Longest path first, so that the first prefix that matches is the right one. */
+function hostedMounts(mounts: readonly BindMount[]): readonly HostedMount[] {
+  return mounts
+    .map(({ mountPath, hostPath }) => ({ mountPath, hostPath }))
+    .sort((a, b) => b.mountPath.length - a.mountPath.length)
+}
+
+function etcMounts(paths: PodPaths): readonly BindMount[] {
+  return ['hosts', 'resolv.conf', 'hostname'].map((name) => ({
+    hostPath: join(paths.etc, name),
+    mountPath: `/etc/${name}`,
+    readOnly: false,
+  }))
+}
+
+/** A container that does nothing but end when it is told to. */
+const PAUSE = ['/bin/sh', '-c', 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done']
+
+function commandLine(
+  program: Extract<ImageProgram, { readonly kind: 'command' | 'shell' | 'pause' }>,
+  command: readonly string[],
+  args: readonly string[] | undefined,
+): readonly string[] {
+  if (command.length > 0)
+    return program.kind === 'shell' ? withShell([...command, ...(args ?? [])]) : [...command, ...(args ?? [])]
+  switch (program.kind) {
+    case 'command':
+      return [...program.command, ...(args ?? program.args ?? [])]
+    case 'shell':
+      return withShell(args ?? ['/bin/sh'])
+    case 'pause':
+      return PAUSE
+  }
+}
+
+/** Scripts for busybox's shell use `pipefail` and `function`, which Debian's sh has not and bash has. */
+function withShell(command: readonly string[]): readonly string[] {
+  const [program, ...rest] = command
+  const isShell = program === 'sh' || program === '/bin/sh' || program === 'ash' || program === '/bin/ash'
+  return isShell && existsSync('/bin/bash') ? ['/bin/bash', ...rest] : command
+}

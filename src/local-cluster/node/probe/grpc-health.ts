@@ -1,0 +1,56 @@
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
+import type { ProbeOutcome } from './action.ts'
+
+const PATH = '/grpc.health.v1.Health/Check'
+const SERVING = 1
+
+/**
+ * One call of the gRPC health checking protocol. Its two messages have one field each, so they are read and
+ * written by hand: request { string service = 1 }, response { enum status = 1 }.
+ */
+export function checkGrpcHealth(options: {
+  readonly address: string
+  readonly service: string
+  readonly timeoutMs: number
+}): Promise<ProbeOutcome> {
+  const client = new Client(options.address, credentials.createInsecure())
+  return new Promise((resolve) => {
+    client.makeUnaryRequest<string, number>(
+      PATH,
+      encodeRequest,
+      decodeResponse,
+      options.service,
+      new Metadata(),
+      { deadline: Date.now() + options.timeoutMs },
+      (error, serving) => {
+        client.close()
+        if (error) resolve({ ok: false, message: grpcMessage(options, error) })
+        else if (serving === SERVING) resolve({ ok: true })
+        else resolve({ ok: false, message: 'service unhealthy (responded with "NOT_SERVING")' })
+      },
+    )
+  })
+}
+
+function grpcMessage(
+  options: { readonly address: string; readonly timeoutMs: number },
+  error: { readonly code: number; readonly details: string },
+): string {
+  if (error.code === status.DEADLINE_EXCEEDED) {
+    return `timeout: failed to connect service "${options.address}" within ${options.timeoutMs / 1000}s`
+  }
+  if (error.code === status.UNIMPLEMENTED)
+    return 'this server does not implement the grpc health protocol (grpc.health.v1.Health)'
+  return `error: health rpc failed: ${error.details}`
+}
+
+function encodeRequest(service: string): Buffer {
+  const text = Buffer.from(service)
+  if (text.length === 0) return Buffer.alloc(0)
+  // A service's name is a DNS-like name of less than 128 bytes, so its length is one byte.
+  return Buffer.concat([Buffer.from([0x0a, Math.min(text.length, 127)]), text.subarray(0, 127)])
+}
+
+function decodeResponse(bytes: Buffer): number {
+  return bytes[0] === 0x08 ? (bytes[1] ?? 0) : 0
+}
