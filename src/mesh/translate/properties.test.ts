@@ -39,7 +39,7 @@ describe('the translation', () => {
         ),
         ([objects, shuffled]) => assert.deepEqual(translate(shuffled), translate(objects)),
       ),
-      { numRuns: 40 },
+      { numRuns: 200 },
     )
   })
 
@@ -66,7 +66,7 @@ describe('the translation', () => {
         flush()
         assert.deepEqual(snapshot(translation, SECTIONS), translate([...present.values()]))
       }),
-      { numRuns: 40 },
+      { numRuns: 200 },
     )
   })
 
@@ -83,7 +83,7 @@ describe('the translation', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 200 },
     )
   })
 
@@ -103,7 +103,7 @@ describe('the translation', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 200 },
     )
   })
 })
@@ -120,34 +120,58 @@ function compareKeys(a: OrderKey, b: OrderKey): number {
 }
 
 describe('one change', () => {
-  const [gateway, backend, route] = parseObjects(
-    readFileSync(new URL('article-weights.in.yaml', FOLDER), 'utf8'),
-  ).filter((object) => object.metadata.name !== 'backend-v2')
+  const find = (file: string): readonly KubeObject[] =>
+    parseObjects(readFileSync(new URL(`${file}.in.yaml`, FOLDER), 'utf8'))
+  const weights = find('article-weights')
+  const route = weights.find((object) => object.kind === 'HTTPRoute')
   const routes = Array.from({ length: 100 }, (_, index) => {
     assert.ok(route)
     return { ...route, metadata: { ...route.metadata, name: `route-${index}` } }
   })
 
-  it('of a route recomputes that route and nothing else, and a write of its own status nothing at all', () => {
-    assert.ok(gateway && backend)
+  /** Sets one object and says what was recomputed and what the world was told. */
+  function effectOf(before: readonly KubeObject[], change: KubeObject) {
     const graph = createGraph()
     const sources = createSources(graph)
     const translation = createTranslation(graph, sources, DEFAULT_SETTINGS)
     graph.transact(() => {
-      for (const object of [gateway, backend, ...routes]) setObject(sources, object)
+      for (const object of before) setObject(sources, object)
     })
-    let told = 0
-    translation.model.routes.subscribe((changes) => (told += changes.length))
-    translation.statuses.subscribe((changes) => (told += changes.length))
-    const before = recomputed(graph, 'http route results')
+    const told: string[] = []
+    for (const collection of [...Object.values(translation.model), translation.statuses]) {
+      collection.subscribe((changes) => told.push(...changes.map(({ key }) => `${collection.name} ${key}`)))
+    }
+    const runs = (): ReadonlyMap<string, number> =>
+      new Map(graph.describe().map(({ name, recomputed }) => [name, recomputed]))
+    const earlier = runs()
+    setObject(sources, change)
+    const recomputed = [...runs()].reduce((sum, [name, count]) => sum + count - (earlier.get(name) ?? 0), 0)
+    return { told, recomputed }
+  }
+
+  it('of a route is one route, whatever the number beside it', () => {
     const [first] = routes
     assert.ok(first)
-    setObject(sources, { ...first, status: { parents: [] } })
-    assert.equal(recomputed(graph, 'http route results') - before, 1)
-    assert.equal(told, 0)
+    const edited = { ...first, spec: { ...(first.spec as object), hostnames: ['a.example'] } }
+    const { told, recomputed } = effectOf([...weights, ...routes], edited)
+    assert.deepEqual(told, ['routes HTTPRoute/demo/route-0/0'])
+    assert.ok(recomputed <= 4, `${recomputed} transforms ran`)
+  })
+
+  it("of a route's own status is nothing", () => {
+    const [first] = routes
+    assert.ok(first)
+    const { told, recomputed } = effectOf([...weights, ...routes], { ...first, status: { parents: [] } })
+    assert.deepEqual(told, [])
+    assert.ok(recomputed <= 4, `${recomputed} transforms ran`)
+  })
+
+  it('of a pod that becomes ready is one workload', () => {
+    const workloads = find('workloads')
+    const slice = workloads.find((object) => object.metadata.name === 'backend-abc')
+    const ready = JSON.parse(JSON.stringify(slice).replace('"ready":false', '"ready":true')) as KubeObject
+    const withoutManual = workloads.filter((object) => object.metadata.name !== 'backend-manual')
+    const { told } = effectOf([...withoutManual, ...weights, ...routes], ready)
+    assert.deepEqual(told, ['workloads Kubernetes//Pod/demo/backend-v1-579f8fdc8b-mjm79'])
   })
 })
-
-function recomputed(graph: ReturnType<typeof createGraph>, name: string): number {
-  return graph.describe().find((entry) => entry.name === name)?.recomputed ?? 0
-}
