@@ -31,7 +31,7 @@ export async function run(call: CommandCall): Promise<void> {
     createPki({ directory: state.pki, clock: systemClock }),
     ensureClusterNetwork(),
   ])
-  const store = createSqliteStore({ path: state.store, clock: systemClock })
+  const store = createSqliteStore({ path: state.store })
   let node: NodeApi | undefined
   const server = await createApiServer({
     ...common,
@@ -74,5 +74,5 @@ export async function run(call: CommandCall): Promise<void> {
   // Pods are not ended: they outlive this process, and the next one adopts them.
   await Promise.all([controllers.stop(), services.stop(), agent.stop()])
   await server.close()
-  await store.close()
+  store.close()
 }

@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { systemClock, systemRandom } from '../../base/index.ts'
+import { createClusterDns, parseResolvConf } from '../../local-cluster/dns/index.ts'
+import { CLUSTER_NETWORK, createStateDirectory } from '../../local-cluster/index.ts'
+import { createNodeProxy } from '../../proxy/host/index.ts'
+import { connect, stateOf } from '../cluster.ts'
+import type { CommandCall } from '../command-call.ts'
+import { ensureClusterNetwork } from '../composition/node.ts'
+import { processLogger, terminationSignal } from '../environment.ts'
+
+/** How soon the kubeconfig, which the API server's process writes at its first start, is looked for again. */
+const KUBECONFIG_POLL_MS = 50
+
+/** The process that hosts the proxies of all pods, and the cluster's name server. */
+export async function run(call: CommandCall): Promise<void> {
+  const stopping = terminationSignal()
+  const state = stateOf(call)
+  createStateDirectory(state)
+  const common = { clock: systemClock, random: systemRandom, logger: processLogger('node-proxy') }
+  const proxy = await createNodeProxy({ ...common, socketPath: state.nodeProxySocket })
+  await ensureClusterNetwork()
+  while (!existsSync(state.kubeconfig)) await systemClock.sleep(KUBECONFIG_POLL_MS, stopping)
+  const dns = createClusterDns({
+    ...common,
+    client: connect({ ...call, options: { ...call.options, kubeconfig: state.kubeconfig } }),
+    listen: { address: CLUSTER_NETWORK.dnsAddress, port: 53 },
+    clusterDomain: CLUSTER_NETWORK.clusterDomain,
+    upstreams: () =>
+      parseResolvConf(existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : ''),
+  })
+  await dns.ready
+  await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
+  await Promise.all([dns.stop(), proxy.stop()])
+}
