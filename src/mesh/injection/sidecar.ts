@@ -51,22 +51,11 @@ function annotation(pod: Pod, name: string): string | undefined {
 }
 
 function initContainer(pod: Pod, settings: ProxySettings): Container {
-  const excludedPorts = ['15090', '15021', '15020']
-  const more = annotation(pod, 'traffic.sidecar.istio.io/excludeInboundPorts')
-  if (more) excludedPorts.push(...more.split(','))
-  const outboundPorts = annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundPorts')
   return {
     name: INIT_CONTAINER,
     image: settings.initImage,
     ...(settings.imagePullPolicy ? { imagePullPolicy: settings.imagePullPolicy } : {}),
-    args: [
-      ...['istio-iptables', '-p', '15001', '-z', '15006', '-u', String(PROXY_UID), '-m', 'REDIRECT'],
-      ...['-i', annotation(pod, 'traffic.sidecar.istio.io/includeOutboundIPRanges') ?? '*'],
-      ...['-x', annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundIPRanges') ?? ''],
-      ...['-b', annotation(pod, 'traffic.sidecar.istio.io/includeInboundPorts') ?? '*'],
-      ...['-d', [...new Set(excludedPorts)].join(',')],
-      ...(outboundPorts === undefined ? [] : ['-o', outboundPorts]),
-    ],
+    args: captureArguments(pod),
     resources: settings.resources,
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -78,6 +67,26 @@ function initContainer(pod: Pod, settings: ProxySettings): Container {
       runAsUser: 0,
     },
   }
+}
+
+/** What `istio-iptables` is told: which traffic of the pod goes through the proxy. */
+function captureArguments(pod: Pod): readonly string[] {
+  const excludedPorts = ['15090', '15021', '15020']
+  const more = annotation(pod, 'traffic.sidecar.istio.io/excludeInboundPorts')
+  if (more) excludedPorts.push(...more.split(','))
+  const flags = {
+    '-p': '15001',
+    '-z': '15006',
+    '-u': String(PROXY_UID),
+    '-m': 'REDIRECT',
+    '-i': annotation(pod, 'traffic.sidecar.istio.io/includeOutboundIPRanges') ?? '*',
+    '-x': annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundIPRanges') ?? '',
+    '-b': annotation(pod, 'traffic.sidecar.istio.io/includeInboundPorts') ?? '*',
+    '-d': [...new Set(excludedPorts)].join(','),
+    '-o': annotation(pod, 'traffic.sidecar.istio.io/excludeOutboundPorts'),
+  }
+  const given = Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return ['istio-iptables', ...given.flat()]
 }
 
 function sidecarContainer(

@@ -1,5 +1,6 @@
 import type { Container, Deployment, KubeObject, Service, ServicePort } from '../../kube/index.ts'
 import {
+  IGNORED_NAMESPACES,
   PROMETHEUS_ANNOTATIONS,
   PROXY_UID,
   PROXY_VOLUMES,
@@ -7,7 +8,6 @@ import {
   proxyProbe,
   type ProxySettings,
 } from '../injection/index.ts'
-import { IGNORED_NAMESPACES } from '../injection/index.ts'
 import {
   flagSetting,
   type Installation,
@@ -18,7 +18,7 @@ import {
 import { autoscaler } from './istiod.ts'
 import { ownerLabels } from './labels.ts'
 import { namespaceRole, serviceAccount } from './roles.ts'
-import { settingsBelow } from './settings.ts'
+import { settingsBelow, textsBelow } from './settings.ts'
 
 interface GatewayKind {
   readonly component: 'ingress' | 'egress'
@@ -91,7 +91,7 @@ function metadata(installation: Installation, gateway: GatewayKind) {
 
 function gatewayService(installation: Installation, gateway: GatewayKind): Service {
   const path = `values.gateways.${gateway.name}`
-  const annotations = settingsBelow(installation.settings, `${path}.serviceAnnotations`)
+  const annotations = textsBelow(installation.settings, `${path}.serviceAnnotations`)
   const loadBalancerIP = textSetting(installation, `${path}.loadBalancerIP`)
   const type = textSetting(installation, `${path}.type`) ?? gateway.serviceType
   return {
@@ -99,9 +99,7 @@ function gatewayService(installation: Installation, gateway: GatewayKind): Servi
     kind: 'Service',
     metadata: {
       ...metadata(installation, gateway),
-      annotations: Object.fromEntries(
-        Object.entries(annotations).map(([name, value]) => [name, String(value)]),
-      ),
+      annotations,
     },
     spec: {
       type: type as 'LoadBalancer',

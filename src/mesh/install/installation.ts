@@ -8,14 +8,7 @@ import {
   type ProfileName,
   profileOf,
 } from './profile.ts'
-import {
-  mergeTrees,
-  parseSettings,
-  settingAt,
-  settingsBelow,
-  type SettingTree,
-  type SettingValue,
-} from './settings.ts'
+import { mergeTrees, parseSettings, settingAt, type SettingTree, textsBelow } from './settings.ts'
 
 /** An installation as it was asked for: everything that its objects are made from. */
 export interface Installation {
@@ -125,18 +118,9 @@ export function resourceSetting(
   path: string,
   fallback: ResourceRequirements,
 ): ResourceRequirements {
-  const own = settingsBelow(installation.settings, path)
-  const part = (name: 'requests' | 'limits') => {
-    const given = own[name]
-    const texts = typeof given === 'object' ? mapTexts(given) : {}
-    return { ...fallback[name], ...texts }
-  }
+  const part = (name: 'requests' | 'limits') => ({
+    ...fallback[name],
+    ...textsBelow(installation.settings, `${path}.${name}`),
+  })
   return { requests: part('requests'), limits: part('limits') }
-}
-
-function mapTexts(tree: SettingTree): Readonly<Record<string, string>> {
-  const leaves = Object.entries(tree).filter(
-    (entry): entry is [string, SettingValue] => typeof entry[1] !== 'object',
-  )
-  return Object.fromEntries(leaves.map(([name, value]) => [name, String(value)]))
 }

@@ -18,7 +18,7 @@ import {
   textSetting,
 } from './installation.ts'
 import { ownerLabels } from './labels.ts'
-import { settingsBelow } from './settings.ts'
+import { textsBelow } from './settings.ts'
 
 const ISTIOD_PORTS = [
   { name: 'grpc-xds', port: 15010, protocol: 'TCP' },
@@ -149,7 +149,7 @@ function istiodContainer(installation: Installation): Container {
 }
 
 function istiodEnv(installation: Installation): readonly EnvVar[] {
-  const extra = Object.entries(settingsBelow(installation.settings, 'values.pilot.env'))
+  const extra = Object.entries(textsBelow(installation.settings, 'values.pilot.env'))
   const sampling = textSetting(installation, 'values.pilot.traceSampling') ?? '1'
   return [
     { name: 'REVISION', value: installation.revision },
@@ -164,7 +164,7 @@ function istiodEnv(installation: Installation): readonly EnvVar[] {
     { name: 'CLUSTER_ID', value: installation.clusterId },
     { name: 'TRUST_DOMAIN', value: installation.trustDomain },
     { name: 'PLATFORM', value: textSetting(installation, 'values.global.platform') ?? '' },
-    ...extra.map(([name, value]) => ({ name, value: String(value) })),
+    ...extra.map(([name, value]) => ({ name, value })),
   ]
 }
 

@@ -125,6 +125,14 @@ export function settingsBelow(tree: SettingTree, path: string): SettingTree {
   return typeof found === 'object' ? found : {}
 }
 
+/** What was set directly below a path, as texts. */
+export function textsBelow(tree: SettingTree, path: string): Readonly<Record<string, string>> {
+  const leaves = Object.entries(settingsBelow(tree, path)).filter(
+    (entry): entry is [string, SettingValue] => typeof entry[1] !== 'object',
+  )
+  return Object.fromEntries(leaves.map(([name, value]) => [name, String(value)]))
+}
+
 /** Lays `over` on `base`, member by member. */
 export function mergeTrees(base: SettingTree, over: SettingTree): SettingTree {
   const merged: Record<string, SettingTree | SettingValue> = { ...base }

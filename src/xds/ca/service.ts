@@ -49,23 +49,32 @@ const METHOD = {
 type Call = ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>
 
 /** Serves Istio's certificate service. `issue` answers; if it throws, the caller sees an internal error. */
-export function serveCertificates(
-  server: Server,
-  issue: (order: CertificateOrder) => Promise<CertificateAnswer>,
-): void {
+export function serveCertificates(server: Server, issue: Issue): void {
   server.addService(METHOD, {
     createCertificate: (call: Call, done: sendUnaryData<IstioCertificateResponse>) => {
-      const { csr, validityDuration } = call.request
-      issue({ csr, validitySeconds: Number(validityDuration), token: bearerOf(call.metadata) }).then(
-        (answer) => {
-          if (answer.kind === 'issued') {
-            done(null, create(IstioCertificateResponseSchema, { certChain: [...answer.chain] }))
-          } else done({ code: CODES[answer.kind], details: answer.reason })
-        },
-        (error: unknown) => done({ code: Code.INTERNAL, details: messageOf(error) }),
-      )
+      void answerCall(call, issue, done)
     },
   })
+}
+
+type Issue = (order: CertificateOrder) => Promise<CertificateAnswer>
+
+async function answerCall(
+  call: Call,
+  issue: Issue,
+  done: sendUnaryData<IstioCertificateResponse>,
+): Promise<void> {
+  const { csr, validityDuration } = call.request
+  const order = { csr, validitySeconds: Number(validityDuration), token: bearerOf(call.metadata) }
+  let answer: CertificateAnswer
+  try {
+    answer = await issue(order)
+  } catch (error) {
+    done({ code: Code.INTERNAL, details: messageOf(error) })
+    return
+  }
+  if (answer.kind !== 'issued') done({ code: CODES[answer.kind], details: answer.reason })
+  else done(null, create(IstioCertificateResponseSchema, { certChain: [...answer.chain] }))
 }
 
 const CODES = {
