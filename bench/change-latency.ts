@@ -34,7 +34,7 @@ type Backend = (typeof BACKENDS)[number]
 export async function measureChangeLatency(session: Session): Promise<readonly Figure[]> {
   const { client, gateway, cluster } = await session.demo()
   const processes = clusterProcesses(cluster.stateDirectory)
-  const poller = startPoller(gateway)
+  const poller = startPoller({ host: gateway })
   const figures: Figure[] = []
   let present = 0
   try {

@@ -1,5 +1,10 @@
 import { Agent, request } from 'node:http'
 
+export interface Target {
+  readonly host: string
+  readonly port?: number
+}
+
 export interface Seen {
   /** performance.now() when the head of the answer was there */
   readonly at: number
@@ -28,7 +33,7 @@ interface Waiter {
 }
 
 /** Asks over one keep-alive connection about every millisecond, one request at a time. */
-export function startPoller(host: string): Poller {
+export function startPoller(target: Target): Poller {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   let path = '/'
   let waiter: Waiter | undefined
@@ -38,7 +43,7 @@ export function startPoller(host: string): Poller {
     while (running) {
       const asked = path
       const sent = performance.now()
-      const seen = await askOnce(agent, host, asked)
+      const seen = await askOnce(agent, target, asked)
       if (waiter && waiter.path === asked && waiter.wanted(seen)) {
         waiter.resolve(seen)
         waiter = undefined
@@ -52,22 +57,16 @@ export function startPoller(host: string): Poller {
   return {
     until(wantedPath, wanted) {
       path = wantedPath
+      let timer: NodeJS.Timeout | undefined
       const found = new Promise<Seen>((resolve, reject) => {
-        const timer = setTimeout(
+        waiter = { path: wantedPath, wanted, resolve }
+        timer = setTimeout(
           () => reject(new Error(`${wantedPath} did not answer as it must within ${DEADLINE_MS / 1000} s`)),
           DEADLINE_MS,
         )
-        waiter = {
-          path: wantedPath,
-          wanted,
-          resolve(seen) {
-            clearTimeout(timer)
-            resolve(seen)
-          },
-        }
       })
       const stopped = ended.then(() => Promise.reject(new Error('the poller was stopped')))
-      const first = Promise.race([found, stopped])
+      const first = Promise.race([found, stopped]).finally(() => clearTimeout(timer))
       first.catch(() => {}) // the caller waits for it only after the change that it makes first
       return first
     },
@@ -78,9 +77,9 @@ export function startPoller(host: string): Poller {
   }
 }
 
-function askOnce(agent: Agent, host: string, path: string): Promise<Seen> {
+function askOnce(agent: Agent, { host, port }: Target, path: string): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host, port: 80, path, agent, timeout: DEADLINE_MS }, (response) => {
+    const outgoing = request({ host, port: port ?? 80, path, agent, timeout: DEADLINE_MS }, (response) => {
       const at = performance.now()
       const version = response.headers['x-version']
       response.resume()
