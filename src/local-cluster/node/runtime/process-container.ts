@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
 import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
@@ -26,8 +26,9 @@ export interface ContainerExit {
 }
 
 /**
- * The parent of the container's processes: it outlives the node agent, and writes the exit status to disk.
- * A container of processes costs this shell, one `unshare` and the program.
+ * The parent of the container's program: it outlives the node agent, and writes the exit status to disk. It has
+ * unshared its process namespace without entering it, so what it starts is the first process of that namespace; a
+ * container costs this shell and the program. (`unshare --fork` would cost one more, and tells of a SIGKILL as 1.)
  */
 const SHIM = `trap : TERM INT HUP
 dir=$1; shift
@@ -59,18 +60,14 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
     mounts: options.mounts,
   })
   writeFileSync(join(directory, 'fstab'), fstab)
+  // If someone kills the shim, the program goes with it and nothing runs on unseen.
+  const bound = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount']
   const inside = ['sh', '-c', SETUP, 'setup', directory, root, options.workingDir, ...options.command]
-  const isolated = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', ...inside]
+  const shim = ['sh', '-c', SHIM, 'lateen-shim', directory, ...bound, ...inside]
   const namespaces = [`--net=${options.netns}`, `--uts=${options.uts}`, `--ipc=${options.ipc}`]
-  // If someone kills the shim, the container goes with it and nothing runs on unseen.
-  const bound = ['setpriv', '--pdeathsig', 'KILL', 'nsenter', ...namespaces, ...isolated]
+  const args = [...namespaces, 'unshare', '--pid', '--', ...shim]
   const env = { ...options.env, PATH: SYSTEM_PATH, LATEEN_PATH: options.env['PATH'] ?? SYSTEM_PATH }
-  await spawnShim({
-    args: ['-c', SHIM, 'lateen-shim', directory, ...bound],
-    env,
-    logFile: options.logFile,
-    onExit,
-  })
+  await spawnShim({ args, env, logFile: options.logFile, onExit })
 }
 
 function spawnShim(options: {
@@ -81,7 +78,7 @@ function spawnShim(options: {
 }): Promise<void> {
   const log = openSync(options.logFile, 'a', 0o600)
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', options.args, {
+    const child = spawn('nsenter', options.args, {
       stdio: ['ignore', log, log],
       detached: true,
       cwd: '/',
@@ -150,7 +147,7 @@ export function initPid(directory: string): number | undefined {
 
 /** The number may have been given to another process since: ours is the first of its process namespace, below our shim. */
 function isInitOf(directory: string, pid: number): boolean {
-  if (existsSync(join(directory, 'exit'))) return false
+  if (writtenExit(directory) !== undefined) return false
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1')
     const numbers = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? []
