@@ -34,8 +34,10 @@ export interface ProxyInstanceOptions {
   readonly address: string
   /** 15001 and 15006; others in tests that run several proxies on one address. */
   readonly ports?: { readonly outbound: number; readonly inbound: number }
-  /** Loops are recognised by these, besides the listeners' own ports. */
+  /** Something that readiness depends on may have changed. */
   readonly onStateChange: () => void
+  /** Whether the routes of a gateway have arrived, so that its ports may be opened. Absent: they may. */
+  readonly isGatewayReady?: (gateway: GatewayName) => boolean
   /** Source address of connections to the application, as the capture rules expect it. */
   readonly inboundSource?: string
 }
@@ -61,6 +63,8 @@ export interface ProxyInstance {
   /** All that configuration asks for is bound. */
   readonly isBound: () => boolean
   readonly isDraining: () => boolean
+  /** Still accepts, but every response ends its connection. */
+  readonly announceDrain: () => void
   /** Accepts no more, closes idle connections; the others close after their response. */
   readonly drain: () => void
   readonly close: () => void
@@ -103,7 +107,9 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
           connections,
           context: (port, handle) => httpContext(base, { role: 'gateway', port, handle }),
           targetPort: (port) => targetPort(own(), port),
-          serves: (listener) => selectsProxy(listener, node.namespace, node.labels),
+          serves: (listener) =>
+            selectsProxy(listener, node.namespace, node.labels) &&
+            (options.isGatewayReady?.(listener.gateway) ?? true),
           logger,
           onChange: options.onStateChange,
         })
@@ -154,6 +160,9 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     },
     isBound: () => gateway?.isBound() ?? true,
     isDraining: () => draining,
+    announceDrain() {
+      draining = true
+    },
     drain() {
       draining = true
       gateway?.stopAccepting()

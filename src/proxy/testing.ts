@@ -223,7 +223,7 @@ export async function rawServer(
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     onConnection(socket)
-  }).listen(0, '127.0.0.1')
+  }).listen(0, '0.0.0.0')
   await once(server, 'listening')
   return {
     server,

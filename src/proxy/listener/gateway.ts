@@ -12,6 +12,8 @@ import type { ConnectionSet } from './http-listener.ts'
 
 export interface GatewayListeners {
   readonly sink: RouteSink
+  /** Brings ports and tables in line with the listeners; called when what `serves` depends on has changed. */
+  readonly sync: () => void
   /** Every port that is wanted has been bound, or failed to. */
   readonly isBound: () => boolean
   readonly list: () => readonly GatewayPort[]
@@ -149,6 +151,7 @@ export function createGatewayListeners(options: {
         if (changes.listeners) syncListeners()
       },
     },
+    sync: syncListeners,
     isBound: () => pending === 0,
     list: () =>
       [...ports.values()].flatMap(({ port, bound }) => (bound ? [{ port, bound: bound.port }] : [])),

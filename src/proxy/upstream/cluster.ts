@@ -2,7 +2,7 @@ import type { Service, ServiceName, TrafficPolicy, Workload } from '../../model/
 import { resolvePolicy, selectEndpoints } from '../../routing/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
-import { createHost, type Host, type UpstreamSettings } from './host.ts'
+import { createHost, type Host, type HostCounters, type UpstreamSettings } from './host.ts'
 
 /** What a cluster is made for: one port, and one subset, of a service. */
 export interface ClusterKey {
@@ -20,6 +20,8 @@ export interface Cluster extends ForwardTarget {
   readonly pick: () => Host | undefined
   /** Whether the service is known and has the subset; otherwise requests are answered with NC. */
   readonly isKnown: () => boolean
+  /** What hosts that are gone have counted. */
+  readonly retired: Pick<HostCounters, 'connectionsTotal' | 'connectFailures' | 'requestsTotal'>
   /** Resolves policy and endpoints anew. */
   readonly refresh: () => void
   readonly close: () => void
@@ -44,6 +46,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let known = false
   let service: Service | undefined
   let traffic: TrafficPolicy = {}
+  const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
 
   function refresh(): void {
     service = sources.service(key.service)
@@ -88,7 +91,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const before = hosts
     hosts = next
     balancer = createBalancer(traffic.balancer, [...next.values()], settings.thread.random)
-    for (const [id, host] of before) if (next.get(id) !== host) host.remove()
+    for (const [id, host] of before) {
+      if (next.get(id) === host) continue
+      host.remove()
+      retired.connectionsTotal += host.counters.connectionsTotal
+      retired.connectFailures += host.counters.connectFailures
+      retired.requestsTotal += host.counters.requestsTotal
+    }
   }
 
   return {
@@ -98,6 +107,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     hosts: () => [...hosts.values()],
     pick: () => balancer.pick(),
     isKnown: () => known,
+    retired,
     refresh,
     close: () => replaceHosts(new Map()),
   }

@@ -1,0 +1,165 @@
+import type { Clock, Logger, Random } from '../../base/index.ts'
+import { messageOf } from '../../base/index.ts'
+import type { GatewayName } from '../../model/index.ts'
+import { createXdsClient, type XdsChannels, type XdsClient } from '../../xds/client/index.ts'
+import { gatewayRoutes } from '../../xds/types/index.ts'
+import { type AdminServers, startAdminServers } from '../admin/servers.ts'
+import type { Interner } from '../config/interner.ts'
+import type { ProxyThread } from '../exchange/types.ts'
+import { createProxyInstance, type ProxyInstance } from '../instance.ts'
+import type { Network } from '../net/network.ts'
+import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
+
+export interface HostedProxyOptions {
+  readonly bootstrap: Bootstrap
+  readonly thread: ProxyThread
+  readonly network: Network
+  readonly interner: Interner
+  readonly channels: XdsChannels
+  readonly readFile: (path: string) => string | undefined
+  readonly resolve: (host: string) => Promise<readonly string[]>
+  readonly writeLog: (line: string) => void
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly inboundSource?: string
+  readonly onReady: (ready: boolean) => void
+  readonly onQuit: () => void
+}
+
+/** A proxy instance with what it lives on: its subscription, its readiness, its ports for people and machines. */
+export interface HostedProxy {
+  readonly instance: ProxyInstance
+  /** @throws when a port that it needs cannot be bound */
+  readonly start: () => Promise<void>
+  /** Finishes requests under way within `graceMs`, then closes everything. */
+  readonly stop: (graceMs: number) => Promise<void>
+  readonly destroy: () => void
+  readonly isReady: () => boolean
+}
+
+/** A gateway goes on accepting for this long after it was told to stop, until nobody is sent to it any more. */
+const LAME_DUCK_MS = 1500
+const DRAIN_POLL_MS = 20
+
+export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
+  const { bootstrap, logger, clock } = options
+  let ready = false
+  let stopping = false
+  let admin: AdminServers | undefined
+  let subscribed: readonly GatewayName[] = []
+  const instance = createProxyInstance({
+    node: bootstrap.node,
+    thread: options.thread,
+    network: options.network,
+    interner: options.interner,
+    logger,
+    writeLog: options.writeLog,
+    address: bootstrap.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0',
+    ...(options.inboundSource !== undefined && { inboundSource: options.inboundSource }),
+    // A port that answers before its routes are here would say 404 where a moment later it would not.
+    isGatewayReady: (gateway) => xds.synced('route', gatewayRoutes(gateway)),
+    onStateChange: update,
+  })
+  const xds: XdsClient = createXdsClient({
+    address: bootstrap.discoveryAddress,
+    resolve: options.resolve,
+    rootCertificate: () => options.readFile(PROXY_FILES.rootCertificate),
+    token: () => options.readFile(PROXY_FILES.token)?.trim(),
+    node: bootstrap.node,
+    accept(changes) {
+      const rejections = instance.accept(changes)
+      // Not within the callback: what follows sends on the stream whose message is being taken.
+      queueMicrotask(followGateways)
+      return rejections
+    },
+    channels: options.channels,
+    clock,
+    random: options.random,
+    logger: logger.scope('xds'),
+  })
+  const forget = xds.onSynced(() => {
+    instance.gateway?.sync()
+    update()
+  })
+
+  /** Routes are asked for gateway by gateway, as listeners come and go. */
+  function followGateways(): void {
+    if (instance.gateway === undefined || stopping) return
+    const names = instance.gatewayNames()
+    const added = names.filter((name) => !subscribed.includes(name))
+    const removed = subscribed.filter((name) => !names.includes(name))
+    subscribed = names
+    if (added.length > 0) xds.subscribe('route', added.map(gatewayRoutes))
+    if (removed.length > 0) xds.unsubscribe('route', removed.map(gatewayRoutes))
+    update()
+  }
+
+  function isSynced(): boolean {
+    const common = xds.synced('mesh', '*') && xds.synced('workload', '*') && xds.synced('service', '*')
+    if (!common) return false
+    if (instance.gateway === undefined) return xds.synced('route', 'mesh/*')
+    const names = instance.gatewayNames()
+    return (
+      xds.synced('listener', 'proxy/*') && names.every((name) => xds.synced('route', gatewayRoutes(name)))
+    )
+  }
+
+  /** Once ready it stays so: what was received stays valid when the control plane goes away. */
+  function update(): void {
+    if (ready || stopping || !isSynced() || !instance.isBound()) return
+    ready = true
+    logger.info('proxy is ready', { listeners: instance.gateway?.list().length ?? 2 })
+    options.onReady(true)
+  }
+
+  return {
+    instance,
+    isReady: () => ready && !stopping,
+    async start() {
+      admin = await startAdminServers({
+        network: options.network,
+        instance,
+        bootstrap,
+        isReady: () => ready && !stopping,
+        isConnected: xds.connected,
+        clock,
+        logger,
+        onQuit: options.onQuit,
+      })
+      await instance.start()
+      xds.subscribe('mesh', ['*'])
+      xds.subscribe('workload', ['*'])
+      xds.subscribe('service', ['*'])
+      if (bootstrap.node.role === 'router') xds.subscribe('listener', ['proxy/*'])
+      else xds.subscribe('route', ['mesh/*'])
+      xds.start()
+      logger.info('proxy started', { node: bootstrap.node.id, discovery: bootstrap.discoveryAddress })
+    },
+    async stop(graceMs) {
+      stopping = true
+      const deadline = clock.monotonic() + graceMs
+      instance.announceDrain()
+      if (instance.gateway !== undefined) await clock.sleep(Math.min(LAME_DUCK_MS, graceMs / 2))
+      instance.drain()
+      while (instance.connections.size() > 0 && clock.monotonic() < deadline) await clock.sleep(DRAIN_POLL_MS)
+      const left = instance.connections.size()
+      if (left > 0) logger.warn(`${left} connections were still open after ${graceMs} ms and are cut off`)
+      destroy()
+    },
+    destroy,
+  }
+
+  function destroy(): void {
+    stopping = true
+    forget()
+    xds.stop()
+    instance.close()
+    admin?.close()
+    logger.info('proxy stopped')
+  }
+}
+
+export function describeStartProblem(error: unknown): string {
+  return `the proxy could not start: ${messageOf(error)}`
+}

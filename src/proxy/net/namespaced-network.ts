@@ -1,0 +1,44 @@
+import { Socket } from 'node:net'
+import { closeFd, openTcpListener, openTcpSocket, originalDestination, socketFd } from '../../linux/index.ts'
+import { type Network, startServer } from './network.ts'
+
+const BACKLOG = 4096
+
+/**
+ * Sockets in a pod's network namespace, from a process outside it. Outgoing ones carry the mark that the pod's capture
+ * rules let pass.
+ */
+export function createNamespacedNetwork(options: { readonly netns: string; readonly mark: number }): Network {
+  const { netns, mark } = options
+  return {
+    listen: async (listen) => {
+      const fd = openTcpListener({ netns, address: listen.address, port: listen.port, backlog: BACKLOG })
+      return startServer(listen, (server) => {
+        server.once('error', () => closeFd(fd))
+        server.listen({ fd })
+      })
+    },
+    connect(connect) {
+      const family = connect.address.includes(':') ? 6 : 4
+      let fd: number
+      try {
+        const bindAddress = connect.localAddress === undefined ? {} : { bindAddress: connect.localAddress }
+        fd = openTcpSocket({ netns, family, mark, ...bindAddress })
+      } catch (error) {
+        // The namespace is gone, or descriptors have run out: to the caller a failed connection like any other.
+        const socket = new Socket()
+        process.nextTick(() => socket.destroy(error instanceof Error ? error : new Error(String(error))))
+        return socket
+      }
+      // Reading an unconnected socket fails, so that reads start with the connection.
+      const init = { fd, onread: connect.onread, allowHalfOpen: true, manualStart: true }
+      const socket = new Socket(init as ConstructorParameters<typeof Socket>[0])
+      socket.setNoDelay(true)
+      return socket.connect({ host: connect.address, port: connect.port })
+    },
+    originalDestination(socket) {
+      const fd = socketFd(socket)
+      return fd === undefined ? undefined : originalDestination(fd)
+    },
+  }
+}
