@@ -2,17 +2,14 @@ import {
   BUILT_IN_KINDS,
   builtInSchema,
   type CompiledSchema,
+  convertBuiltIn,
   formatApiVersion,
+  pluralOf,
   type ResourceInfo,
+  storedFormOf,
 } from '../../kube/index.ts'
-import { eventConversion, hpaConversion } from './conversions.ts'
-import {
-  collectionOf,
-  compareVersions,
-  type Conversion,
-  type ScalePaths,
-  type ServedResource,
-} from './resources.ts'
+import { builtInApplySchema } from './patch/built-in-apply-schema.ts'
+import { collectionOf, type Conversion, type ScalePaths, type ServedResource } from './resources.ts'
 
 /** Resources whose changes are counted by the spec alone. */
 const COUNTED_BY_SPEC: ReadonlySet<string> = new Set([
@@ -29,8 +26,6 @@ const COUNTED_BY_SPEC: ReadonlySet<string> = new Set([
   'networking.k8s.io/networkpolicies',
   'networking.k8s.io/ingressclasses',
   'apiextensions.k8s.io/customresourcedefinitions',
-  'flowcontrol.apiserver.k8s.io/flowschemas',
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations',
 ])
 
 /** Resources without a spec, where every change counts. */
@@ -41,17 +36,6 @@ const COUNTED_WHOLE: ReadonlySet<string> = new Set([
   'scheduling.k8s.io/priorityclasses',
 ])
 
-/** Of the versions of one resource, the first is stored; another one says the same in other words. */
-const CONVERSIONS: Readonly<Record<string, Conversion>> = {
-  'autoscaling/v1/horizontalpodautoscalers': hpaConversion,
-  'events.k8s.io/v1/events': eventConversion,
-}
-
-/** Resources that are another group's view of a stored collection. */
-const STORED_AS: Readonly<Record<string, { readonly collection: string; readonly apiVersion: string }>> = {
-  'events.k8s.io/events': { collection: 'core/events', apiVersion: 'v1' },
-}
-
 const WORKLOAD_SCALE: ScalePaths = {
   spec: ['spec', 'replicas'],
   status: ['status', 'replicas'],
@@ -59,44 +43,49 @@ const WORKLOAD_SCALE: ScalePaths = {
 }
 
 export function builtInResources(): readonly ServedResource[] {
-  return BUILT_IN_KINDS.map((info) => toResource(info, storedVersion(info)))
+  return BUILT_IN_KINDS.map(toResource)
 }
 
-function storedVersion(info: ResourceInfo): string {
-  const versions = BUILT_IN_KINDS.filter(
-    ({ group, plural }) => group === info.group && plural === info.plural,
-  )
-  return versions.map(({ version }) => version).sort(compareVersions)[0] ?? info.version
-}
-
-function toResource(info: ResourceInfo, stored: string): ServedResource {
-  const id = `${info.group === '' ? 'core' : info.group}/${info.plural}`
-  const storedAs = STORED_AS[id]
+function toResource(info: ResourceInfo): ServedResource {
+  const stored = storedFormOf(info)
+  const collection = collectionOf(stored.group, stored === info ? info.plural : pluralOf(stored.kind))
   return {
     info,
-    collection: storedAs?.collection ?? collectionOf(info.group, info.plural),
+    collection,
     apiVersion: formatApiVersion(info),
-    storedApiVersion: storedAs?.apiVersion ?? formatApiVersion({ group: info.group, version: stored }),
-    conversion: CONVERSIONS[`${info.group}/${info.version}/${info.plural}`],
-    schema: lazySchema(info),
+    storedApiVersion: formatApiVersion(stored),
+    conversion: conversionBetween(info, stored),
+    schema: lazily((): CompiledSchema | undefined => builtInSchema(info)),
+    applySchema: lazily(() => builtInApplySchema(info)),
     openApiSchema: () => undefined,
     scale: info.subresources.includes('scale') ? WORKLOAD_SCALE : undefined,
     isCustom: false,
     revision: 'built-in',
-    generation: COUNTED_BY_SPEC.has(id) ? 'spec' : COUNTED_WHOLE.has(id) ? 'all-but-metadata' : 'none',
+    generation: COUNTED_BY_SPEC.has(collection)
+      ? 'spec'
+      : COUNTED_WHOLE.has(collection)
+        ? 'all-but-metadata'
+        : 'none',
     hasStatus: info.subresources.includes('status'),
     allowsUnconditionalUpdate: info.plural !== 'customresourcedefinitions' && info.plural !== 'leases',
   }
 }
 
-function lazySchema(info: ResourceInfo): () => CompiledSchema | undefined {
-  let isMade = false
-  let schema: CompiledSchema | undefined
-  return () => {
-    if (!isMade) {
-      schema = builtInSchema(info)
-      isMade = true
-    }
-    return schema
+interface Form {
+  readonly group: string
+  readonly version: string
+}
+
+/** The few kinds that are shown in two forms are stored in one. */
+function conversionBetween(served: Form, stored: Form): Conversion | undefined {
+  if (formatApiVersion(served) === formatApiVersion(stored)) return undefined
+  return {
+    fromStored: (object) => convertBuiltIn(object, served),
+    toStored: (object) => convertBuiltIn(object, stored),
   }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }

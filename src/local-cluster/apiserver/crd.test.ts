@@ -136,3 +136,21 @@ test('a deleted definition takes its objects along and is served no more', async
   assert.equal(its.store.count(`${group}/widgets`), 0)
   assert.equal(await its.client.get(kind, 'a', 'default'), undefined)
 })
+
+test('server-side apply merges the lists of built-in kinds by their keys', async () => {
+  const service = (ports: readonly object[]) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'shared' },
+    spec: { ports },
+  })
+  const apply = (manager: string, ports: readonly object[]) =>
+    its.client.patch<KubeObject>(KINDS.service, 'shared', 'default', service(ports), {
+      type: 'apply',
+      fieldManager: manager,
+    })
+  const numbers = (object: KubeObject) => listAt(object.spec, 'ports').map((port) => at(port, 'port'))
+  await apply('alice', [{ name: 'a', port: 80, protocol: 'TCP' }])
+  assert.deepEqual(numbers(await apply('bob', [{ name: 'b', port: 81, protocol: 'TCP' }])), [80, 81])
+  assert.deepEqual(numbers(await apply('alice', [{ name: 'c', port: 82, protocol: 'TCP' }])), [81, 82])
+})

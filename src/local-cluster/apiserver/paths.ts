@@ -1,11 +1,10 @@
+import { messageOf } from '../../base/index.ts'
 import type { ServerContext } from './context.ts'
 import type { Discovery } from './discovery.ts'
 import { dispatchResource } from './dispatch.ts'
 import type { OpenApi } from './openapi.ts'
 import type { ApiRequest, ApiResponse } from './request.ts'
-import { methodNotAllowed, StatusError, unknownPath } from './status-error.ts'
-import { messageOf } from '../../base/index.ts'
-import { internalError } from './status-error.ts'
+import { internalError, methodNotAllowed, StatusError, unknownPath } from './status-error.ts'
 
 /** The version of Kubernetes whose behaviour this server has. */
 export const VERSION = {
@@ -118,6 +117,7 @@ function rootPaths({ resources }: ServerContext): readonly string[] {
 function toResponse(context: ServerContext, request: ApiRequest, error: unknown): ApiResponse {
   if (error instanceof StatusError)
     return { kind: 'object', status: error.status.code, object: { ...error.status } }
+  if (request.signal.aborted) return { kind: 'text', status: 499, text: 'the client went away' }
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   context.logger.error('a request failed', {
     method: request.method,

@@ -1,4 +1,10 @@
-import type { CompiledSchema, KubeObject, ResourceInfo, StructuralSchema } from '../../kube/index.ts'
+import {
+  type CompiledSchema,
+  compareVersions,
+  type KubeObject,
+  type ResourceInfo,
+  type StructuralSchema,
+} from '../../kube/index.ts'
 
 /** Where a kind keeps its replicas, for the `scale` subresource. */
 export interface ScalePaths {
@@ -25,6 +31,8 @@ export interface ServedResource {
   readonly conversion: Conversion | undefined
   /** Compiled at first use: a big CRD that nobody writes to costs nothing. */
   readonly schema: () => CompiledSchema | undefined
+  /** says how lists and maps merge under server-side apply */
+  readonly applySchema: () => StructuralSchema | undefined
   /** the schema as OpenAPI shows it; undefined for built-in kinds, whose documents src/kube makes */
   readonly openApiSchema: () => StructuralSchema | undefined
   readonly scale: ScalePaths | undefined
@@ -125,27 +133,6 @@ function groupResources(resources: readonly ServedResource[]): readonly ServedGr
       .sort(([a], [b]) => compareVersions(a, b))
       .map(([version, served]) => ({ group, version, resources: served })),
   }))
-}
-
-/**
- * Best first: stable before beta before alpha, higher numbers first, other texts last in order.
- * @see Kubernetes: CustomResourceDefinition version priority
- */
-export function compareVersions(a: string, b: string): number {
-  const left = rankOf(a)
-  const right = rankOf(b)
-  for (let index = 0; index < left.length; index += 1) {
-    const difference = (right[index] ?? 0) - (left[index] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-function rankOf(version: string): readonly number[] {
-  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version)
-  if (!match) return [0, 0, 0]
-  const stability = match[2] === undefined ? 3 : match[2] === 'beta' ? 2 : 1
-  return [stability, Number(match[1]), Number(match[3] ?? 0)]
 }
 
 export function collectionOf(group: string, plural: string): string {

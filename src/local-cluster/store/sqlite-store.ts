@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
@@ -184,6 +185,8 @@ function overlayKey(key: StoreKey): string {
 
 function openDatabase(path: string): DatabaseSync {
   try {
+    // Secrets are in it; the log beside it takes over the mode of the file.
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
     const db = new DatabaseSync(path)
     // One process owns the file: no shared-memory index, and a second API server is refused at once.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')

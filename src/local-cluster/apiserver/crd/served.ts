@@ -1,16 +1,15 @@
 import {
   type CompiledSchema,
   compileSchema,
+  type CustomResourceDefinition,
   type KubeObject,
-  type PrinterColumn,
   type ResourceInfo,
+  resourceInfosOf,
   type StructuralSchema,
 } from '../../../kube/index.ts'
-import { at, isObject, listAt, stringAt } from '../json.ts'
+import { at, listAt, stringAt } from '../json.ts'
 import { storageVersion } from '../kinds/crd.ts'
 import { collectionOf, type ScalePaths, type ServedResource } from '../resources.ts'
-
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 
 /** What a CustomResourceDefinition serves: one resource for each served version, none while its names clash. */
 export function servedBy(crd: KubeObject): readonly ServedResource[] {
@@ -18,60 +17,36 @@ export function servedBy(crd: KubeObject): readonly ServedResource[] {
     (condition) => stringAt(condition, 'type') === 'Established' && stringAt(condition, 'status') === 'True',
   )
   if (!isEstablished) return []
-  return listAt(crd.spec, 'versions')
-    .filter((version) => at(version, 'served') === true)
-    .map((version) => toResource(crd, version))
+  return resourceInfosOf(crd as CustomResourceDefinition).map((info) => toResource(crd, info))
 }
 
-function toResource(crd: KubeObject, version: unknown): ServedResource {
-  const info = toInfo(crd, version)
-  const hasStatus = info.subresources.includes('status')
+function toResource(crd: KubeObject, info: ResourceInfo): ServedResource {
+  const version = listAt(crd.spec, 'versions').find((each) => stringAt(each, 'name') === info.version)
+  const schema = at(version, 'schema', 'openAPIV3Schema') as StructuralSchema | undefined
   return {
     info,
     collection: collectionOf(info.group, info.plural),
     storedApiVersion: `${info.group}/${storageVersion(crd)}`,
     apiVersion: `${info.group}/${info.version}`,
     conversion: undefined,
-    schema: lazySchema(at(version, 'schema', 'openAPIV3Schema')),
-    openApiSchema: () => at(version, 'schema', 'openAPIV3Schema') as StructuralSchema | undefined,
+    schema: lazySchema(schema),
+    applySchema: () => schema,
+    openApiSchema: () => schema,
     scale: scaleOf(at(version, 'subresources', 'scale')),
     isCustom: true,
     revision: `${crd.metadata.uid ?? ''} ${crd.metadata.generation ?? 0}`,
     generation: 'all-but-metadata',
-    hasStatus,
+    hasStatus: info.subresources.includes('status'),
     allowsUnconditionalUpdate: false,
   }
 }
 
-function lazySchema(schema: unknown): () => CompiledSchema | undefined {
+function lazySchema(schema: StructuralSchema | undefined): () => CompiledSchema | undefined {
   let compiled: CompiledSchema | undefined
   return () => {
-    if (!isObject(schema)) return undefined
+    if (!schema) return undefined
     compiled ??= compileSchema(schema)
     return compiled
-  }
-}
-
-function toInfo(crd: KubeObject, version: unknown): ResourceInfo {
-  const names = at(crd.spec, 'names')
-  const kind = stringAt(names, 'kind') ?? ''
-  const subresources = at(version, 'subresources')
-  return {
-    group: stringAt(crd.spec, 'group') ?? '',
-    version: stringAt(version, 'name') ?? '',
-    kind,
-    listKind: stringAt(names, 'listKind') ?? `${kind}List`,
-    plural: stringAt(names, 'plural') ?? '',
-    singular: stringAt(names, 'singular') ?? kind.toLowerCase(),
-    shortNames: listAt(names, 'shortNames').filter((name) => typeof name === 'string'),
-    categories: listAt(names, 'categories').filter((name) => typeof name === 'string'),
-    namespaced: stringAt(crd.spec, 'scope') === 'Namespaced',
-    subresources: isObject(subresources) ? Object.keys(subresources) : [],
-    verbs: VERBS,
-    printerColumns: listAt(version, 'additionalPrinterColumns').filter(
-      isObject,
-    ) as unknown as PrinterColumn[],
-    stored: true,
   }
 }
 

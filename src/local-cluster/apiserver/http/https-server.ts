@@ -100,7 +100,7 @@ async function serve(
     incoming.headers.authorization,
   )
   if (!user && !PUBLIC_PATHS.has(path)) {
-    sendError(outgoing, unauthorized())
+    await sendError(outgoing, unauthorized())
     return
   }
   const gone = new AbortController()

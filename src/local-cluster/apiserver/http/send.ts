@@ -18,22 +18,24 @@ export async function sendResponse(
   for (const warning of options.warnings) outgoing.appendHeader('Warning', `299 - ${quote(warning)}`)
   switch (response.kind) {
     case 'object': {
-      const isYaml = response.contentType === 'application/yaml'
+      const contentType = response.contentType ?? 'application/json'
+      const isYaml = contentType === 'application/yaml'
       const text = isYaml ? stringifyYaml(response.object) : JSON.stringify(response.object)
-      for (const [name, value] of Object.entries(response.headers ?? {})) outgoing.setHeader(name, value)
-      sendText(outgoing, response.status, response.contentType ?? 'application/json', text, options.isHead)
+      setHeaders(outgoing, response.headers)
+      await sendText(outgoing, { status: response.status, contentType, text, isHead: options.isHead })
       return
     }
-    case 'text':
-      for (const [name, value] of Object.entries(response.headers ?? {})) outgoing.setHeader(name, value)
-      sendText(
-        outgoing,
-        response.status,
-        response.contentType ?? 'text/plain; charset=utf-8',
-        response.text,
-        options.isHead,
-      )
+    case 'text': {
+      const contentType = response.contentType ?? 'text/plain; charset=utf-8'
+      setHeaders(outgoing, response.headers)
+      await sendText(outgoing, {
+        status: response.status,
+        contentType,
+        text: response.text,
+        isHead: options.isHead,
+      })
       return
+    }
     case 'watch': {
       outgoing.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
       outgoing.flushHeaders()
@@ -54,24 +56,46 @@ export async function sendResponse(
   }
 }
 
-export function sendError(outgoing: ServerResponse, error: StatusError): void {
-  sendText(outgoing, error.status.code, 'application/json', JSON.stringify(error.status), false)
+function setHeaders(outgoing: ServerResponse, headers: Readonly<Record<string, string>> | undefined): void {
+  for (const [name, value] of Object.entries(headers ?? {})) outgoing.setHeader(name, value)
 }
 
-function sendText(
+export function sendError(outgoing: ServerResponse, { status }: StatusError): Promise<void> {
+  const text = JSON.stringify(status)
+  return sendText(outgoing, { status: status.code, contentType: 'application/json', text, isHead: false })
+}
+
+interface TextAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly text: string
+  readonly isHead: boolean
+}
+
+/** What is left for the end of a long answer: less than any socket's high-water mark. */
+const TAIL_BYTES = 1024
+
+/**
+ * A long answer is drained before its last bytes are sent. With the whole of it written at once, the client's next
+ * request could arrive before the socket reports the drain; Node (24.21) then pauses its parser in the middle of
+ * that request and ends the connection with HPE_PAUSED.
+ */
+async function sendText(
   outgoing: ServerResponse,
-  status: number,
-  contentType: string,
-  text: string,
-  isHead: boolean,
-): void {
+  { status, contentType, text, isHead }: TextAnswer,
+): Promise<void> {
   const bytes = Buffer.from(text)
   outgoing.writeHead(status, {
     'content-type': contentType,
     'content-length': bytes.length,
     'cache-control': 'no-cache, private',
   })
-  outgoing.end(isHead ? undefined : bytes)
+  if (isHead || bytes.length <= TAIL_BYTES) {
+    outgoing.end(isHead ? undefined : bytes)
+    return
+  }
+  if (!(await writeAndDrain(outgoing, bytes.subarray(0, -TAIL_BYTES)))) return
+  outgoing.end(bytes.subarray(-TAIL_BYTES))
 }
 
 /** Waits while the client's socket is full. @returns false when the client is gone */

@@ -69,7 +69,7 @@ const UNOWNED_METADATA = [
  */
 export function serverSideApply(request: ApplyRequest): JsonObject {
   const { resource, current, manager } = request
-  const schema = schemaWithMetadata(resource.openApiSchema())
+  const schema = schemaWithMetadata(resource.applySchema())
   const applied = ownedPart(request)
   const fields = fieldsOf(applied, schema)
   const entries = entriesOf(current)
