@@ -336,3 +336,24 @@ test('a CustomResourceDefinition is checked: name, versions, structure, rules', 
     /x-kubernetes-validations\[0\]\.rule: Invalid value: "self\.\(": compilation failed/,
   )
 })
+
+test('the choices of a list field are those of its items', () => {
+  const hook = (operation: string) => ({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name: 'a' },
+    webhooks: [
+      {
+        name: 'a.b.c',
+        clientConfig: { url: 'https://a.b' },
+        rules: [{ operations: [operation], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      },
+    ],
+  })
+  const schema = schemaOf('admissionregistration.k8s.io', 'MutatingWebhookConfiguration')
+  assert.deepEqual(schema.validate(schema.applyDefaults(hook('CREATE'))), [])
+  const [error] = schema.validate(schema.applyDefaults(hook('READ')))
+  assert.equal(error?.path, 'webhooks[0].rules[0].operations[0]')
+})

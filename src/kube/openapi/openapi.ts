@@ -122,13 +122,21 @@ function addMessage(message: MessageType, schemas: Map<string, JsonObject>, reso
   })
 }
 
+/** The choices of a list are those of its items. */
+function withChoices(type: JsonObject, choices: readonly string[] | undefined): JsonObject {
+  if (!choices) return type
+  const { items } = type
+  return typeof items === 'object' && items !== null
+    ? { ...type, items: { ...items, enum: choices } }
+    : { ...type, enum: choices }
+}
+
 function describeField(field: Field, schemas: Map<string, JsonObject>): JsonObject {
   const { patch } = field
   const strategy =
     patch && [patch.merge && 'merge', patch.retainKeys && 'retainKeys'].filter(Boolean).join(',')
   return {
-    ...describeType(field.type, schemas),
-    ...(field.enum && { enum: field.enum }),
+    ...withChoices(describeType(field.type, schemas), field.enum),
     ...(field.default !== undefined &&
       field.type.kind === 'scalar' &&
       field.type.scalar === 'string' && { default: field.default }),

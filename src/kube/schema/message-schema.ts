@@ -83,9 +83,12 @@ function isList(field: Field): boolean {
 
 function fieldSchema(field: Field, schema: StructuralSchema): StructuralSchema {
   if (field.enum === undefined && field.default === undefined) return schema
+  // The choices of a list are those of its items.
+  const choices = field.enum && { enum: field.enum }
+  if (choices && schema.items) return { ...schema, items: { ...schema.items, ...choices } }
   return {
     ...schema,
-    ...(field.enum && { enum: field.enum }),
+    ...choices,
     ...(field.default !== undefined && { default: defaultOf(field.default, schema) }),
   }
 }
