@@ -24,7 +24,6 @@ import { podPaths, podsDirectory } from './paths.ts'
 import { createPodWorker, type PodRecord, type PodWorker } from './pod/worker.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { type ExecIo, execInDirectory } from './runtime/exec.ts'
-import { containerEnvironment } from './runtime/process-container.ts'
 import { findRootMode } from './runtime/root-mode.ts'
 import { createScheduler } from './scheduler.ts'
 import { prepareShellDirectory } from './shell-directory.ts'
@@ -106,12 +105,7 @@ export async function createNodeAgent(options: NodeAgentOptions): Promise<NodeAg
         ?.slots()
         .find(({ name }) => name === container)?.run
       if (run === undefined) throw new Error(`container ${container} is not running on this node`)
-      return execInDirectory({
-        directory: run.directory,
-        command,
-        io,
-        env: containerEnvironment(run.directory),
-      })
+      return execInDirectory({ directory: run.directory, command, io, clock: options.clock })
     },
     async stop() {
       stopImages()

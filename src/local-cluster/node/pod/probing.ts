@@ -3,7 +3,6 @@ import type { NodeContext } from '../context.ts'
 import { type ProbeOutcome, type ProbeTarget, runAction } from '../probe/action.ts'
 import { startProbes } from '../probe/prober.ts'
 import { execAndCollect } from '../runtime/exec.ts'
-import { containerEnvironment } from '../runtime/process-container.ts'
 import { isRunning, type Slot } from './slot.ts'
 
 export interface ProbingOptions {
@@ -73,14 +72,22 @@ export async function runHook(options: {
   return runAction(handler, probeTarget(options), timeoutMs)
 }
 
-function probeTarget({ slot, podIp }: { readonly slot: Slot; readonly podIp: string }): ProbeTarget {
+function probeTarget({
+  slot,
+  podIp,
+  context,
+}: {
+  readonly context: NodeContext
+  readonly slot: Slot
+  readonly podIp: string
+}): ProbeTarget {
   return {
     container: slot.container,
     podIp,
     async exec(command, timeoutMs) {
       const directory = slot.run?.directory
       if (directory === undefined) return { exitCode: 126, output: 'the container does not run' }
-      return execAndCollect({ directory, command, timeoutMs, env: containerEnvironment(directory) })
+      return execAndCollect({ directory, command, timeoutMs, clock: context.clock })
     },
   }
 }

@@ -166,11 +166,19 @@ function adoptSlots(state: State, pod: Pod): void {
     state.slots.set(container.name, slot)
     slot.run = state.context.runtime.adopt({
       container: state.paths.container(container.name),
-      onChange: state.poke,
+      onChange: onRunChange(state, slot),
     })
     if (slot.run === undefined || observeExit(slot, slot.run.terminationMessage())) continue
     state.hasSandbox = true
     if (state.record !== undefined) startLookingAfter(state, slot, state.record.ip)
+  }
+}
+
+/** An end is noted at once, even in the middle of a step that waits for it. */
+function onRunChange(state: State, slot: Slot): () => void {
+  return () => {
+    noteExit(state, slot)
+    state.poke()
   }
 }
 
@@ -306,7 +314,7 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
       failures: slot.failures,
       image,
       request: request.request,
-      onChange: state.poke,
+      onChange: onRunChange(state, slot),
     })
   } catch (error) {
     keepWaiting(state, slot, { kind: 'bad-config', message: messageOf(error) })

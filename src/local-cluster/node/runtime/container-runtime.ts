@@ -12,6 +12,7 @@ import {
   launch,
   readExit,
   recordExit,
+  sendSignal,
   shimPid,
   writtenExit,
   signalContainer,
@@ -109,7 +110,7 @@ export function createContainerRuntime(options: RuntimeOptions): ContainerRuntim
       const record = readJsonIfExists(join(directory, 'record.json')) as RunRecord | undefined
       if (record === undefined) return undefined
       if (record.kind === 'hosted') return hostedRun(options, { record, directory, onChange, adopted: true })
-      const run = processRun(record, directory, () => true)
+      const run = processRun(options, { record, directory, mayHaveEnded: () => true })
       if (run.exit() === undefined) pollExit(options.clock, run, onChange)
       return run
     },
@@ -134,22 +135,13 @@ export async function killShims(pod: PodPaths, clock: Clock): Promise<void> {
     const pids = runsOf(pod).flatMap(({ directory }) => processesOf(directory))
     if (pids.length === 0) return
     if (clock.monotonic() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`)
-    for (const pid of pids) kill(pid)
+    for (const pid of pids) sendSignal(pid, 'SIGKILL')
     await clock.sleep(KILL_POLL_MS)
   }
 }
 
 function processesOf(directory: string): readonly number[] {
   return [initPid(directory), shimPid(directory)].filter((pid) => pid !== undefined)
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    // Gone by itself: what was wanted.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
 }
 
 /** Every run of every container that is on disk. */
@@ -184,7 +176,7 @@ async function begin(options: RuntimeOptions, start: Beginning): Promise<Contain
         recordExit(directory, 128)
         throw error
       }
-      return processRun(record, directory, () => ended)
+      return processRun(options, { record, directory, mayHaveEnded: () => ended })
     }
     case 'hosted': {
       const run = hostedRun(options, { record, directory, onChange: start.onChange, adopted: false })
@@ -196,7 +188,7 @@ async function begin(options: RuntimeOptions, start: Beginning): Promise<Contain
     case 'capture': {
       recordExit(directory, await applyCapture(start, request.args))
       queueMicrotask(start.onChange)
-      return processRun(record, directory, () => true)
+      return processRun(options, { record, directory, mayHaveEnded: () => true })
     }
   }
 }
@@ -214,8 +206,21 @@ async function applyCapture(start: Beginning, args: readonly string[]): Promise<
   }
 }
 
-/** @param mayHaveEnded a child's end is announced; until then its files, perhaps not yet written, say nothing */
-function processRun(record: RunRecord, directory: string, mayHaveEnded: () => boolean): ContainerRun {
+function processRun(
+  options: RuntimeOptions,
+  run: {
+    readonly record: RunRecord
+    readonly directory: string
+    /** A child's end is announced; until then its files, perhaps not yet written, say nothing. */
+    readonly mayHaveEnded: () => boolean
+  },
+): ContainerRun {
+  const { record, directory, mayHaveEnded } = run
+  const signal = (name: NodeJS.Signals) => {
+    signalContainer(directory, name, options.clock).catch((error: unknown) => {
+      options.logger.error('a container got no signal', { signal: name, error: messageOf(error) })
+    })
+  }
   let ended: ContainerExit | undefined
   return {
     record,
@@ -223,8 +228,8 @@ function processRun(record: RunRecord, directory: string, mayHaveEnded: () => bo
     exit: () => (ended ??= mayHaveEnded() ? readExit(directory) : undefined),
     terminationMessage: () => nonEmpty(readTextIfExists(terminationLog(directory))),
     ready: () => true,
-    terminate: () => void signalContainer(directory, 'SIGTERM'),
-    kill: () => void signalContainer(directory, 'SIGKILL'),
+    terminate: () => signal('SIGTERM'),
+    kill: () => signal('SIGKILL'),
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { messageOf } from '../../../base/index.ts'
-import { execCommandLine } from './process-container.ts'
+import { type Clock, messageOf } from '../../../base/index.ts'
+import { containerEnvironment, execCommandLine, waitForInit } from './process-container.ts'
 
 export interface ExecResult {
   readonly exitCode: number
@@ -22,21 +22,22 @@ const OUTPUT_BYTES_MAX = 10 * 1024
  * Runs a command in the namespaces of a running container. An abort kills it.
  * @returns its exit code; 126 when the container does not run, as a shell that cannot start a command
  */
-export function execInDirectory(options: {
+export async function execInDirectory(options: {
   readonly directory: string
   readonly command: readonly string[]
-  readonly env: Readonly<Record<string, string>>
+  readonly clock: Clock
   readonly io: ExecIo
 }): Promise<number> {
-  const [program, ...args] = execCommandLine(options.directory, options.command) ?? []
-  if (program === undefined) {
+  const pid = await waitForInit(options.directory, options.clock)
+  if (pid === undefined) {
     options.io.onStderr(Buffer.from('the container does not run\n'))
-    return Promise.resolve(126)
+    return 126
   }
+  const [program = '', ...args] = execCommandLine(pid, options.command)
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: [options.io.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: { ...options.env },
+      env: { ...containerEnvironment(pid) },
       signal: options.io.signal,
       killSignal: 'SIGKILL',
     })
@@ -59,7 +60,7 @@ export function execInDirectory(options: {
 export async function execAndCollect(options: {
   readonly directory: string
   readonly command: readonly string[]
-  readonly env: Readonly<Record<string, string>>
+  readonly clock: Clock
   readonly timeoutMs: number
 }): Promise<ExecResult> {
   let output = ''

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../../../base/index.ts'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
 import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
 
@@ -39,11 +40,12 @@ echo $? > "$dir/exit"`
 /** Runs as the first process of the new mount and process namespaces and becomes the program. */
 const SETUP = `dir=$1; root=$2; cwd=$3; shift 3
 read -r pid rest < /proc/self/stat
-echo "$pid" > "$dir/pid"
+exec 4> "$dir/pid"
 mount -a -T "$dir/fstab" || exit 128
 if [ -n "$root" ]; then cd "$root" && pivot_root . . && umount -c -l . || exit 128; fi
 mkdir -p "$cwd" && cd "$cwd" || exit 128
 export PATH="$LATEEN_PATH"; unset LATEEN_PATH
+echo "$pid" >&4; exec 4>&-
 command -v "$1" > /dev/null || { echo "exec: \\"$1\\": executable file not found in \\$PATH"; exit 127; }
 exec "$@"`
 
@@ -137,7 +139,7 @@ export function shimPid(directory: string): number | undefined {
   }
 }
 
-/** The number of the container's first process on the host. @returns undefined until it exists and after it ended */
+/** The container's first process on the host. @returns undefined until it has its root directory, and after its end */
 export function initPid(directory: string): number | undefined {
   const text = readTextIfExists(join(directory, 'pid'))
   const pid = Number(text?.trim())
@@ -157,33 +159,51 @@ function isInitOf(directory: string, pid: number): boolean {
   }
 }
 
-/** Sends a signal to the container's first process. @returns whether there was one */
-export function signalContainer(directory: string, signal: NodeJS.Signals): boolean {
-  const pid = initPid(directory)
-  if (pid === undefined) return false
-  try {
-    process.kill(pid, signal)
-    return true
-  } catch {
-    return false // it ended between the look and the signal
+/** How long a container may take from its start to its program. */
+const SETUP_WAIT_MS = 5000
+const SETUP_POLL_MS = 5
+
+/** Waits for the first process of a container that was just started. @returns undefined when it has ended */
+export async function waitForInit(directory: string, clock: Clock): Promise<number | undefined> {
+  const deadline = clock.monotonic() + SETUP_WAIT_MS
+  for (;;) {
+    const pid = initPid(directory)
+    if (pid !== undefined) return pid
+    if (writtenExit(directory) !== undefined || clock.monotonic() > deadline) return undefined
+    await clock.sleep(SETUP_POLL_MS)
   }
 }
 
-/** Command line that runs a command inside the container's namespaces. @returns undefined when it does not run */
-export function execCommandLine(
+/** Sends a signal to the container's first process. */
+export async function signalContainer(
   directory: string,
-  command: readonly string[],
-): readonly string[] | undefined {
-  const pid = initPid(directory)
-  if (pid === undefined) return undefined
+  signal: NodeJS.Signals,
+  clock: Clock,
+): Promise<void> {
+  const pid = await waitForInit(directory, clock)
+  // A container whose setup hangs has a shim only, with which everything ends.
+  const target = pid ?? (signal === 'SIGKILL' ? shimPid(directory) : undefined)
+  if (target !== undefined) sendSignal(target, signal)
+}
+
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    // It ended by itself between the look and the signal.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Command line that runs a command inside the namespaces of a container's first process. */
+export function execCommandLine(pid: number, command: readonly string[]): readonly string[] {
   return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...command]
 }
 
-/** The environment that the container's program was started with; empty when it does not run. */
-export function containerEnvironment(directory: string): Readonly<Record<string, string>> {
-  const pid = initPid(directory)
+/** The environment that the container's program was started with; empty when it has ended. */
+export function containerEnvironment(pid: number): Readonly<Record<string, string>> {
   try {
-    const entries = pid === undefined ? [] : readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
     return Object.fromEntries(entries.filter((entry) => entry.includes('=')).map((entry) => splitOnce(entry)))
   } catch {
     return {} // it ended between the look and the read

@@ -40,14 +40,21 @@ export interface PreparedRoot {
   readonly fstab: string
 }
 
+/** Directories that are empty and the container's own, with their modes. */
+const PRIVATE_DIRECTORIES = [
+  ['/tmp', 0o1777],
+  ['/run', 0o755],
+] as const
+
 const REAL_FILE_SYSTEMS = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', '9p', 'virtiofs', 'fuseblk']
 
 /** Makes the directories and mount points, and says what `mount -a` has to mount, in order. */
 export function prepareRoot(options: RootOptions): PreparedRoot {
   const { directory } = options
-  const temporary = join(directory, 'tmp')
-  mkdirSync(temporary, { recursive: true })
-  chmodSync(temporary, 0o1777)
+  for (const [path, mode] of PRIVATE_DIRECTORIES) {
+    mkdirSync(join(directory, path), { recursive: true })
+    chmodSync(join(directory, path), mode)
+  }
   const root = options.mode === 'overlay' ? join(directory, 'root') : ''
   for (const name of options.mode === 'overlay' ? ['upper', 'work', 'root'] : []) {
     mkdirSync(join(directory, name), { recursive: true, mode: 0o755 })
@@ -56,8 +63,8 @@ export function prepareRoot(options: RootOptions): PreparedRoot {
   const lines = [
     ...(options.mode === 'overlay' ? overlayLines(directory, root) : []),
     line('proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
-    line(temporary, `${root}/tmp`, 'none', 'bind'),
-    ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, temporary, bind), root)),
+    ...PRIVATE_DIRECTORIES.map(([path]) => line(join(directory, path), `${root}${path}`, 'none', 'bind')),
+    ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, bind), root)),
   ]
   return { root, fstab: `${lines.join('\n')}\n` }
 }
@@ -110,11 +117,11 @@ function bindLines(bind: BindMount, target: string, root: string): readonly stri
 }
 
 /** Makes the place to mount on in the private layer. @returns the path in the container, symbolic links resolved */
-function mountPoint(options: RootOptions, temporary: string, bind: BindMount): string {
+function mountPoint(options: RootOptions, bind: BindMount): string {
   const target = resolveOnHost(bind.mountPath)
   const isDirectory = statSync(bind.hostPath).isDirectory()
-  if (target === '/tmp' || target.startsWith('/tmp/')) {
-    makePlace(join(temporary, relative('/tmp', target)), isDirectory)
+  if (PRIVATE_DIRECTORIES.some(([path]) => target === path || target.startsWith(`${path}/`))) {
+    makePlace(join(options.directory, target), isDirectory)
     return target
   }
   const covering = options.mounts.find(
@@ -156,7 +163,8 @@ function hiddenPaths(options: RootOptions): readonly BindMount[] {
   return options.visiblePaths
     .filter((path) => existsSync(path))
     .filter(
-      (path) => path.startsWith('/tmp/') || (options.mode === 'overlay' && statSync(path).dev !== rootDevice),
+      (path) =>
+        /^\/(tmp|run)\//.test(path) || (options.mode === 'overlay' && statSync(path).dev !== rootDevice),
     )
     .map((path) => ({ hostPath: path, mountPath: path, readOnly: false }))
 }
