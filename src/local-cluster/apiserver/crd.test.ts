@@ -34,10 +34,8 @@ test('a definition is established, and served, when it is answered', async () =>
 })
 
 test('objects are defaulted, pruned and checked by schema and rules', async () => {
-  const made = await its.client.create(WIDGETS, {
-    ...widget('a', 1),
-    spec: { size: 1, unknown: true },
-  } as KubeObject)
+  const withUnknown: KubeObject = { ...widget('a', 1), spec: { size: 1, unknown: true } }
+  const made = await its.client.create(WIDGETS, withUnknown)
   assert.deepEqual(made.spec, { size: 1, max: 10, color: 'red' })
   await assert.rejects(
     its.client.create(WIDGETS, widget('b', 11)),

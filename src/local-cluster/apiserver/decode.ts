@@ -9,14 +9,14 @@ import { badRequest, unsupportedMediaType } from './status-error.ts'
 /** The largest body that is read, as in Kubernetes. */
 export const BODY_MAX_BYTES = 3 * 1024 * 1024
 /** Deeper values are refused before anything walks them. */
-const DEPTH_MAX = 100
+const DEPTH_MAX = 250
 
-export const JSON_TYPE = 'application/json'
-export const YAML_TYPE = 'application/yaml'
-export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf'
+const JSON_TYPE = 'application/json'
+const YAML_TYPE = 'application/yaml'
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf'
 const OBJECT_TYPES = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE] as const
 
-export const PATCH_TYPES = {
+const PATCH_TYPES = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',

@@ -7,7 +7,7 @@ import type { ApiRequest, ApiResponse } from './request.ts'
 import { internalError, methodNotAllowed, StatusError, unknownPath } from './status-error.ts'
 
 /** The version of Kubernetes whose behaviour this server has. */
-export const VERSION = {
+const VERSION = {
   major: '1',
   minor: '35',
   emulationMajor: '1',

@@ -53,17 +53,15 @@ export type ApiResponse =
   | { readonly kind: 'watch'; readonly frames: AsyncIterable<readonly WatchFrame[]> }
   | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly contentType: string }
 
-export const VERBS = [
-  'get',
-  'list',
-  'watch',
-  'create',
-  'update',
-  'patch',
-  'delete',
-  'deletecollection',
-] as const
-export type RequestVerb = (typeof VERBS)[number]
+export type RequestVerb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection'
 
 /** What a path under `/api` or `/apis` asks for. */
 export interface ResourcePath {

@@ -44,7 +44,7 @@ export interface GroupResource {
   readonly plural: string
 }
 
-export function formatGroupResource(resource: GroupResource): string {
+function formatGroupResource(resource: GroupResource): string {
   return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
 }
 
@@ -58,8 +58,7 @@ export function alreadyExists(resource: GroupResource, name: string): StatusErro
   return failure(409, 'AlreadyExists', message, detailsOf(resource, name))
 }
 
-export const MODIFIED =
-  'the object has been modified; please apply your changes to the latest version and try again'
+const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export function conflict(resource: GroupResource, name: string, detail: string = MODIFIED): StatusError {
   const message = `Operation cannot be fulfilled on ${formatGroupResource(resource)} "${name}": ${detail}`

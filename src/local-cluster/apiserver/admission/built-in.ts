@@ -21,7 +21,7 @@ export function checkNamespace(store: Store, { asked, operation }: AdmissionRequ
   throw forbidden(asked.resource.info, asked.path.name, detail, causes)
 }
 
-export const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
+const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 const TOKEN_VOLUME_PREFIX = 'kube-api-access-'
 /** One hour and seven seconds: Kubernetes' way of recognising tokens that it injected. */
 const TOKEN_SECONDS = 3607

@@ -7,7 +7,7 @@ import { CRD_CLEANUP_FINALIZER } from '../kinds/crd.ts'
 import { collectionOf, type Resources } from '../resources.ts'
 import { servedBy } from './served.ts'
 
-export const CRD_COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
+const CRD_COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
 
 /** Serves the stored CustomResourceDefinitions, and follows their changes from the commit on. */
 export function serveCustomResources(store: Store, resources: Resources): () => void {

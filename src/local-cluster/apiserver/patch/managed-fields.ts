@@ -14,12 +14,12 @@ const LEAF: FieldSet = {}
 type Schema = StructuralSchema | undefined
 
 /** How a list merges: its entries by key, as a set, or as a whole. */
-export type ListKind =
+type ListKind =
   | { readonly kind: 'map'; readonly keys: readonly string[] }
   | { readonly kind: 'set' }
   | { readonly kind: 'atomic' }
 
-export function listKindOf(schema: Schema): ListKind {
+function listKindOf(schema: Schema): ListKind {
   const type = schema?.['x-kubernetes-list-type']
   const mergeKey = schema?.['x-kubernetes-patch-merge-key']
   if (type === 'map') return { kind: 'map', keys: schema?.['x-kubernetes-list-map-keys'] ?? [] }
@@ -29,18 +29,18 @@ export function listKindOf(schema: Schema): ListKind {
   return { kind: 'atomic' }
 }
 
-export function isAtomicMap(schema: Schema): boolean {
+function isAtomicMap(schema: Schema): boolean {
   return schema?.['x-kubernetes-map-type'] === 'atomic'
 }
 
-export function memberSchema(schema: Schema, name: string): Schema {
+function memberSchema(schema: Schema, name: string): Schema {
   const own = schema?.properties
   if (own && Object.hasOwn(own, name)) return own[name]
   const more = schema?.additionalProperties
   return typeof more === 'object' ? more : undefined
 }
 
-export function entryElement(kind: ListKind, entry: unknown, schema: Schema): string {
+function entryElement(kind: ListKind, entry: unknown, schema: Schema): string {
   if (kind.kind !== 'map') return `v:${JSON.stringify(entry)}`
   const keys: Record<string, unknown> = {}
   for (const key of kind.keys) {
