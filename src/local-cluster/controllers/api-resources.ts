@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../kube/index.ts'
-import type { KindRef, KubeClient } from '../../kube/client/index.ts'
+import { isNotFound, type KindRef, type KubeClient } from '../../kube/client/index.ts'
 
 /** The kinds that the API server serves just now: discovery, as any client sees it. */
 export interface ApiResources {
@@ -43,25 +43,38 @@ export function createApiResources(client: KubeClient): ApiResources {
   }
 }
 
-/** Deletes everything in a namespace. @returns how many objects are still there */
+export interface Remaining {
+  readonly kind: KindRef
+  readonly objects: readonly KubeObject[]
+}
+
+/** Deletes everything in a namespace. @returns what was there, most of which goes at once */
 export async function deleteAllIn(
   client: KubeClient,
   resources: ApiResources,
   namespace: string,
-): Promise<number> {
+): Promise<readonly Remaining[]> {
   const kinds = (await resources.list()).filter((kind) => kind.namespaced)
-  const counts = await Promise.all(
-    kinds.map(async (kind) => {
-      const { items } = await client.list<KubeObject>(kind, { namespace })
-      await Promise.all(
-        items
-          .filter((object) => object.metadata.deletionTimestamp === undefined)
-          .map((object) =>
-            client.delete(kind, object.metadata.name, namespace, { propagationPolicy: 'Background' }),
-          ),
-      )
-      return items.length
-    }),
+  const remaining = await Promise.all(
+    kinds.map(async (kind) => ({ kind, objects: await deleteKindIn(client, kind, namespace) })),
   )
-  return counts.reduce((sum, count) => sum + count, 0)
+  return remaining.filter(({ objects }) => objects.length > 0)
+}
+
+async function deleteKindIn(
+  client: KubeClient,
+  kind: KindRef,
+  namespace: string,
+): Promise<readonly KubeObject[]> {
+  try {
+    const { items } = await client.list<KubeObject>(kind, { namespace })
+    const untouched = items.filter((object) => object.metadata.deletionTimestamp === undefined)
+    for (const { metadata } of untouched) {
+      await client.delete(kind, metadata.name, namespace, { propagationPolicy: 'Background' })
+    }
+    return items
+  } catch (error) {
+    if (isNotFound(error)) return [] // a definition that went between two questions took its objects along
+    throw error
+  }
 }

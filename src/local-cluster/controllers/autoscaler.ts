@@ -1,4 +1,4 @@
-import { createWorkQueue } from '../../base/index.ts'
+import { createWorkQueue, deepEqual } from '../../base/index.ts'
 import type {
   Deployment,
   HorizontalPodAutoscaler,
@@ -153,7 +153,7 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
   // Only what a person changed matters here; our own status writes come back through the watch as well.
   autoscalers.onChange((changes) => {
     for (const { key, before, after } of changes) {
-      if (before?.metadata.generation !== after?.metadata.generation || !before) queue.add(key)
+      if (!deepEqual(before?.spec, after?.spec)) queue.add(key)
     }
   })
   pods.onChange((changes) => {

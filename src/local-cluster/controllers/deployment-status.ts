@@ -1,4 +1,5 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../kube/index.ts'
+import { formatSeconds } from './pods.ts'
 
 export interface DeploymentFacts {
   readonly deployment: Deployment
@@ -30,7 +31,9 @@ export function deploymentStatus(facts: DeploymentFacts): {
     observedGeneration: deployment.metadata.generation ?? 0,
     // Kubernetes leaves out counts of zero.
     ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
-    conditions: [availability(facts, available), progress.condition].map((next) => keepTimes(next, facts)),
+    conditions: [availability(facts, available), progress.condition, ...replicaFailure(facts)].map((next) =>
+      keepTimes(next, facts),
+    ),
     ...(deployment.status?.collisionCount ? { collisionCount: deployment.status.collisionCount } : {}),
   }
   return { status, againMs: progress.againMs }
@@ -53,6 +56,19 @@ function availability(facts: DeploymentFacts, available: number): DeploymentCond
       }
 }
 
+/** Why pods cannot be made, as the ReplicaSets say (a webhook refuses them, say). */
+function replicaFailure({ newSet, oldSets }: DeploymentFacts): readonly DeploymentCondition[] {
+  const failures = [...(newSet ? [newSet] : []), ...oldSets].flatMap((set) =>
+    (set.status?.conditions ?? []).filter((one) => one.type === 'ReplicaFailure' && one.status === 'True'),
+  )
+  return failures.slice(0, 1).map(({ reason, message }) => ({
+    type: 'ReplicaFailure',
+    status: 'True',
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  }))
+}
+
 function progressing(
   facts: DeploymentFacts,
   counts: { readonly replicas: number; readonly updatedReplicas: number; readonly availableReplicas: number },
@@ -61,6 +77,13 @@ function progressing(
   const wanted = deployment.spec.replicas ?? 1
   const name = newSet?.metadata.name ?? ''
   const before = deployment.status?.conditions?.find((one) => one.type === 'Progressing')
+  if (deployment.spec.paused) {
+    const reason = 'DeploymentPaused'
+    return {
+      condition: { type: 'Progressing', status: 'Unknown', reason, message: 'Deployment is paused' },
+      againMs: undefined,
+    }
+  }
   const complete =
     counts.updatedReplicas === wanted &&
     counts.replicas === wanted &&
@@ -78,13 +101,14 @@ function progressing(
     past === undefined ||
     before === undefined ||
     before.reason === 'NewReplicaSetAvailable' ||
+    before.reason === 'DeploymentPaused' ||
     counts.updatedReplicas > (past.updatedReplicas ?? 0) ||
     counts.availableReplicas > (past.availableReplicas ?? 0) ||
     counts.replicas - counts.updatedReplicas < (past.replicas ?? 0) - (past.updatedReplicas ?? 0)
   const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000
   const sinceMs = advanced ? facts.nowMs : Date.parse(before?.lastUpdateTime ?? '')
   const leftMs = sinceMs + deadlineMs - facts.nowMs
-  if (leftMs <= 0 && !deployment.spec.paused) {
+  if (leftMs <= 0) {
     const message = `ReplicaSet "${name}" has timed out progressing.`
     return {
       condition: { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message },
@@ -94,7 +118,7 @@ function progressing(
   const message = newSet ? `ReplicaSet "${name}" is progressing.` : 'Deployment is progressing.'
   const condition = { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message } as const
   return {
-    condition: advanced ? { ...condition, lastUpdateTime: time(facts.nowMs) } : condition,
+    condition: advanced ? { ...condition, lastUpdateTime: formatSeconds(facts.nowMs) } : condition,
     againMs: leftMs,
   }
 }
@@ -102,7 +126,7 @@ function progressing(
 /** Times stay unless what they speak of has changed. */
 function keepTimes(next: DeploymentCondition, facts: DeploymentFacts): DeploymentCondition {
   const before = facts.deployment.status?.conditions?.find((one) => one.type === next.type)
-  const now = time(facts.nowMs)
+  const now = formatSeconds(facts.nowMs)
   const kept = before?.status === next.status ? before : undefined
   const same = kept !== undefined && kept.reason === next.reason && kept.message === next.message
   return {
@@ -110,8 +134,4 @@ function keepTimes(next: DeploymentCondition, facts: DeploymentFacts): Deploymen
     lastUpdateTime: next.lastUpdateTime ?? (same ? (kept.lastUpdateTime ?? now) : now),
     lastTransitionTime: kept?.lastTransitionTime ?? now,
   }
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }

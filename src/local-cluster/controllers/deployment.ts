@@ -1,13 +1,21 @@
-import { createWorkQueue } from '../../base/index.ts'
-import type { Deployment, Pod, ReplicaSet } from '../../kube/index.ts'
-import { isAlreadyExists, isConflict, isNotFound, KINDS } from '../../kube/client/index.ts'
+import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { type Deployment, matchesLabels, type Pod, type ReplicaSet } from '../../kube/index.ts'
+import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
+import { claim, ignoreOvertaken } from './claim.ts'
+import {
+  currentSetPatch,
+  deploymentMaxOf,
+  isScaled,
+  replicaSetFrom,
+  REVISION,
+  scalePatch,
+} from './deployment-sets.ts'
 import { deploymentStatus } from './deployment-status.ts'
-import { controllerOf, controllerReference } from './pods.ts'
+import { controllerKeys, controllerOf, orphansOf } from './pods.ts'
+import { scaleProportionally } from './proportional.ts'
 import { planRollout, resolveFenceposts, splitSets } from './rollout.ts'
-import { type Controller, type ControllerContext, splitKey } from './shared-informers.ts'
-import { isSameTemplate, TEMPLATE_HASH_LABEL, templateHash } from './template-hash.ts'
-
-const REVISION = 'deployment.kubernetes.io/revision'
+import { type Controller, type ControllerContext, keyOf, splitKey } from './shared-informers.ts'
+import { isSameTemplate, templateHash } from './template-hash.ts'
 
 /** Moves a Deployment's pods from one template to the next, through ReplicaSets. */
 export function createDeploymentController(context: ControllerContext): Controller {
@@ -15,7 +23,10 @@ export function createDeploymentController(context: ControllerContext): Controll
   const deployments = informers.of<Deployment>(KINDS.deployment)
   const replicaSets = informers.of<ReplicaSet>(KINDS.replicaSet)
   const pods = informers.of<Pod>(KINDS.pod)
-  const ready = Promise.all([replicaSets.synced, pods.synced])
+  const setsByController = replicaSets.indexBy(controllerKeys)
+  const podsByController = pods.indexBy(controllerKeys)
+  const deploymentsByNamespace = deployments.indexBy((one) => [one.metadata.namespace ?? ''])
+  const ready = Promise.all([deployments.synced, replicaSets.synced, pods.synced])
 
   const queue = createWorkQueue({
     ...context,
@@ -29,70 +40,71 @@ export function createDeploymentController(context: ControllerContext): Controll
       const { namespace, name } = splitKey(key)
       const deployment = deployments.get(name, namespace)
       if (!deployment || deployment.metadata.deletionTimestamp !== undefined) return undefined
-      const owned = replicaSets
-        .list()
-        .filter(
-          (set) => set.metadata.namespace === namespace && controllerOf(set)?.uid === deployment.metadata.uid,
-        )
-      return reconcile(deployment, owned)
+      return reconcile(deployment, await claimSets(deployment))
     },
   })
+
+  const claimSets = (deployment: Deployment): Promise<readonly ReplicaSet[]> =>
+    claim<ReplicaSet>({
+      client,
+      owner: deployment,
+      ownerKind: KINDS.deployment,
+      kind: KINDS.replicaSet,
+      owned: setsByController.lookup(deployment.metadata.uid ?? ''),
+      orphans: setsByController.lookup(orphansOf(deployment.metadata.namespace)),
+      selects: (set) => selects(deployment, set),
+    })
 
   const reconcile = async (
     deployment: Deployment,
     owned: readonly ReplicaSet[],
   ): Promise<number | undefined> => {
     const { newSet: existing, oldSets } = splitSets(deployment, owned)
-    let newSet = existing
-    if (!deployment.spec.paused) {
-      newSet = existing ?? (await createSet(deployment, oldSets))
-      newSet = await markRevision(deployment, newSet, oldSets)
-      await rollOut(deployment, newSet, oldSets)
-      await cleanUp(deployment, oldSets)
-    } else if (newSet) await scaleSet(newSet, deployment.spec.replicas ?? 1)
+    const isResized = isScaled(deployment, owned)
+    if (deployment.spec.paused || isResized) {
+      // Paused between two templates, the sizes are meant to stay as they are until somebody changes the whole.
+      const isBetween = owned.filter((set) => (set.spec.replicas ?? 1) > 0).length > 1
+      if (isResized || !isBetween) await scaleSets(deployment, existing, oldSets)
+      return writeStatus(deployment, existing, oldSets)
+    }
+    const newSet = await markCurrent(deployment, existing ?? (await createSet(deployment, oldSets)), oldSets)
+    await rollOut(deployment, newSet, oldSets)
+    await cleanUp(deployment, oldSets)
     return writeStatus(deployment, newSet, oldSets)
   }
 
   const createSet = async (deployment: Deployment, oldSets: readonly ReplicaSet[]): Promise<ReplicaSet> => {
     const collisions = deployment.status?.collisionCount ?? 0
-    const hash = templateHash(deployment.spec.template, collisions)
-    const set = replicaSetFrom(deployment, hash, String(highestRevision(oldSets) + 1))
+    const set = replicaSetFrom(deployment, templateHash(deployment.spec.template, collisions), oldSets)
     try {
       return await client.create<ReplicaSet>(KINDS.replicaSet, set)
     } catch (error) {
       if (!isAlreadyExists(error)) throw error
       const there = await client.get<ReplicaSet>(KINDS.replicaSet, set.metadata.name, set.metadata.namespace)
-      const ours =
-        there &&
+      const isOurs =
+        there?.spec.template &&
         controllerOf(there)?.uid === deployment.metadata.uid &&
-        there.spec.template &&
         isSameTemplate(there.spec.template, deployment.spec.template)
-      if (ours) return there
+      if (isOurs) return there
       const status = { ...deployment.status, collisionCount: collisions + 1 }
       await client.update(KINDS.deployment, { ...deployment, status }, { subresource: 'status' })
       throw error
     }
   }
 
-  /** A set that becomes the current one again (an undo) gets a new, highest revision. */
-  const markRevision = async (
+  const markCurrent = async (
     deployment: Deployment,
-    newSet: ReplicaSet,
+    set: ReplicaSet,
     oldSets: readonly ReplicaSet[],
   ): Promise<ReplicaSet> => {
-    const own = Number(newSet.metadata.annotations?.[REVISION] ?? 0)
-    const revision = String(
-      Math.max(own, highestRevision(oldSets) + (own > highestRevision(oldSets) ? 0 : 1)),
-    )
-    const annotate = { metadata: { annotations: { [REVISION]: revision } } }
-    const { namespace } = deployment.metadata
+    const { revision, patch } = currentSetPatch(deployment, set, oldSets)
+    const { namespace, name } = deployment.metadata
     if (deployment.metadata.annotations?.[REVISION] !== revision) {
-      await client.patch(KINDS.deployment, deployment.metadata.name, namespace, annotate, { type: 'merge' })
+      const annotate = { metadata: { annotations: { [REVISION]: revision } } }
+      await client.patch(KINDS.deployment, name, namespace, annotate, { type: 'merge' })
     }
-    if (newSet.metadata.annotations?.[REVISION] === revision) return newSet
-    return client.patch<ReplicaSet>(KINDS.replicaSet, newSet.metadata.name, namespace, annotate, {
-      type: 'merge',
-    })
+    if (!patch) return set
+    return client.patch<ReplicaSet>(KINDS.replicaSet, set.metadata.name, namespace, patch, { type: 'merge' })
   }
 
   const rollOut = async (deployment: Deployment, newSet: ReplicaSet, oldSets: readonly ReplicaSet[]) => {
@@ -101,33 +113,62 @@ export function createDeploymentController(context: ControllerContext): Controll
       replicas: set.spec.replicas ?? 1,
       available: set.status?.availableReplicas ?? 0,
     })
-    const oldUids = new Set(oldSets.map((set) => set.metadata.uid))
     const plan = planRollout({
       wanted: deployment.spec.replicas ?? 1,
       strategy: deployment.spec.strategy?.type ?? 'RollingUpdate',
       ...resolveFenceposts(deployment),
       newSet: counts(newSet),
       oldSets: oldSets.map(counts),
-      oldPods: pods.list().filter((pod) => oldUids.has(controllerOf(pod)?.uid ?? '')).length,
+      oldPods: oldSets.flatMap((set) => podsByController.lookup(set.metadata.uid ?? '')).filter(isUnfinished)
+        .length,
     })
-    await scaleSet(newSet, plan.newReplicas)
-    for (const set of oldSets) await scaleSet(set, plan.oldReplicas.get(set.metadata.name) ?? 0)
+    await scaleSet(deployment, newSet, plan.newReplicas)
+    for (const set of oldSets) await scaleSet(deployment, set, plan.oldReplicas.get(set.metadata.name) ?? 0)
   }
 
-  const scaleSet = async (set: ReplicaSet, replicas: number) => {
-    if ((set.spec.replicas ?? 1) === replicas) return
-    const { name, namespace, resourceVersion } = set.metadata
-    const patch = { metadata: { resourceVersion }, spec: { replicas } }
+  /** No step of a rollout, only another size: while it is paused, or before it goes on. */
+  const scaleSets = async (
+    deployment: Deployment,
+    newSet: ReplicaSet | undefined,
+    oldSets: readonly ReplicaSet[],
+  ) => {
+    const sets = [...oldSets, ...(newSet ? [newSet] : [])]
+    const sizes = scaleProportionally({
+      wanted: deployment.spec.replicas ?? 1,
+      maxSurge: resolveFenceposts(deployment).maxSurge,
+      sets: sets.map((set) => ({
+        name: set.metadata.name,
+        replicas: set.spec.replicas ?? 1,
+        deploymentMax: deploymentMaxOf(deployment, set),
+        isNew: set === newSet,
+      })),
+    })
+    for (const set of sets) await scaleSet(deployment, set, sizes.get(set.metadata.name) ?? 0)
+  }
+
+  const scaleSet = async (deployment: Deployment, set: ReplicaSet, replicas: number) => {
+    const patch = scalePatch(deployment, set, replicas)
+    if (!patch) return
+    const { name, namespace } = set.metadata
     await client.patch(KINDS.replicaSet, name, namespace, patch, { type: 'merge' })
   }
 
   const cleanUp = async (deployment: Deployment, oldSets: readonly ReplicaSet[]) => {
-    const empty = oldSets.filter((set) => set.spec.replicas === 0 && (set.status?.replicas ?? 0) === 0)
+    const empty = oldSets.filter(
+      (set) =>
+        set.spec.replicas === 0 &&
+        (set.status?.replicas ?? 0) === 0 &&
+        set.metadata.deletionTimestamp === undefined,
+    )
     const surplus = empty.length - (deployment.spec.revisionHistoryLimit ?? 10)
-    for (const set of empty.slice(0, Math.max(0, surplus))) {
-      await client.delete(KINDS.replicaSet, set.metadata.name, set.metadata.namespace, {
-        propagationPolicy: 'Background',
-      })
+    const byRevision = [...empty].sort((a, b) => revisionOf(a) - revisionOf(b))
+    for (const { metadata } of byRevision.slice(0, Math.max(0, surplus))) {
+      await client
+        .delete(KINDS.replicaSet, metadata.name, metadata.namespace, {
+          propagationPolicy: 'Background',
+          uid: metadata.uid ?? '',
+        })
+        .catch(ignoreOvertaken)
     }
   }
 
@@ -137,20 +178,12 @@ export function createDeploymentController(context: ControllerContext): Controll
     oldSets: readonly ReplicaSet[],
   ) => {
     const { maxUnavailable } = resolveFenceposts(deployment)
-    const { status, againMs } = deploymentStatus({
-      deployment,
-      newSet,
-      oldSets,
-      maxUnavailable,
-      nowMs: clock.now(),
-    })
-    if (JSON.stringify(status) !== JSON.stringify(deployment.status)) {
-      try {
-        await client.update(KINDS.deployment, { ...deployment, status }, { subresource: 'status' })
-      } catch (error) {
-        // The newer version comes through the watch and brings the key back.
-        if (!isConflict(error) && !isNotFound(error)) throw error
-      }
+    const nowMs = clock.now()
+    const { status, againMs } = deploymentStatus({ deployment, newSet, oldSets, maxUnavailable, nowMs })
+    if (!deepEqual(status, deployment.status)) {
+      await client
+        .update(KINDS.deployment, { ...deployment, status }, { subresource: 'status' })
+        .catch(ignoreOvertaken)
     }
     return againMs
   }
@@ -158,64 +191,38 @@ export function createDeploymentController(context: ControllerContext): Controll
   deployments.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
   replicaSets.onChange((changes) => {
     for (const { before, after } of changes) {
-      const set = after ?? before
-      const owner = set && controllerOf(set)
-      if (owner?.kind === 'Deployment') queue.add(`${set?.metadata.namespace}/${owner.name}`)
+      for (const set of [before, after]) {
+        const owner = set && controllerOf(set)
+        if (owner?.kind === 'Deployment') queue.add(`${set?.metadata.namespace}/${owner.name}`)
+      }
+      if (!after || controllerOf(after)) continue
+      for (const deployment of deploymentsByNamespace.lookup(after.metadata.namespace ?? '')) {
+        if (selects(deployment, after)) queue.add(keyOf(deployment))
+      }
     }
   })
   pods.onChange((changes) => {
     // Only Recreate waits for pods to be gone; ReplicaSets tell the rest.
     for (const { before, after } of changes) {
-      if (after || !before) continue
-      const owner = controllerOf(before)
+      const owner = before && (!after || !isUnfinished(after)) ? controllerOf(before) : undefined
       if (owner?.kind !== 'ReplicaSet') continue
-      const set = replicaSets.get(owner.name, before.metadata.namespace)
+      const set = replicaSets.get(owner.name, before?.metadata.namespace)
       const deployment = set && controllerOf(set)
-      if (deployment?.kind === 'Deployment') queue.add(`${before.metadata.namespace}/${deployment.name}`)
+      if (deployment?.kind === 'Deployment') queue.add(`${before?.metadata.namespace}/${deployment.name}`)
     }
   })
   return { name: 'deployment', stop: queue.stop }
 }
 
-function highestRevision(sets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...sets.map((set) => Number(set.metadata.annotations?.[REVISION] ?? 0)))
+function selects(deployment: Deployment, set: ReplicaSet): boolean {
+  const { selector } = deployment.spec
+  return selector !== undefined && matchesLabels(selector, set.metadata.labels)
 }
 
-function replicaSetFrom(deployment: Deployment, hash: string, revision: string): ReplicaSet {
-  const { template, selector } = deployment.spec
-  const labels = { ...template.metadata?.labels, [TEMPLATE_HASH_LABEL]: hash }
-  const { namespace, name } = deployment.metadata
-  const wanted = deployment.spec.replicas ?? 1
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: {
-      name: `${name}-${hash}`,
-      ...(namespace === undefined ? {} : { namespace }),
-      labels,
-      annotations: {
-        ...inheritedAnnotations(deployment),
-        [REVISION]: revision,
-        'deployment.kubernetes.io/desired-replicas': String(wanted),
-        'deployment.kubernetes.io/max-replicas': String(wanted + resolveFenceposts(deployment).maxSurge),
-      },
-      ownerReferences: [controllerReference(deployment)],
-    },
-    spec: {
-      // The plan says how many: a new set starts empty unless it is the first.
-      replicas: 0,
-      ...(deployment.spec.minReadySeconds === undefined
-        ? {}
-        : { minReadySeconds: deployment.spec.minReadySeconds }),
-      selector: { ...selector, matchLabels: { ...selector?.matchLabels, [TEMPLATE_HASH_LABEL]: hash } },
-      template: { ...template, metadata: { ...template.metadata, labels } },
-    },
-  }
+function isUnfinished(pod: Pod): boolean {
+  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
 }
 
-function inheritedAnnotations(deployment: Deployment): Readonly<Record<string, string>> {
-  const own = ['kubectl.kubernetes.io/last-applied-configuration', REVISION]
-  return Object.fromEntries(
-    Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !own.includes(key)),
-  )
+function revisionOf(set: ReplicaSet): number {
+  return Number(set.metadata.annotations?.[REVISION] ?? 0)
 }

@@ -1,6 +1,7 @@
 import { cidrContains, createWorkQueue, formatIpv4, type Ipv4Cidr, parseIpv4 } from '../../base/index.ts'
 import type { Service } from '../../kube/index.ts'
-import { isConflict, isNotFound, KINDS } from '../../kube/client/index.ts'
+import { KINDS } from '../../kube/client/index.ts'
+import { ignoreOvertaken } from './claim.ts'
 import { type Controller, type ControllerContext, splitKey } from './shared-informers.ts'
 
 /** How soon a Service that found the pool empty asks again. */
@@ -31,7 +32,7 @@ export function createLoadBalancerController(
         service.spec?.type !== 'LoadBalancer' ||
         service.metadata.deletionTimestamp !== undefined
       ) {
-        for (const [address, holder] of leases) if (holder === key) leases.delete(address)
+        release(key, undefined)
         if (service && current !== undefined && service.spec?.type !== 'LoadBalancer')
           await writeAddress(service, undefined)
         return undefined
@@ -40,6 +41,7 @@ export function createLoadBalancerController(
       const requested = service.spec.loadBalancerIP
       if (current !== undefined && (requested === undefined || requested === current)) {
         leases.set(current, key)
+        release(key, current)
         return undefined
       }
       const address = allocate(key, requested)
@@ -51,6 +53,11 @@ export function createLoadBalancerController(
       return undefined
     },
   })
+
+  /** Everything that a Service was given but for what it keeps. */
+  const release = (key: string, keeps: string | undefined) => {
+    for (const [address, holder] of leases) if (holder === key && address !== keeps) leases.delete(address)
+  }
 
   const allocate = (key: string, requested: string | undefined): string | undefined => {
     const taken = new Set(services.list().flatMap((one) => addressOf(one) ?? []))
@@ -76,15 +83,10 @@ export function createLoadBalancerController(
 
   const writeAddress = async (service: Service, address: string | undefined) => {
     const loadBalancer = address === undefined ? {} : { ingress: [{ ip: address, ipMode: 'VIP' }] }
-    try {
-      await client.update(
-        KINDS.service,
-        { ...service, status: { ...service.status, loadBalancer } },
-        { subresource: 'status' },
-      )
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error
-    }
+    const status = { ...service.status, loadBalancer }
+    await client
+      .update(KINDS.service, { ...service, status }, { subresource: 'status' })
+      .catch(ignoreOvertaken)
   }
 
   services.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))

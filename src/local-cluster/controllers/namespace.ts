@@ -1,7 +1,9 @@
-import { createWorkQueue } from '../../base/index.ts'
+import { createWorkQueue, deepEqual } from '../../base/index.ts'
 import type { ConfigMap, Namespace, ServiceAccount } from '../../kube/index.ts'
-import { isAlreadyExists, isConflict, KINDS } from '../../kube/client/index.ts'
-import { type ApiResources, deleteAllIn } from './api-resources.ts'
+import { isAlreadyExists, isConflict, KINDS, pathOf } from '../../kube/client/index.ts'
+import { type ApiResources, deleteAllIn, type Remaining } from './api-resources.ts'
+import { ignoreOvertaken } from './claim.ts'
+import { remainingConditions } from './namespace-status.ts'
 import { type Controller, type ControllerContext, splitKey } from './shared-informers.ts'
 
 const ROOT_CA_CONFIG_MAP = 'kube-root-ca.crt'
@@ -57,16 +59,31 @@ export function createNamespaceController(
   }
 
   const empty = async (namespace: Namespace): Promise<number | undefined> => {
-    const left = await deleteAllIn(client, context.resources, namespace.metadata.name)
-    if (left > 0) return CONTENT_CHECK_MS
+    const remaining = await deleteAllIn(client, context.resources, namespace.metadata.name)
+    if (remaining.length > 0) {
+      await tellWhatRemains(namespace, remaining)
+      return CONTENT_CHECK_MS
+    }
     const finalizers = (namespace.spec?.finalizers ?? []).filter((one) => one !== 'kubernetes')
     const { status } = await client.request({
       method: 'PUT',
-      path: `/api/v1/namespaces/${namespace.metadata.name}/finalize`,
+      path: pathOf(KINDS.namespace, { name: namespace.metadata.name, subresource: 'finalize' }),
       body: { ...namespace, spec: { ...namespace.spec, finalizers } },
     })
-    if (status >= 400 && status !== 404 && status !== 409) throw new Error(`finalizing answered ${status}`)
+    if (status >= 400 && status !== 404 && status !== 409) {
+      throw new Error(`finalizing namespace ${namespace.metadata.name} was answered with status ${status}`)
+    }
     return status === 409 ? CONTENT_CHECK_MS : undefined
+  }
+
+  /** For whoever wonders why a namespace does not go. */
+  const tellWhatRemains = async (namespace: Namespace, remaining: readonly Remaining[]) => {
+    const conditions = remainingConditions(remaining, namespace.status?.conditions ?? [], context.clock.now())
+    if (deepEqual(conditions, namespace.status?.conditions)) return
+    const status = { ...namespace.status, conditions }
+    await client
+      .update(KINDS.namespace, { ...namespace, status }, { subresource: 'status' })
+      .catch(ignoreOvertaken)
   }
 
   namespaces.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))

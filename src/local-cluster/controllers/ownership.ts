@@ -7,6 +7,7 @@ export interface OwnedObject {
   readonly kind: KindRef
   readonly namespace: string | undefined
   readonly name: string
+  readonly resourceVersion: string
   readonly owners: readonly OwnerReference[]
   readonly finalizers: readonly string[]
   readonly deleting: boolean
@@ -56,6 +57,7 @@ export function ownedObject(kind: KindRef, object: KubeObject): OwnedObject {
     kind,
     namespace: metadata.namespace,
     name: metadata.name,
+    resourceVersion: metadata.resourceVersion ?? '',
     owners: metadata.ownerReferences ?? [],
     finalizers: metadata.finalizers ?? [],
     deleting: metadata.deletionTimestamp !== undefined,

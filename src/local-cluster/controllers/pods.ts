@@ -29,3 +29,18 @@ export function controllerReference(owner: KubeObject): OwnerReference {
     blockOwnerDeletion: true,
   }
 }
+
+/** Index keys: the uid of the controller, or the namespace of what nobody controls. */
+export function controllerKeys(object: KubeObject): readonly string[] {
+  const controller = controllerOf(object)
+  return [controller ? controller.uid : orphansOf(object.metadata.namespace)]
+}
+
+export function orphansOf(namespace: string | undefined): string {
+  return `without controller in ${namespace ?? ''}`
+}
+
+/** The time as Kubernetes writes it: whole seconds in UTC. */
+export function formatSeconds(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+}

@@ -1,8 +1,18 @@
-import { createWorkQueue } from '../../base/index.ts'
+import { createWorkQueue, deepEqual, messageOf } from '../../base/index.ts'
 import { matchesLabels, type Pod, type ReplicaSet, type ReplicaSetStatus } from '../../kube/index.ts'
-import { isConflict, isNotFound, KINDS } from '../../kube/client/index.ts'
-import { createExpectations, type Expectations } from './expectations.ts'
-import { controllerOf, controllerReference, isActivePod, isPodReady, readySinceMs } from './pods.ts'
+import { KINDS } from '../../kube/client/index.ts'
+import { claim, ignoreOvertaken } from './claim.ts'
+import { createExpectations } from './expectations.ts'
+import {
+  controllerKeys,
+  controllerOf,
+  controllerReference,
+  isActivePod,
+  isPodReady,
+  orphansOf,
+  readySinceMs,
+} from './pods.ts'
+import { replicaSetStatus } from './replicaset-status.ts'
 import { type Controller, type ControllerContext, keyOf, splitKey } from './shared-informers.ts'
 
 /** Pods made or deleted in one go; what is left over follows in the next round (Kubernetes' burst is 500). */
@@ -13,6 +23,8 @@ export function createReplicaSetController(context: ControllerContext): Controll
   const { client, informers, clock, logger } = context
   const sets = informers.of<ReplicaSet>(KINDS.replicaSet)
   const pods = informers.of<Pod>(KINDS.pod)
+  const podsByController = pods.indexBy(controllerKeys)
+  const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
   const expectations = createExpectations(clock)
   // Acting on half a list would make what is there already.
   const ready = Promise.all([sets.synced, pods.synced])
@@ -28,47 +40,72 @@ export function createReplicaSetController(context: ControllerContext): Controll
       await ready
       const { namespace, name } = splitKey(key)
       const set = sets.get(name, namespace)
-      if (!set) return undefined
-      const owned = await claimPods(set)
-      const active = owned.filter(isActivePod)
-      if (expectations.satisfied(key) && set.metadata.deletionTimestamp === undefined) {
-        await scale(set, active, key, context, expectations)
-      }
-      const { status, againMs } = statusOf(set, owned, clock.now())
-      await writeStatus(set, status)
-      return againMs
+      return set ? reconcile(set, key) : undefined
     },
   })
 
-  /** The pods it controls, and those that match its selector and nobody controls, which it adopts. */
-  const claimPods = async (set: ReplicaSet): Promise<readonly Pod[]> => {
-    const owned: Pod[] = []
-    for (const pod of pods.list()) {
-      if (pod.metadata.namespace !== set.metadata.namespace) continue
-      const controller = controllerOf(pod)
-      if (controller?.uid === set.metadata.uid) owned.push(pod)
-      else if (!controller && isActivePod(pod) && selects(set, pod) && !set.metadata.deletionTimestamp) {
-        const ownerReferences = [...(pod.metadata.ownerReferences ?? []), controllerReference(set)]
-        const patch = { metadata: { uid: pod.metadata.uid, ownerReferences } }
-        owned.push(
-          await client.patch<Pod>(KINDS.pod, pod.metadata.name, pod.metadata.namespace, patch, {
-            type: 'merge',
-          }),
-        )
-      }
+  const reconcile = async (set: ReplicaSet, key: string): Promise<number | undefined> => {
+    const owned = await claimPods(set)
+    let failure: unknown
+    if (expectations.satisfied(key) && set.metadata.deletionTimestamp === undefined) {
+      failure = await scale(set, owned.filter(isActivePod), key).catch((error: unknown) => error ?? 'unknown')
     }
-    return owned
+    const problem = failure === undefined ? undefined : messageOf(failure)
+    const { status, againMs } = replicaSetStatus(set, owned, { nowMs: clock.now(), problem })
+    await writeStatus(set, status)
+    if (failure !== undefined) throw failure
+    return againMs
+  }
+
+  const claimPods = (set: ReplicaSet): Promise<readonly Pod[]> =>
+    claim<Pod>({
+      client,
+      owner: set,
+      ownerKind: KINDS.replicaSet,
+      kind: KINDS.pod,
+      owned: podsByController.lookup(set.metadata.uid ?? ''),
+      orphans: podsByController.lookup(orphansOf(set.metadata.namespace)).filter(isActivePod),
+      selects: (pod) => selects(set, pod),
+    })
+
+  const scale = async (set: ReplicaSet, active: readonly Pod[], key: string): Promise<void> => {
+    const missing = (set.spec.replicas ?? 1) - active.length
+    if (missing > 0) await createPods(set, Math.min(missing, BURST), key)
+    else if (missing < 0) await deletePods(active, Math.min(-missing, BURST), key)
+  }
+
+  /** One, two, four…: where the first is refused, a hundred others need not be. */
+  const createPods = async (set: ReplicaSet, count: number, key: string) => {
+    for (let made = 0, batch = 1; made < count; made += batch, batch = Math.min(batch * 2, count - made)) {
+      const creations = Array.from({ length: Math.min(batch, count - made) }, async () => {
+        const pod = await client.create<Pod>(KINDS.pod, podFrom(set))
+        expectations.created(key, pod.metadata.uid ?? '')
+      })
+      rethrowFirst(await Promise.allSettled(creations))
+    }
+  }
+
+  const deletePods = async (active: readonly Pod[], count: number, key: string) => {
+    const doomed = [...active].sort(byDispensability).slice(0, count)
+    rethrowFirst(await Promise.allSettled(doomed.map((pod) => deletePod(pod, key))))
+  }
+
+  const deletePod = async (pod: Pod, key: string) => {
+    const { name, namespace, uid = '' } = pod.metadata
+    expectations.deleted(key, uid)
+    try {
+      await client.delete(KINDS.pod, name, namespace, { uid })
+    } catch (error) {
+      expectations.observe(uid, false) // nothing will be seen of a deletion that was refused
+      throw error
+    }
   }
 
   const writeStatus = async (set: ReplicaSet, status: ReplicaSetStatus) => {
-    if (JSON.stringify(set.status ?? {}) === JSON.stringify(status)) return
-    try {
-      await client.update(KINDS.replicaSet, { ...set, status }, { subresource: 'status' })
-    } catch (error) {
-      // A newer version is on its way through the watch and brings the key back.
-      if (!isConflict(error) && !isNotFound(error)) throw error
-      queue.add(keyOf(set))
-    }
+    if (deepEqual(set.status, status)) return
+    await client
+      .update(KINDS.replicaSet, { ...set, status }, { subresource: 'status' })
+      .catch(ignoreOvertaken)
   }
 
   sets.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
@@ -76,41 +113,22 @@ export function createReplicaSetController(context: ControllerContext): Controll
     for (const { before, after } of changes) {
       const pod = after ?? before
       if (!pod) continue
-      expectations.observe(
-        pod.metadata.uid ?? '',
-        after !== undefined && after.metadata.deletionTimestamp === undefined,
-      )
-      const owner = controllerOf(pod)
-      if (owner?.kind === 'ReplicaSet') queue.add(`${pod.metadata.namespace}/${owner.name}`)
-      else if (!owner && after) for (const set of sets.list()) if (selects(set, pod)) queue.add(keyOf(set))
+      const isThere = after !== undefined && after.metadata.deletionTimestamp === undefined
+      expectations.observe(pod.metadata.uid ?? '', isThere)
+      addOwners(queue.add, before, after)
+      if (!after || controllerOf(after)) continue
+      for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
+        if (selects(set, after)) queue.add(keyOf(set))
+      }
     }
   })
   return { name: 'replicaset', stop: queue.stop }
 }
 
-async function scale(
-  set: ReplicaSet,
-  active: readonly Pod[],
-  key: string,
-  context: ControllerContext,
-  expectations: Expectations,
-): Promise<void> {
-  const missing = (set.spec.replicas ?? 1) - active.length
-  if (missing > 0) {
-    const creations = Array.from({ length: Math.min(missing, BURST) }, async () => {
-      const pod = await context.client.create<Pod>(KINDS.pod, podFrom(set))
-      expectations.created(key, pod.metadata.uid ?? '')
-    })
-    rethrowFirst(await Promise.allSettled(creations))
-  } else if (missing < 0) {
-    const doomed = [...active].sort(byDispensability).slice(0, Math.min(-missing, BURST))
-    const deletions = doomed.map(async (pod) => {
-      expectations.deleted(key, pod.metadata.uid ?? '')
-      await context.client.delete(KINDS.pod, pod.metadata.name, pod.metadata.namespace, {
-        uid: pod.metadata.uid ?? '',
-      })
-    })
-    rethrowFirst(await Promise.allSettled(deletions))
+function addOwners(add: (key: string) => void, ...versions: readonly (Pod | undefined)[]): void {
+  for (const pod of versions) {
+    const owner = pod && controllerOf(pod)
+    if (owner?.kind === 'ReplicaSet') add(`${pod?.metadata.namespace}/${owner.name}`)
   }
 }
 
@@ -143,38 +161,8 @@ function byDispensability(a: Pod, b: Pod): number {
   return (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '')
 }
 
-/** @returns the status, and when to look again because a ready pod will then count as available */
-function statusOf(
-  set: ReplicaSet,
-  owned: readonly Pod[],
-  nowMs: number,
-): { status: ReplicaSetStatus; againMs: number | undefined } {
-  const active = owned.filter(isActivePod)
-  const ready = active.filter(isPodReady)
-  const minReadyMs = (set.spec.minReadySeconds ?? 0) * 1000
-  const waitsMs = ready
-    .map((pod) => (readySinceMs(pod) ?? nowMs) + minReadyMs - nowMs)
-    .filter((wait) => minReadyMs > 0 && wait > 0)
-  const labels = set.spec.template?.metadata?.labels
-  const status: ReplicaSetStatus = {
-    replicas: active.length,
-    fullyLabeledReplicas: active.filter((pod) =>
-      matchesLabels(labels ? { matchLabels: labels } : {}, pod.metadata.labels),
-    ).length,
-    readyReplicas: ready.length,
-    availableReplicas: ready.length - waitsMs.length,
-    observedGeneration: set.metadata.generation ?? 0,
-    ...(set.status?.conditions ? { conditions: set.status.conditions } : {}),
-  }
-  return { status, againMs: waitsMs.length > 0 ? Math.min(...waitsMs) : undefined }
-}
-
 function selects(set: ReplicaSet, pod: Pod): boolean {
-  return (
-    set.metadata.namespace === pod.metadata.namespace &&
-    set.spec.selector !== undefined &&
-    matchesLabels(set.spec.selector, pod.metadata.labels)
-  )
+  return set.spec.selector !== undefined && matchesLabels(set.spec.selector, pod.metadata.labels)
 }
 
 function rethrowFirst(results: readonly PromiseSettledResult<unknown>[]): void {

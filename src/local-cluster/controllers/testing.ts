@@ -1,0 +1,140 @@
+import { messageOf, parseIpv4Cidr, silentLogger, systemClock, systemRandom } from '../../base/index.ts'
+import type { Deployment, Pod } from '../../kube/index.ts'
+import { createInformer, isConflict, isNotFound, type KubeClient, KINDS } from '../../kube/client/index.ts'
+import { startTestServer } from '../apiserver/testing.ts'
+import { type PodCpu, startControllers } from './index.ts'
+import { isPodReady } from './pods.ts'
+
+export const ROOT_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n'
+
+/** The real API server over a store in memory, all controllers, and a kubelet that only writes statuses. */
+export interface TestCluster {
+  readonly client: KubeClient
+  readonly kubelet: TestKubelet
+  readonly stop: () => Promise<void>
+}
+
+export interface TestKubelet {
+  /** Decides which pods become ready; pods are looked at again at once. */
+  readonly setReadiness: (isReady: (pod: Pod) => boolean) => void
+  /** While it is paused pods neither start nor end. */
+  readonly setPaused: (paused: boolean) => void
+  readonly podOf: (name: string) => Pod | undefined
+}
+
+export async function startTestCluster(options: { readonly podCpu?: PodCpu } = {}): Promise<TestCluster> {
+  const api = await startTestServer()
+  const common = { client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger }
+  const controllers = startControllers({
+    ...common,
+    loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
+    rootCertificate: ROOT_CERTIFICATE,
+    podCpu: options.podCpu ?? (() => undefined),
+  })
+  const kubelet = startKubelet(api.client)
+  return {
+    client: api.client,
+    kubelet,
+    async stop() {
+      await controllers.stop()
+      kubelet.stop()
+      await api.stop()
+    },
+  }
+}
+
+function startKubelet(client: KubeClient): TestKubelet & { readonly stop: () => void } {
+  let isReady: (pod: Pod) => boolean = () => true
+  let isPaused = false
+  let isStopped = false
+  let lastAddress = 0
+  const addresses = new Map<string, string>()
+  const tend = async (pod: Pod): Promise<void> => {
+    const { name, namespace, uid = '', deletionTimestamp } = pod.metadata
+    // Each pod takes its own time, so that runs differ in what happens first.
+    await systemClock.sleep(Math.random() * 4)
+    if (isPaused || isStopped) return
+    if (deletionTimestamp !== undefined) {
+      await client.delete(KINDS.pod, name, namespace, { gracePeriodSeconds: 0, uid })
+      return
+    }
+    if (!pod.spec.nodeName) {
+      const patch = { metadata: { uid }, spec: { nodeName: 'lateen' } }
+      await client.patch(KINDS.pod, name, namespace, patch, { type: 'merge' })
+      return
+    }
+    const ready = isReady(pod)
+    if (pod.status?.phase === 'Running' && isPodReady(pod) === ready) return
+    if (!addresses.has(uid)) {
+      lastAddress += 1
+      addresses.set(uid, `10.42.${Math.floor(lastAddress / 250)}.${(lastAddress % 250) + 2}`)
+    }
+    const lastTransitionTime = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+    const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime } as const
+    const podIP = addresses.get(uid) ?? ''
+    const status = { ...pod.status, phase: 'Running', podIP, conditions: [condition] } as const
+    await client.update(KINDS.pod, { ...pod, status }, { subresource: 'status' })
+  }
+  const look = (pod: Pod) => {
+    tend(pod).catch((error: unknown) => {
+      if (!isConflict(error) && !isNotFound(error) && !isStopped) throw new Error(messageOf(error))
+    })
+  }
+  const pods = createInformer<Pod>({
+    client,
+    kind: KINDS.pod,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    onChange: (changes) => changes.forEach(({ after }) => after && look(after)),
+  })
+  return {
+    setReadiness(next) {
+      isReady = next
+      pods.list().forEach(look)
+    },
+    setPaused(paused) {
+      isPaused = paused
+      pods.list().forEach(look)
+    },
+    podOf: (name) => pods.list().find((pod) => pod.metadata.name === name),
+    stop() {
+      isStopped = true
+      pods.stop()
+    },
+  }
+}
+
+/** Waits until a check passes. @throws what the check threw last, after ten seconds */
+export async function eventually<T>(check: () => Promise<T> | T): Promise<T> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    try {
+      return await check()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await systemClock.sleep(5)
+    }
+  }
+}
+
+export function deploymentOf(
+  name: string,
+  spec: Partial<Deployment['spec']> = {},
+  image = 'app:1',
+): Deployment {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'app', image, ports: [{ name: 'http', containerPort: 8080 }] }] },
+      },
+      ...spec,
+    },
+  }
+}
