@@ -9,36 +9,46 @@ import { defaultStateDirectory, PACKAGE_VERSION } from './environment.ts'
 // Start-up is mostly compiling; the cache makes the second start of each process several times as quick.
 enableCompileCache(join(defaultStateDirectory(), 'cache'))
 
-const program = new Command('lateen')
+const program = withGlobalOptions(new Command('lateen'))
   .description('A service mesh and Gateway API gateway, with a one-machine Kubernetes to run it on.')
   .version(PACKAGE_VERSION, '--cli-version', 'print the version of this program')
-  .option(
-    '--state-dir <path>',
-    'directory of the one-machine cluster (env LATEEN_STATE)',
-    defaultStateDirectory(),
-  )
-  .option(
-    '-c, --kubeconfig <path>',
-    'Kubernetes configuration file (env KUBECONFIG; default: the one-machine cluster’s)',
-  )
-  .option('--context <name>', 'context of the Kubernetes configuration')
-  .option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system')
-  .option('-n, --namespace <name>', 'namespace to work in')
   .enablePositionalOptions()
   .showHelpAfterError('(add --help for more)')
   .exitOverride()
 
 for (const command of COMMANDS) {
-  const sub = program
-    .command(command.name, { hidden: command.hidden ?? false })
+  const sub = withGlobalOptions(program.command(command.name, { hidden: command.hidden ?? false }))
     .description(command.summary)
     .exitOverride()
   command.declare(sub)
   sub.action(async (...parameters: readonly unknown[]) => {
     const { run } = await command.load()
-    const positional = parameters.slice(0, -2) as readonly (string | readonly string[])[]
-    await run({ options: sub.optsWithGlobals(), positional: positional.flat() })
+    const positional = parameters.slice(0, -2) as readonly (string | readonly string[] | undefined)[]
+    await run({
+      options: { ...globalDefaults(), ...program.opts(), ...sub.opts() },
+      positional: positional.flat().filter((word) => word !== undefined),
+    })
   })
+}
+
+/** Good before and after the command's name, as istioctl's are. Their defaults come last, from `globalDefaults`. */
+function withGlobalOptions(command: Command): Command {
+  return command
+    .option(
+      '--state-dir <path>',
+      'directory of the one-machine cluster (env LATEEN_STATE; default ~/.lateen)',
+    )
+    .option(
+      '-c, --kubeconfig <path>',
+      'Kubernetes configuration file (env KUBECONFIG; default: the one-machine cluster’s)',
+    )
+    .option('--context <name>', 'context of the Kubernetes configuration')
+    .option('-i, --istioNamespace <name>', 'namespace of the control plane (default istio-system)')
+    .option('-n, --namespace <name>', 'namespace to work in')
+}
+
+function globalDefaults(): Readonly<Record<string, unknown>> {
+  return { stateDir: defaultStateDirectory(), istioNamespace: 'istio-system' }
 }
 
 try {

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { systemClock, systemRandom } from '../../base/index.ts'
 import { createClusterDns, parseResolvConf } from '../../local-cluster/dns/index.ts'
 import { CLUSTER_NETWORK, createStateDirectory } from '../../local-cluster/index.ts'
-import { createNodeProxy } from '../../proxy/host/index.ts'
+import { createNodeProxy } from '../../proxy/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
 import { ensureClusterNetwork } from '../composition/node.ts'
-import { processLogger, terminationSignal } from '../environment.ts'
+import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
 
 /** How soon the kubeconfig, which the API server's process writes at its first start, is looked for again. */
 const KUBECONFIG_POLL_MS = 50
@@ -17,7 +17,13 @@ export async function run(call: CommandCall): Promise<void> {
   const state = stateOf(call)
   createStateDirectory(state)
   const common = { clock: systemClock, random: systemRandom, logger: processLogger('node-proxy') }
-  const proxy = await createNodeProxy({ ...common, socketPath: state.nodeProxySocket })
+  const proxy = createNodeProxy({
+    ...common,
+    socketPath: state.nodeProxySocket,
+    version: PACKAGE_VERSION,
+    cpuMs: () => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+  })
+  await proxy.start()
   await ensureClusterNetwork()
   while (!existsSync(state.kubeconfig)) await systemClock.sleep(KUBECONFIG_POLL_MS, stopping)
   const dns = createClusterDns({
@@ -30,5 +36,5 @@ export async function run(call: CommandCall): Promise<void> {
   })
   await dns.ready
   await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
-  await Promise.all([dns.stop(), proxy.stop()])
+  await Promise.all([dns.stop(), proxy.close()])
 }
