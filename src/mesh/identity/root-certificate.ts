@@ -5,6 +5,7 @@ import {
   isAlreadyExists,
   isConflict,
   isNotFound,
+  KINDS,
   type KubeClient,
 } from '../../kube/client/index.ts'
 import { ROOT_CERTIFICATE_CONFIG_MAP, ROOT_CERTIFICATE_KEY } from './names.ts'

@@ -1,4 +1,12 @@
-import { type Clock, createGraph, type Graph, type Logger, type Random } from '../../base/index.ts'
+import {
+  type Clock,
+  createBackoff,
+  createGraph,
+  type Graph,
+  type Logger,
+  messageOf,
+  type Random,
+} from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { createXdsServer, type XdsServer } from '../../xds/server/index.ts'
 import {
@@ -72,7 +80,7 @@ interface Core {
 
 /** The control plane: runs until the signal, then ends in order. @throws Error when it cannot start */
 export async function runIstiod(options: IstiodOptions): Promise<void> {
-  const { client, settings, clock, random, logger, signal, revision } = options
+  const { client, settings, clock, random, logger, revision } = options
   const readiness = { ready: false }
   // The first thing to listen, so that a probe gets an answer, even if it is "not yet".
   let debug: HttpHandler = () => undefined
@@ -101,24 +109,29 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     readiness.ready = true
     logger.info('istiod is ready', { version: options.version, pod: options.podName, revision })
     options.started?.({ ...endpoints.ports, http: http.port })
-    const election = runLeaderElection({
-      client,
-      namespace: settings.rootNamespace,
-      name: revision === 'default' ? 'istio-leader' : `istio-leader-${revision}`,
-      identity: options.podName,
-      clock,
-      random,
-      logger: logger.scope('leader'),
-      signal,
-      lead: (term) => runControllers({ ...options, ...core }, term),
+    await leadWhenElected(options, core).finally(() => {
+      readiness.ready = false
+      endpoints.close()
     })
-    await election
-    readiness.ready = false
-    endpoints.close()
   } finally {
     watched.stop()
     http.close()
   }
+}
+
+function leadWhenElected(options: IstiodOptions, core: Core): Promise<void> {
+  const { client, settings, clock, random, logger, signal, revision } = options
+  return runLeaderElection({
+    client,
+    namespace: settings.rootNamespace,
+    name: revision === 'default' ? 'istio-leader' : `istio-leader-${revision}`,
+    identity: options.podName,
+    clock,
+    random,
+    logger: logger.scope('leader'),
+    signal,
+    lead: (term) => runControllers({ ...options, ...core }, term),
+  })
 }
 
 async function createCore(
@@ -135,7 +148,11 @@ async function createCore(
     clock,
     logger: logger.scope('ca'),
   }
-  const [issuer] = await untilAborted(Promise.all([loadIssuer(authority), synced]), signal)
+  const issuer = await untilAborted(
+    retried(options, () => loadIssuer(authority)),
+    signal,
+  )
+  await untilAborted(synced, signal)
   // The sources are full now, so everything is worked out once.
   const translation = createTranslation(graph, sources, settings)
   const metrics = createMetrics()
@@ -217,6 +234,20 @@ async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHand
 
 function readyAnswer(ready: boolean) {
   return ready ? plain('') : plain('the control plane is starting\n', 503)
+}
+
+/** The API server may come up after us: what needs it is tried again until the signal. */
+async function retried<T>(options: IstiodOptions, work: () => Promise<T>): Promise<T> {
+  const { clock, random, logger, signal } = options
+  const backoff = createBackoff({ baseMs: 100, maxMs: 3000, random })
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      logger.warn('starting is held up, trying again', { error: messageOf(error) })
+      await clock.sleep(backoff.nextMs(), signal)
+    }
+  }
 }
 
 /** What waits for the API server must not outlive the wish to stop. */
