@@ -1,3 +1,4 @@
+import { fail, ok, type Result } from '../base/index.ts'
 import { libc, systemError } from './libc.ts'
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from './socket-address.ts'
 
@@ -38,14 +39,21 @@ export function inNetns<T>(netnsPath: string | undefined, call: () => T): T {
     } finally {
       system.close(target)
     }
-    try {
-      return call()
-    } finally {
-      // A thread that cannot come home would open every later socket in the wrong place.
-      if (system.setns(home, CLONE_NEWNET) < 0) throw systemError('setns', 'back to the own namespace')
-    }
+    const result = settle(call)
+    // A thread that cannot come home would open every later socket in the wrong place.
+    if (system.setns(home, CLONE_NEWNET) < 0) throw systemError('setns', 'back to the own namespace')
+    if (!result.ok) throw result.error
+    return result.value
   } finally {
     system.close(home)
+  }
+}
+
+function settle<T>(call: () => T): Result<T, unknown> {
+  try {
+    return ok(call())
+  } catch (error) {
+    return fail(error)
   }
 }
 

@@ -21,7 +21,8 @@ import { createIpPool } from './ip-pool.ts'
 import { createLogApi } from './log-api.ts'
 import { keepNodeRegistered, machineCapacity } from './node-object.ts'
 import { podPaths, podsDirectory } from './paths.ts'
-import { createPodWorker, type PodRecord, type PodWorker } from './pod/worker.ts'
+import { createPodWorker, type PodWorker } from './pod/worker.ts'
+import type { PodRecord } from './pod/worker-state.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { type ExecIo, execInDirectory } from './runtime/exec.ts'
 import { findRootMode } from './runtime/root-mode.ts'
@@ -83,11 +84,11 @@ export async function createNodeAgent(options: NodeAgentOptions): Promise<NodeAg
     workers.set(uid, worker)
     return worker
   }
-  informers.onPods((changes) => {
+  const recorded = recordedPods(options, context)
+  await informers.follow((changes) => {
     for (const change of changes) onPodChange(change, { options, scheduler, workers, workerOf })
   })
-  await informers.synced
-  for (const uid of recordedPods(options, context)) if (!workers.has(uid)) workerOf(uid).update(undefined)
+  for (const uid of recorded) if (!workers.has(uid)) workerOf(uid).update(undefined)
   context.hosted.connect()
   const node = keepNodeRegistered(context)
   const stopImages = watchImages(options, () => pokeAll(workers))
@@ -166,9 +167,8 @@ function userImages(options: NodeAgentOptions): readonly ImageEntry[] {
 
 interface NodeInformers {
   readonly lookups: NodeContext['lookups']
-  readonly synced: Promise<void>
-  /** Told of every pod, those that are known already included. */
-  readonly onPods: (handler: (changes: readonly Change<Pod>[]) => void) => void
+  /** Tells of every pod, those that are known already first; resolves when it has told of those. */
+  readonly follow: (handler: (changes: readonly Change<Pod>[]) => void) => Promise<void>
   readonly stop: () => void
 }
 
@@ -193,15 +193,11 @@ function startInformers(options: NodeAgentOptions, workers: ReadonlyMap<string, 
       services: () => services.list(),
       pod: (namespace, name) => pods.get(name, namespace),
     },
-    synced: Promise.all([configMaps.synced, secrets.synced, services.synced]).then(async () => {
-      await pods.synced
-      onPods?.(pods.list().map((after) => ({ key: '', after })))
-    }),
-    onPods(handler) {
-      onPods = (changes) => {
-        // A pod must not start before its ConfigMaps could be known.
-        if (configMaps.hasSynced() && secrets.hasSynced() && services.hasSynced()) handler(changes)
-      }
+    async follow(handler) {
+      // A pod must not start before its ConfigMaps could be known.
+      await Promise.all(all.map(({ synced }) => synced))
+      handler(pods.list().map((after) => ({ key: '', after })))
+      onPods = handler
     },
     stop() {
       for (const informer of all) informer.stop()

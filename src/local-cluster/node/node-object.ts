@@ -2,7 +2,7 @@ import { cpus, release, totalmem } from 'node:os'
 import { readFileSync } from 'node:fs'
 import { type Clock, type Logger, messageOf } from '../../base/index.ts'
 import type { KubeObject, Lease, Node, NodeCondition } from '../../kube/index.ts'
-import { isAlreadyExists, KINDS, type KubeClient } from '../../kube/client/index.ts'
+import { isAlreadyExists, type KindRef, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import type { NodeNetwork } from './context.ts'
 
 export const KUBELET_VERSION = 'v1.35.2+lateen'
@@ -146,11 +146,7 @@ async function renewLease({ client, clock, nodeName }: NodeObjectOptions): Promi
 }
 
 /** @returns whether it was created now */
-async function createIfMissing(
-  client: KubeClient,
-  kind: typeof KINDS.node | typeof KINDS.lease,
-  object: KubeObject,
-): Promise<boolean> {
+async function createIfMissing(client: KubeClient, kind: KindRef, object: KubeObject): Promise<boolean> {
   const { name, namespace } = object.metadata
   if ((await client.get(kind, name, namespace)) !== undefined) return false
   try {

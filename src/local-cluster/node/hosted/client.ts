@@ -127,7 +127,7 @@ function reconcile(
     if (state.wanted.has(id)) state.ready(id, ready)
     else state.send({ op: 'stop', id, graceMs: 0 })
   }
-  for (const [id, entry] of [...state.wanted]) {
+  for (const [id, entry] of state.wanted) {
     if (present.has(id)) entry.begun = true
     else if (entry.begun) state.exited(id, 137, 'the node proxy was restarted')
     else state.send({ op: 'start', instance: entry.instance })

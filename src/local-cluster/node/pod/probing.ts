@@ -1,6 +1,7 @@
 import type { LifecycleHandler } from '../../../kube/index.ts'
 import type { NodeContext } from '../context.ts'
-import { type ProbeOutcome, type ProbeTarget, runAction } from '../probe/action.ts'
+import { type ProbeTarget, runAction } from '../probe/action.ts'
+import type { ProbeOutcome } from '../probe/outcome.ts'
 import { startProbes } from '../probe/prober.ts'
 import { execAndCollect } from '../runtime/exec.ts'
 import { isRunning, type Slot } from './slot.ts'

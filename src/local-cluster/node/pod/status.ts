@@ -87,12 +87,13 @@ function containerStatus(container: Container, role: ContainerRole, input: Statu
   const lastRun =
     view?.state.kind === 'terminated' && isWaitingAgain(container, role, input) ? view.state.run : view?.last
   const image = container.image ?? ''
-  const ready = role === 'init' ? isDone(view) : view?.state.kind === 'running' && view.ready
+  const ready =
+    role === 'init' ? isDone(view) : view !== undefined && view.state.kind === 'running' && view.ready
   return {
     name: container.name,
     state: shownState(container, role, input),
     ...(lastRun === undefined ? { lastState: {} } : { lastState: { terminated: terminated(lastRun) } }),
-    ready: ready === true,
+    ready,
     restartCount: view?.restartCount ?? 0,
     image,
     imageID: id === undefined ? '' : image,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/index.ts'
 import type { LifecycleHandler } from '../../../kube/index.ts'
-import type { ProbeOutcome } from '../probe/action.ts'
+import type { ProbeOutcome } from '../probe/outcome.ts'
 import { isRunning, type Slot } from './slot.ts'
 
 export interface StopOptions {

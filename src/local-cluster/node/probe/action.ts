@@ -10,8 +10,7 @@ import type {
   TCPSocketAction,
 } from '../../../kube/index.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
-
-export type ProbeOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string }
+import type { ProbeOutcome } from './outcome.ts'
 
 /** What a probe or a lifecycle hook asks for. */
 export interface ProbeAction {

@@ -1,8 +1,10 @@
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
-import type { ProbeOutcome } from './action.ts'
+import type { ProbeOutcome } from './outcome.ts'
 
 const PATH = '/grpc.health.v1.Health/Check'
 const SERVING = 1
+const DEADLINE_EXCEEDED: number = status.DEADLINE_EXCEEDED
+const UNIMPLEMENTED: number = status.UNIMPLEMENTED
 
 /**
  * One call of the gRPC health checking protocol. Its two messages have one field each, so they are read and
@@ -36,10 +38,10 @@ function grpcMessage(
   options: { readonly address: string; readonly timeoutMs: number },
   error: { readonly code: number; readonly details: string },
 ): string {
-  if (error.code === status.DEADLINE_EXCEEDED) {
+  if (error.code === DEADLINE_EXCEEDED) {
     return `timeout: failed to connect service "${options.address}" within ${options.timeoutMs / 1000}s`
   }
-  if (error.code === status.UNIMPLEMENTED)
+  if (error.code === UNIMPLEMENTED)
     return 'this server does not implement the grpc health protocol (grpc.health.v1.Health)'
   return `error: health rpc failed: ${error.details}`
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/index.ts'
 import type { Container, Probe } from '../../../kube/index.ts'
-import type { ProbeOutcome } from './action.ts'
+import type { ProbeOutcome } from './outcome.ts'
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness'
 

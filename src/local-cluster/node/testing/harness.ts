@@ -99,7 +99,7 @@ export async function startTestNode(options: {
         clock: systemClock,
       })
       await server.close()
-      await store.close()
+      store.close()
       rmSync(stateDir, { recursive: true, force: true })
     },
   }

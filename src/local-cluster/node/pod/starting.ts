@@ -1,0 +1,134 @@
+import { messageOf } from '../../../base/index.ts'
+import type { Pod } from '../../../kube/index.ts'
+import { nameservers } from './etc-files.ts'
+import { stopOptions } from './ending.ts'
+import { type PodPlan, planPod } from './plan.ts'
+import { etcOptions } from './preparation.ts'
+import { lookAfter } from './probing.ts'
+import { buildRunRequest } from './run-request.ts'
+import type { Slot } from './slot.ts'
+import { stopContainer } from './stop.ts'
+import {
+  about,
+  DEFAULT_GRACE_SECONDS,
+  event,
+  noteExit,
+  onRunChange,
+  PULL_BACKOFF_MAX_MS,
+  PULL_BACKOFF_MS,
+  RETRY_MS,
+  type State,
+  views,
+  wakeAt,
+} from './worker-state.ts'
+
+/** Starts what may start now. @returns the plan that is left */
+export async function startContainers(state: State, pod: Pod): Promise<PodPlan> {
+  const { clock } = state.context
+  for (;;) {
+    const plan = planPod(pod, views(state), clock.now())
+    if (plan.wakeAtMs !== undefined) wakeAt(state, plan.wakeAtMs)
+    let progressed = false
+    for (const name of plan.start) {
+      const slot = state.slots.get(name)
+      if (slot !== undefined && (await startContainer(state, pod, slot))) progressed = true
+    }
+    // A container that starts (a sidecar) or ends at once (the capture) may let the next one go.
+    if (!progressed) return plan
+    for (const slot of state.slots.values()) noteExit(state, slot)
+  }
+}
+
+/** @returns whether it was started */
+async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boolean> {
+  const { context, paths } = state
+  const podIp = state.record?.ip ?? ''
+  const request = buildRunRequest({
+    context,
+    pod,
+    container: slot.container,
+    paths,
+    podIp,
+    nameservers: nameservers(etcOptions(state, pod, podIp)),
+  })
+  if (request.kind !== 'ready') {
+    keepWaiting(state, slot, request)
+    return false
+  }
+  const image = slot.container.image ?? ''
+  if (slot.run === undefined) {
+    event(state, about(slot, 'Pulled', `Container image "${image}" already present on machine`))
+  }
+  const attempt = slot.run === undefined ? 0 : slot.run.record.attempt + 1
+  try {
+    slot.run = await context.runtime.start({
+      pod: paths,
+      podUid: pod.metadata.uid ?? '',
+      name: slot.name,
+      attempt,
+      failures: slot.failures,
+      image,
+      request: request.request,
+      onChange: onRunChange(state, slot),
+    })
+  } catch (error) {
+    keepWaiting(state, slot, { kind: 'bad-config', message: messageOf(error) })
+    return false
+  }
+  slot.last = slot.ended ?? slot.last
+  slot.ended = undefined
+  slot.waiting = undefined
+  slot.pullFailures = 0
+  event(state, about(slot, 'Created', `Created container: ${slot.name}`))
+  event(state, about(slot, 'Started', `Started container ${slot.name}`))
+  startLookingAfter(state, slot, podIp)
+  return true
+}
+
+function keepWaiting(
+  state: State,
+  slot: Slot,
+  reason: { readonly kind: 'no-image' | 'bad-config'; readonly message: string },
+): void {
+  const now = state.context.clock.now()
+  const { message } = reason
+  const image = slot.container.image ?? ''
+  if (reason.kind === 'bad-config') {
+    slot.waiting = { reason: 'CreateContainerConfigError', message }
+    slot.restartAtMs = now + PULL_BACKOFF_MS
+    event(state, { ...about(slot, 'Failed', `Error: ${message}`), type: 'Warning' })
+  } else {
+    // Kubernetes shows the failed pull first and the back-off at the next look.
+    const isRepeated = slot.pullFailures > 0
+    slot.waiting = {
+      reason: isRepeated ? 'ImagePullBackOff' : 'ErrImagePull',
+      message: isRepeated ? `Back-off pulling image "${image}": ${message}` : message,
+    }
+    const delay = Math.min(PULL_BACKOFF_MAX_MS, PULL_BACKOFF_MS * 2 ** Math.min(slot.pullFailures - 1, 10))
+    slot.restartAtMs = now + (isRepeated ? delay : RETRY_MS)
+    slot.pullFailures += 1
+    event(state, { ...about(slot, 'Failed', `Failed to pull image "${image}": ${message}`), type: 'Warning' })
+    if (isRepeated)
+      event(state, { ...about(slot, 'BackOff', `Back-off pulling image "${image}"`), type: 'Normal' })
+  }
+  wakeAt(state, slot.restartAtMs)
+}
+
+export function startLookingAfter(state: State, slot: Slot, podIp: string): void {
+  void lookAfter({
+    context: state.context,
+    slot,
+    podIp,
+    onChange: state.poke,
+    onUnhealthy: (message) => event(state, { ...about(slot, 'Unhealthy', message), type: 'Warning' }),
+    onHookFailure: (message) =>
+      event(state, { ...about(slot, 'FailedPostStartHook', message), type: 'Warning' }),
+    onDead(message) {
+      event(state, about(slot, 'Killing', message))
+      const graceMs = (state.pod?.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000
+      void stopContainer(slot, graceMs, { ...stopOptions(state), onKilling: () => {} })
+    },
+  }).catch((error: unknown) => {
+    state.logger.error('the probes of a container broke', { container: slot.name, error: messageOf(error) })
+  })
+}

@@ -1,0 +1,134 @@
+import type { Logger } from '../../../base/index.ts'
+import type { Pod } from '../../../kube/index.ts'
+import type { NodeContext } from '../context.ts'
+import type { PodEvent } from '../events.ts'
+import type { PodPaths } from '../paths.ts'
+import type { ContainerViews } from './container-view.ts'
+import type { PodPlan } from './plan.ts'
+import { observeExit, type Slot, viewOf } from './slot.ts'
+import { podStatus, time } from './status.ts'
+import type { StatusWriter } from './status-writer.ts'
+
+/** What a later node agent must know of a pod before it knows anything else. */
+export interface PodRecord {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+  readonly ip: string
+  readonly startedAtMs: number
+}
+
+export interface WorkerOptions {
+  readonly context: NodeContext
+  readonly uid: string
+  /** The pod is over and everything of it is removed. */
+  readonly onGone: () => void
+}
+
+/** A pod's worker from within. */
+export interface State {
+  readonly options: WorkerOptions
+  readonly context: NodeContext
+  readonly paths: PodPaths
+  readonly logger: Logger
+  readonly status: StatusWriter
+  readonly slots: Map<string, Slot>
+  pod: Pod | undefined
+  isDeleted: boolean
+  record: PodRecord | undefined
+  hasSandbox: boolean
+  terminating: Promise<void> | undefined
+  isClosed: boolean
+  /** The next look that is due without anything happening. */
+  wake: { readonly atMs: number; readonly cancel: () => void } | undefined
+  readonly poke: () => void
+}
+
+/** A step that failed for the node's own reasons is tried again after this. */
+export const RETRY_MS = 1000
+/** Kubernetes' back-off of image pulls. */
+export const PULL_BACKOFF_MS = 10_000
+export const PULL_BACKOFF_MAX_MS = 300_000
+export const DEFAULT_GRACE_SECONDS = 30
+export const FINAL_STATUS_WAIT_MS = 2000
+
+export function views(state: State): ContainerViews {
+  return new Map(
+    [...state.slots].flatMap(([name, slot]) => {
+      const view = viewOf(slot)
+      return view === undefined ? [] : [[name, view] as const]
+    }),
+  )
+}
+
+export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
+  const { context } = state
+  // What was written last counts as before, even if the watch has not brought it back yet.
+  const last = state.status.last()
+  const foreign = (pod.status?.conditions ?? []).filter(
+    ({ type }) => !last?.conditions?.some((one) => one.type === type),
+  )
+  const before =
+    last === undefined
+      ? pod.status
+      : { ...pod.status, ...last, conditions: [...(last.conditions ?? []), ...foreign] }
+  const nowMs = context.clock.now()
+  const status = podStatus({
+    pod: before === undefined ? pod : { ...pod, status: before },
+    views: views(state),
+    plan,
+    nowMs,
+    startedAtMs: state.record?.startedAtMs ?? nowMs,
+    hostIp: context.network.bridgeAddress,
+    podIp: state.hasSandbox ? state.record?.ip : undefined,
+    terminating: state.terminating !== undefined,
+  })
+  state.status.write(pod, {
+    ...status,
+    startTime: pod.status?.startTime ?? time(state.record?.startedAtMs ?? nowMs),
+  })
+}
+
+/** Looks again at that time, unless an earlier look is due: every look says anew when the next should be. */
+export function wakeAt(state: State, atMs: number): void {
+  if (!Number.isFinite(atMs) || state.isClosed) return
+  if (state.wake !== undefined && state.wake.atMs <= atMs) return
+  state.wake?.cancel()
+  const { clock } = state.context
+  const delayMs = Math.min(Math.max(0, atMs - clock.now()), WAKE_MAX_MS)
+  const cancel = clock.after(delayMs, () => {
+    state.wake = undefined
+    state.poke()
+  })
+  state.wake = { atMs, cancel }
+}
+
+/** Timers hold 31 bits of milliseconds. */
+const WAKE_MAX_MS = 86_400_000
+
+/** An end is noted at once, even in the middle of a step that waits for it. */
+export function onRunChange(state: State, slot: Slot): () => void {
+  return () => {
+    noteExit(state, slot)
+    state.poke()
+  }
+}
+
+export function noteExit(state: State, slot: Slot): void {
+  const message = slot.run?.terminationMessage()
+  if (observeExit(slot, message) && slot.ended !== undefined) {
+    state.logger.info('a container ended', {
+      pod: state.pod?.metadata.name,
+      container: slot.name,
+      exitCode: slot.ended.exitCode,
+    })
+  }
+}
+
+export function about(slot: Slot, reason: string, message: string): PodEvent {
+  return { type: 'Normal', reason, message, container: slot.name }
+}
+
+export function event(state: State, podEvent: PodEvent): void {
+  if (state.pod !== undefined) state.context.events.record(state.pod, podEvent)
+}
