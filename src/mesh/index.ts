@@ -3,7 +3,6 @@
  * pure and serve other programs too, have their own doors.
  */
 export {
-  COMPONENTS,
   type Component,
   type Installation,
   type InstallationRequest,
@@ -12,7 +11,6 @@ export {
   type MeshVersion,
   meshVersion,
   planInstallation,
-  PROFILES,
   type ProfileName,
   renderInstallation,
   type RenderedComponent,

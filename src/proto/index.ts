@@ -7,7 +7,6 @@ export {
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
-  ResourceSchema,
 } from './generated/envoy/service/discovery/v3/discovery_pb.ts'
 export { NodeSchema } from './generated/envoy/config/core/v3/base_pb.ts'
 export { type Status, StatusSchema } from './generated/google/rpc/status_pb.ts'

@@ -15,9 +15,6 @@ import {
   type Listener,
   listenerName,
   type Mesh,
-  MODEL_TYPES,
-  type ModelObject,
-  type ModelType,
   type Route,
   routeName,
   type Service,
@@ -272,8 +269,4 @@ export async function eventually(condition: () => boolean, describe: () => strin
     if (performance.now() > deadline) throw new Error(`condition not met within 10 s ${describe()}`)
     await systemClock.sleep(3)
   }
-}
-
-export function allObjects(sources: TestSources): readonly ModelObject[] {
-  return MODEL_TYPES.flatMap((type: ModelType): readonly ModelObject[] => sources[type].list())
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { silentLogger, systemClock, systemRandom } from '../../src/base/index.ts'
 import type {
   ConfigMap,
@@ -16,9 +19,10 @@ import { createKubeClient, KINDS, type KubeClient } from '../../src/kube/client/
 import { createApiServer, createPki } from '../../src/local-cluster/apiserver/index.ts'
 import { createSqliteStore } from '../../src/local-cluster/store/index.ts'
 import { planInstallation, renderInstallation, uninstallMesh } from '../../src/mesh/install/index.ts'
-import { type IstiodPorts, runIstiod } from '../../src/mesh/istiod/index.ts'
+import { type IstiodPorts, runIstiod, runLeaderElection } from '../../src/mesh/istiod/index.ts'
 import { DEFAULT_SETTINGS } from '../../src/mesh/translate/index.ts'
-import { createXdsClient, type XdsClientOptions } from '../../src/xds/client/index.ts'
+import { requestCertificate } from '../../src/xds/ca/index.ts'
+import { createXdsChannels, createXdsClient, type XdsClientOptions } from '../../src/xds/client/index.ts'
 import { gatewayRoutes, nodeId } from '../../src/xds/types/index.ts'
 
 const NAMESPACE = 'istio-system'
@@ -280,17 +284,7 @@ describe('the control plane on a real API server', () => {
   test('on the secure port a proxy is let in by the token of its own ServiceAccount', async () => {
     const { client, ports } = plane
     await eventually('ServiceAccount web-istio', () => client.get(KINDS.serviceAccount, 'web-istio', 'demo'))
-    const answer = await client.request({
-      method: 'POST',
-      path: '/api/v1/namespaces/demo/serviceaccounts/web-istio/token',
-      body: {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        metadata: {},
-        spec: { audiences: ['istio-ca'], expirationSeconds: 3600 },
-      },
-    })
-    const token = (answer.body as { readonly status: { readonly token: string } }).status.token
+    const token = await tokenOf(client, 'demo', 'web-istio')
     const root = await rootCertificate()
     const address = `istiod.istio-system.svc:${ports.secureXds}`
     const good = connect(address, { root, token })
@@ -303,6 +297,56 @@ describe('the control plane on a real API server', () => {
     await eventually('the admitted proxy’s services', () => good.client.synced('service', '*') || undefined)
     assert.equal(foreign.client.synced('service', '*'), false)
     assert.equal(anonymous.client.synced('service', '*'), false)
+  })
+
+  test('a workload gets a certificate for its own identity from the certificate service', async () => {
+    const { client, ports } = plane
+    const root = await rootCertificate()
+    const channel = createXdsChannels().connect({
+      address: '127.0.0.1',
+      port: ports.secureXds,
+      serverName: 'istiod.istio-system.svc',
+      rootCertificate: root,
+    })
+    closing.push(() => channel.close())
+    const order = { csr: await certificateRequest(), validitySeconds: 3600, deadlineMs: 5000 }
+    const token = await tokenOf(client, 'demo', 'web-istio')
+    const chain = await requestCertificate(channel, { ...order, token })
+    const leaf = new X509Certificate(chain[0] ?? '')
+    assert.equal(leaf.subjectAltName, 'URI:spiffe://cluster.local/ns/demo/sa/web-istio')
+    assert.ok(leaf.verify(new X509Certificate(root).publicKey))
+    await assert.rejects(requestCertificate(channel, { ...order, token: 'nonsense' }), /UNAUTHENTICATED/)
+  })
+
+  test('of two replicas one leads, and the other takes over when it stops', async () => {
+    const leads: string[] = []
+    const replica = (identity: string) => {
+      const abort = new AbortController()
+      const done = runLeaderElection({
+        client: plane.client,
+        namespace: NAMESPACE,
+        name: 'test-leader',
+        identity,
+        clock: systemClock,
+        random: systemRandom,
+        logger: silentLogger,
+        signal: abort.signal,
+        lead: async (signal) => {
+          leads.push(identity)
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        },
+      })
+      return { stop: () => abort.abort(new Error('stop')), done }
+    }
+    const first = replica('a')
+    await eventually('the first leader', () => leads[0])
+    const second = replica('b')
+    first.stop()
+    await first.done
+    await eventually('the second leader', () => leads[1])
+    second.stop()
+    await second.done
+    assert.deepEqual(leads, ['a', 'b'])
   })
 
   test('the webhook trusts the mesh’s root, and a pod that it is asked about gets a sidecar', async () => {
@@ -356,6 +400,27 @@ describe('the control plane on a real API server', () => {
     assert.ok(await client.get(KINDS.namespace, NAMESPACE))
   })
 })
+
+async function tokenOf(client: KubeClient, namespace: string, serviceAccount: string): Promise<string> {
+  const answer = await client.request({
+    method: 'POST',
+    path: `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: {},
+      spec: { audiences: ['istio-ca'], expirationSeconds: 3600 },
+    },
+  })
+  return (answer.body as { readonly status: { readonly token: string } }).status.token
+}
+
+/** With openssl, which shares no code with the certificate authority. */
+async function certificateRequest(): Promise<string> {
+  const args = ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', '/dev/null', '-subj', '/O=anybody']
+  const { stdout } = await promisify(execFile)('openssl', args)
+  return stdout
+}
 
 function post(port: number, ca: string, body: unknown): Promise<{ response: { patch?: unknown } }> {
   const text = JSON.stringify(body)

@@ -3,4 +3,3 @@
  * ServiceAccount, a Deployment and a Service, applied until the cluster agrees.
  */
 export { createDeploymentController, type DeploymentController } from './controller.ts'
-export { gatewayObjects } from './objects.ts'

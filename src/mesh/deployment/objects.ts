@@ -16,8 +16,8 @@ import {
 } from '../injection/index.ts'
 import { BUILT_IN_CLASS, GATEWAY_NAME_LABEL, type GatewayDeployment } from '../translate/index.ts'
 
-export const MANAGED_LABEL = 'gateway.istio.io/managed'
-export const MANAGED_BY = 'istio.io-gateway-controller'
+const MANAGED_LABEL = 'gateway.istio.io/managed'
+const MANAGED_BY = 'istio.io-gateway-controller'
 
 /** What is deployed for a managed Gateway, in the order in which it is applied. */
 export function gatewayObjects(wanted: GatewayDeployment, settings: ProxySettings): readonly KubeObject[] {

@@ -5,7 +5,7 @@ import { KINDS, type KubeClient } from '../../kube/client/index.ts'
 import type { Authenticate, Authentication, PeerIdentity } from '../../xds/server/index.ts'
 
 /** The audience that tokens for the control plane are made for. */
-export const TOKEN_AUDIENCE = 'istio-ca'
+const TOKEN_AUDIENCE = 'istio-ca'
 
 /** How long a review holds at most: a deleted ServiceAccount loses its entrance after that. */
 const CACHE_TTL_MS = 5 * 60_000

@@ -5,7 +5,6 @@
  */
 export { proxySettingsOf, type ProxySettingsSources } from './configuration.ts'
 export {
-  PROXY_CONTAINER,
   PROXY_UID,
   PROXY_VOLUMES,
   proxyContainer,

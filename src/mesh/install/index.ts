@@ -4,7 +4,7 @@
  */
 export { installMesh, type InstallOptions } from './install.ts'
 export { type Installation, type InstallationRequest, planInstallation } from './installation.ts'
-export { COMPONENTS, type Component, PROFILES, type ProfileName } from './profile.ts'
+export type { Component, ProfileName } from './profile.ts'
 export { renderInstallation, type RenderedComponent } from './render.ts'
 export { uninstallMesh, type UninstallOptions } from './uninstall.ts'
 export { type MeshVersion, meshVersion } from './version.ts'

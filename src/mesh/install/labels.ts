@@ -4,11 +4,11 @@ import type { Installation } from './installation.ts'
 /** Marks what an installation made; `uninstall` finds it again by these. */
 export const COMPONENT_LABEL = 'operator.istio.io/component'
 export const REVISION_LABEL = 'istio.io/rev'
-export const MANAGED_LABEL = 'operator.istio.io/managed'
-export const VERSION_LABEL = 'operator.istio.io/version'
+const MANAGED_LABEL = 'operator.istio.io/managed'
+const VERSION_LABEL = 'operator.istio.io/version'
 
 /** The names that Istio's operator gives to components. */
-export const COMPONENT_NAMES = {
+const COMPONENT_NAMES = {
   base: 'Base',
   pilot: 'Pilot',
   ingress: 'IngressGateways',

@@ -71,7 +71,7 @@ const KNOWN_PATHS: readonly string[] = [
 ]
 
 /** As `values.global.platform` has it in Istio; they differ in paths of the CNI plugin, which is not part of this. */
-export const PLATFORMS: readonly string[] = ['', 'gke', 'k3d', 'k3s', 'microk8s', 'minikube', 'openshift']
+const PLATFORMS: readonly string[] = ['', 'gke', 'k3d', 'k3s', 'microk8s', 'minikube', 'openshift']
 
 export type SettingValue = string | number | boolean
 

@@ -2,5 +2,5 @@
  * mesh/istiod: the control plane as one program: watches the API server, translates, pushes to proxies, injects pods
  * and, on the replica that leads, writes statuses, gateway deployments, root certificates and webhook trust.
  */
+export { type LeaderOptions, runLeaderElection } from './leader.ts'
 export { ISTIOD_PORTS, type IstiodOptions, type IstiodPorts, runIstiod } from './istiod.ts'
-export { INJECTOR_CONFIG_MAP } from './proxy-settings.ts'

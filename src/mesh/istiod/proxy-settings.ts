@@ -2,7 +2,7 @@ import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
 import { type ProxySettings, proxySettingsOf } from '../injection/index.ts'
 import { MESH_CONFIG_MAP, type MeshSettings, type Sources } from '../translate/index.ts'
 
-export const INJECTOR_CONFIG_MAP = 'istio-sidecar-injector'
+const INJECTOR_CONFIG_MAP = 'istio-sidecar-injector'
 
 export interface LiveProxySettings {
   readonly current: () => ProxySettings

@@ -17,4 +17,4 @@ export type {
   XdsPush,
   XdsServerOptions,
 } from './contract.ts'
-export { createXdsServer, DEFAULT_XDS_LIMITS, type XdsServer } from './server.ts'
+export { createXdsServer, type XdsServer } from './server.ts'

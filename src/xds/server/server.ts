@@ -21,7 +21,7 @@ export interface XdsServer {
   readonly close: () => void
 }
 
-export const DEFAULT_XDS_LIMITS: XdsLimits = {
+const DEFAULT_XDS_LIMITS: XdsLimits = {
   streamsMax: 10_000,
   subscriptionsMax: 10_000,
   responseBytesMax: 4 * 1024 * 1024,
