@@ -281,6 +281,17 @@ describe('the control plane on a real API server', () => {
     assert.deepEqual(later?.status, settled?.status)
   })
 
+  test('a status that somebody wrote over is put right', async () => {
+    const { client } = plane
+    const route = await client.get(KINDS.httpRoute, 'app', 'demo')
+    assert.ok(route)
+    await client.update(KINDS.httpRoute, { ...route, status: { parents: [] } }, { subresource: 'status' })
+    await eventually('the status again', async () => {
+      const status = (await client.get(KINDS.httpRoute, 'app', 'demo'))?.status
+      return JSON.stringify(status).includes('Accepted') || undefined
+    })
+  })
+
   test('on the secure port a proxy is let in by the token of its own ServiceAccount', async () => {
     const { client, ports } = plane
     await eventually('ServiceAccount web-istio', () => client.get(KINDS.serviceAccount, 'web-istio', 'demo'))

@@ -1,4 +1,4 @@
-import { type Clock, deepEqual, type Logger, type Random } from '../../base/index.ts'
+import { type Clock, deepEqual, type Logger, type Random, type Source } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import { isAlreadyExists, isNotFound, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import { createDeploymentController } from '../deployment/index.ts'
@@ -8,10 +8,11 @@ import {
   BUILT_IN_CLASS,
   CONTROLLER_NAME,
   GATEWAY_NAME_LABEL,
+  SOURCE_KINDS,
   type Sources,
   type Translation,
 } from '../translate/index.ts'
-import type { GatewayClass } from '../resources/index.ts'
+import { GATEWAY_GROUP, type GatewayClass } from '../resources/index.ts'
 import type { LiveProxySettings } from './proxy-settings.ts'
 import { observedObject } from './watch.ts'
 import { createCaBundlePatcher } from './webhook-config.ts'
@@ -63,6 +64,7 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
       for (const { key, after } of changes) if (after) roots.namespaceChanged(key)
     }),
     watchDeployed(sources, deployments.look),
+    watchStatuses(sources, statuses.look),
     sources.gatewayClasses.subscribe((changes) => {
       if (changes.some(({ key, after }) => key === BUILT_IN_CLASS && !after))
         void ensureGatewayClass(client, logger)
@@ -81,6 +83,16 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
   })
   for (const stop of unsubscribe) stop()
   await Promise.all([patcher.stop(), roots.stop(), deployments.stop(), statuses.stop(), classes])
+}
+
+/** A status that somebody else wrote over, or that was decided on an old copy of the object. */
+function watchStatuses(sources: Sources, look: (key: string) => void): () => void {
+  const stops = SOURCE_KINDS.filter(({ kind }) => kind.group === GATEWAY_GROUP).map(({ source, kind }) =>
+    (sources[source] as Source<KubeObject>).subscribe((changes) => {
+      for (const { key, after } of changes) if (after) look(`${kind.kind}/${key}`)
+    }),
+  )
+  return () => stops.forEach((stop) => stop())
 }
 
 /** A Deployment or Service of a Gateway that somebody changed or deleted is put right. */

@@ -18,6 +18,11 @@ export interface StatusWriterOptions {
 export interface StatusWriter {
   /** Takes up all statuses; what changes from now on follows. Only the leader does it. */
   readonly start: () => void
+  /**
+   * The object changed: if its status is not what it should be, it is put right. That also catches what was decided on
+   * a copy that was behind.
+   */
+  readonly look: (key: string) => void
   readonly idle: () => Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -86,6 +91,9 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
         }
       })
       for (const update of statuses.list()) queue.add(update.key)
+    },
+    look(key) {
+      if (statuses.get(key)) queue.add(key)
     },
     idle: queue.idle,
     async stop() {
