@@ -16,7 +16,7 @@ export type PodCpu = (podUid: string) => { readonly atMs: number; readonly cpuMs
 
 const SYNC_MS = 15_000
 /** Until the first figure there is nothing to divide by; a short second look fills the row soon. */
-const FIRST_SYNC_MS = 2_000
+const FIRST_SYNC_MS = 1_000
 const DOWNSCALE_WINDOW_MS = 300_000
 const DEFAULT_TARGET_UTILIZATION = 80
 

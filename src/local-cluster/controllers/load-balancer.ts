@@ -4,8 +4,8 @@ import { KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { type Controller, type ControllerContext, splitKey } from './shared-informers.ts'
 
-/** How soon a Service that found the pool empty asks again. */
-const POOL_RETRY_MS = 2_000
+/** A Service that found no address is woken when one is given back; this is for addresses that were never ours. */
+const POOL_RETRY_MS = 10_000
 
 /** Gives every Service of type LoadBalancer an address of its own from the pool, a requested one where it is free. */
 export function createLoadBalancerController(
@@ -15,6 +15,8 @@ export function createLoadBalancerController(
   const services = informers.of<Service>(KINDS.service)
   /** Given out, but perhaps not yet seen in the informer: address → Service key. */
   const leases = new Map<string, string>()
+  /** Services that found no free address. */
+  const waiting = new Set<string>()
 
   const queue = createWorkQueue({
     ...context,
@@ -46,6 +48,7 @@ export function createLoadBalancerController(
       }
       const address = allocate(key, requested)
       if (address === undefined) {
+        waiting.add(key)
         logger.warn('no address is free for the Service', { service: key, requested, pool: formatPool(pool) })
         return POOL_RETRY_MS
       }
@@ -57,6 +60,7 @@ export function createLoadBalancerController(
   /** Everything that a Service was given but for what it keeps. */
   const release = (key: string, keeps: string | undefined) => {
     for (const [address, holder] of leases) if (holder === key && address !== keeps) leases.delete(address)
+    waiting.delete(key)
   }
 
   const allocate = (key: string, requested: string | undefined): string | undefined => {
@@ -89,7 +93,14 @@ export function createLoadBalancerController(
       .catch(ignoreOvertaken)
   }
 
-  services.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
+  services.onChange((changes) => {
+    for (const { key } of changes) queue.add(key)
+    // After them, so that what they give back is free by then.
+    const isFreed = changes.some(
+      ({ before, after }) => before && addressOf(before) && addressOf(before) !== (after && addressOf(after)),
+    )
+    if (isFreed) for (const key of waiting) queue.add(key)
+  })
   return { name: 'load-balancer', stop: queue.stop }
 }
 

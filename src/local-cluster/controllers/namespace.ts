@@ -87,13 +87,15 @@ export function createNamespaceController(
   }
 
   namespaces.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
-  const onFurniture = (changes: readonly { readonly key: string; readonly after?: unknown }[]) => {
+  accounts.onChange((changes) => {
     for (const { key, after } of changes) if (!after) queue.add(splitKey(key).namespace)
-  }
-  accounts.onChange(onFurniture)
-  configMaps.onChange((changes) =>
-    onFurniture(changes.filter(({ key }) => key.endsWith(`/${ROOT_CA_CONFIG_MAP}`))),
-  )
+  })
+  configMaps.onChange((changes) => {
+    for (const { key } of changes) {
+      const { namespace, name } = splitKey(key)
+      if (name === ROOT_CA_CONFIG_MAP) queue.add(namespace)
+    }
+  })
   return { name: 'namespace', stop: queue.stop }
 }
 
