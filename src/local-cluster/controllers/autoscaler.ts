@@ -9,7 +9,7 @@ import { matchesLabels, parseQuantity, quantityToMillis } from '../../kube/index
 import { isConflict, isNotFound, KINDS } from '../../kube/client/index.ts'
 import { createStabilizer, scaleByUtilization, type UtilizationResult } from './autoscaling.ts'
 import { isActivePod, isPodReady } from './pods.ts'
-import { type Controller, type ControllerContext, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
 
 /** Cumulative CPU of a pod's processes. */
 export type PodCpu = (podUid: string) => { readonly atMs: number; readonly cpuMs: number } | undefined
@@ -37,8 +37,8 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
     retryBaseMs: 100,
     retryMaxMs: SYNC_MS,
     logger: logger.scope('autoscaler'),
-    reconcile: async (key) => {
-      await ready
+    reconcile: async (key, signal) => {
+      await orAborted(ready, signal)
       const { namespace, name } = splitKey(key)
       const autoscaler = autoscalers.get(name, namespace)
       if (!autoscaler) {

@@ -132,6 +132,19 @@ test('a paused Deployment can be scaled and changed, and rolls out once it is re
   assert.ok((await podsOf('paused')).every((pod) => imageOf(pod) === 'app:2'))
 })
 
+test('controllers that are stopped and started again in the middle of a rollout finish it within its bounds', async () => {
+  const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } as const
+  await client.create(KINDS.deployment, deploymentOf('restarted', { replicas: 5, strategy }))
+  await rolledOut('restarted')
+  const bounds = await watchBounds('restarted')
+  await change('restarted', templateWith('restarted', 'app:2'))
+  for (let restart = 0; restart < 5; restart++) await cluster.restartControllers()
+  await rolledOut('restarted')
+  const { fewestReady, most } = await bounds.stop()
+  assert.ok(fewestReady >= 4, `${fewestReady} pods were ready at the least`)
+  assert.ok(most <= 6, `${most} pods were there at the most`)
+})
+
 test('scaling in the middle of a rollout spreads over both versions', async () => {
   const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 3, maxUnavailable: 2 } } as const
   await client.create(KINDS.deployment, deploymentOf('halfway', { replicas: 10, strategy }))

@@ -14,7 +14,7 @@ import { deploymentStatus } from './deployment-status.ts'
 import { controllerKeys, controllerOf, orphansOf } from './pods.ts'
 import { scaleProportionally } from './proportional.ts'
 import { planRollout, resolveFenceposts, splitSets } from './rollout.ts'
-import { type Controller, type ControllerContext, keyOf, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
 import { isSameTemplate, templateHash } from './template-hash.ts'
 
 /** Moves a Deployment's pods from one template to the next, through ReplicaSets. */
@@ -35,8 +35,8 @@ export function createDeploymentController(context: ControllerContext): Controll
     retryBaseMs: 5,
     retryMaxMs: 5_000,
     logger: logger.scope('deployment'),
-    reconcile: async (key) => {
-      await ready
+    reconcile: async (key, signal) => {
+      await orAborted(ready, signal)
       const { namespace, name } = splitKey(key)
       const deployment = deployments.get(name, namespace)
       if (!deployment || deployment.metadata.deletionTimestamp !== undefined) return undefined

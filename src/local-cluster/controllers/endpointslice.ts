@@ -9,6 +9,7 @@ import {
   type ControllerContext,
   keyOf,
   type ObjectIndex,
+  orAborted,
   splitKey,
 } from './shared-informers.ts'
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './slices.ts'
@@ -32,8 +33,8 @@ export function createEndpointSliceController(context: ControllerContext): Contr
     retryBaseMs: 5,
     retryMaxMs: 5_000,
     logger: logger.scope('endpointslice'),
-    reconcile: async (key) => {
-      await ready
+    reconcile: async (key, signal) => {
+      await orAborted(ready, signal)
       // A slice that was made but is not seen yet would be made a second time; its arrival brings the key back.
       if (!expectations.satisfied(key)) return EXPECTATION_RETRY_MS
       const { namespace, name } = splitKey(key)

@@ -13,7 +13,7 @@ import {
   readySinceMs,
 } from './pods.ts'
 import { replicaSetStatus } from './replicaset-status.ts'
-import { type Controller, type ControllerContext, keyOf, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
 
 /** Pods made or deleted in one go; what is left over follows in the next round (Kubernetes' burst is 500). */
 const BURST = 100
@@ -36,8 +36,8 @@ export function createReplicaSetController(context: ControllerContext): Controll
     retryBaseMs: 5,
     retryMaxMs: 5_000,
     logger: logger.scope('replicaset'),
-    reconcile: async (key) => {
-      await ready
+    reconcile: async (key, signal) => {
+      await orAborted(ready, signal)
       const { namespace, name } = splitKey(key)
       const set = sets.get(name, namespace)
       return set ? reconcile(set, key) : undefined

@@ -143,3 +143,18 @@ export function splitKey(key: string): { readonly namespace: string; readonly na
   const slash = key.indexOf('/')
   return { namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) }
 }
+
+/** Waits for informers, but not after the controller is told to stop: their server may be away for good. */
+export async function orAborted(ready: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new Error('the controller stops'))
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    await Promise.race([ready, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

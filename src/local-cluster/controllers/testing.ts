@@ -11,6 +11,8 @@ export const ROOT_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nroot\n-----END CER
 export interface TestCluster {
   readonly client: KubeClient
   readonly kubelet: TestKubelet
+  /** Stops the controllers at once and starts them anew, without anything that they remember. */
+  readonly restartControllers: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -25,16 +27,22 @@ export interface TestKubelet {
 export async function startTestCluster(options: { readonly podCpu?: PodCpu } = {}): Promise<TestCluster> {
   const api = await startTestServer()
   const common = { client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger }
-  const controllers = startControllers({
-    ...common,
-    loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
-    rootCertificate: ROOT_CERTIFICATE,
-    podCpu: options.podCpu ?? (() => undefined),
-  })
+  const start = () =>
+    startControllers({
+      ...common,
+      loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
+      rootCertificate: ROOT_CERTIFICATE,
+      podCpu: options.podCpu ?? (() => undefined),
+    })
+  let controllers = start()
   const kubelet = startKubelet(api.client)
   return {
     client: api.client,
     kubelet,
+    async restartControllers() {
+      await controllers.stop()
+      controllers = start()
+    },
     async stop() {
       await controllers.stop()
       kubelet.stop()
