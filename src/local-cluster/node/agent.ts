@@ -91,7 +91,7 @@ export async function createNodeAgent(options: NodeAgentOptions): Promise<NodeAg
   for (const uid of recorded) if (!workers.has(uid)) workerOf(uid).update(undefined)
   context.hosted.connect()
   const node = keepNodeRegistered(context)
-  const stopImages = watchImages(options, () => pokeAll(workers))
+  const stopImages = watchImages(options, () => pokeAll(workers, 'images'))
   const logs = createLogApi({ workers, clock: options.clock, indexMs: LOG_INDEX_MS })
   return {
     nodeApi: logs.nodeApi,
@@ -179,7 +179,7 @@ function startInformers(options: NodeAgentOptions, workers: ReadonlyMap<string, 
     onChange: (changes: readonly Change<T>[]) => void,
   ): Informer<T> => createInformer<T>({ client, clock, random, logger, kind, onChange })
   // Whatever a waiting pod waits for may have come.
-  const poke = () => pokeAll(workers)
+  const poke = () => pokeAll(workers, 'configuration')
   let onPods: ((changes: readonly Change<Pod>[]) => void) | undefined
   const configMaps = start<ConfigMap>(KINDS.configMap, poke)
   const secrets = start<Secret>(KINDS.secret, poke)
@@ -205,8 +205,8 @@ function startInformers(options: NodeAgentOptions, workers: ReadonlyMap<string, 
   }
 }
 
-function pokeAll(workers: ReadonlyMap<string, PodWorker>): void {
-  for (const worker of workers.values()) worker.poke(true)
+function pokeAll(workers: ReadonlyMap<string, PodWorker>, changed: 'configuration' | 'images'): void {
+  for (const worker of workers.values()) worker.poke(changed)
 }
 
 function onPodChange(

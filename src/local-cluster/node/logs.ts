@@ -7,6 +7,7 @@ import {
   readSync,
   statSync,
   truncateSync,
+  writeFileSync,
   watch,
 } from 'node:fs'
 import type { LogRequest } from '../apiserver/index.ts'
@@ -89,7 +90,7 @@ export function indexLog(
   // write between the two calls is lost; a log of this size is read from its end.
   copyFileSync(paths.log, `${paths.log}.1`)
   truncateSync(paths.log, 0)
-  truncateSync(paths.times, 0)
+  writeFileSync(paths.times, '', { mode: 0o600 })
   return 0
 }
 

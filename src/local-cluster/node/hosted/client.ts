@@ -30,7 +30,14 @@ export interface HostedClient {
 
 export interface HostedHandlers {
   readonly onReady: (ready: boolean) => void
-  readonly onExited: (exit: { readonly exitCode: number; readonly message: string }) => void
+  readonly onExited: (exit: HostedExit) => void
+}
+
+export interface HostedExit {
+  readonly exitCode: number
+  readonly message: string
+  /** The node proxy went away with it: no fault of the container, so its restart needs no back-off. */
+  readonly isLost: boolean
 }
 
 interface Wanted {
@@ -54,11 +61,11 @@ export function createHostedClient(options: {
   let socket: Socket | undefined
 
   const send = (request: NodeProxyRequest) => socket?.write(encodeJsonLine(request))
-  const exited = (id: string, exitCode: number, message: string) => {
+  const exited = (id: string, exit: HostedExit) => {
     wanted.delete(id)
     const handler = handlers.get(id)
     handlers.delete(id)
-    handler?.onExited({ exitCode, message })
+    handler?.onExited(exit)
   }
   const onEvent = (event: NodeProxyEvent) => {
     switch (event.op) {
@@ -74,7 +81,7 @@ export function createHostedClient(options: {
         handlers.get(event.id)?.onReady(event.ready)
         return
       case 'exited':
-        exited(event.id, event.exitCode, event.message)
+        exited(event.id, { exitCode: event.exitCode, message: event.message, isLost: false })
         return
       case 'usage':
         for (const { id, cpuMs } of event.instances) cpu.set(id, cpuMs)
@@ -103,7 +110,9 @@ export function createHostedClient(options: {
       wanted.delete(id)
       send({ op: 'stop', id, graceMs })
       options.clock.after(graceMs + STOP_CONFIRM_MS, () => {
-        if (handlers.has(id)) exited(id, 137, 'the node proxy did not confirm the stop')
+        if (handlers.has(id)) {
+          exited(id, { exitCode: 137, message: 'the node proxy did not confirm the stop', isLost: false })
+        }
       })
     },
     follow: (id, handler) => void handlers.set(id, handler),
@@ -118,7 +127,7 @@ function reconcile(
   state: {
     readonly wanted: ReadonlyMap<string, Wanted>
     readonly send: (request: NodeProxyRequest) => void
-    readonly exited: (id: string, exitCode: number, message: string) => void
+    readonly exited: (id: string, exit: HostedExit) => void
     readonly ready: (id: string, ready: boolean) => void
   },
 ): void {
@@ -129,7 +138,8 @@ function reconcile(
   }
   for (const [id, entry] of state.wanted) {
     if (present.has(id)) entry.begun = true
-    else if (entry.begun) state.exited(id, 137, 'the node proxy was restarted')
+    else if (entry.begun)
+      state.exited(id, { exitCode: 137, message: 'the node proxy was restarted', isLost: true })
     else state.send({ op: 'start', instance: entry.instance })
   }
 }

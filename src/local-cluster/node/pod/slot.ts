@@ -64,7 +64,7 @@ export function observeExit(slot: Slot, terminationMessage: string | undefined):
     id,
   }
   const long = exit.finishedAtMs - startedAtMs >= BACKOFF_RESET_MS
-  slot.failures = long ? 1 : failures + 1
+  slot.failures = exit.isLost ? 0 : long ? 1 : failures + 1
   slot.restartAtMs = exit.finishedAtMs + restartDelayMs(slot.failures)
   slot.started = false
   slot.ready = false

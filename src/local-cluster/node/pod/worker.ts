@@ -3,12 +3,13 @@ import type { Pod } from '../../../kube/index.ts'
 import { readJsonIfExists } from '../files.ts'
 import { podPaths, type PodPaths } from '../paths.ts'
 import { containersOf } from './container-view.ts'
-import { finish, removeUnknown, terminate } from './ending.ts'
+import { finish, graceMsOf, removeUnknown, stopOptions, terminate } from './ending.ts'
 import { planPod } from './plan.ts'
 import { ensureSandbox, ensureVolumes } from './preparation.ts'
-import { createSlot, observeExit, type Slot } from './slot.ts'
+import { createSlot, isRunning, observeExit, type Slot } from './slot.ts'
 import { startContainers, startLookingAfter } from './starting.ts'
 import { createStatusWriter } from './status-writer.ts'
+import { stopContainer } from './stop.ts'
 import {
   noteExit,
   onRunChange,
@@ -25,8 +26,8 @@ import {
 export interface PodWorker {
   /** The pod's newest object; undefined when the API server has it no more. */
   readonly update: (pod: Pod | undefined) => void
-  /** Something the pod refers to has changed; waiting containers are tried again at once. */
-  readonly poke: (retryNow: boolean) => void
+  /** Something the pod refers to has changed; containers that wait for such a thing are tried again at once. */
+  readonly poke: (changed: 'configuration' | 'images') => void
   readonly slots: () => readonly Slot[]
   readonly paths: PodPaths
   /** The pod's processes stay: a later node agent adopts them. */
@@ -61,9 +62,11 @@ export function createPodWorker(options: WorkerOptions): PodWorker {
       else state.pod = pod
       poke()
     },
-    poke(retryNow) {
-      if (retryNow) {
-        for (const slot of state.slots.values()) if (slot.waiting !== undefined) slot.restartAtMs = 0
+    poke(changed) {
+      for (const slot of state.slots.values()) {
+        if (slot.waiting === undefined) continue
+        const waitsFor = slot.waiting.reason === 'CreateContainerConfigError' ? 'configuration' : 'images'
+        if (waitsFor === changed) slot.restartAtMs = 0
       }
       poke()
     },
@@ -115,6 +118,7 @@ async function step(state: State): Promise<void> {
   if (isFirst && (phase === 'Succeeded' || phase === 'Failed')) return
   if (!(await ensureSandbox(state, pod))) return
   if (!(await ensureVolumes(state, pod))) return
+  replaceChangedImages(state, pod)
   const plan = await startContainers(state, pod)
   if (plan.outcome !== undefined) await finish(state, pod)
   writeStatus(state, pod, planPod(pod, views(state), context.clock.now()))
@@ -137,5 +141,16 @@ function adoptSlots(state: State, pod: Pod): void {
     if (slot.run === undefined || observeExit(slot, slot.run.terminationMessage())) continue
     state.hasSandbox = true
     if (state.record !== undefined) startLookingAfter(state, slot, state.record.ip)
+  }
+}
+
+/** The image is the one part of a container that may change in place: the program is stopped and the new one started. */
+function replaceChangedImages(state: State, pod: Pod): void {
+  for (const slot of state.slots.values()) {
+    if (slot.run === undefined || !isRunning(slot) || slot.stopping || slot.role === 'init') continue
+    if (slot.run.record.image === (slot.container.image ?? '')) continue
+    stopContainer(slot, graceMsOf(pod), stopOptions(state)).catch((error: unknown) => {
+      state.logger.error('a container was not replaced', { container: slot.name, error: messageOf(error) })
+    })
   }
 }

@@ -244,14 +244,15 @@ function hostedRun(
 ): ContainerRun {
   const { record, directory } = run
   const exitFile = join(directory, 'exit')
-  const state = { ready: false, ended: readTextIfExists(exitFile) !== undefined }
+  const state = { ready: false, isLost: false, ended: readTextIfExists(exitFile) !== undefined }
   if (!state.ended) {
     options.hosted.follow(record.id, {
       onReady: (ready) => {
         state.ready = ready
         run.onChange()
       },
-      onExited: ({ exitCode, message }) => {
+      onExited: ({ exitCode, message, isLost }) => {
+        state.isLost = isLost
         state.ended = true
         writeFileAtomic(join(directory, 'message'), message)
         recordExit(directory, exitCode)
@@ -264,7 +265,10 @@ function hostedRun(
   return {
     record,
     directory,
-    exit: () => (state.ended ? readExit(directory) : undefined),
+    exit() {
+      const exit = state.ended ? readExit(directory) : undefined
+      return exit && { ...exit, isLost: state.isLost }
+    },
     terminationMessage: () => nonEmpty(readTextIfExists(join(directory, 'message'))),
     ready: () => state.ready,
     terminate: (graceMs) => options.hosted.stop(record.id, graceMs),

@@ -24,6 +24,8 @@ export interface LaunchOptions {
 export interface ContainerExit {
   readonly exitCode: number
   readonly finishedAtMs: number
+  /** It ended for no fault of its own, and is started again at once. */
+  readonly isLost?: boolean
 }
 
 /**

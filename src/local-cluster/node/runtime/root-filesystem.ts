@@ -62,7 +62,8 @@ export function prepareRoot(options: RootOptions): PreparedRoot {
   const binds = [...hiddenPaths(options), ...options.mounts].sort(byDepth)
   const lines = [
     ...(options.mode === 'overlay' ? overlayLines(directory, root) : []),
-    line('proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
+    // Under the usual source's name `mount -a` would take the machine's own for it in shared mode.
+    line('lateen-proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
     ...PRIVATE_DIRECTORIES.map(([path]) => line(join(directory, path), `${root}${path}`, 'none', 'bind')),
     ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, bind), root)),
   ]

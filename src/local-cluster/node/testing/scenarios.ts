@@ -51,7 +51,7 @@ async function outputOf(name: string, spec: Pod['spec']): Promise<string> {
   return node.logs(pod, spec.containers[0]?.name ?? '')
 }
 async function remove(name: string): Promise<void> {
-  await node.client.delete(KINDS.pod, name, 'default', { gracePeriodSeconds: 2 })
+  await node.client.delete(KINDS.pod, name, 'default', { gracePeriodSeconds: 1 })
   await node.untilGone(name)
 }
 
@@ -345,6 +345,18 @@ describe('what a container is given', () => {
     })
     assert.equal(output, 'eyJ\ntoken')
     await remove('token')
+  })
+})
+
+describe('a pod that changes', () => {
+  test('runs the program of its new image', async () => {
+    await node.run({ name: 'changing', spec: { containers: [{ name: 'c', image: 'web:1' }] } })
+    await node.until('changing', hasPhase('Running'), 'runs')
+    const patch = { spec: { containers: [{ name: 'c', image: 'web:2' }] } }
+    await node.client.patch(KINDS.pod, 'changing', 'default', patch, { type: 'strategic' })
+    const pod = await node.until('changing', (one) => statusOf(one, 'c').restartCount === 1, 'is restarted')
+    assert.equal(statusOf(pod, 'c').image, 'web:2')
+    await remove('changing')
   })
 })
 
