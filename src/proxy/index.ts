@@ -9,5 +9,10 @@
  * reject or apply, swap) → tables, clusters, listeners.
  */
 export { createProxyInstance, type ProxyInstance, type ProxyInstanceOptions } from './instance.ts'
-export { createNodeProxy, type NodeProxy, type NodeProxyOptions } from './host/node-proxy.ts'
-export { runProxy, type RunProxyOptions } from './host/single.ts'
+export {
+  createNodeProxy,
+  type NodeProxy,
+  type NodeProxyOptions,
+  runProxy,
+  type RunProxyOptions,
+} from './host/index.ts'

@@ -98,39 +98,9 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     isDraining: () => draining,
     recorders: new Map(),
   }
-  const gateway =
-    node.role === 'router'
-      ? createGatewayListeners({
-          network,
-          address: options.address,
-          runtime: () => runtime,
-          connections,
-          context: (port, handle) => httpContext(base, { role: 'gateway', port, handle }),
-          targetPort: (port) => targetPort(own(), port),
-          serves: (listener) =>
-            selectsProxy(listener, node.namespace, node.labels) &&
-            (options.isGatewayReady?.(listener.gateway) ?? true),
-          logger,
-          onChange: options.onStateChange,
-        })
-      : undefined
+  const gateway = node.role === 'router' ? gatewayListeners(options, base, connections) : undefined
   const sidecar =
-    node.role === 'sidecar'
-      ? createSidecarListeners({
-          address: options.address,
-          ports: options.ports ?? { outbound: 15_001, inbound: 15_006 },
-          namespace: node.namespace,
-          inboundSource: options.inboundSource,
-          runtime,
-          upstream,
-          connections,
-          metrics,
-          log,
-          own,
-          context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
-          logger,
-        })
-      : undefined
+    node.role === 'sidecar' ? sidecarListeners(options, base, { upstream, connections }) : undefined
   const sink: RouteSink = (gateway?.sink ?? sidecar?.sink) as RouteSink
   return {
     node,
@@ -177,6 +147,47 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       runtime.close()
     },
   }
+}
+
+function gatewayListeners(
+  options: ProxyInstanceOptions,
+  base: ContextBase,
+  connections: ConnectionSet,
+): GatewayListeners {
+  const { node } = options
+  return createGatewayListeners({
+    network: options.network,
+    address: options.address,
+    runtime: () => base.runtime,
+    connections,
+    context: (port, handle) => httpContext(base, { role: 'gateway', port, handle }),
+    targetPort: (port) => targetPort(base.own(), port),
+    serves: (listener) =>
+      selectsProxy(listener, node.namespace, node.labels) &&
+      (options.isGatewayReady?.(listener.gateway) ?? true),
+    logger: options.logger,
+    onChange: options.onStateChange,
+  })
+}
+
+function sidecarListeners(
+  options: ProxyInstanceOptions,
+  base: ContextBase,
+  parts: { readonly upstream: UpstreamSettings; readonly connections: ConnectionSet },
+): SidecarListeners {
+  return createSidecarListeners({
+    address: options.address,
+    ports: options.ports ?? { outbound: 15_001, inbound: 15_006 },
+    namespace: options.node.namespace,
+    inboundSource: options.inboundSource,
+    runtime: base.runtime,
+    ...parts,
+    metrics: base.metrics,
+    log: base.log,
+    own: base.own,
+    context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
+    logger: options.logger,
+  })
 }
 
 /** The workload that this proxy stands before: the one with its address. */

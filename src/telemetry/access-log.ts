@@ -198,13 +198,15 @@ export function createAccessLogWriter(options: {
     const text = waiting
     waiting = ''
     writing = true
-    options.sink(text).then(done, (error: unknown) => {
-      options.onError(error)
-      done()
-    })
+    void hand(text)
   }
 
-  function done(): void {
+  async function hand(text: string): Promise<void> {
+    try {
+      await options.sink(text)
+    } catch (error) {
+      options.onError(error)
+    }
     writing = false
     if (waiting !== '') schedule()
   }

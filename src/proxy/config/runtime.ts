@@ -171,7 +171,7 @@ export function createRuntime(options: {
     for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
     dirty.clear()
     for (const route of offered.splice(0)) offer(route)
-    for (const [key, { route }] of [...waiting]) {
+    for (const [key, { route }] of waiting) {
       if (servicesOf(route.source).every((name) => store.service(name) !== undefined)) {
         stopWaiting(key)
         serve(route)

@@ -1,4 +1,3 @@
-import '../http1/buffer-methods.ts'
 import { BODY, type Framing } from '../http1/framing.ts'
 import {
   dropAt,
@@ -11,6 +10,7 @@ import {
   MARKS,
   NAME_END,
   NAME_START,
+  valueAt,
   equalsText,
 } from '../http1/head-block.ts'
 import { FIELD, type KnownField } from '../http1/known-fields.ts'
@@ -103,15 +103,9 @@ function allForwardedFor(head: HeadBlock): string {
   const values: string[] = []
   for (let index = 0; index < head.count; index++) {
     const field = (head.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD
-    if (field === FIELD['x-forwarded-for']) values.push(valueOf(head, index))
+    if (field === FIELD['x-forwarded-for']) values.push(valueAt(head, index))
   }
   return values.join(',')
-}
-
-function valueOf(head: HeadBlock, index: number): string {
-  const at = index * FIELD_STRIDE
-  const { fields, base } = head
-  return head.bytes.latin1Slice(base + (fields[at + 2] as number), base + (fields[at + 3] as number))
 }
 
 /** The same for a response. @returns further lines */

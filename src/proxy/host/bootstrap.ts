@@ -82,8 +82,10 @@ function parseConfig(
     return fail(`PROXY_CONFIG is not JSON: ${text.slice(0, 100)}`)
   }
   if (typeof value !== 'object' || value === null) return fail('PROXY_CONFIG is not a JSON object')
-  const address = (value as Record<string, unknown>)['discoveryAddress']
-  const drain = /^(\d+)s$/.exec(String((value as Record<string, unknown>)['terminationDrainDuration'] ?? ''))
+  const fields = value as Readonly<Record<string, unknown>>
+  const address = fields['discoveryAddress']
+  const duration = fields['terminationDrainDuration']
+  const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
     ...(typeof address === 'string' && { discoveryAddress: address }),
     ...(drain && { drainMs: Number(drain[1]) * 1000 }),

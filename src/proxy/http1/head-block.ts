@@ -1,5 +1,5 @@
-import './buffer-methods.ts'
 import { FIELD, KNOWN_COUNT, KNOWN_FIELDS, type KnownField, hashName } from './known-fields.ts'
+import { textOf } from './latin1.ts'
 
 /** Envoy's default limits: 60 KiB and 100 fields. */
 export const HEAD_BYTES_MAX = 60 * 1024
@@ -138,7 +138,8 @@ export function knownValue(block: HeadBlock, field: KnownField): string | undefi
 export function valueAt(block: HeadBlock, index: number): string {
   const at = index * FIELD_STRIDE
   const { fields, base } = block
-  return block.bytes.latin1Slice(
+  return textOf(
+    block.bytes,
     base + (fields[at + VALUE_START] as number),
     base + (fields[at + VALUE_END] as number),
   )
@@ -147,7 +148,8 @@ export function valueAt(block: HeadBlock, index: number): string {
 export function nameAt(block: HeadBlock, index: number): string {
   const at = index * FIELD_STRIDE
   const { fields, base } = block
-  return block.bytes.latin1Slice(
+  return textOf(
+    block.bytes,
     base + (fields[at + NAME_START] as number),
     base + (fields[at + NAME_END] as number),
   )
@@ -176,7 +178,7 @@ export function dropField(block: HeadBlock, name: string, hash: number): void {
   const { added } = block
   for (let index = added.length - 1; index >= 0; index--) {
     const line = added[index]
-    const text = typeof line === 'string' ? line : line?.latin1Slice(0, name.length + 1)
+    const text = typeof line === 'string' ? line : line?.toString('latin1', 0, name.length + 1)
     if (text?.startsWith(`${name}:`)) added.splice(index, 1)
   }
 }

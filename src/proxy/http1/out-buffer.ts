@@ -1,5 +1,5 @@
-import './buffer-methods.ts'
 import type { Socket } from 'node:net'
+import { writeText } from './latin1.ts'
 
 /**
  * Where a message is put together before it goes out in one write. One buffer serves all connections of a thread:
@@ -36,7 +36,7 @@ export function putText(out: OutBuffer, text: string): void {
     const at = out.length
     for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i)
   } else {
-    out.bytes.latin1Write(text, out.length, length)
+    writeText(out.bytes, text, out.length)
   }
   out.length += length
 }

@@ -1,6 +1,6 @@
-import './buffer-methods.ts'
 import { HOST_BYTE } from './characters.ts'
 import { hasField, type HeadBlock, isRepeated, knownValue } from './head-block.ts'
+import { textOf } from './latin1.ts'
 
 /** Method, authority and path of a request, whatever the form of its target. */
 export interface RequestTarget {
@@ -18,7 +18,7 @@ export interface RequestTarget {
 export function readTarget(block: HeadBlock, target: RequestTarget): string | undefined {
   const { bytes, base } = block
   target.method = methodText(bytes, base, block.firstEnd)
-  const text = bytes.latin1Slice(base + block.firstEnd + 1, base + block.secondEnd)
+  const text = textOf(bytes, base + block.firstEnd + 1, base + block.secondEnd)
   if (isRepeated(block, 'host')) return 'http1.multiple_host_headers'
   const host = hasField(block, 'host') ? (knownValue(block, 'host') as string) : undefined
   if (host === undefined && block.minor === 1) return 'missing_host_header'
@@ -37,7 +37,7 @@ function methodText(bytes: Buffer, start: number, length: number): string {
   const first = bytes[start]
   const second = bytes[start + 1]
   if (length === 3 && first === 71 && second === 69 && bytes[start + 2] === 84) return 'GET'
-  return bytes.latin1Slice(start, start + length)
+  return textOf(bytes, start, start + length)
 }
 
 function lowerCase(text: string): string {

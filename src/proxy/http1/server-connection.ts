@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { unreachable } from '../../base/index.ts'
-import { createExchange } from '../exchange/exchange.ts'
 import type {
   DownstreamEvents,
   DownstreamStream,
@@ -8,66 +7,27 @@ import type {
   HttpContext,
   ResponseHead,
 } from '../exchange/types.ts'
-import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
+import { createWheelTimer } from '../net/timer-wheel.ts'
 import {
   type ChunkedDecoder,
-  createChunkedDecoder,
   decodeChunked,
   forwardedTrailers,
   isChunkedBad,
   isChunkedDone,
-  resetChunkedDecoder,
 } from './chunked.ts'
-import { BODY, requestFraming } from './framing.ts'
-import { hasField, type HeadBlock, knownValue, retainHead } from './head-block.ts'
+import { BODY } from './framing.ts'
 import { commit, putText } from './out-buffer.ts'
-import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
-import { readTarget } from './request-target.ts'
-import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
+import { readHead, refuse } from './server-head.ts'
+import {
+  AT,
+  DISCARD_BYTES_MAX,
+  DISCARD_TIMEOUT_MS,
+  HALF_CLOSED_WAIT_MS,
+  HEAD_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
+  type ServerConnection,
+} from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'
-
-/** Where a connection is in the life of a request. */
-const AT = { head: 0, length: 1, chunked: 2, response: 3, tunnel: 4, discard: 5, closed: 6 } as const
-
-/** Time for a whole head once its first byte is there, and for the next request on a kept connection. */
-const HEAD_TIMEOUT_MS = 60_000
-const IDLE_TIMEOUT_MS = 3_600_000
-/** A client that sent the end of its stream is answered, but silence is not waited for longer than this. */
-const HALF_CLOSED_WAIT_MS = 5_000
-/** After a reply to a request that is still arriving: what is thrown away so that the client can read the reply. */
-const DISCARD_BYTES_MAX = 256 * 1024
-const DISCARD_TIMEOUT_MS = 2_000
-
-interface ServerConnection {
-  readonly socket: Socket
-  readonly context: HttpContext
-  readonly events: DownstreamEvents
-  readonly timer: WheelTimer
-  stream: DownstreamStream
-  at: number
-  /** Being scanned, or of the exchange under way. */
-  block: HeadBlock | undefined
-  exchange: Exchange | undefined
-  /** The part of a head that came without its end. */
-  partial: PartialHead | undefined
-  headSince: number
-  /** Bytes of the next request, which came before the response to this one was out. */
-  held: Buffer | undefined
-  decoder: ChunkedDecoder | undefined
-  bodyLeft: number
-  keepAlive: boolean
-  /** The response is chunked by us. */
-  chunking: boolean
-  closing: boolean
-  ended: boolean
-  lastUsed: number
-  discarded: number
-  /** Asked to stop reading: by a slow upstream, or because of `held`. */
-  pausedByFlow: boolean
-  processing: boolean
-  informedContinue: boolean
-  headOnly: boolean
-}
 
 export interface ServerConnectionHandle {
   /** Bytes that arrived, in a buffer that is only lent. */
@@ -229,115 +189,6 @@ function processHeld(connection: ServerConnection): void {
   receive(connection, held, 0, held.length)
   if (connection.held === undefined && !connection.pausedByFlow && connection.at !== AT.closed)
     connection.socket.resume()
-}
-
-function readHead(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
-  let i = start
-  if (connection.partial === undefined) {
-    // RFC 9112 2.2: an empty line before a request line is skipped; old clients send one after a body.
-    if (bytes[i] === 13 && i + 1 < end && bytes[i + 1] === 10 && !connection.block) i += 2
-    if (i === end) return end
-  }
-  connection.block ??= connection.context.thread.blocks.acquire()
-  const { block, partial } = connection
-  if (partial === undefined) {
-    const outcome = scanRequestHead(block, bytes, i, end)
-    if (outcome === SCAN.more) return keepPartial(connection, bytes, i, end)
-    if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
-    const after = i + block.length
-    retainHead(block)
-    startRequest(connection, block)
-    return after
-  }
-  const before = partial.length
-  appendPartialHead(partial, bytes, i, end)
-  const outcome = scanRequestHead(block, partial.bytes, 0, partial.length)
-  if (outcome === SCAN.more) return end
-  if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
-  const after = i + block.length - before
-  retainHead(block)
-  connection.partial = undefined
-  startRequest(connection, block)
-  return after
-}
-
-function keepPartial(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
-  connection.partial = createPartialHead(bytes, start, end)
-  connection.headSince = connection.context.thread.clock.monotonic()
-  connection.context.thread.wheel.set(connection.timer, HEAD_TIMEOUT_MS)
-  return end
-}
-
-const REFUSALS: Readonly<Record<Exclude<ScanOutcome, 0 | 1>, { status: number; details: string }>> = {
-  [SCAN.badLine]: { status: 400, details: 'http1.codec_error' },
-  [SCAN.badVersion]: { status: 400, details: 'http1.invalid_http_version' },
-  [SCAN.badField]: { status: 400, details: 'http1.invalid_characters' },
-  [SCAN.tooLarge]: { status: 431, details: 'http1.headers_too_large' },
-  [SCAN.tooMany]: { status: 431, details: 'http1.too_many_headers' },
-}
-
-function refuseHead(connection: ServerConnection, outcome: Exclude<ScanOutcome, 0 | 1>, end: number): number {
-  const { status, details } = REFUSALS[outcome]
-  refuse(connection, status, details)
-  return end
-}
-
-function refuse(connection: ServerConnection, status: number, details: string): void {
-  const block = connection.block as HeadBlock
-  connection.at = AT.response
-  connection.keepAlive = false
-  connection.headOnly = false
-  connection.events.refused({
-    context: connection.context,
-    stream: connection.stream,
-    head: block,
-    status,
-    details,
-  })
-}
-
-function startRequest(connection: ServerConnection, block: HeadBlock): void {
-  const { framing, target } = connection.context.thread
-  const problem = requestFraming(block, framing) ?? readTarget(block, target)
-  if (problem !== undefined) return refuse(connection, 400, problem)
-  const expects = hasField(block, 'expect') && block.minor === 1
-  if (expects && knownValue(block, 'expect')?.toLowerCase() !== '100-continue') {
-    return refuse(connection, 417, 'http1.unknown_expectation')
-  }
-  connection.keepAlive = framing.keepAlive
-  connection.headOnly = target.method === 'HEAD'
-  connection.informedContinue = false
-  const hasBody = framing.kind !== BODY.none
-  const { kind, length } = framing
-  const exchange = createExchange({
-    context: connection.context,
-    stream: connection.stream,
-    head: block,
-    method: target.method,
-    authority: target.authority === '' ? localAuthority(connection) : target.authority,
-    path: target.path,
-    hasBody,
-    bodyLength: kind === BODY.length ? length : -1,
-    upgrade: framing.upgrade === 'h2c' ? '' : framing.upgrade,
-    protocol: block.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
-  })
-  connection.exchange = exchange
-  connection.at = kind === BODY.length ? AT.length : kind === BODY.chunked ? AT.chunked : AT.response
-  connection.bodyLeft = length
-  if (kind === BODY.chunked) {
-    connection.decoder ??= createChunkedDecoder()
-    resetChunkedDecoder(connection.decoder)
-  }
-  connection.events.request(exchange)
-  if (expects && hasBody && connection.exchange === exchange && !exchange.responseStarted) {
-    connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
-  }
-}
-
-/** HTTP/1.0 without Host: the address that was dialled. */
-function localAuthority(connection: ServerConnection): string {
-  const { localAddress, localPort } = connection.stream
-  return localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
 }
 
 function readLength(connection: ServerConnection, bytes: Buffer, i: number, end: number): number {

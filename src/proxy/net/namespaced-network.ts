@@ -32,7 +32,7 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
       }
       // Reading an unconnected socket fails, so that reads start with the connection.
       const init = { fd, onread: connect.onread, allowHalfOpen: true, manualStart: true }
-      const socket = new Socket(init as ConstructorParameters<typeof Socket>[0])
+      const socket = new Socket(init)
       socket.setNoDelay(true)
       return socket.connect({ host: connect.address, port: connect.port })
     },

@@ -1,0 +1,122 @@
+import { createExchange } from '../exchange/exchange.ts'
+import { createChunkedDecoder, resetChunkedDecoder } from './chunked.ts'
+import { BODY, requestFraming } from './framing.ts'
+import { hasField, type HeadBlock, knownValue, retainHead } from './head-block.ts'
+import { appendPartialHead, createPartialHead } from './partial-head.ts'
+import { readTarget } from './request-target.ts'
+import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
+import { AT, HEAD_TIMEOUT_MS, type ServerConnection } from './server-state.ts'
+
+/**
+ * Reads as much of a request head as there is; starts the request when it is whole, refuses it when it is malformed.
+ * @returns the index after the last byte that was used
+ */
+export function readHead(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
+  let i = start
+  if (connection.partial === undefined) {
+    // RFC 9112 2.2: an empty line before a request line is skipped; old clients send one after a body.
+    if (bytes[i] === 13 && i + 1 < end && bytes[i + 1] === 10 && !connection.block) i += 2
+    if (i === end) return end
+  }
+  connection.block ??= connection.context.thread.blocks.acquire()
+  const { block, partial } = connection
+  if (partial === undefined) {
+    const outcome = scanRequestHead(block, bytes, i, end)
+    if (outcome === SCAN.more) return keepPartial(connection, bytes, i, end)
+    if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
+    const after = i + block.length
+    retainHead(block)
+    startRequest(connection, block)
+    return after
+  }
+  const before = partial.length
+  appendPartialHead(partial, bytes, i, end)
+  const outcome = scanRequestHead(block, partial.bytes, 0, partial.length)
+  if (outcome === SCAN.more) return end
+  if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
+  const after = i + block.length - before
+  retainHead(block)
+  connection.partial = undefined
+  startRequest(connection, block)
+  return after
+}
+
+function keepPartial(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
+  connection.partial = createPartialHead(bytes, start, end)
+  connection.headSince = connection.context.thread.clock.monotonic()
+  connection.context.thread.wheel.set(connection.timer, HEAD_TIMEOUT_MS)
+  return end
+}
+
+const REFUSALS: Readonly<Record<Exclude<ScanOutcome, 0 | 1>, { status: number; details: string }>> = {
+  [SCAN.badLine]: { status: 400, details: 'http1.codec_error' },
+  [SCAN.badVersion]: { status: 400, details: 'http1.invalid_http_version' },
+  [SCAN.badField]: { status: 400, details: 'http1.invalid_characters' },
+  [SCAN.tooLarge]: { status: 431, details: 'http1.headers_too_large' },
+  [SCAN.tooMany]: { status: 431, details: 'http1.too_many_headers' },
+}
+
+function refuseHead(connection: ServerConnection, outcome: Exclude<ScanOutcome, 0 | 1>, end: number): number {
+  const { status, details } = REFUSALS[outcome]
+  refuse(connection, status, details)
+  return end
+}
+
+/** Answers a head that cannot be a request; the connection ends with the answer. */
+export function refuse(connection: ServerConnection, status: number, details: string): void {
+  const block = connection.block as HeadBlock
+  connection.at = AT.response
+  connection.keepAlive = false
+  connection.headOnly = false
+  connection.events.refused({
+    context: connection.context,
+    stream: connection.stream,
+    head: block,
+    status,
+    details,
+  })
+}
+
+function startRequest(connection: ServerConnection, block: HeadBlock): void {
+  const { framing, target } = connection.context.thread
+  const problem = requestFraming(block, framing) ?? readTarget(block, target)
+  if (problem !== undefined) return refuse(connection, 400, problem)
+  const expects = hasField(block, 'expect') && block.minor === 1
+  if (expects && knownValue(block, 'expect')?.toLowerCase() !== '100-continue') {
+    return refuse(connection, 417, 'http1.unknown_expectation')
+  }
+  connection.keepAlive = framing.keepAlive
+  connection.headOnly = target.method === 'HEAD'
+  connection.informedContinue = false
+  const hasBody = framing.kind !== BODY.none
+  const { kind, length } = framing
+  const exchange = createExchange({
+    context: connection.context,
+    stream: connection.stream,
+    head: block,
+    method: target.method,
+    authority: target.authority === '' ? localAuthority(connection) : target.authority,
+    path: target.path,
+    hasBody,
+    bodyLength: kind === BODY.length ? length : -1,
+    upgrade: framing.upgrade === 'h2c' ? '' : framing.upgrade,
+    protocol: block.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+  })
+  connection.exchange = exchange
+  connection.at = kind === BODY.length ? AT.length : kind === BODY.chunked ? AT.chunked : AT.response
+  connection.bodyLeft = length
+  if (kind === BODY.chunked) {
+    connection.decoder ??= createChunkedDecoder()
+    resetChunkedDecoder(connection.decoder)
+  }
+  connection.events.request(exchange)
+  if (expects && hasBody && connection.exchange === exchange && !exchange.responseStarted) {
+    connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  }
+}
+
+/** HTTP/1.0 without Host: the address that was dialled. */
+function localAuthority(connection: ServerConnection): string {
+  const { localAddress, localPort } = connection.stream
+  return localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
+}

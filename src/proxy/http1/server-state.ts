@@ -1,0 +1,49 @@
+import type { Socket } from 'node:net'
+import type { DownstreamEvents, DownstreamStream, Exchange, HttpContext } from '../exchange/types.ts'
+import type { WheelTimer } from '../net/timer-wheel.ts'
+import type { ChunkedDecoder } from './chunked.ts'
+import type { HeadBlock } from './head-block.ts'
+import type { PartialHead } from './partial-head.ts'
+
+/** Where a connection is in the life of a request. */
+export const AT = { head: 0, length: 1, chunked: 2, response: 3, tunnel: 4, discard: 5, closed: 6 } as const
+
+/** Time for a whole head once its first byte is there, and for the next request on a kept connection. */
+export const HEAD_TIMEOUT_MS = 60_000
+export const IDLE_TIMEOUT_MS = 3_600_000
+/** A client that sent the end of its stream is answered, but silence is not waited for longer than this. */
+export const HALF_CLOSED_WAIT_MS = 5_000
+/** After a reply to a request that is still arriving: what is thrown away so that the client can read the reply. */
+export const DISCARD_BYTES_MAX = 256 * 1024
+export const DISCARD_TIMEOUT_MS = 2_000
+
+export interface ServerConnection {
+  readonly socket: Socket
+  readonly context: HttpContext
+  readonly events: DownstreamEvents
+  readonly timer: WheelTimer
+  stream: DownstreamStream
+  at: number
+  /** Being scanned, or of the exchange under way. */
+  block: HeadBlock | undefined
+  exchange: Exchange | undefined
+  /** The part of a head that came without its end. */
+  partial: PartialHead | undefined
+  headSince: number
+  /** Bytes of the next request, which came before the response to this one was out. */
+  held: Buffer | undefined
+  decoder: ChunkedDecoder | undefined
+  bodyLeft: number
+  keepAlive: boolean
+  /** The response is chunked by us. */
+  chunking: boolean
+  closing: boolean
+  ended: boolean
+  lastUsed: number
+  discarded: number
+  /** Asked to stop reading: by a slow upstream, or because of `held`. */
+  pausedByFlow: boolean
+  processing: boolean
+  informedContinue: boolean
+  headOnly: boolean
+}
