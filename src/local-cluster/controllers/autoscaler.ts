@@ -1,24 +1,34 @@
 import { createWorkQueue, deepEqual } from '../../base/index.ts'
-import type {
-  Deployment,
-  HorizontalPodAutoscaler,
-  HorizontalPodAutoscalerCondition,
-  Pod,
+import {
+  type Deployment,
+  type HorizontalPodAutoscaler,
+  matchesLabels,
+  parseQuantity,
+  type Pod,
+  quantityToMillis,
 } from '../../kube/index.ts'
-import { matchesLabels, parseQuantity, quantityToMillis } from '../../kube/index.ts'
-import { isConflict, isNotFound, KINDS } from '../../kube/client/index.ts'
-import { createStabilizer, scaleByUtilization, type UtilizationResult } from './autoscaling.ts'
+import { KINDS } from '../../kube/client/index.ts'
+import { type AutoscalerFinding, autoscalerStatus } from './autoscaler-status.ts'
+import { type CpuTarget, createStabilizer, scaleByCpu } from './autoscaling.ts'
+import { ignoreOvertaken } from './claim.ts'
 import { isActivePod, isPodReady } from './pods.ts'
 import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
 
 /** Cumulative CPU of a pod's processes. */
-export type PodCpu = (podUid: string) => { readonly atMs: number; readonly cpuMs: number } | undefined
+export type PodCpu = (podUid: string) => CpuSample | undefined
+
+interface CpuSample {
+  readonly atMs: number
+  readonly cpuMs: number
+}
 
 const SYNC_MS = 15_000
 /** Until the first figure there is nothing to divide by; a short second look fills the row soon. */
 const FIRST_SYNC_MS = 1_000
-const DOWNSCALE_WINDOW_MS = 300_000
-const DEFAULT_TARGET_UTILIZATION = 80
+/** @see HPAScalingRules.stabilizationWindowSeconds, default for scaling down */
+const DOWNSCALE_WINDOW_SECONDS = 300
+/** @see HorizontalPodAutoscalerSpec.metrics: what an autoscaler without metrics goes by */
+const DEFAULT_TARGET: CpuTarget = { kind: 'utilization', percent: 80 }
 
 /** Scales Deployments by the CPU of their pods' processes (the Resource metric `cpu`; others are said not to be served). */
 export function createAutoscaler(context: ControllerContext & { readonly podCpu: PodCpu }): Controller {
@@ -26,9 +36,10 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
   const autoscalers = informers.of<HorizontalPodAutoscaler>(KINDS.horizontalPodAutoscaler)
   const deployments = informers.of<Deployment>(KINDS.deployment)
   const pods = informers.of<Pod>(KINDS.pod)
-  const stabilizer = createStabilizer(DOWNSCALE_WINDOW_MS)
+  const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
+  const stabilizer = createStabilizer()
   const ready = Promise.all([deployments.synced, pods.synced])
-  const samples = new Map<string, { readonly atMs: number; readonly cpuMs: number }>()
+  const samples = new Map<string, CpuSample>()
 
   const queue = createWorkQueue({
     ...context,
@@ -45,116 +56,88 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
         stabilizer.forget(key)
         return undefined
       }
-      return sync(key, autoscaler)
+      const finding = await look(key, autoscaler)
+      await writeStatus(autoscaler, finding)
+      return finding.kind === 'looked' && !finding.result ? FIRST_SYNC_MS : SYNC_MS
     },
   })
 
-  const sync = async (key: string, autoscaler: HorizontalPodAutoscaler): Promise<number> => {
-    const { scaleTargetRef, maxReplicas } = autoscaler.spec
-    const deployment =
-      scaleTargetRef.kind === 'Deployment'
-        ? deployments.get(scaleTargetRef.name, autoscaler.metadata.namespace)
-        : undefined
+  const look = async (key: string, autoscaler: HorizontalPodAutoscaler): Promise<AutoscalerFinding> => {
+    const { scaleTargetRef, maxReplicas, minReplicas = 1, behavior } = autoscaler.spec
+    const isDeployment = scaleTargetRef.kind === 'Deployment'
+    const deployment = isDeployment
+      ? deployments.get(scaleTargetRef.name, autoscaler.metadata.namespace)
+      : undefined
     if (!deployment) {
-      const message = `the HPA controller was unable to get the target's current scale: ${scaleTargetRef.kind.toLowerCase()}s "${scaleTargetRef.name}" not found`
-      await writeStatus(autoscaler, 0, 0, undefined, [
-        condition('AbleToScale', 'False', 'FailedGetScale', message),
-      ])
-      return SYNC_MS
+      const what = `${scaleTargetRef.kind.toLowerCase()}s "${scaleTargetRef.name}" not found`
+      return {
+        kind: 'no-target',
+        message: `the HPA controller was unable to get the target's current scale: ${what}`,
+      }
     }
     const current = deployment.spec.replicas ?? 1
-    const minReplicas = autoscaler.spec.minReplicas ?? 1
     const target = cpuTarget(autoscaler)
-    const result = scaleByUtilization({
-      currentReplicas: current,
-      minReplicas,
-      maxReplicas,
-      targetUtilization: target,
-      pods: measure(deployment),
-    })
-    const wanted = result?.desiredReplicas ?? Math.min(maxReplicas, Math.max(minReplicas, current))
+    const bounds = { currentReplicas: current, minReplicas, maxReplicas }
+    const result = target && scaleByCpu({ ...bounds, target, pods: measure(deployment) })
+    const advised = result?.desiredReplicas ?? Math.min(maxReplicas, Math.max(minReplicas, current))
+    const windowMs = (behavior?.scaleDown?.stabilizationWindowSeconds ?? DOWNSCALE_WINDOW_SECONDS) * 1000
+    const advice = { desired: advised, current, nowMs: clock.now(), windowMs }
     // A Deployment scaled to zero by hand stays there: its autoscaling is switched off.
-    const desired = current === 0 ? 0 : stabilizer.recommend(key, wanted, current, clock.now())
-    if (desired !== current) {
-      const { name, namespace } = deployment.metadata
-      await client.patch(
-        KINDS.deployment,
-        name,
-        namespace,
-        { spec: { replicas: desired } },
-        { type: 'merge' },
-      )
-      logger.info('scaled', { deployment: `${namespace}/${name}`, from: current, to: desired })
-    }
-    await writeStatus(autoscaler, current, desired, result, conditionsFor(result, current))
-    return result ? SYNC_MS : FIRST_SYNC_MS
+    const desired = current === 0 ? 0 : stabilizer.recommend(key, advice)
+    if (desired !== current) await scale(deployment, desired)
+    const problem = target
+      ? 'no CPU figures of ready pods that request CPU yet'
+      : 'of metrics only the Resource cpu is served here'
+    return { kind: 'looked', current, desired, result, problem }
+  }
+
+  const scale = async (deployment: Deployment, replicas: number) => {
+    const { name, namespace, resourceVersion } = deployment.metadata
+    // On the version that was looked at, so that somebody who scales at the same moment is not overruled.
+    const patch = { metadata: { resourceVersion }, spec: { replicas } }
+    await client.patch(KINDS.deployment, name, namespace, patch, { type: 'merge' })
+    logger.info('scaled', {
+      deployment: `${namespace}/${name}`,
+      from: deployment.spec.replicas,
+      to: replicas,
+    })
   }
 
   /** Used since the last sample, for each ready pod that has one. */
-  const measure = (deployment: Deployment) =>
-    pods
-      .list()
-      .filter(
-        (pod) =>
-          pod.metadata.namespace === deployment.metadata.namespace && isActivePod(pod) && isPodReady(pod),
-      )
-      .filter(
-        (pod) => deployment.spec.selector && matchesLabels(deployment.spec.selector, pod.metadata.labels),
-      )
+  const measure = (deployment: Deployment) => {
+    const { selector } = deployment.spec
+    return podsByNamespace
+      .lookup(deployment.metadata.namespace ?? '')
+      .filter((pod) => isActivePod(pod) && isPodReady(pod))
+      .filter((pod) => selector && matchesLabels(selector, pod.metadata.labels))
       .flatMap((pod) => {
-        const uid = pod.metadata.uid ?? ''
-        const now = context.podCpu(uid)
-        const before = samples.get(uid)
-        if (!now) return []
-        if (!before || now.atMs - before.atMs >= SYNC_MS / 2) samples.set(uid, now)
-        if (!before || now.atMs <= before.atMs) return []
-        const usedMillis = ((now.cpuMs - before.cpuMs) / (now.atMs - before.atMs)) * 1000
-        return [{ usedMillis, requestedMillis: requestedCpuMillis(pod) }]
+        const usedMillis = usedSinceLast(pod.metadata.uid ?? '')
+        return usedMillis === undefined ? [] : [{ usedMillis, requestedMillis: requestedCpuMillis(pod) }]
       })
+  }
 
-  const writeStatus = async (
-    autoscaler: HorizontalPodAutoscaler,
-    currentReplicas: number,
-    desiredReplicas: number,
-    result: UtilizationResult | undefined,
-    conditions: readonly HorizontalPodAutoscalerCondition[],
-  ) => {
-    const before = autoscaler.status
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
-    const status = {
-      observedGeneration: autoscaler.metadata.generation ?? 0,
-      ...(desiredReplicas === currentReplicas
-        ? before?.lastScaleTime
-          ? { lastScaleTime: before.lastScaleTime }
-          : {}
-        : { lastScaleTime: now }),
-      currentReplicas,
-      desiredReplicas,
-      ...(result
-        ? { currentMetrics: [currentMetric(result)] }
-        : before?.currentMetrics
-          ? { currentMetrics: before.currentMetrics }
-          : {}),
-      conditions: conditions.map((one) => {
-        const same = before?.conditions?.find(
-          (other) => other.type === one.type && other.status === one.status,
-        )
-        return { ...one, lastTransitionTime: same?.lastTransitionTime ?? now }
-      }),
-    }
-    if (JSON.stringify(before) === JSON.stringify(status)) return
-    try {
-      await client.update(KINDS.horizontalPodAutoscaler, { ...autoscaler, status }, { subresource: 'status' })
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error
-    }
+  /** @returns undefined for the first sample of a pod, and after a restart, when it counts from zero again */
+  const usedSinceLast = (uid: string): number | undefined => {
+    const now = context.podCpu(uid)
+    const before = samples.get(uid)
+    if (!now) return undefined
+    const isRestarted = before !== undefined && now.cpuMs < before.cpuMs
+    if (!before || isRestarted || now.atMs - before.atMs >= SYNC_MS / 2) samples.set(uid, now)
+    if (!before || isRestarted || now.atMs <= before.atMs) return undefined
+    return ((now.cpuMs - before.cpuMs) / (now.atMs - before.atMs)) * 1000
+  }
+
+  const writeStatus = async (autoscaler: HorizontalPodAutoscaler, finding: AutoscalerFinding) => {
+    const status = autoscalerStatus(autoscaler, finding, clock.now())
+    if (deepEqual(autoscaler.status, status)) return
+    await client
+      .update(KINDS.horizontalPodAutoscaler, { ...autoscaler, status }, { subresource: 'status' })
+      .catch(ignoreOvertaken)
   }
 
   // Only what a person changed matters here; our own status writes come back through the watch as well.
   autoscalers.onChange((changes) => {
-    for (const { key, before, after } of changes) {
-      if (!deepEqual(before?.spec, after?.spec)) queue.add(key)
-    }
+    for (const { key, before, after } of changes) if (!deepEqual(before?.spec, after?.spec)) queue.add(key)
   })
   pods.onChange((changes) => {
     for (const { before, after } of changes) if (before && !after) samples.delete(before.metadata.uid ?? '')
@@ -162,82 +145,23 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
   return { name: 'autoscaler', stop: queue.stop }
 }
 
-function cpuTarget(autoscaler: HorizontalPodAutoscaler): number {
-  const metric = autoscaler.spec.metrics?.find(
-    (one) => one.type === 'Resource' && one.resource?.name === 'cpu',
-  )
-  return metric?.resource?.target.averageUtilization ?? DEFAULT_TARGET_UTILIZATION
+/** @returns undefined when the autoscaler goes by something else than CPU */
+function cpuTarget({ spec }: HorizontalPodAutoscaler): CpuTarget | undefined {
+  if (spec.metrics === undefined || spec.metrics.length === 0) return DEFAULT_TARGET
+  const cpu = spec.metrics.find((one) => one.type === 'Resource' && one.resource?.name === 'cpu')?.resource
+  if (!cpu) return undefined
+  if (cpu.target.averageUtilization !== undefined) {
+    return { kind: 'utilization', percent: cpu.target.averageUtilization }
+  }
+  const average = cpu.target.averageValue === undefined ? undefined : parseQuantity(cpu.target.averageValue)
+  return average && { kind: 'average', millis: quantityToMillis(average) }
 }
 
 function requestedCpuMillis(pod: Pod): number {
-  const sidecars = (pod.spec?.initContainers ?? []).filter(
-    (container) => container.restartPolicy === 'Always',
-  )
-  return [...(pod.spec?.containers ?? []), ...sidecars].reduce((sum, container) => {
+  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')
+  return [...pod.spec.containers, ...sidecars].reduce((sum, container) => {
     const quantity = container.resources?.requests?.['cpu']
     const parsed = quantity === undefined ? undefined : parseQuantity(quantity)
     return sum + (parsed ? quantityToMillis(parsed) : 0)
   }, 0)
-}
-
-function currentMetric(result: UtilizationResult) {
-  return {
-    type: 'Resource',
-    resource: {
-      name: 'cpu',
-      current: { averageUtilization: result.utilization, averageValue: `${result.averageMillis}m` },
-    },
-  }
-}
-
-function conditionsFor(
-  result: UtilizationResult | undefined,
-  current: number,
-): readonly HorizontalPodAutoscalerCondition[] {
-  const able = condition('AbleToScale', 'True', 'ReadyForNewScale', 'recommended size matches current size')
-  if (current === 0) {
-    return [
-      able,
-      condition(
-        'ScalingActive',
-        'False',
-        'ScalingDisabled',
-        'scaling is disabled since the replica count of the target is zero',
-      ),
-    ]
-  }
-  return result
-    ? [
-        able,
-        condition(
-          'ScalingActive',
-          'True',
-          'ValidMetricFound',
-          'the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)',
-        ),
-        condition(
-          'ScalingLimited',
-          'False',
-          'DesiredWithinRange',
-          'the desired count is within the acceptable range',
-        ),
-      ]
-    : [
-        able,
-        condition(
-          'ScalingActive',
-          'False',
-          'FailedGetResourceMetric',
-          'the HPA was unable to compute the replica count: no metrics of ready pods yet',
-        ),
-      ]
-}
-
-function condition(
-  type: string,
-  status: 'True' | 'False',
-  reason: string,
-  message: string,
-): HorizontalPodAutoscalerCondition {
-  return { type, status, reason, message }
 }

@@ -1,33 +1,46 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createStabilizer, scaleByUtilization } from './autoscaling.ts'
+import { createStabilizer, scaleByCpu } from './autoscaling.ts'
 
-const base = { currentReplicas: 2, minReplicas: 1, maxReplicas: 5, targetUtilization: 80 }
+const target = { kind: 'utilization', percent: 80 } as const
+const base = { currentReplicas: 2, minReplicas: 1, maxReplicas: 5, target }
 const pod = (usedMillis: number) => ({ usedMillis, requestedMillis: 100 })
 
 test('desired replicas are the current ones times the ratio of use to target, rounded up', () => {
-  const result = scaleByUtilization({ ...base, pods: [pod(160), pod(160)] })
-  assert.deepEqual(result, { utilization: 160, averageMillis: 160, desiredReplicas: 4 })
+  assert.deepEqual(scaleByCpu({ ...base, pods: [pod(160), pod(160)] }), {
+    utilization: 160,
+    averageMillis: 160,
+    rawReplicas: 4,
+    desiredReplicas: 4,
+  })
+})
+
+test('an average value is a target without requests', () => {
+  const pods = [{ usedMillis: 400, requestedMillis: 0 }]
+  const result = scaleByCpu({ ...base, target: { kind: 'average', millis: 200 }, pods })
+  assert.deepEqual([result?.utilization, result?.desiredReplicas], [undefined, 2])
 })
 
 test('a ratio within a tenth of the target changes nothing', () => {
-  assert.equal(scaleByUtilization({ ...base, pods: [pod(86), pod(86)] })?.desiredReplicas, 2)
+  assert.equal(scaleByCpu({ ...base, pods: [pod(86), pod(86)] })?.desiredReplicas, 2)
 })
 
 test('the bounds hold', () => {
-  assert.equal(scaleByUtilization({ ...base, pods: [pod(900), pod(900)] })?.desiredReplicas, 5)
-  assert.equal(scaleByUtilization({ ...base, pods: [pod(0), pod(0)] })?.desiredReplicas, 1)
+  assert.equal(scaleByCpu({ ...base, pods: [pod(900), pod(900)] })?.desiredReplicas, 5)
+  assert.equal(scaleByCpu({ ...base, pods: [pod(0), pod(0)] })?.desiredReplicas, 1)
 })
 
 test('without figures or requests nothing is decided', () => {
-  assert.equal(scaleByUtilization({ ...base, pods: [] }), undefined)
-  assert.equal(scaleByUtilization({ ...base, pods: [{ usedMillis: 5, requestedMillis: 0 }] }), undefined)
+  assert.equal(scaleByCpu({ ...base, pods: [] }), undefined)
+  assert.equal(scaleByCpu({ ...base, pods: [{ usedMillis: 5, requestedMillis: 0 }] }), undefined)
 })
 
 test('scaling down waits until the window holds no higher recommendation', () => {
-  const stabilizer = createStabilizer(300_000)
-  assert.equal(stabilizer.recommend('a', 4, 4, 0), 4)
-  assert.equal(stabilizer.recommend('a', 1, 4, 10_000), 4)
-  assert.equal(stabilizer.recommend('a', 1, 4, 300_001), 1)
-  assert.equal(stabilizer.recommend('a', 5, 1, 300_002), 5)
+  const stabilizer = createStabilizer()
+  const recommend = (desired: number, current: number, nowMs: number) =>
+    stabilizer.recommend('a', { desired, current, nowMs, windowMs: 300_000 })
+  assert.equal(recommend(4, 4, 0), 4)
+  assert.equal(recommend(1, 4, 10_000), 4)
+  assert.equal(recommend(1, 4, 300_001), 1)
+  assert.equal(recommend(5, 1, 300_002), 5)
 })
