@@ -43,7 +43,10 @@ describe('settings', () => {
   }
 
   test('what is unknown is refused with a hint', () => {
-    refused('values.global.platfrm=k3s', /values\.global\.platfrm: is not a setting/)
+    refused(
+      'values.global.plattform=k3s',
+      /values\.global\.plattform: is not a setting; did you mean values\.global\.platform\?/,
+    )
     refused('meshConfig.platform=x', /did you mean values\.global\.platform\?/)
     refused('profile=ambient', /"ambient" is not a profile of this program: default, demo, minimal, empty/)
     refused('values.global.platform=k4s', /"k4s" is not one of/)

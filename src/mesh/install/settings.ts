@@ -165,17 +165,35 @@ function isKnown(path: string): boolean {
   })
 }
 
-/** The known path with the most members in common with a mistyped one. */
+/** What a mistyped path may have meant: the same member elsewhere, one spelt alike beside it, or what is there. */
 function suggestion(path: string): string {
   const members = path.split('.')
-  const last = members.at(-1)
-  const near = KNOWN_PATHS.find((known) => last !== undefined && known.split('.').includes(last))
-  if (near !== undefined) return `; did you mean ${near}?`
+  const last = members.at(-1) ?? ''
   const parent = members.slice(0, -1).join('.')
   const siblings = KNOWN_PATHS.filter((known) => parent !== '' && known.startsWith(`${parent}.`))
+  const alike = (known: string) => editDistance(known.split('.').at(-1) ?? '', last) <= 2
+  const near =
+    siblings.find(alike) ??
+    KNOWN_PATHS.find((known) => known.split('.').includes(last)) ??
+    KNOWN_PATHS.find(alike)
+  if (near !== undefined) return `; did you mean ${near}?`
   if (siblings.length === 0)
     return '; settings begin with profile, meshConfig, values, components, hub, tag or revision'
   return `; known there: ${siblings.slice(0, 8).join(', ')}${siblings.length > 8 ? ', …' : ''}`
+}
+
+/** Insertions, removals and replacements that make one text of the other. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
 }
 
 function unescapeMember(member: string): string {

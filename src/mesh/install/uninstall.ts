@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../base/index.ts'
 import { type KindRef, KINDS, isNotFound, type KubeClient } from '../../kube/client/index.ts'
 import { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET } from '../identity/index.ts'
 import { ISTIO_NETWORKING_GROUP } from '../resources/index.ts'
@@ -11,6 +12,7 @@ export interface UninstallOptions {
   /** Which revision, unless all are purged. */
   readonly revision?: string
   readonly progress: (line: string) => void
+  readonly clock?: Clock
 }
 
 /** First what would call a control plane that is going, then what runs, then what it ran with. */
@@ -23,6 +25,9 @@ const NAMESPACED: readonly KindRef[] = [
   KINDS.role,
   KINDS.serviceAccount,
 ]
+/** Its grace period, and a little more. */
+const ISTIOD_GONE_MS = 35_000
+
 const WEBHOOKS: readonly KindRef[] = [
   KINDS.mutatingWebhookConfiguration,
   KINDS.validatingWebhookConfiguration,
@@ -59,6 +64,7 @@ export async function uninstallMesh(options: UninstallOptions): Promise<number> 
   for (const kind of CLUSTER_WIDE) await remove(kind, labelSelector)
   if (purge) {
     await remove(KINDS.customResourceDefinition, COMPONENT_LABEL)
+    await istiodGone(options)
     deleted += await removeUnlabelled(options)
   }
   progress('✔ Uninstall complete')
@@ -72,6 +78,16 @@ function isRemovable(kind: KindRef, name: string): boolean {
     name.endsWith(`.${ISTIO_NETWORKING_GROUP}`) ||
     name.endsWith('.istio.io')
   )
+}
+
+/** A control plane that still runs would make again what is removed next. After a while it is left to itself. */
+async function istiodGone({ client, namespace, clock = systemClock }: UninstallOptions): Promise<void> {
+  const deadline = clock.monotonic() + ISTIOD_GONE_MS
+  while (clock.monotonic() < deadline) {
+    const { items } = await client.list(KINDS.pod, { namespace, labelSelector: 'app=istiod' })
+    if (items.length === 0) return
+    await clock.sleep(100)
+  }
 }
 
 /** What the control plane itself has made: its CA, the root certificate in each namespace, the class, the lease. */
