@@ -13,6 +13,8 @@ export interface Bootstrap {
   readonly node: ProxyNode
   /** `host:port` */
   readonly discoveryAddress: string
+  /** Without TLS: ProxyConfig's controlPlaneAuthPolicy NONE. */
+  readonly plaintext: boolean
   readonly clusterDomain: string
   readonly logLevel: string
   readonly drainMs: number
@@ -65,15 +67,20 @@ export function readBootstrap(options: {
       version: options.version,
     },
     discoveryAddress: config.value.discoveryAddress ?? DEFAULT_DISCOVERY,
+    plaintext: config.value.plaintext ?? false,
     clusterDomain,
     logLevel: flag(args, '--proxyLogLevel') ?? 'warning',
     drainMs: config.value.drainMs ?? DEFAULT_DRAIN_MS,
   })
 }
 
-function parseConfig(
-  text: string | undefined,
-): Result<{ discoveryAddress?: string; drainMs?: number }, string> {
+interface ProxyConfig {
+  readonly discoveryAddress?: string
+  readonly plaintext?: boolean
+  readonly drainMs?: number
+}
+
+function parseConfig(text: string | undefined): Result<ProxyConfig, string> {
   if (text === undefined || text === '') return ok({})
   let value: unknown
   try {
@@ -88,6 +95,7 @@ function parseConfig(
   const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
     ...(typeof address === 'string' && { discoveryAddress: address }),
+    ...(fields['controlPlaneAuthPolicy'] === 'NONE' && { plaintext: true }),
     ...(drain && { drainMs: Number(drain[1]) * 1000 }),
   })
 }

@@ -66,6 +66,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     resolve: options.resolve,
     rootCertificate: () => options.readFile(PROXY_FILES.rootCertificate),
     token: () => options.readFile(PROXY_FILES.token)?.trim(),
+    plaintext: bootstrap.plaintext,
     node: bootstrap.node,
     accept(changes) {
       const rejections = instance.accept(changes)
