@@ -21,10 +21,10 @@ function render(...set: readonly string[]): readonly KubeObject[] {
   return renderInstallation(planned.value).flatMap((part) => part.objects)
 }
 
-function find<T extends KubeObject>(objects: readonly KubeObject[], kind: string, name: string): T {
+function find(objects: readonly KubeObject[], kind: string, name: string): KubeObject {
   const found = objects.find((object) => object.kind === kind && object.metadata.name === name)
   assert.ok(found, `${kind}/${name}`)
-  return found as T
+  return found
 }
 
 describe('settings', () => {
@@ -58,7 +58,7 @@ describe('settings', () => {
       'meshConfig.accessLogFile=/dev/stdout',
       'meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY',
     )
-    const mesh = parse(find<ConfigMap>(objects, 'ConfigMap', 'istio').data?.['mesh'] ?? '')
+    const mesh = parse((find(objects, 'ConfigMap', 'istio') as ConfigMap).data?.['mesh'] ?? '')
     assert.equal(mesh.accessLogFile, '/dev/stdout')
     assert.equal(mesh.outboundTrafficPolicy.mode, 'REGISTRY_ONLY')
     assert.equal(mesh.defaultConfig.discoveryAddress, 'istiod.istio-system.svc:15012')
@@ -66,7 +66,7 @@ describe('settings', () => {
 
   test('hub, tag and resources can be chosen', () => {
     const objects = render('hub=example.com/mesh', 'tag=9.9', 'values.pilot.resources.requests.cpu=10m')
-    const container = find<Deployment>(objects, 'Deployment', 'istiod').spec.template.spec.containers[0]
+    const container = (find(objects, 'Deployment', 'istiod') as Deployment).spec.template.spec.containers[0]
     assert.equal(container?.image, 'example.com/mesh/pilot:9.9')
     assert.deepEqual(container?.resources?.requests, { cpu: '10m', memory: '2048Mi' })
   })
@@ -102,10 +102,10 @@ describe('objects', () => {
       'Service/istiod-revision-tag-default',
     ])
     const ports = (name: string) =>
-      find<Service>(objects, 'Service', name).spec.ports?.map(({ port }) => port)
+      (find(objects, 'Service', name) as Service).spec.ports?.map(({ port }) => port)
     assert.deepEqual(ports('istiod'), [15010, 15012, 443, 15014])
     assert.deepEqual(ports('istio-ingressgateway'), [15021, 80, 443])
-    assert.equal(find<Service>(objects, 'Service', 'istio-ingressgateway').spec.type, 'LoadBalancer')
+    assert.equal((find(objects, 'Service', 'istio-ingressgateway') as Service).spec.type, 'LoadBalancer')
   })
 
   test('minimal has no gateway, empty has nothing, demo has an egress gateway and no autoscalers', () => {
@@ -119,7 +119,7 @@ describe('objects', () => {
   test('a pod is asked about once: the revision’s webhooks rest while the tag’s work', () => {
     const objects = render('profile=default')
     const webhooks = (name: string) =>
-      find<MutatingWebhookConfiguration>(objects, 'MutatingWebhookConfiguration', name).webhooks ?? []
+      (find(objects, 'MutatingWebhookConfiguration', name) as MutatingWebhookConfiguration).webhooks ?? []
     for (const webhook of webhooks('istio-sidecar-injector')) {
       assert.deepEqual(webhook.namespaceSelector?.matchLabels, { 'istio.io/deactivated': 'never-match' })
     }
