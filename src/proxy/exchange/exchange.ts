@@ -35,6 +35,7 @@ export function createExchange(options: {
     path: options.path,
     originalPath: undefined,
     originalAuthority: undefined,
+    targetChanged: false,
     requestId: '',
     requestDone: !options.hasBody,
     requestTrailers: '',

@@ -7,6 +7,7 @@ import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
 import { dropUpstream, finish, settle } from './finish.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
+import { normalizePath } from './path.ts'
 import { isRetriableResponse } from './retry.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
 
@@ -14,6 +15,10 @@ import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './
 export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   request(exchange) {
     prepareRequest(exchange)
+    if (!normalize(exchange)) {
+      sendLocalReply(exchange, REPLIES.badPath)
+      return
+    }
     if (exchange.method === 'CONNECT' || (exchange.upgrade !== '' && exchange.upgrade !== 'websocket')) {
       sendLocalReply(exchange, REPLIES.upgradeFailed)
       return
@@ -65,6 +70,18 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   refused(refusal) {
     sendRefusal(refusal, reasonOf(refusal.status))
   },
+}
+
+/** Routing, policies and the application are to mean the same path; outgoing requests are left as they are. */
+function normalize(exchange: Exchange): boolean {
+  if (exchange.context.role === 'outbound' || exchange.path.charCodeAt(0) !== 47) return true
+  const path = normalizePath(exchange.path)
+  if (path === undefined) return false
+  if (path !== exchange.path) {
+    exchange.path = path
+    exchange.targetChanged = true
+  }
+  return true
 }
 
 /** What happens to a response as its parts come in from the upstream. */

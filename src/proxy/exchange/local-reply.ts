@@ -35,6 +35,7 @@ export const REPLIES = {
     flags: FLAG.UT,
     details: 'upstream_per_try_timeout',
   },
+  badPath: { status: 400, body: '', flags: FLAG.DPE, details: 'path_normalization_failed' },
   upgradeFailed: { status: 403, body: '', flags: 0, details: 'upgrade_failed' },
   overflow: {
     status: 503,

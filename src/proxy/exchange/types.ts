@@ -192,6 +192,8 @@ export interface Exchange {
   /** What the client asked for, when `path` or `authority` was rewritten. */
   originalPath: string | undefined
   originalAuthority: string | undefined
+  /** `path` is not what stands in the head's first line any more. */
+  targetChanged: boolean
   requestId: string
 
   /** The whole request has arrived. */

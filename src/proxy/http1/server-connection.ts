@@ -264,6 +264,11 @@ function finishRequest(connection: ServerConnection): void {
     return
   }
   connection.at = AT.head
+  if (connection.pausedByFlow) {
+    // The upstream that was too slow for the last request has nothing to do with the next one.
+    connection.pausedByFlow = false
+    if (connection.held === undefined) connection.socket.resume()
+  }
   // With more requests in hand than the client takes responses, the next one waits for it.
   if (connection.held !== undefined && !connection.socket.writableNeedDrain) processHeld(connection)
 }

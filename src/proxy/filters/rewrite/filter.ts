@@ -32,6 +32,7 @@ function setPath(exchange: Exchange, path: string): void {
   if (path === exchange.path) return
   exchange.originalPath ??= exchange.path
   exchange.path = path
+  exchange.targetChanged = true
   exchange.head.added.push(`x-envoy-original-path: ${exchange.originalPath}\r\n`)
 }
 
