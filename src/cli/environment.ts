@@ -14,16 +14,22 @@ export function defaultStateDirectory(): string {
   return process.env['LATEEN_STATE'] ?? join(homedir(), '.lateen')
 }
 
-/** How a process of ours starts another command of this program. */
-export function selfCommand(args: readonly string[]): {
-  readonly command: string
-  readonly args: readonly string[]
-} {
+/**
+ * How a process of ours starts another command of this program.
+ * @param nodeOptions of this process alone, such as the size of its young generation
+ */
+export function selfCommand(
+  args: readonly string[],
+  nodeOptions: readonly string[] = [],
+): { readonly command: string; readonly args: readonly string[] } {
   const main = join(
     import.meta.dirname,
     existsSync(join(import.meta.dirname, 'main.ts')) ? 'main.ts' : 'main.js',
   )
-  return { command: process.execPath, args: ['--disable-warning=ExperimentalWarning', main, ...args] }
+  return {
+    command: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', ...nodeOptions, main, ...args],
+  }
 }
 
 export function processLogger(scope: string): Logger {

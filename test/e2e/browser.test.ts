@@ -90,6 +90,7 @@ test('the monitor page logs in and lists the users through the gateway', async (
   await inputs.nth(0).fill('jonathan')
   await inputs.nth(1).fill('123')
   await page.locator('form').first().getByRole('button').click()
+  await page.getByText('Logged in as jonathan').waitFor()
   await page.getByRole('button', { name: 'Load Users' }).click()
   await page.getByText('"username": "jonathan"').waitFor()
 })

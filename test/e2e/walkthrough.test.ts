@@ -68,7 +68,9 @@ describe('the mesh is installed', () => {
 
   test('installing again changes nothing', async () => {
     const before = await cluster.kubectl('get pods -n istio-system -o name')
-    const result = await cluster.lateen('install --set profile=default -y', { timeoutMs: 120_000 })
+    const result = await cluster.lateen('install --set profile=default --set values.global.platform=k3s -y', {
+      timeoutMs: 120_000,
+    })
     assert.equal(result.status, 0, result.stdout + result.stderr)
     assert.equal(await cluster.kubectl('get pods -n istio-system -o name'), before)
   })
