@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../base/index.ts'
-import type { BoundListener, ConnectOptions, ListenOptions, Network } from '../net/network.ts'
+import type { BoundListener, ConnectOptions, ListenOptions, Network, OnRead } from '../net/network.ts'
 
 /** Runs callbacks of one instance; what one throws ends that instance and no other. */
 export interface Guard {
@@ -26,25 +26,25 @@ export function createGuard(onCrash: (error: unknown) => void): Guard {
 export function guardNetwork(network: Network, guard: Guard): Network {
   return {
     listen: (options: ListenOptions): Promise<BoundListener> =>
-      network.listen({
-        ...options,
-        onConnection: (socket) => guard.run(() => options.onConnection(guardSocket(socket, guard))),
-      }),
-    connect: (options: ConnectOptions) => {
-      const { callback, buffer } = options.onread
-      const guarded = {
-        buffer,
-        callback(bytes: number, chunk: Uint8Array) {
-          let goOn = true
-          guard.run(() => {
-            goOn = callback(bytes, chunk)
-          })
-          return goOn
-        },
-      }
-      return guardSocket(network.connect({ ...options, onread: guarded }), guard)
-    },
+      network.listen({ ...options, onConnection: (socket) => guard.run(() => options.onConnection(socket)) }),
+    read: (socket, onread) => guardSocket(network.read(socket, guardReads(onread, guard)), guard),
+    connect: (options: ConnectOptions) =>
+      guardSocket(network.connect({ ...options, onread: guardReads(options.onread, guard) }), guard),
     originalDestination: network.originalDestination,
+  }
+}
+
+function guardReads({ buffer, callback }: OnRead, guard: Guard): OnRead {
+  return {
+    buffer,
+    callback(bytes, chunk) {
+      // After a failure nothing more is read for the instance.
+      let goOn = false
+      guard.run(() => {
+        goOn = callback(bytes, chunk)
+      })
+      return goOn
+    },
   }
 }
 

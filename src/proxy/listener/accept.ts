@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ProxyThread } from '../exchange/types.ts'
-import { readAccepted } from '../net/network.ts'
+import type { Network } from '../net/network.ts'
 
 export type Receive = (bytes: Buffer, start: number, end: number) => void
 
@@ -10,9 +10,9 @@ export interface AcceptedSocket {
   readonly receiver: { receive: Receive }
 }
 
-export function acceptSocket(raw: Socket, thread: ProxyThread): AcceptedSocket {
+export function acceptSocket(raw: Socket, network: Network, thread: ProxyThread): AcceptedSocket {
   const receiver: { receive: Receive } = { receive: () => {} }
-  const socket = readAccepted(raw, {
+  const socket = network.read(raw, {
     buffer: thread.readBuffer,
     callback(bytes, buffer) {
       receiver.receive(buffer as Buffer, 0, bytes)

@@ -109,7 +109,8 @@ export function createGatewayListeners(options: {
       .listen({
         address: options.address,
         port: open.targetPort,
-        onConnection: (raw) => options.connections.serveHttp(acceptSocket(raw, context.thread), context),
+        onConnection: (raw) =>
+          options.connections.serveHttp(acceptSocket(raw, options.network, context.thread), context),
       })
       .then(
         (bound) => {

@@ -31,7 +31,7 @@ export function createInbound(parts: SidecarParts) {
   }
 
   function serve(raw: Socket, original: SocketTarget): void {
-    const accepted = acceptSocket(raw, upstream.thread)
+    const accepted = acceptSocket(raw, upstream.network, upstream.thread)
     const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
     detect(accepted, declared, upstream.thread, (found) => {
       if (found.protocol === 'http1') serveHttp(found, original)

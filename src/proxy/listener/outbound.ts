@@ -43,7 +43,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
 
   function serve(raw: Socket, original: SocketTarget): void {
     const destination = resolve(original)
-    const accepted = acceptSocket(raw, parts.upstream.thread)
+    const accepted = acceptSocket(raw, parts.upstream.network, parts.upstream.thread)
     detect(accepted, sniffingOf(destination), parts.upstream.thread, (found) => dispatch(found, destination))
   }
 

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { closeFd, openTcpListener, openTcpSocket, originalDestination, socketFd } from '../../linux/index.ts'
-import { type Network, startServer } from './network.ts'
+import { type Network, readAccepted, startServer } from './network.ts'
 
 const BACKLOG = 4096
 
@@ -18,6 +18,7 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
         server.listen({ fd })
       })
     },
+    read: readAccepted,
     connect(connect) {
       const family = connect.address.includes(':') ? 6 : 4
       let fd: number

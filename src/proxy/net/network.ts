@@ -4,6 +4,8 @@ import { createServer, type Server, Socket } from 'node:net'
 export interface Network {
   /** @throws with the address in the message when it cannot be bound */
   readonly listen: (options: ListenOptions) => Promise<BoundListener>
+  /** Begins to read an accepted socket, as `onConnection` got it. Use the socket that it returns from then on. */
+  readonly read: (accepted: Socket, onread: OnRead) => Socket
   /** An outgoing connection on its way; errors come from the socket. */
   readonly connect: (options: ConnectOptions) => Socket
   /** Where a redirected connection was going; undefined when it was not redirected. */
@@ -49,6 +51,7 @@ export function createPlainNetwork(options: {
       startServer(listen, (server) =>
         server.listen({ host: listen.address, port: listen.port, backlog: BACKLOG }),
       ),
+    read: readAccepted,
     connect(connect) {
       const socket = new Socket({ onread: connect.onread, allowHalfOpen: true })
       socket.setNoDelay(true)
