@@ -11,6 +11,7 @@ let cluster: TestCluster
 let client: KubeClient
 before(async () => {
   cluster = await startTestCluster({
+    readyForMs: 60_000,
     podCpu: () => ({ atMs: performance.now(), cpuMs: (performance.now() * USED_MILLIS) / 1000 }),
   })
   client = cluster.client

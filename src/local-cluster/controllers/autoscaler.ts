@@ -11,7 +11,7 @@ import { KINDS } from '../../kube/client/index.ts'
 import { type AutoscalerFinding, autoscalerStatus } from './autoscaler-status.ts'
 import { type CpuTarget, createStabilizer, scaleByCpu } from './autoscaling.ts'
 import { ignoreOvertaken } from './claim.ts'
-import { isActivePod, isPodReady } from './pods.ts'
+import { isActivePod, isPodReady, readySinceMs } from './pods.ts'
 import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
 
 /** Cumulative CPU of a pod's processes. */
@@ -22,9 +22,15 @@ interface CpuSample {
   readonly cpuMs: number
 }
 
+interface BaseSample extends CpuSample {
+  readonly takenMs: number
+}
+
 const SYNC_MS = 15_000
 /** Until the first figure there is nothing to divide by; a short second look fills the row soon. */
 const FIRST_SYNC_MS = 1_000
+/** What a pod uses before it has been ready for so long is its start (Kubernetes' initial readiness delay). */
+const SETTLING_MS = 30_000
 /** @see HPAScalingRules.stabilizationWindowSeconds, default for scaling down */
 const DOWNSCALE_WINDOW_SECONDS = 300
 /** @see HorizontalPodAutoscalerSpec.metrics: what an autoscaler without metrics goes by */
@@ -39,7 +45,7 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
   const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
   const stabilizer = createStabilizer()
   const ready = Promise.all([deployments.synced, pods.synced])
-  const samples = new Map<string, CpuSample>()
+  const samples = new Map<string, BaseSample>()
 
   const queue = createWorkQueue({
     ...context,
@@ -111,20 +117,25 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
       .filter((pod) => isActivePod(pod) && isPodReady(pod))
       .filter((pod) => selector && matchesLabels(selector, pod.metadata.labels))
       .flatMap((pod) => {
-        const usedMillis = usedSinceLast(pod.metadata.uid ?? '')
-        return usedMillis === undefined ? [] : [{ usedMillis, requestedMillis: requestedCpuMillis(pod) }]
+        const use = usedSinceLast(pod.metadata.uid ?? '')
+        if (!use) return []
+        const isSettled = use.sinceMs >= (readySinceMs(pod) ?? 0) + SETTLING_MS
+        return [{ usedMillis: use.millis, requestedMillis: requestedCpuMillis(pod), isSettled }]
       })
   }
 
   /** @returns undefined for the first sample of a pod, and after a restart, when it counts from zero again */
-  const usedSinceLast = (uid: string): number | undefined => {
+  const usedSinceLast = (uid: string): { readonly millis: number; readonly sinceMs: number } | undefined => {
     const now = context.podCpu(uid)
     const before = samples.get(uid)
     if (!now) return undefined
     const isRestarted = before !== undefined && now.cpuMs < before.cpuMs
-    if (!before || isRestarted || now.atMs - before.atMs >= SYNC_MS / 2) samples.set(uid, now)
+    if (!before || isRestarted || now.atMs - before.atMs >= SYNC_MS / 2) {
+      samples.set(uid, { ...now, takenMs: clock.now() })
+    }
     if (!before || isRestarted || now.atMs <= before.atMs) return undefined
-    return ((now.cpuMs - before.cpuMs) / (now.atMs - before.atMs)) * 1000
+    const millis = ((now.cpuMs - before.cpuMs) / (now.atMs - before.atMs)) * 1000
+    return { millis, sinceMs: before.takenMs }
   }
 
   const writeStatus = async (autoscaler: HorizontalPodAutoscaler, finding: AutoscalerFinding) => {

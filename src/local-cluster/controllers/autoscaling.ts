@@ -15,7 +15,14 @@ export interface CpuInput {
   readonly maxReplicas: number
   readonly target: CpuTarget
   /** Per ready pod with figures: used and requested millicores. */
-  readonly pods: readonly { readonly usedMillis: number; readonly requestedMillis: number }[]
+  readonly pods: readonly PodUse[]
+}
+
+export interface PodUse {
+  readonly usedMillis: number
+  readonly requestedMillis: number
+  /** Measured after the pod had been ready for a while: what it uses to start says nothing about load. */
+  readonly isSettled: boolean
 }
 
 export interface CpuResult {
@@ -30,20 +37,52 @@ export interface CpuResult {
 /** @returns undefined when there is nothing to go by: no pod with figures, or no requests to take a share of */
 export function scaleByCpu(input: CpuInput): CpuResult | undefined {
   const { pods, target, minReplicas, maxReplicas } = input
+  const use = useOf(pods, target)
+  if (!use) return undefined
+  const rawReplicas = replicasFor(input)
+  const desiredReplicas = Math.min(maxReplicas, Math.max(minReplicas, rawReplicas))
+  const { utilization, averageMillis } = use
+  return { utilization, averageMillis, rawReplicas, desiredReplicas }
+}
+
+/**
+ * Pods that have not settled never make it scale up: they count as idle then. Where the settled ones ask for fewer
+ * pods, the others are taken to be like them.
+ */
+function replicasFor({ pods, target, currentReplicas }: CpuInput): number {
+  const settled = useOf(
+    pods.filter((pod) => pod.isSettled),
+    target,
+  )
+  if (!settled || Math.abs(settled.ratio - 1) <= TOLERANCE) return currentReplicas
+  if (settled.ratio < 1) return Math.ceil(settled.ratio * pods.length)
+  const cautious = useOf(
+    pods.map((pod) => (pod.isSettled ? pod : { ...pod, usedMillis: 0 })),
+    target,
+  )
+  return cautious && cautious.ratio > 1 + TOLERANCE
+    ? Math.max(currentReplicas, Math.ceil(cautious.ratio * pods.length))
+    : currentReplicas
+}
+
+interface Use {
+  readonly utilization: number | undefined
+  readonly averageMillis: number
+  /** Of what is used to what is meant to be. */
+  readonly ratio: number
+}
+
+function useOf(pods: readonly PodUse[], target: CpuTarget): Use | undefined {
   if (pods.length === 0) return undefined
   const used = pods.reduce((sum, pod) => sum + pod.usedMillis, 0)
-  const requested = pods.reduce((sum, pod) => sum + pod.requestedMillis, 0)
-  if (target.kind === 'utilization' && requested === 0) return undefined
-  const utilization = target.kind === 'utilization' ? Math.round((used * 100) / requested) : undefined
   const averageMillis = Math.round(used / pods.length)
-  const ratio =
-    target.kind === 'utilization'
-      ? (utilization ?? 0) / target.percent
-      : averageMillis / Math.max(1, target.millis)
-  const rawReplicas =
-    Math.abs(ratio - 1) <= TOLERANCE ? input.currentReplicas : Math.ceil(ratio * pods.length)
-  const desiredReplicas = Math.min(maxReplicas, Math.max(minReplicas, rawReplicas))
-  return { utilization, averageMillis, rawReplicas, desiredReplicas }
+  if (target.kind === 'average') {
+    return { utilization: undefined, averageMillis, ratio: averageMillis / Math.max(1, target.millis) }
+  }
+  const requested = pods.reduce((sum, pod) => sum + pod.requestedMillis, 0)
+  if (requested === 0) return undefined
+  const utilization = Math.round((used * 100) / requested)
+  return { utilization, averageMillis, ratio: utilization / target.percent }
 }
 
 export interface Stabilizer {

@@ -3,7 +3,7 @@ import type { Deployment, Pod } from '../../kube/index.ts'
 import { createInformer, isConflict, isNotFound, type KubeClient, KINDS } from '../../kube/client/index.ts'
 import { startTestServer } from '../apiserver/testing.ts'
 import { type PodCpu, startControllers } from './index.ts'
-import { isPodReady } from './pods.ts'
+import { formatSeconds, isPodReady } from './pods.ts'
 
 export const ROOT_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n'
 
@@ -24,7 +24,13 @@ export interface TestKubelet {
   readonly podOf: (name: string) => Pod | undefined
 }
 
-export async function startTestCluster(options: { readonly podCpu?: PodCpu } = {}): Promise<TestCluster> {
+export interface TestClusterOptions {
+  readonly podCpu?: PodCpu
+  /** How long pods say they have been ready at the moment when they become so. */
+  readonly readyForMs?: number
+}
+
+export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const api = await startTestServer()
   const common = { client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger }
   const start = () =>
@@ -35,7 +41,7 @@ export async function startTestCluster(options: { readonly podCpu?: PodCpu } = {
       podCpu: options.podCpu ?? (() => undefined),
     })
   let controllers = start()
-  const kubelet = startKubelet(api.client)
+  const kubelet = startKubelet(api.client, options.readyForMs ?? 0)
   return {
     client: api.client,
     kubelet,
@@ -51,7 +57,7 @@ export async function startTestCluster(options: { readonly podCpu?: PodCpu } = {
   }
 }
 
-function startKubelet(client: KubeClient): TestKubelet & { readonly stop: () => void } {
+function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { readonly stop: () => void } {
   let isReady: (pod: Pod) => boolean = () => true
   let isPaused = false
   let isStopped = false
@@ -77,7 +83,7 @@ function startKubelet(client: KubeClient): TestKubelet & { readonly stop: () => 
       lastAddress += 1
       addresses.set(uid, `10.42.${Math.floor(lastAddress / 250)}.${(lastAddress % 250) + 2}`)
     }
-    const lastTransitionTime = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+    const lastTransitionTime = formatSeconds(Date.now() - readyForMs)
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime } as const
     const podIP = addresses.get(uid) ?? ''
     const status = { ...pod.status, phase: 'Running', podIP, conditions: [condition] } as const
