@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GENERAL_PURPOSE_IMAGES, type ImageEntry } from '../../local-cluster/node/index.ts'
 import { PACKAGE_ROOT, selfCommand } from '../environment.ts'
 
-const DEMO = join(PACKAGE_ROOT, 'samples/demo')
+/** In the published package the built programs lie beside the built sources: Node strips no types under node_modules. */
+const BUILT_DEMO = join(import.meta.dirname, '../../samples/demo')
+const DEMO = existsSync(join(BUILT_DEMO, 'images.json')) ? BUILT_DEMO : join(PACKAGE_ROOT, 'samples/demo')
 
 /** The images that every cluster knows: the mesh's own, the demo's, and general-purpose ones. */
 export function builtInImages(): readonly ImageEntry[] {
@@ -38,7 +40,7 @@ function demoImages(): readonly ImageEntry[] {
         ...(program === 'node'
           ? [process.execPath, '--disable-warning=ExperimentalWarning']
           : [program ?? '']),
-        ...args.map((argument) => (argument.endsWith('.ts') ? join(DEMO, argument) : argument)),
+        ...args.map((argument) => (/\.[jt]s$/.test(argument) ? join(DEMO, argument) : argument)),
       ],
     },
   }))

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path'
 import { type Clock, type Logger, type Random, systemClock } from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { CLUSTER_NETWORK, type StateDirectory } from '../../local-cluster/index.ts'
@@ -6,6 +7,9 @@ import { SERVICE_TABLE } from '../../local-cluster/service-proxy/index.ts'
 import { ensureBridge } from '../../linux/index.ts'
 import { PACKAGE_ROOT } from '../environment.ts'
 import { builtInImages } from './images.ts'
+
+/** Installed as a package, the dependencies and the pinned Node are its neighbours. */
+const VISIBLE_ROOT = basename(dirname(PACKAGE_ROOT)) === 'node_modules' ? dirname(PACKAGE_ROOT) : PACKAGE_ROOT
 
 /** What a container finds in its environment before image and pod have their say. */
 const CONTAINER_ENV = {
@@ -43,7 +47,7 @@ export async function startNode(options: {
     images: builtInImages(),
     imagesFile: state.images,
     nodeProxySocket: state.nodeProxySocket,
-    visiblePaths: [PACKAGE_ROOT],
+    visiblePaths: [VISIBLE_ROOT],
     containerEnv: CONTAINER_ENV,
   })
 }
