@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { Agent, get } from 'node:http'
+import { once } from 'node:events'
+import { Agent, createServer, get, request as httpRequest } from 'node:http'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { ModelObject, Route, Service } from '../../model/index.ts'
 import {
@@ -180,6 +181,55 @@ describe('configuration', () => {
     running = false
     await Promise.all(load)
     agent.destroy()
+    assert.deepEqual(failures, [])
+    assert.ok(answered > 100, `${answered} answered`)
+  })
+
+  test('follows a rolling restart of its endpoints under load without a failed request', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+    let running = true
+    let answered = 0
+    const failures: string[] = []
+    const load = Array.from({ length: 8 }, async (_, i) => {
+      while (running) {
+        const status = await new Promise<string>((resolve) => {
+          const request = httpRequest(
+            { host: '127.0.0.1', port, agent, path: '/', method: i % 2 ? 'GET' : 'PUT' },
+            (response) => {
+              response.resume().on('end', () => resolve(String(response.statusCode)))
+            },
+          )
+          request.on('error', (error) => resolve(error.message)).end()
+        })
+        answered++
+        if (status !== '200') failures.push(status)
+      }
+    })
+    let previous: { readonly close: () => void; readonly uid: string } | undefined
+    for (let round = 0; round < 15; round++) {
+      const server = createServer((_request, response) =>
+        setTimeout(() => response.end('rolled'), round % 3),
+      ).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const next = endpoint(a, `a-r${round}`, (server.address() as { port: number }).port)
+      proxy.accept([
+        ...changesOf([next]),
+        {
+          kind: 'remove',
+          type: 'workload',
+          key: round === 0 ? endpoint(a, 'a-1', 0).key : (previous?.uid ?? ''),
+        },
+      ])
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      // A server that stops takes no connections, closes the idle ones and answers what it has begun.
+      previous?.close()
+      previous = { uid: next.key, close: () => void server.close() }
+      await new Promise((resolve) => setTimeout(resolve, 15))
+    }
+    running = false
+    await Promise.all(load)
+    agent.destroy()
+    previous?.close()
     assert.deepEqual(failures, [])
     assert.ok(answered > 100, `${answered} answered`)
   })

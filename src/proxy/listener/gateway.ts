@@ -70,12 +70,21 @@ export function createGatewayListeners(options: {
     }
     const wanted = new Set<number>()
     for (const listener of next.values()) {
-      if (listener.protocol !== 'http') continue
+      if (listener.protocol !== 'http') {
+        if (known.get(listener.key) !== listener) reportUnserved(listener)
+        continue
+      }
       wanted.add(listener.port)
       if (known.get(listener.key) !== listener) tableOf(listener.port).setListener(listener)
     }
     known = next
     syncPorts(wanted)
+  }
+
+  function reportUnserved(listener: Listener): void {
+    const text = `listener ${listener.key} is not served: this proxy has no ${listener.protocol} listeners yet, only http`
+    problems.set(listener.port, text)
+    options.logger.warn(text)
   }
 
   function tableOf(port: number): GatewayTable {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { AppProtocol } from '../../model/index.ts'
+import type { AppProtocol, Service } from '../../model/index.ts'
 import { hostOf, type RouteTable } from '../../routing/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
@@ -90,7 +90,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       runChain(runtime.chain(result.route), exchange, result.match)
       return
     }
-    const headless = named !== undefined && named.addresses.length === 0 && destination.direct
+    const headless = named !== undefined && isAddressed(named, destination)
     if (named !== undefined && !headless) {
       forwardTo(
         exchange,
@@ -169,6 +169,11 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     hosts: directHosts.hosts,
     close: () => directHosts.close(),
   }
+}
+
+/** The address that was dialled is meant itself: a pod of a headless service, or a host that only a name is known of. */
+function isAddressed(service: Service, destination: OutboundDestination): boolean {
+  return service.resolution === 'passthrough' || (service.addresses.length === 0 && destination.direct)
 }
 
 function tcpName(at: ServiceAt | undefined): string {
