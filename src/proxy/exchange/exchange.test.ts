@@ -168,6 +168,19 @@ describe('an exchange', () => {
     assert.equal(requests, 2)
   })
 
+  test('does not use a kept connection that its server is about to close', async () => {
+    let connections = 0
+    const server = await upstream((socket) => {
+      connections++
+      respondWith(() => ok('x', 'Keep-Alive: timeout=1\r\n'))(socket)
+    })
+    await serve([server])
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+    assert.match(await exchangeBytes(port, post), /x$/)
+    assert.match(await exchangeBytes(port, post), /x$/)
+    assert.equal(connections, 2)
+  })
+
   test('that takes longer than the route allows is answered 504 UT', async () => {
     const server = await upstream(() => {})
     await serve([server], forwardTo(service, { timeouts: { requestMs: 50 } }))

@@ -10,7 +10,7 @@ import {
   resetChunkedDecoder,
 } from './chunked.ts'
 import { BODY, responseFraming } from './framing.ts'
-import { createHeadBlock, type HeadBlock, resetHeadBlock } from './head-block.ts'
+import { createHeadBlock, hasField, type HeadBlock, knownValue, resetHeadBlock } from './head-block.ts'
 import { commit, putText } from './out-buffer.ts'
 import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
 import { SCAN, scanResponseHead } from './scan-head.ts'
@@ -49,6 +49,7 @@ interface ClientConnection {
   informational: number
   answered: number
   keepAlive: boolean
+  keptForMs: number
   left: number
   unwanted: number
   decoder: ChunkedDecoder | undefined
@@ -65,6 +66,8 @@ export interface ClientConnectionHandle {
   /** Gives the connection its next request; `events.ready` follows, at once when it is connected. */
   readonly assign: (exchange: Exchange) => void
   readonly connected: () => void
+  /** How long the server keeps the connection without a request, as far as it has said (`keep-alive: timeout=5`). */
+  readonly keptForMs: () => number
   /** Connecting took too long. */
   readonly expire: () => void
   readonly close: () => void
@@ -90,6 +93,7 @@ export function createClientConnection(options: {
     receive: (bytes, start, end) => receive(connection, bytes, start, end),
     assign: (exchange) => assign(connection, exchange),
     connected: () => onConnected(connection),
+    keptForMs: () => connection.keptForMs,
     expire: () => {
       connection.error = 'connection timeout'
       socket.destroy()
@@ -111,6 +115,7 @@ export function createClientConnection(options: {
     informational: 0,
     answered: 0,
     keepAlive: true,
+    keptForMs: Number.POSITIVE_INFINITY,
     left: 0,
     unwanted: 0,
     decoder: undefined,
@@ -278,6 +283,7 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
     return protocolError(connection, 'http1.unexpected_upgrade')
   }
   connection.keepAlive = framing.keepAlive
+  if (hasField(block, 'keep-alive')) connection.keptForMs = keptFor(block)
   const { kind, length } = framing
   connection.left = length
   connection.at = status === 101 ? AT.tunnel : (BODY_STATE[kind] as number)
@@ -294,6 +300,12 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
     }
   }
   if (kind === BODY.none && status !== 101) complete(connection, '')
+}
+
+/** @see draft-thomson-hybi-http-timeout, which most servers follow */
+function keptFor(block: HeadBlock): number {
+  const match = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(knownValue(block, 'keep-alive') ?? '')
+  return match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * 1000
 }
 
 const BODY_STATE: Readonly<Record<number, number>> = {

@@ -52,6 +52,8 @@ const IDLE_PER_HOST_MAX = 512
 /** Envoy's default idle timeout of an upstream connection. */
 const IDLE_TIMEOUT_MS = 3_600_000
 const SWEEP_MS = 60_000
+/** A connection that the server is about to close is not used again: the request would meet the close on its way. */
+const CLOSE_MARGIN_MS = 1000
 
 export interface HostOptions {
   readonly settings: UpstreamSettings
@@ -105,6 +107,17 @@ export function createHost(options: HostOptions): Host {
     pooled.idleSince = thread.clock.monotonic()
     idle.push(pooled)
     if (!thread.wheel.isSet(sweepTimer)) thread.wheel.set(sweepTimer, SWEEP_MS)
+  }
+
+  /** A kept connection that the server will not close just now. */
+  function takeIdle(): Pooled | undefined {
+    for (let pooled = idle.pop(); pooled !== undefined; pooled = idle.pop()) {
+      const limit = pooled.handle.keptForMs() - CLOSE_MARGIN_MS
+      if (limit === Number.POSITIVE_INFINITY || thread.clock.monotonic() - pooled.idleSince < limit)
+        return pooled
+      pooled.handle.close()
+    }
+    return undefined
   }
 
   /** The request that the connection carried is over. */
@@ -180,7 +193,7 @@ export function createHost(options: HostOptions): Host {
     active: () => counters.requestsActive,
     idle: () => idle.length,
     open(exchange: Exchange, fresh: boolean): UpstreamStream | undefined {
-      const pooled = fresh ? undefined : idle.pop()
+      const pooled = fresh ? undefined : takeIdle()
       if (pooled === undefined && counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX) return undefined
       const taken = pooled ?? connect()
       taken.busy = true
