@@ -2,7 +2,7 @@
 export const META_V1 = `
 Condition type:1! status:2!|True|False|Unknown observedGeneration:3l lastTransitionTime:4t! reason:5!
   message:6!
-CreateOptions dryRun:1[] fieldManager:0 fieldValidation:0
+CreateOptions dryRun:1[] fieldManager:3 fieldValidation:4
 DeleteOptions gracePeriodSeconds:1l? preconditions:2Preconditions orphanDependents:3b? propagationPolicy:4?
   dryRun:5[] ignoreStoreReadErrorWithClusterBreakingPotential:6b?
 FieldSelectorRequirement key:1! operator:2! values:3[]
@@ -14,13 +14,13 @@ ObjectMeta name:1 generateName:2 namespace:3 selfLink:4 uid:5 resourceVersion:6 
   creationTimestamp:8t deletionTimestamp:9t? deletionGracePeriodSeconds:10l? labels:11{} annotations:12{}
   ownerReferences:13[OwnerReference]~uid=uid finalizers:14[]~=set managedFields:17[ManagedFieldsEntry]
 OwnerReference apiVersion:5! kind:1! name:3! uid:4! controller:6b? blockOwnerDeletion:7b?
-PatchOptions dryRun:1[] force:2b? fieldManager:0 fieldValidation:0
+PatchOptions dryRun:1[] force:2b? fieldManager:3 fieldValidation:4
 Preconditions uid:1? resourceVersion:2?
 ShardInfo selector:1!
 Status metadata:1ListMeta status:2 message:3 reason:4 details:5StatusDetails code:6i
 StatusCause reason:1 message:2 field:3
 StatusDetails name:1 group:2 kind:3 uid:6 causes:4[StatusCause] retryAfterSeconds:5i
-UpdateOptions dryRun:1[] fieldManager:0 fieldValidation:0
+UpdateOptions dryRun:1[] fieldManager:2 fieldValidation:3
 `
 
 export const COORDINATION_V1 = `
@@ -32,17 +32,17 @@ LeaseSpec holderIdentity:1? leaseDurationSeconds:2i? acquireTime:3u? renewTime:4
 export const DISCOVERY_V1 = `
 Endpoint addresses:1[]!=set conditions:2EndpointConditions hostname:3? targetRef:4core/v1.ObjectReference
   deprecatedTopology:5{} nodeName:6? zone:7? hints:8EndpointHints
-EndpointConditions ready:0b? serving:0b? terminating:0b?
-EndpointHints forZones:0[ForZone] forNodes:0[ForNode]
-EndpointPort name:0? protocol:0?|TCP|UDP|SCTP port:3i? appProtocol:0?
+EndpointConditions ready:1b? serving:2b? terminating:3b?
+EndpointHints forZones:1[ForZone] forNodes:2[ForNode]
+EndpointPort name:1? protocol:2?|TCP|UDP|SCTP port:3i? appProtocol:4?
 EndpointSlice metadata:1meta/v1.ObjectMeta addressType:4! endpoints:2[Endpoint] ports:3[EndpointPort]
-ForNode name:0!
-ForZone name:0!
+ForNode name:1!
+ForZone name:1!
 `
 
 export const EVENTS_V1 = `
 Event metadata:1meta/v1.ObjectMeta eventTime:2u! series:3EventSeries reportingController:4
-  reportingInstance:5 action:0 reason:0 regarding:8core/v1.ObjectReference related:9core/v1.ObjectReference
+  reportingInstance:5 action:6 reason:7 regarding:8core/v1.ObjectReference related:9core/v1.ObjectReference
   note:10 type:11 deprecatedSource:12core/v1.EventSource deprecatedFirstTimestamp:13t
   deprecatedLastTimestamp:14t deprecatedCount:15i
 EventSeries count:1i! lastObservedTime:2u!
@@ -51,7 +51,7 @@ EventSeries count:1i! lastObservedTime:2u!
 export const NETWORKING_V1 = `
 HTTPIngressPath path:1 pathType:3? backend:2IngressBackend!
 HTTPIngressRuleValue paths:1[HTTPIngressPath]!
-IPBlock cidr:0! except:2[]
+IPBlock cidr:1! except:2[]
 Ingress metadata:1meta/v1.ObjectMeta spec:2IngressSpec status:3IngressStatus
 IngressBackend service:4IngressServiceBackend resource:3core/v1.TypedLocalObjectReference
 IngressClass metadata:1meta/v1.ObjectMeta spec:2IngressClassSpec

@@ -40,7 +40,7 @@ Container name:1! image:2 command:3[] args:4[] workingDir:5
   terminationMessagePath:13 terminationMessagePolicy:20|File|FallbackToLogsOnError
   imagePullPolicy:14|Always|Never|IfNotPresent securityContext:15SecurityContext stdin:16b stdinOnce:17b
   tty:18b
-ContainerExtendedResourceRequest containerName:0! resourceName:0! requestName:0!
+ContainerExtendedResourceRequest containerName:1! resourceName:2! requestName:3!
 ContainerImage names:1[] sizeBytes:2l
 ContainerPort name:1 hostPort:2i containerPort:3i! protocol:4(TCP)|TCP|UDP|SCTP hostIP:5
 ContainerResizePolicy resourceName:1! restartPolicy:2!
@@ -70,7 +70,7 @@ EnvFromSource prefix:1 configMapRef:2ConfigMapEnvSource secretRef:3SecretEnvSour
 EnvVar name:1! value:2 valueFrom:3EnvVarSource
 EnvVarSource fieldRef:1ObjectFieldSelector resourceFieldRef:2ResourceFieldSelector
   configMapKeyRef:3ConfigMapKeySelector secretKeyRef:4SecretKeySelector fileKeyRef:5FileKeySelector
-EphemeralContainer EphemeralContainerCommon:0*EphemeralContainerCommon targetContainerName:2
+EphemeralContainer EphemeralContainerCommon:1*EphemeralContainerCommon targetContainerName:2
 EphemeralContainerCommon name:1! image:2 command:3[] args:4[] workingDir:5
   ports:6[ContainerPort]~containerPort=containerPort,protocol envFrom:19[EnvFromSource]
   env:7[EnvVar]~name=name resources:8ResourceRequirements resizePolicy:23[ContainerResizePolicy]
@@ -84,7 +84,7 @@ EphemeralVolumeSource volumeClaimTemplate:1PersistentVolumeClaimTemplate
 Event metadata:1meta/v1.ObjectMeta! involvedObject:2ObjectReference! reason:3 message:4 source:5EventSource
   firstTimestamp:6t lastTimestamp:7t count:8i type:9 eventTime:10u series:11EventSeries action:12
   related:13ObjectReference reportingComponent:14 reportingInstance:15
-EventSeries count:0i lastObservedTime:0u
+EventSeries count:1i lastObservedTime:2u
 EventSource component:1 host:2
 EvictionResponder name:1! priority:2i?
 ExecAction command:1[]
@@ -115,7 +115,7 @@ LifecycleHandler exec:1ExecAction httpGet:2HTTPGetAction tcpSocket:3TCPSocketAct
 LimitRange metadata:1meta/v1.ObjectMeta spec:2LimitRangeSpec
 LimitRangeItem type:1! max:2{q} min:3{q} default:4{q} defaultRequest:5{q} maxLimitRequestRatio:6{q}
 LimitRangeSpec limits:1[LimitRangeItem]!
-LinuxContainerUser uid:0l! gid:0l! supplementalGroups:3[l]
+LinuxContainerUser uid:1l! gid:2l! supplementalGroups:3[l]
 LoadBalancerIngress ip:1 hostname:2 ipMode:3? ports:4[PortStatus]
 LoadBalancerStatus ingress:1[LoadBalancerIngress]
 LocalObjectReference name:1
@@ -171,7 +171,7 @@ PersistentVolumeClaimStatus phase:1|Pending|Bound|Lost
   conditions:4[PersistentVolumeClaimCondition]~type=type allocatedResources:5{q}
   allocatedResourceStatuses:7{} currentVolumeAttributesClassName:8? modifyVolumeStatus:9ModifyVolumeStatus
   healthStatus:10VolumeHealthStatus
-PersistentVolumeClaimTemplate metadata:1meta/v1.ObjectMeta spec:0PersistentVolumeClaimSpec!
+PersistentVolumeClaimTemplate metadata:1meta/v1.ObjectMeta spec:2PersistentVolumeClaimSpec!
 PersistentVolumeClaimVolumeSource claimName:1! readOnly:2b
 PersistentVolumeSource gcePersistentDisk:1GCEPersistentDiskVolumeSource
   awsElasticBlockStore:2AWSElasticBlockStoreVolumeSource hostPath:3HostPathVolumeSource
@@ -203,12 +203,12 @@ PodCondition type:1! observedGeneration:7l status:2!|True|False|Unknown lastProb
   lastTransitionTime:4t reason:5 message:6
 PodDNSConfig nameservers:1[] searches:2[] options:3[PodDNSConfigOption]
 PodDNSConfigOption name:1 value:2?
-PodExtendedResourceClaimStatus requestMappings:1[ContainerExtendedResourceRequest]! resourceClaimName:0!
+PodExtendedResourceClaimStatus requestMappings:1[ContainerExtendedResourceRequest]! resourceClaimName:2!
 PodIP ip:1!
 PodOS name:1!
 PodReadinessGate conditionType:1!
-PodResourceClaim name:0! resourceClaimName:3? resourceClaimTemplateName:4?
-PodResourceClaimStatus name:0! resourceClaimName:2?
+PodResourceClaim name:1! resourceClaimName:3? resourceClaimTemplateName:4?
+PodResourceClaimStatus name:1! resourceClaimName:2?
 PodSchedulingGate name:1!
 PodSchedulingGroup podGroupName:1?
 PodSecurityContext seLinuxOptions:1SELinuxOptions windowsOptions:8WindowsSecurityContextOptions
@@ -263,7 +263,7 @@ ReplicationControllerStatus replicas:1i! fullyLabeledReplicas:2i readyReplicas:4
   observedGeneration:3l conditions:6[ReplicationControllerCondition]~type=type
 ResourceClaim name:1! request:2
 ResourceFieldSelector containerName:1 resource:2! divisor:3q
-ResourceHealth resourceID:1! health:0 message:6?
+ResourceHealth resourceID:1! health:2 message:6?
 ResourceQuota metadata:1meta/v1.ObjectMeta spec:2ResourceQuotaSpec status:3ResourceQuotaStatus
 ResourceQuotaSpec hard:1{q} scopes:2[] scopeSelector:3ScopeSelector
 ResourceQuotaStatus hard:1{q} used:2{q}

@@ -41,7 +41,7 @@ WebhookClientConfig url:3? service:1ServiceReference caBundle:2y
 
 export const APIEXTENSIONS_V1 = `
 CustomResourceColumnDefinition name:1! type:2! format:3 description:4 priority:5i jsonPath:6!
-CustomResourceConversion strategy:0! webhook:2WebhookConversion
+CustomResourceConversion strategy:1! webhook:2WebhookConversion
 CustomResourceDefinition metadata:1meta/v1.ObjectMeta spec:2CustomResourceDefinitionSpec!
   status:3CustomResourceDefinitionStatus
 CustomResourceDefinitionCondition type:1! status:2!|True|False|Unknown lastTransitionTime:3t reason:4
@@ -55,7 +55,7 @@ CustomResourceDefinitionStatus conditions:1[CustomResourceDefinitionCondition]=t
 CustomResourceDefinitionVersion name:1! served:2b! storage:3b! deprecated:7b deprecationWarning:8?
   schema:4CustomResourceValidation subresources:5CustomResourceSubresources
   additionalPrinterColumns:6[CustomResourceColumnDefinition] selectableFields:9[SelectableField]
-CustomResourceSubresourceScale specReplicasPath:0! statusReplicasPath:2! labelSelectorPath:3?
+CustomResourceSubresourceScale specReplicasPath:1! statusReplicasPath:2! labelSelectorPath:3?
 CustomResourceSubresources status:1Empty scale:2CustomResourceSubresourceScale
 CustomResourceValidation openAPIV3Schema:1JSONSchemaProps
 Empty
@@ -80,7 +80,7 @@ ValidationRule rule:1! message:2 messageExpression:3
   reason:4?|FieldValueRequired|FieldValueDuplicate|FieldValueInvalid|FieldValueForbidden fieldPath:5
   optionalOldSelf:6b?
 WebhookClientConfig url:3? service:1ServiceReference caBundle:2y
-WebhookConversion clientConfig:0WebhookClientConfig conversionReviewVersions:3[]!
+WebhookConversion clientConfig:2WebhookClientConfig conversionReviewVersions:3[]!
 `
 
 export const AUTHENTICATION_V1 = `

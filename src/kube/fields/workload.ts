@@ -86,38 +86,38 @@ ScaleStatus replicas:1i! selector:2
 `
 
 export const AUTOSCALING_V2 = `
-ContainerResourceMetricSource name:0! target:0MetricTarget! container:3!
-ContainerResourceMetricStatus name:0! current:0MetricValueStatus! container:3!
+ContainerResourceMetricSource name:1! target:2MetricTarget! container:3!
+ContainerResourceMetricStatus name:1! current:2MetricValueStatus! container:3!
 CrossVersionObjectReference kind:1! name:2! apiVersion:3
-ExternalMetricSource metric:0MetricIdentifier! target:0MetricTarget!
-ExternalMetricStatus metric:0MetricIdentifier! current:0MetricValueStatus!
+ExternalMetricSource metric:1MetricIdentifier! target:2MetricTarget!
+ExternalMetricStatus metric:1MetricIdentifier! current:2MetricValueStatus!
 HPAScalingPolicy type:1!|Pods|Percent value:2i! periodSeconds:3i!
 HPAScalingRules stabilizationWindowSeconds:3i? selectPolicy:1? policies:2[HPAScalingPolicy] tolerance:4q?
 HorizontalPodAutoscaler metadata:1meta/v1.ObjectMeta spec:2HorizontalPodAutoscalerSpec
   status:3HorizontalPodAutoscalerStatus
 HorizontalPodAutoscalerBehavior scaleUp:1HPAScalingRules scaleDown:2HPAScalingRules
-HorizontalPodAutoscalerCondition type:0! status:0!|True|False|Unknown lastTransitionTime:3t reason:4
+HorizontalPodAutoscalerCondition type:1! status:2!|True|False|Unknown lastTransitionTime:3t reason:4
   message:5 observedGeneration:6l?
 HorizontalPodAutoscalerSpec scaleTargetRef:1CrossVersionObjectReference! minReplicas:2i? maxReplicas:3i!
   metrics:4[MetricSpec] behavior:5HorizontalPodAutoscalerBehavior
 HorizontalPodAutoscalerStatus observedGeneration:1l? lastScaleTime:2t? currentReplicas:3i
   desiredReplicas:4i! currentMetrics:5[MetricStatus]
   conditions:6[HorizontalPodAutoscalerCondition]~type=type
-MetricIdentifier name:0! selector:0meta/v1.LabelSelector
-MetricSpec type:0! object:2ObjectMetricSource pods:3PodsMetricSource resource:4ResourceMetricSource
+MetricIdentifier name:1! selector:2meta/v1.LabelSelector
+MetricSpec type:1! object:2ObjectMetricSource pods:3PodsMetricSource resource:4ResourceMetricSource
   containerResource:7ContainerResourceMetricSource external:5ExternalMetricSource
-MetricStatus type:0! object:2ObjectMetricStatus pods:3PodsMetricStatus resource:4ResourceMetricStatus
+MetricStatus type:1! object:2ObjectMetricStatus pods:3PodsMetricStatus resource:4ResourceMetricStatus
   containerResource:7ContainerResourceMetricStatus external:5ExternalMetricStatus
-MetricTarget type:0! value:2q? averageValue:3q? averageUtilization:4i?
+MetricTarget type:1! value:2q? averageValue:3q? averageUtilization:4i?
 MetricValueStatus value:1q? averageValue:2q? averageUtilization:3i?
-ObjectMetricSource describedObject:0CrossVersionObjectReference! target:0MetricTarget!
-  metric:0MetricIdentifier!
-ObjectMetricStatus metric:0MetricIdentifier! current:0MetricValueStatus!
-  describedObject:0CrossVersionObjectReference!
-PodsMetricSource metric:0MetricIdentifier! target:0MetricTarget!
-PodsMetricStatus metric:0MetricIdentifier! current:0MetricValueStatus!
-ResourceMetricSource name:0! target:0MetricTarget!
-ResourceMetricStatus name:0! current:0MetricValueStatus!
+ObjectMetricSource describedObject:1CrossVersionObjectReference! target:2MetricTarget!
+  metric:3MetricIdentifier!
+ObjectMetricStatus metric:1MetricIdentifier! current:2MetricValueStatus!
+  describedObject:3CrossVersionObjectReference!
+PodsMetricSource metric:1MetricIdentifier! target:2MetricTarget!
+PodsMetricStatus metric:1MetricIdentifier! current:2MetricValueStatus!
+ResourceMetricSource name:1! target:2MetricTarget!
+ResourceMetricStatus name:1! current:2MetricValueStatus!
 `
 
 export const POLICY_V1 = `
