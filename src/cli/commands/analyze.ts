@@ -31,8 +31,8 @@ export async function run(call: CommandCall): Promise<void> {
     target: everywhere ? 'all namespaces' : `namespace: ${namespace}`,
     color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     referenceOf: (object) => references.get(object),
-    outputThreshold: choice('output-threshold', options['outputThreshold'], LEVELS) as Level,
-    failureThreshold: choice('failure-threshold', options['failureThreshold'], LEVELS) as Level,
+    outputThreshold: choice<Level>('output-threshold', options['outputThreshold'], LEVELS),
+    failureThreshold: choice<Level>('failure-threshold', options['failureThreshold'], LEVELS),
   })
   process.stdout.write(report.stdout)
   process.stderr.write(report.stderr)

@@ -13,7 +13,7 @@ import {
 import { connect, stateOf } from '../cluster.ts'
 import { selfCommand } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import type { CommandCall } from '../command-call.ts'
+import { type CommandCall, textOption } from '../command-call.ts'
 
 const READY_DEADLINE_MS = 60_000
 const TOOLS = [
@@ -37,7 +37,7 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
   const state = stateOf(call)
   createStateDirectory(state)
   const running = runningProcess(state.run, 'supervisor') !== undefined
-  if (!running) startSupervisor(state, String(call.options['apiPort'] ?? CLUSTER_NETWORK.apiPort))
+  if (!running) startSupervisor(state, textOption(call, 'apiPort') ?? String(CLUSTER_NETWORK.apiPort))
   const started = performance.now()
   await waitUntilReady(call, state)
   progress(

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import { type MeshVersion, meshVersion } from '../../mesh/install/index.ts'
 import { connect, kubeconfigPath } from '../cluster.ts'
-import type { CommandCall } from '../command-call.ts'
+import { type CommandCall, textOption } from '../command-call.ts'
 import { PACKAGE_VERSION } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
 
@@ -9,7 +9,7 @@ export async function run(call: CommandCall): Promise<void> {
   const { options } = call
   const remote =
     options['remote'] === 'false' || kubeconfigPath(call) === undefined ? undefined : await askCluster(call)
-  const output = options['output']
+  const output = textOption(call, 'output')
   if (output === undefined) {
     for (const line of describe(remote)) console.log(line)
     return
@@ -17,7 +17,7 @@ export async function run(call: CommandCall): Promise<void> {
   const report = { clientVersion: { version: PACKAGE_VERSION }, ...(remote ? { meshVersion: remote } : {}) }
   if (output === 'json') console.log(JSON.stringify(report, undefined, 2))
   else if (output === 'yaml') console.log(stringify(report).trimEnd())
-  else throw new CliError(`--output is json or yaml, not ${String(output)}`, ExitCode.usage)
+  else throw new CliError(`--output is json or yaml, not ${output}`, ExitCode.usage)
 }
 
 async function askCluster(call: CommandCall): Promise<MeshVersion | undefined> {
