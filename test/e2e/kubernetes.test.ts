@@ -111,7 +111,7 @@ test('an autoscaler’s row has figures', async () => {
 
 test('deleting follows owners in the background, in the foreground, or leaves orphans', async () => {
   for (const name of ['a', 'b', 'c']) {
-    await kubectl(`create deployment ${name} --image=alpine --replicas=1 -- sleep 3600`)
+    await kubectl(`create deployment ${name} --image=alpine --replicas=1 -- ${UNTIL_TERMINATED}`)
     await kubectl(`rollout status deployment/${name} --timeout=30s`)
   }
   await kubectl('delete deployment a --cascade=background')
@@ -140,6 +140,9 @@ test('a deleted namespace takes everything in it along and can be made again', a
 async function curl(url: string): Promise<string> {
   return (await runCommand('curl', ['-s', '--max-time', '5', url])).stdout.trim()
 }
+
+/** A shell that heeds SIGTERM: a bare `sleep` as the first process of its container would not. */
+const UNTIL_TERMINATED = `sh -c 'trap "exit 0" TERM; sleep 3600 & wait'`
 
 const WEB = `
 apiVersion: apps/v1
