@@ -11,6 +11,8 @@ const DEPLOYMENT =
   'azhzAAoVCgdhcHBzL3YxEgpEZXBsb3ltZW50ErwBCh8KA3dlYhIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViEooBCAASDAoKCgNhcHASA3dlYhpwChwKABIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViElASMgoFbmdpbngSCW5naW54OjEuMioAMgoKABAAGFAiACoAQgBqAHIAgAEAiAEAkAEAogEAGgAyAEIASgBSAFgAYABoAIIBAIoBAJoBAMIBACICCgAoADgAGgwIABAAGAAgACgAOAAaACIA'
 const SERVICE =
   'azhzAAoNCgJ2MRIHU2VydmljZRJpCh8KA3dlYhIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViEkIKGwoHODAtODA4MBIDVENQGFAiBwgAEJA/GgAoABIKCgNhcHASA3dlYhoAIglDbHVzdGVySVA6AEIAUgBaAGAAaAAaAgoAGgAiAA=='
+const AUTOSCALER =
+  'azhzAAopCg5hdXRvc2NhbGluZy92MhIXSG9yaXpvbnRhbFBvZEF1dG9zY2FsZXISYQoTCgN3ZWISABoAIgAqADIAOABCABJEChoKCkRlcGxveW1lbnQSA3dlYhoHYXBwcy92MRACGAQiIgoIUmVzb3VyY2UiFgoDY3B1Eg8KC1V0aWxpemF0aW9uIFAaBBgAIAAaACIA'
 const SECRET = 'azhzAAoMCgJ2MRIGU2VjcmV0Eh0KEQoBcxIAGgAiACoAMgA4AEIAEgYKAXgSAXkaABoAIgA='
 
 test('a namespace from kubectl', () => {
@@ -72,6 +74,17 @@ function field(number: number, content: string | Uint8Array | number): Uint8Arra
 const join = (...parts: readonly Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]))
 const envelope = (apiVersion: string, kind: string, raw: Uint8Array) =>
   join(new TextEncoder().encode('k8s\0'), field(1, join(field(1, apiVersion), field(2, kind))), field(2, raw))
+
+test('an autoscaler keeps the target of its metric', () => {
+  const decoded = decodeProtobufBody(bytesOf(AUTOSCALER))
+  const target = { type: 'Utilization', averageUtilization: 80 }
+  assert.deepEqual(decoded.ok && (decoded.value as { readonly spec?: unknown }).spec, {
+    scaleTargetRef: { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' },
+    minReplicas: 2,
+    maxReplicas: 4,
+    metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }],
+  })
+})
 
 test('delete options travel under the version of the resource they are about', () => {
   const raw = join(field(1, 5), field(4, 'Foreground'))
