@@ -13,6 +13,13 @@ const UNIT = [
   'test/architecture/*.test.ts',
   'scripts/**/*.test.ts',
 ]
+/** Beside the code, but too slow for every commit: real kubectl, browsers, pods in namespaces. `npm test` runs them. */
+const INTEGRATION = [
+  'src/local-cluster/node/node.test.ts',
+  'src/local-cluster/apiserver/kubectl.test.ts',
+  'src/local-cluster/controllers/controllers.test.ts',
+  'samples/demo/pages.test.ts',
+]
 const END_TO_END = ['test/e2e/**/*.test.ts']
 
 const flags = process.argv.slice(2)
@@ -23,8 +30,11 @@ await step('set-up', () => setup({ tests: true }))
 if (named.length > 0) await runTests('tests', named, 1)
 else {
   if (only === undefined) await step('check', () => run(process.execPath, ['scripts/check.ts', '--no-setup']))
-  if (only === '--unit') await runTests('unit tests', UNIT, 2)
-  if (only !== '--unit') await runEndToEnd()
+  if (only === '--unit') await runTests('unit tests', UNIT, 2, INTEGRATION)
+  else {
+    await runTests('integration tests', INTEGRATION, 2)
+    await runEndToEnd()
+  }
 }
 
 /** One after another: each brings up a cluster of its own, in a network of its own, and wants the machine for itself. */
@@ -38,8 +48,14 @@ async function runEndToEnd(): Promise<void> {
   }
 }
 
-async function runTests(name: string, patterns: readonly string[], concurrency: number): Promise<void> {
-  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })).sort()
+async function runTests(
+  name: string,
+  patterns: readonly string[],
+  concurrency: number,
+  leftOut: readonly string[] = [],
+): Promise<void> {
+  const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })).sort()
+  const files = found.filter((file) => !leftOut.includes(file))
   if (files.length === 0) {
     console.log(`• no ${name}`)
     return
