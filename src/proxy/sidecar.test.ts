@@ -165,6 +165,9 @@ describe('a sidecar', () => {
     assert.match(await exchangeBytes(inbound(), get('web')), /app$/)
     assert.match(seen, /\r\nx-forwarded-proto: http\r\n/)
     assert.doesNotMatch(seen, /x-envoy-attempt-count/)
+    const counted = get('web').replace('Connection', 'X-Envoy-Attempt-Count: 2\r\nConnection')
+    assert.match(await exchangeBytes(inbound(), counted), /app$/)
+    assert.match(seen, /x-envoy-attempt-count: 2/)
     const text = proxy.registry.text()
     assert.match(
       text,

@@ -181,6 +181,18 @@ describe('an exchange', () => {
     assert.equal(connections, 2)
   })
 
+  test('that is no request is refused, logged, and its connection closed', async () => {
+    await serve([])
+    const answer = await exchangeBytes(
+      port,
+      'GET / HTTP/1.1\r\nHost : a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    )
+    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n.*\r\nconnection: close\r\n\r\nBad Request$/s)
+    assert.deepEqual(proxy.logLines, ['400 DPE http1.invalid_characters 0\n'])
+    const large = await exchangeBytes(port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(70_000)}`)
+    assert.match(large, /^HTTP\/1\.1 431 /)
+  })
+
   test('that takes longer than the route allows is answered 504 UT', async () => {
     const server = await upstream(() => {})
     await serve([server], forwardTo(service, { timeouts: { requestMs: 50 } }))

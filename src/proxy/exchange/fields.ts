@@ -28,9 +28,10 @@ const DROPPED_FROM_REQUEST = fieldMask([
   'te',
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',
-  'x-envoy-attempt-count',
   'x-envoy-decorator-operation',
 ])
+/** Counted anew by the proxy that makes the attempts; the application's own proxy passes the client's count on. */
+const DROPPED_WHERE_COUNTED = DROPPED_FROM_REQUEST | fieldMask(['x-envoy-attempt-count'])
 const DROPPED_FROM_RESPONSE = fieldMask([
   'connection',
   'keep-alive',
@@ -62,7 +63,7 @@ function dropMasked(block: HeadBlock, mask: number): void {
 /** What Envoy's connection manager does to request fields before routing, with Istio's settings for each role. */
 export function prepareRequest(exchange: Exchange): void {
   const { head, context } = exchange
-  dropMasked(head, DROPPED_FROM_REQUEST)
+  dropMasked(head, context.role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED)
   if (context.role === 'gateway') sanitizeAtEdge(exchange)
   else if (!hasField(head, 'x-forwarded-proto')) head.added.push(FORWARDED_PROTO[context.scheme])
   exchange.requestId = knownValue(head, 'x-request-id') ?? ''

@@ -1,5 +1,6 @@
 import { BODY } from '../http1/framing.ts'
 import { FLAG } from '../../telemetry/index.ts'
+import { createExchange } from './exchange.ts'
 import { dropUpstream, finish } from './finish.ts'
 import type { Exchange, RefusedHead, UpstreamFailure } from './types.ts'
 
@@ -126,5 +127,29 @@ export function sendRefusal(refusal: RefusedHead, reason: string): void {
   })
   stream.sendData(body, 0, body.length)
   stream.flush()
+  recordRefusal(refusal, body.length)
   stream.done()
+}
+
+/** There was no request to speak of, but logs and metrics are to show that something was refused. */
+function recordRefusal(refusal: RefusedHead, bytesSent: number): void {
+  const { context, stream, head, status, details } = refusal
+  const exchange = createExchange({
+    context,
+    stream,
+    head,
+    method: '-',
+    authority: '-',
+    path: '-',
+    hasBody: false,
+    bodyLength: -1,
+    upgrade: '',
+    protocol: '-',
+  })
+  exchange.status = status
+  exchange.flags = FLAG.DPE
+  exchange.details = details
+  exchange.bytesSent = bytesSent
+  exchange.finished = true
+  context.record(exchange)
 }
