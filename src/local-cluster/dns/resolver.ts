@@ -41,6 +41,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     if (query.kind === 'refused') return refusal(query.bytes, query.rcode)
     const answer = answerQuestion(query, view, zones)
     if (answer.kind === 'foreign') return forward(message, query.packet, transport)
+    // Bytes that are no text cannot be repeated in an answer, and no name of the cluster has any.
+    if (query.name.includes('\ufffd')) return refusal(message, RCODE.noName)
     if (!options.isSynced()) return encodeReply(query.packet, failure(), transport)
     const type = query.packet.questions?.[0]?.type ?? 'A'
     return encodeReply(query.packet, await toReply(answer, type, 0), transport)

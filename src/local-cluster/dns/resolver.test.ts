@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decode, encode } from 'dns-packet'
+import fc from 'fast-check'
+import { createSeededRandom, silentLogger, systemClock } from '../../base/index.ts'
+import { createForwarder } from './forwarder.ts'
+import { createResolver } from './resolver.ts'
+import { createDnsView } from './view.ts'
+
+const view = createDnsView()
+view.setService('shop/web', {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'shop' },
+  spec: { clusterIP: '10.43.0.7', ports: [{ name: 'http', port: 80 }] },
+})
+const random = createSeededRandom(1)
+
+function resolverWith(isSynced: boolean) {
+  const forwarder = createForwarder({
+    upstreams: () => [],
+    self: { address: '127.0.0.1', port: 53 },
+    clock: systemClock,
+    random,
+    logger: silentLogger,
+  })
+  const zones = { domain: 'cluster.local', serverAddress: '10.43.0.10', ranges: [] }
+  return createResolver({ view, zones, forwarder, random, isSynced: () => isSynced })
+}
+
+const query = (name: string) => encode({ type: 'query', id: 9, questions: [{ type: 'A', name }] })
+
+test('whatever bytes come, the answer is none or a readable one to the same question', async () => {
+  const resolver = resolverWith(true)
+  const damaged = fc
+    .tuple(fc.nat(60), fc.nat(255), fc.constantFrom('web.shop.svc.cluster.local', 'example.com'))
+    .map(([at, byte, name]) => {
+      const bytes = query(name)
+      if (at < bytes.length) bytes[at] = byte
+      return bytes
+    })
+  const noise = fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes))
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(damaged, noise), async (bytes) => {
+      const answer = await resolver.handle(bytes, 'udp')
+      if (!answer) return
+      assert.equal(answer.readUInt16BE(0), bytes.readUInt16BE(0))
+      assert.equal(decode(answer).flag_qr, true)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('a name of bytes that are no text is none of the cluster', async () => {
+  const bytes = query(`${'x'.repeat(63)}.cluster.local`)
+  bytes.fill(0xff, 13, 13 + 63)
+  const answer = await resolverWith(true).handle(bytes, 'udp')
+  assert.equal((answer?.readUInt8(3) ?? 0) & 0xf, 3)
+  assert.equal(decode(answer ?? Buffer.alloc(0)).questions?.length, 0)
+})
+
+test('before the cluster was seen once its names are a failure, not an absence', async () => {
+  const answer = await resolverWith(false).handle(query('web.shop.svc.cluster.local'), 'udp')
+  assert.equal((answer?.readUInt8(3) ?? 0) & 0xf, 2)
+})
