@@ -4,7 +4,7 @@ import type { EndpointRecord, NamedPort, ServiceRecord } from './records.ts'
 import type { DnsView } from './view.ts'
 
 /** Seconds that a client may keep what it was told, presence or absence alike. */
-export const TTL = 5
+const TTL = 5
 /** The version of the specification that a client may ask for at `dns-version`. */
 const SCHEMA_VERSION = '1.1.0'
 

@@ -21,7 +21,7 @@ export const RCODE = {
 /** What a UDP answer may hold without EDNS (RFC 1035), and what we say we take with it (DNS flag day 2020). */
 const PLAIN_UDP_MAX = 512
 const EDNS_UDP_MAX = 1232
-export const TCP_MAX = 65_535
+const TCP_MAX = 65_535
 export const HEADER_BYTES = 12
 
 export type Transport = 'udp' | 'tcp'

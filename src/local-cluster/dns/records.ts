@@ -77,6 +77,6 @@ function dashed(address: string): string {
   return address.replaceAll(/[.:]/g, '-')
 }
 
-export function withoutDot(name: string): string {
+function withoutDot(name: string): string {
   return name.endsWith('.') ? name.slice(0, -1) : name
 }
