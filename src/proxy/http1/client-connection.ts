@@ -66,7 +66,10 @@ export interface ClientConnectionHandle {
   /** Gives the connection its next request; `events.ready` follows, at once when it is connected. */
   readonly assign: (exchange: Exchange) => void
   readonly connected: () => void
-  /** How long the server keeps the connection without a request, as far as it has said (`keep-alive: timeout=5`). */
+  /**
+   * How long the server keeps the connection without a request, as far as it has said (`keep-alive: timeout=5`);
+   * 0 once it is on its way out, though its `close` has not been heard yet.
+   */
   readonly keptForMs: () => number
   /** Connecting took too long. */
   readonly expire: () => void
@@ -93,7 +96,7 @@ export function createClientConnection(options: {
     receive: (bytes, start, end) => receive(connection, bytes, start, end),
     assign: (exchange) => assign(connection, exchange),
     connected: () => onConnected(connection),
-    keptForMs: () => connection.keptForMs,
+    keptForMs: () => (socket.destroyed ? 0 : connection.keptForMs),
     expire: () => {
       connection.error = 'connection timeout'
       socket.destroy()

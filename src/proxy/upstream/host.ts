@@ -47,8 +47,6 @@ export interface HostCounters {
 
 /** Bounds on what one client of a mesh opens to one endpoint; above it requests are refused (UO). */
 export const CONNECTIONS_PER_HOST_MAX = 4096
-/** Idle connections kept for the next burst. */
-const IDLE_PER_HOST_MAX = 512
 /** Envoy's default idle timeout of an upstream connection. */
 const IDLE_TIMEOUT_MS = 3_600_000
 const SWEEP_MS = 60_000
@@ -100,7 +98,7 @@ export function createHost(options: HostOptions): Host {
 
   function release(pooled: Pooled): void {
     leave(pooled)
-    if (removed || idle.length >= IDLE_PER_HOST_MAX) {
+    if (removed) {
       pooled.handle.close()
       return
     }
