@@ -23,9 +23,8 @@ export async function down(
   }
   const stop = { runDirectory: state.run, clock: systemClock, graceMs: GRACE_MS }
   // The supervisor first, or it would start the others again.
-  await stopProcesses(['supervisor', 'api-server'], stop)
+  await stopProcesses(['supervisor', 'api-server', 'node-proxy'], stop)
   await teardownNode(state)
-  await stopProcesses(['node-proxy'], stop)
   if (options.delete) rmSync(state.root, { recursive: true, force: true })
   options.print(`✔ The cluster is down${options.delete ? ' and its data deleted' : ''}`)
 }

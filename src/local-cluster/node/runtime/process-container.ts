@@ -154,6 +154,8 @@ function isInitOf(directory: string, pid: number): boolean {
   if (writtenExit(directory) !== undefined) return false
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    // A zombie has ended, and all of its namespace with it; whoever adopted it may be slow to reap it.
+    if (/^State:\s+[ZX]/m.test(status)) return false
     const numbers = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? []
     return numbers.length >= 2 && numbers.at(-1) === '1'
   } catch {
