@@ -34,3 +34,9 @@ export async function waitFor<T>(
     await sleep(options.everyMs ?? 20)
   }
 }
+
+/** Creation times are whole seconds: what is created after this is younger than what was before. */
+export async function waitForNextSecond(): Promise<void> {
+  const second = Math.floor(Date.now() / 1000)
+  await waitFor('the next second', () => Math.floor(Date.now() / 1000) > second)
+}

@@ -1,0 +1,2 @@
+import type { EchoMesh } from '../../support/echo/mesh.ts'
+export function httpRouteFilterTests(_mesh: () => EchoMesh): void {}
