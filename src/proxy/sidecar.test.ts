@@ -145,6 +145,26 @@ describe('a sidecar', () => {
     )
   })
 
+  test('counts the bytes of a TCP connection while it lives', async () => {
+    original = { address: '10.43.0.52', port: 6379 }
+    const bytes = (direction: string) =>
+      Number(
+        new RegExp(
+          `istio_tcp_${direction}_bytes_total\\{reporter="source".*destination_service="redis.*\\} (\\d+)`,
+        ).exec(proxy.registry.text())?.[1] ?? 0,
+      )
+    const [received, sent] = [bytes('received'), bytes('sent')]
+    const socket = connect({ port: outbound(), host: '127.0.0.1' })
+    socket.write('ping')
+    await once(socket, 'data')
+    assert.equal(bytes('received') - received, 4)
+    assert.equal(bytes('sent') - sent, 4)
+    const closed = once(socket, 'close')
+    socket.end()
+    await closed
+    assert.equal(bytes('received') - received, 4)
+  })
+
   test('lets a server speak first on a port of unknown protocol, after a bounded wait', async () => {
     original = { address: '10.43.0.51', port: 9000 }
     const answer = await exchangeBytes(outbound(), [], (received) => received.includes('hello'))

@@ -38,6 +38,8 @@ interface TcpSession {
   held: Buffer | undefined
   received: number
   sent: number
+  /** Counted into while the connection lives: one that lasts for days must not show nothing until it ends. */
+  live: TcpSeries | undefined
   flags: number
   failure: string
   downstreamEnded: boolean
@@ -61,6 +63,7 @@ export function proxyTcp(options: TcpProxyOptions): void {
     held: options.first,
     received: options.first?.length ?? 0,
     sent: 0,
+    live: undefined,
     flags: 0,
     failure: '-',
     downstreamEnded: false,
@@ -129,7 +132,10 @@ function onConnected(session: TcpSession): void {
   options.thread.wheel.clear(session.timer)
   session.connected = true
   session.flags &= ~FLAG.UF
-  options.series(session.host, 0).opened.value++
+  const live = options.series(session.host, 0)
+  live.opened.value++
+  live.received.value += session.received
+  session.live = live
   session.held = undefined
   const more = held === undefined || upstream.write(held)
   if (session.downstreamEnded) upstream.end()
@@ -139,6 +145,7 @@ function onConnected(session: TcpSession): void {
 function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: number): void {
   session.options.work.events++
   session.received += end - start
+  if (session.live) session.live.received.value += end - start
   const chunk = Buffer.copyBytesFrom(bytes, start, end - start)
   if (!session.connected) {
     session.held = session.held ? Buffer.concat([session.held, chunk]) : chunk
@@ -151,6 +158,7 @@ function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: nu
 function onUpstream(session: TcpSession, bytes: Buffer, length: number): void {
   session.options.work.events++
   session.sent += length
+  if (session.live) session.live.sent.value += length
   if (!session.downstream.write(Buffer.copyBytesFrom(bytes, 0, length))) session.upstream?.pause()
 }
 
@@ -161,10 +169,11 @@ function finish(session: TcpSession): void {
   const { thread } = options
   thread.wheel.clear(session.timer)
   const series = options.series(host, session.flags)
-  if (!session.connected) series.opened.value++
   series.closed.value++
-  series.sent.value += session.sent
-  series.received.value += session.received
+  if (!session.live) {
+    series.opened.value++
+    series.received.value += session.received
+  }
   options.log(logRecord(session, host))
 }
 
