@@ -72,7 +72,7 @@ describe('a pod', () => {
 
   test('sees its own processes, files, names and neighbours only', async () => {
     const script =
-      'echo pid=$$$$; hostname; cat /etc/hostname; grep -c . /etc/resolv.conf; ls /tmp; echo x > /etc/lateen-test; ls /run/netns 2>/dev/null | head -1; echo end'
+      'echo pid=$$$$; hostname; cat /etc/hostname; grep -c . /etc/resolv.conf; ls -d /tmp/lateen-* 2>/dev/null; echo x > /etc/lateen-test; ls /run/netns 2>/dev/null | head -1; echo end'
     const output = await outputOf('alone', { hostname: 'me', containers: [{ name: 'c', ...sh(script) }] })
     assert.equal(output, 'pid=1\nme\nme\n3\nend\n')
     await remove('alone')
