@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type DefaultObject, defaultRoles } from './auth/default-roles.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import type { ServerContext } from './context.ts'
 import { formatTime, sameJson, withMembers } from './json.ts'
@@ -15,32 +16,48 @@ export interface Advertised {
 
 /** Makes the objects that every cluster has, where they are missing, and renews the address of `kubernetes`. */
 export async function bootstrap(context: ServerContext, advertised: Advertised): Promise<void> {
-  await Promise.all(NAMESPACES.map((name) => ensure(context, 'core/namespaces', '', namespace(name))))
-  await ensure(context, 'core/services', 'default', kubernetesService(advertised))
-  await ensure(context, 'discovery.k8s.io/endpointslices', 'default', kubernetesSlice(advertised))
-  await ensure(context, 'core/endpoints', 'default', kubernetesEndpoints(advertised))
+  await Promise.all(
+    NAMESPACES.map((name) =>
+      ensure(context, { collection: 'core/namespaces', namespace: '', object: namespace(name) }),
+    ),
+  )
+  // A role that somebody changed stays as they want it.
+  await Promise.all(defaultRoles().map((role) => ensure(context, role)))
+  const inDefault = { namespace: 'default' }
+  const renewed = [
+    { ...inDefault, collection: 'core/services', object: kubernetesService(advertised) },
+    { ...inDefault, collection: 'discovery.k8s.io/endpointslices', object: kubernetesSlice(advertised) },
+    { ...inDefault, collection: 'core/endpoints', object: kubernetesEndpoints(advertised) },
+  ]
+  for (const each of renewed) {
+    await ensure(context, each)
+    await renew(context, each)
+  }
 }
 
 async function ensure(
   { store, clock }: ServerContext,
-  collection: string,
-  ofNamespace: string,
-  wanted: KubeObject,
+  { collection, namespace, object }: DefaultObject,
 ): Promise<void> {
-  const key = { collection, namespace: ofNamespace, name: wanted.metadata.name }
-  const current = store.get(key)
-  if (!current) {
-    const metadata = {
-      ...wanted.metadata,
-      ...(ofNamespace === '' ? {} : { namespace: ofNamespace }),
-      uid: randomUUID(),
-      creationTimestamp: formatTime(clock.now()),
-    }
-    await store.write({ kind: 'put', key, object: { ...wanted, metadata }, expect: 0 })
-    return
+  const key = { collection, namespace, name: object.metadata.name }
+  if (store.get(key)) return
+  const metadata = {
+    ...object.metadata,
+    ...(namespace === '' ? {} : { namespace }),
+    uid: randomUUID(),
+    creationTimestamp: formatTime(clock.now()),
   }
-  if (collection === 'core/namespaces') return
-  const renewed = withMembers(wanted, { metadata: current.object.metadata })
+  await store.write({ kind: 'put', key, object: { ...object, metadata }, expect: 0 })
+}
+
+async function renew(
+  { store }: ServerContext,
+  { collection, namespace, object }: DefaultObject,
+): Promise<void> {
+  const key = { collection, namespace, name: object.metadata.name }
+  const current = store.get(key)
+  if (!current) return
+  const renewed = withMembers(object, { metadata: current.object.metadata })
   if (!sameJson(renewed, current.object)) {
     await store.write({ kind: 'put', key, object: renewed, expect: current.revision })
   }

@@ -1,21 +1,13 @@
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import type { Store, StoreEvent } from '../store/index.ts'
 import type { Admission } from './admission/types.ts'
+import type { Authorizer } from './auth/access.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import type { TokenIssuer } from './auth/service-account-token.ts'
 import type { NodeApi } from './node-api.ts'
-import type { RequestVerb, ResourcePath, User, WatchFrame } from './request.ts'
+import type { WatchFrame } from './request.ts'
 import type { Resources } from './resources.ts'
 import type { ServiceAllocator } from './kinds/service-allocator.ts'
-
-export interface Attributes {
-  readonly user: User
-  readonly verb: RequestVerb
-  readonly path: ResourcePath
-}
-
-/** Whether a user may do something. Everyone who is authenticated may, until RBAC is evaluated. */
-export type Authorize = (attributes: Attributes) => { readonly allowed: boolean; readonly reason: string }
 
 /** Encoded events by shape, kept as long as somebody holds the event: until the slowest watcher has sent it. */
 export type EncodedFrames = WeakMap<StoreEvent, Map<string, WatchFrame>>
@@ -28,7 +20,7 @@ export interface ServerContext {
   readonly logger: Logger
   readonly resources: Resources
   readonly admission: Admission
-  readonly authorize: Authorize
+  readonly authorizer: Authorizer
   readonly authenticator: Authenticator
   readonly tokens: TokenIssuer
   readonly services: ServiceAllocator

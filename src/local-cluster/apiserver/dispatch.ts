@@ -1,14 +1,8 @@
+import { checkAccess } from './auth/check-access.ts'
 import type { ServerContext } from './context.ts'
-import {
-  type ApiRequest,
-  type ApiResponse,
-  parseResourcePath,
-  type RequestVerb,
-  type ResourcePath,
-  verbOf,
-} from './request.ts'
+import { type ApiRequest, type ApiResponse, parseResourcePath, verbOf } from './request.ts'
 import type { ResourceRequest } from './resource-request.ts'
-import { badRequest, forbidden, methodNotAllowed, unknownPath } from './status-error.ts'
+import { badRequest, methodNotAllowed, unknownPath } from './status-error.ts'
 import { handleEviction } from './subresource/eviction.ts'
 import { handleLog } from './subresource/log.ts'
 import { handleReview } from './subresource/reviews.ts'
@@ -32,22 +26,13 @@ export async function dispatchResource(
   warn: Warn,
 ): Promise<ApiResponse | undefined> {
   const path = parseResourcePath(request.path)
-  const resource = path && context.resources.find(path)
-  if (!path || !resource) return undefined
-  if (path.namespace !== '' && !resource.info.namespaced) return undefined
+  if (!path) return undefined
   const verb = verbOf(request, path)
-  authorize(context, request, verb, path)
+  // Before anything is looked up: who may not ask does not learn what is there.
+  checkAccess(context.authorizer, request, verb, path)
+  const resource = context.resources.find(path)
+  if (!resource || (path.namespace !== '' && !resource.info.namespaced)) throw unknownPath()
   return handle(context, { request, verb, path, resource }, warn)
-}
-
-function authorize(context: ServerContext, request: ApiRequest, verb: RequestVerb, path: ResourcePath): void {
-  const decision = context.authorize({ user: request.user, verb, path })
-  if (decision.allowed) return
-  const { group, plural, subresource, namespace } = path
-  const resource = subresource === '' ? plural : `${plural}/${subresource}`
-  const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`
-  const detail = `User "${request.user.name}" cannot ${verb} resource "${resource}" in API group "${group}"${where}`
-  throw forbidden(path, path.name, decision.reason === '' ? detail : `${detail}: ${decision.reason}`)
 }
 
 async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn): Promise<ApiResponse> {

@@ -1,4 +1,6 @@
 import { messageOf } from '../../base/index.ts'
+import { checkPathAccess } from './auth/check-access.ts'
+import { impersonate } from './auth/impersonation.ts'
 import type { ServerContext } from './context.ts'
 import type { Discovery } from './discovery.ts'
 import { dispatchResource } from './dispatch.ts'
@@ -52,11 +54,13 @@ export function createRoutes(context: ServerContext, discovery: Discovery, openA
 async function route(
   context: ServerContext,
   documents: { readonly discovery: Discovery; readonly openApi: OpenApi },
-  request: ApiRequest,
+  received: ApiRequest,
   warn: (message: string) => void,
 ): Promise<ApiResponse> {
+  const request = impersonate(context.authorizer.authorize, received)
   const resource = await dispatchResource(context, request, warn)
   if (resource) return resource
+  checkPathAccess(context.authorizer, request)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     const isKnown = documents.discovery.document(trimSlash(request.path), undefined) !== undefined
     throw isKnown ? methodNotAllowed() : unknownPath()

@@ -3,12 +3,14 @@ import type { KubeTransport } from '../../kube/client/index.ts'
 import type { Store } from '../store/index.ts'
 import { createAdmission } from './admission/chain.ts'
 import { createWebhookClient } from './admission/webhook-client.ts'
+import { startAggregation } from './auth/aggregation.ts'
 import { createAuthenticator } from './auth/authenticate.ts'
+import { createAuthorizer } from './auth/authorizer.ts'
 import type { Pki } from './auth/pki.ts'
 import { createTokenIssuer } from './auth/service-account-token.ts'
 import { type Advertised, bootstrap } from './bootstrap.ts'
 import { builtInResources } from './built-in-resources.ts'
-import type { Authorize, ServerContext } from './context.ts'
+import type { ServerContext } from './context.ts'
 import { cleanUpDeletedDefinitions, serveCustomResources } from './crd/manager.ts'
 import { createDiscovery } from './discovery.ts'
 import { createHttpsServer } from './http/https-server.ts'
@@ -28,8 +30,6 @@ export interface ApiServerOptions {
   readonly logger: Logger
   /** asked at each request for logs: the node is made after the server, from a client of it */
   readonly node?: () => NodeApi | undefined
-  /** everyone who is authenticated may do everything when absent */
-  readonly authorize?: Authorize
   readonly serviceRanges?: ServiceRanges
   /** what the Service `kubernetes` leads to */
   readonly advertised?: Advertised
@@ -59,6 +59,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const stopServing = serveCustomResources(store, resources)
   const tokens = createTokenIssuer(pki.serviceAccountKey)
   const authenticator = createAuthenticator({ store, tokens, clock })
+  const authorizer = createAuthorizer(store)
   const webhookClient = createWebhookClient(store)
   const services = createServiceAllocator(store, random, options.serviceRanges ?? SERVICE_RANGES)
   const context: ServerContext = {
@@ -67,8 +68,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     random,
     logger,
     resources,
-    admission: createAdmission({ store, resources, client: webhookClient, logger, random }),
-    authorize: options.authorize ?? (() => ({ allowed: true, reason: '' })),
+    admission: createAdmission({ store, resources, authorizer, client: webhookClient, logger, random }),
+    authorizer,
     authenticator,
     tokens,
     services,
@@ -83,6 +84,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const routes = createRoutes(context, discovery, createOpenApi(resources))
   const https = createHttpsServer({ pki, routes, authenticator, logger })
   await bootstrap(context, advertised)
+  const aggregation = await startAggregation(store, logger)
   const stopCleaning = cleanUpDeletedDefinitions(context)
   return {
     listen: https.listen,
@@ -90,6 +92,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       await https.close()
       stopCleaning()
+      aggregation.stop()
+      authorizer.stop()
       stopServing()
       services.stop()
       webhookClient.close()

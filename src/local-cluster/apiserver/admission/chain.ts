@@ -1,6 +1,8 @@
 import { type Random, randomIndex } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import { sameJson } from '../json.ts'
+import type { Authorizer } from '../auth/access.ts'
+import { checkEscalation } from '../auth/escalation.ts'
 import { applyPodDefaults, applyServiceAccount, checkNamespace } from './built-in.ts'
 import type { Admission, MutationRequest } from './types.ts'
 import { callMutatingWebhooks, callValidatingWebhooks, type WebhookDependencies } from './webhooks.ts'
@@ -12,8 +14,10 @@ const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
  * webhooks, the plugins and the webhooks that want it once more when a webhook changed something; after
  * validation the validating webhooks.
  */
-export function createAdmission(dependencies: WebhookDependencies & { readonly random: Random }): Admission {
-  const { store, random } = dependencies
+export function createAdmission(
+  dependencies: WebhookDependencies & { readonly random: Random; readonly authorizer: Authorizer },
+): Admission {
+  const { store, random, authorizer } = dependencies
   const suffix = () =>
     Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomIndex(random, SUFFIX_ALPHABET.length)]).join('')
   const applyPlugins = (request: MutationRequest): KubeObject => {
@@ -37,6 +41,9 @@ export function createAdmission(dependencies: WebhookDependencies & { readonly r
         { ...request, onlyReinvoked: true },
       )
     },
-    validate: (request) => callValidatingWebhooks(dependencies, request, request.warn),
+    async validate(request) {
+      checkEscalation(store, authorizer, request)
+      await callValidatingWebhooks(dependencies, request, request.warn)
+    },
   }
 }

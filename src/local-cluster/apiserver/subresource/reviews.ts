@@ -1,7 +1,8 @@
+import { reviewAccess, reviewRules } from '../auth/access-review.ts'
 import type { ServerContext } from '../context.ts'
 import { readObject } from '../decode.ts'
-import { at, type JsonObject, listAt, stringAt } from '../json.ts'
-import type { ApiResponse, RequestVerb, User } from '../request.ts'
+import { type JsonObject, listAt, stringAt } from '../json.ts'
+import type { ApiResponse, User } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import { badRequest, methodNotAllowed } from '../status-error.ts'
 
@@ -33,16 +34,11 @@ function statusOf(
     case 'SelfSubjectReview':
       return { userInfo: userInfo(asked.request.user) }
     case 'SelfSubjectAccessReview':
-      return reviewAccess(context, asked.request.user, body)
     case 'SubjectAccessReview':
     case 'LocalSubjectAccessReview':
-      return reviewAccess(context, subjectOf(body), body)
+      return reviewAccess(context, asked, body)
     case 'SelfSubjectRulesReview':
-      return {
-        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
-        nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-        incomplete: false,
-      }
+      return reviewRules(context, asked, body)
     default:
       return undefined
   }
@@ -67,31 +63,5 @@ function userInfo(user: User): JsonObject {
     ...(user.uid === undefined ? {} : { uid: user.uid }),
     groups: user.groups,
     ...(user.extra ? { extra: user.extra } : {}),
-  }
-}
-
-function subjectOf(body: JsonObject): User {
-  return {
-    name: stringAt(body, 'spec', 'user') ?? '',
-    groups: listAt(body, 'spec', 'groups').filter((group) => typeof group === 'string'),
-  }
-}
-
-function reviewAccess(context: ServerContext, user: User, body: JsonObject): JsonObject {
-  const asks = at(body, 'spec', 'resourceAttributes')
-  const text = (member: string) => stringAt(asks, member) ?? ''
-  return {
-    ...context.authorize({
-      user,
-      verb: text('verb') as RequestVerb,
-      path: {
-        group: text('group'),
-        version: text('version'),
-        plural: text('resource'),
-        namespace: text('namespace'),
-        name: text('name'),
-        subresource: text('subresource'),
-      },
-    }),
   }
 }

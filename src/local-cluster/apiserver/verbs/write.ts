@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../../kube/index.ts'
+import { checkAccess } from '../auth/check-access.ts'
 import type { ServerContext } from '../context.ts'
 import { inVersion, keyOf, type ResourceRequest } from '../resource-request.ts'
 import { readObject, readPatch } from '../decode.ts'
@@ -81,6 +82,7 @@ export async function handlePatch(
   }
   const exists = context.store.get(keyOf(resource, path.namespace, path.name)) !== undefined
   if (!exists && type === 'apply' && path.subresource === '') {
+    checkAccess(context.authorizer, request, 'create', path)
     const created = await createObject(context, asked, { ...common, object: change(emptyObject(asked)) })
     return objectResponse(shaper, 201, created)
   }
