@@ -17,9 +17,11 @@ import { planRollout, resolveFenceposts, splitSets } from './rollout.ts'
 import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
 import { isSameTemplate, templateHash } from './template-hash.ts'
 
+const COMPONENT = 'deployment-controller'
+
 /** Moves a Deployment's pods from one template to the next, through ReplicaSets. */
 export function createDeploymentController(context: ControllerContext): Controller {
-  const { client, informers, clock, logger } = context
+  const { client, informers, events, clock, logger } = context
   const deployments = informers.of<Deployment>(KINDS.deployment)
   const replicaSets = informers.of<ReplicaSet>(KINDS.replicaSet)
   const pods = informers.of<Pod>(KINDS.pod)
@@ -151,6 +153,11 @@ export function createDeploymentController(context: ControllerContext): Controll
     if (!patch) return
     const { name, namespace } = set.metadata
     await client.patch(KINDS.replicaSet, name, namespace, patch, { type: 'merge' })
+    const before = set.spec.replicas ?? 0
+    if (before === replicas) return
+    const direction = replicas > before ? 'up' : 'down'
+    const message = `Scaled ${direction} replica set ${name} from ${before} to ${replicas}`
+    events.record(deployment, { type: 'Normal', reason: 'ScalingReplicaSet', message, component: COMPONENT })
   }
 
   const cleanUp = async (deployment: Deployment, oldSets: readonly ReplicaSet[]) => {

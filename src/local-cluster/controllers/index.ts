@@ -8,6 +8,8 @@ import { createApiResources } from './api-resources.ts'
 import { createAutoscaler, type PodCpu } from './autoscaler.ts'
 import { createDeploymentController } from './deployment.ts'
 import { createEndpointSliceController } from './endpointslice.ts'
+import { createEventExpiry } from './event-expiry.ts'
+import { createEventRecorder } from './events.ts'
 import { createGarbageCollector } from './garbage-collector.ts'
 import { createLoadBalancerController } from './load-balancer.ts'
 import { createNamespaceController } from './namespace.ts'
@@ -16,7 +18,7 @@ import { type ControllerContext, createSharedInformers } from './shared-informer
 
 export type { PodCpu } from './autoscaler.ts'
 
-export interface ControllersOptions extends Omit<ControllerContext, 'informers'> {
+export interface ControllersOptions extends Omit<ControllerContext, 'informers' | 'events'> {
   readonly client: KubeClient
   /** Addresses for Services of type LoadBalancer. */
   readonly loadBalancerPool: Ipv4Cidr
@@ -28,7 +30,8 @@ export interface ControllersOptions extends Omit<ControllerContext, 'informers'>
 /** Starts every controller. @returns how to stop them, work under way included */
 export function startControllers(options: ControllersOptions): { readonly stop: () => Promise<void> } {
   const informers = createSharedInformers(options)
-  const context = { ...options, informers }
+  const events = createEventRecorder({ ...options, logger: options.logger.scope('events') })
+  const context = { ...options, informers, events }
   const resources = createApiResources(options.client)
   const controllers = [
     createNamespaceController({ ...context, resources }),
@@ -38,10 +41,12 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),
     createAutoscaler(context),
+    createEventExpiry(context),
   ]
   return {
     async stop() {
       await Promise.all(controllers.map((controller) => controller.stop()))
+      await events.stop()
       informers.stop()
     },
   }

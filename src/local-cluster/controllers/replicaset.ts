@@ -3,15 +3,8 @@ import { matchesLabels, type Pod, type ReplicaSet, type ReplicaSetStatus } from 
 import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { createExpectations } from './expectations.ts'
-import {
-  controllerKeys,
-  controllerOf,
-  controllerReference,
-  isActivePod,
-  isPodReady,
-  orphansOf,
-  readySinceMs,
-} from './pods.ts'
+import { createPodControl, podFromTemplate } from './pod-control.ts'
+import { controllerKeys, controllerOf, isActivePod, isPodReady, orphansOf, readySinceMs } from './pods.ts'
 import { replicaSetStatus } from './replicaset-status.ts'
 import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
 
@@ -26,6 +19,7 @@ export function createReplicaSetController(context: ControllerContext): Controll
   const podsByController = pods.indexBy(controllerKeys)
   const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
   const expectations = createExpectations(clock)
+  const podControl = createPodControl({ ...context, expectations, component: 'replicaset-controller' })
   // Acting on half a list would make what is there already.
   const ready = Promise.all([sets.synced, pods.synced])
 
@@ -70,35 +64,10 @@ export function createReplicaSetController(context: ControllerContext): Controll
 
   const scale = async (set: ReplicaSet, active: readonly Pod[], key: string): Promise<void> => {
     const missing = (set.spec.replicas ?? 1) - active.length
-    if (missing > 0) await createPods(set, Math.min(missing, BURST), key)
-    else if (missing < 0) await deletePods(active, Math.min(-missing, BURST), key)
-  }
-
-  /** One, two, four…: where the first is refused, a hundred others need not be. */
-  const createPods = async (set: ReplicaSet, count: number, key: string) => {
-    for (let made = 0, batch = 1; made < count; made += batch, batch = Math.min(batch * 2, count - made)) {
-      const creations = Array.from({ length: Math.min(batch, count - made) }, async () => {
-        const pod = await client.create<Pod>(KINDS.pod, podFrom(set))
-        expectations.created(key, pod.metadata.uid ?? '')
-      })
-      rethrowFirst(await Promise.allSettled(creations))
-    }
-  }
-
-  const deletePods = async (active: readonly Pod[], count: number, key: string) => {
-    const doomed = [...active].sort(byDispensability).slice(0, count)
-    rethrowFirst(await Promise.allSettled(doomed.map((pod) => deletePod(pod, key))))
-  }
-
-  const deletePod = async (pod: Pod, key: string) => {
-    const { name, namespace, uid = '' } = pod.metadata
-    expectations.deleted(key, uid)
-    try {
-      await client.delete(KINDS.pod, name, namespace, { uid })
-    } catch (error) {
-      expectations.observe(uid, false) // nothing will be seen of a deletion that was refused
-      throw error
-    }
+    const pod = podFromTemplate(set, set.spec.template, { generateName: `${set.metadata.name}-` })
+    if (missing > 0) await podControl.create(set, Array(Math.min(missing, BURST)).fill(pod) as Pod[], key)
+    const surplus = Math.min(-missing, BURST)
+    if (surplus > 0) await podControl.remove(set, [...active].sort(byDispensability).slice(0, surplus), key)
   }
 
   const writeStatus = async (set: ReplicaSet, status: ReplicaSetStatus) => {
@@ -132,25 +101,6 @@ function addOwners(add: (key: string) => void, ...versions: readonly (Pod | unde
   }
 }
 
-function podFrom(set: ReplicaSet): Pod {
-  const template = set.spec.template
-  const { namespace, name } = set.metadata
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: '',
-      generateName: `${name}-`,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(template?.metadata?.labels ? { labels: template.metadata.labels } : {}),
-      ...(template?.metadata?.annotations ? { annotations: template.metadata.annotations } : {}),
-      ...(template?.metadata?.finalizers ? { finalizers: template.metadata.finalizers } : {}),
-      ownerReferences: [controllerReference(set)],
-    },
-    spec: template?.spec ?? { containers: [] },
-  }
-}
-
 /** Who goes first when there are too many, as Kubernetes ranks: without node, pending, not ready, the younger. */
 function byDispensability(a: Pod, b: Pod): number {
   const rank = (pod: Pod) =>
@@ -163,9 +113,4 @@ function byDispensability(a: Pod, b: Pod): number {
 
 function selects(set: ReplicaSet, pod: Pod): boolean {
   return set.spec.selector !== undefined && matchesLabels(set.spec.selector, pod.metadata.labels)
-}
-
-function rethrowFirst(results: readonly PromiseSettledResult<unknown>[]): void {
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed) throw failed.reason
 }

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import { createInformer, type Informer, type KindRef, type KubeClient } from '../../kube/client/index.ts'
+import type { EventRecorder } from './events.ts'
 
 export interface ObjectChange<T> {
   /** `namespace/name`, or `name` for kinds without namespaces. */
@@ -34,6 +35,7 @@ export interface SharedInformers {
 export interface ControllerContext {
   readonly client: KubeClient
   readonly informers: SharedInformers
+  readonly events: EventRecorder
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
