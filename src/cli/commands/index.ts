@@ -73,7 +73,8 @@ export const COMMANDS: readonly CommandFace[] = [
     declare: (command) =>
       command
         .option('-s, --short', 'the version alone', false)
-        .option('-o, --output <format>', 'json or yaml'),
+        .option('-o, --output <format>', 'json or yaml')
+        .option('--remote <bool>', 'ask the cluster too', 'true'),
     load: () => import('./version.ts'),
   },
   {

@@ -4,14 +4,14 @@ import { discoveryAddress } from '../injection/index.ts'
 import { MESH_CONFIG_MAP } from '../translate/index.ts'
 import { type Installation, revisioned } from './installation.ts'
 import { ownerLabels } from './labels.ts'
-import { mergeTrees, settingsBelow, type SettingTree } from './settings.ts'
+import { mergeTrees, plainSettings, settingsBelow, type SettingTree } from './settings.ts'
 
 /** The ConfigMaps that the control plane is configured by, under Istio's names. */
 export function configurationObjects(installation: Installation): readonly KubeObject[] {
-  const values = JSON.stringify(valuesOf(installation))
+  const values = JSON.stringify(plainSettings(valuesOf(installation)))
   return [
     configMap(installation, revisioned(MESH_CONFIG_MAP, installation), {
-      mesh: stringify(meshConfigOf(installation)),
+      mesh: stringify(plainSettings(meshConfigOf(installation))),
       meshNetworks: 'networks: {}\n',
     }),
     configMap(installation, revisioned('istio-sidecar-injector', installation), {

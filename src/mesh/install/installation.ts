@@ -31,7 +31,9 @@ export interface Installation {
 }
 
 export interface InstallationRequest {
-  /** Arguments of `--set`. */
+  /** Settings of IstioOperator files, a later one over an earlier one. */
+  readonly files?: readonly SettingTree[]
+  /** Arguments of `--set`, over all files. */
   readonly set: readonly string[]
   readonly profile?: string
   readonly revision?: string
@@ -42,13 +44,14 @@ export interface InstallationRequest {
 export function planInstallation(request: InstallationRequest): Result<Installation> {
   const parsed = parseSettings(request.set)
   if (!parsed.ok) return parsed
-  const name = String(settingAt(parsed.value, 'profile') ?? request.profile ?? 'default')
+  const asked = [...(request.files ?? []), parsed.value].reduce(mergeTrees, {})
+  const name = String(settingAt(asked, 'profile') ?? request.profile ?? 'default')
   if (!isProfileName(name)) {
     const message = `"${name}" is not a profile of this program: ${PROFILES.join(', ')}`
     return fail([{ path: 'profile', message }])
   }
   const profile = profileOf(name)
-  const settings = mergeTrees(profile.settings, parsed.value)
+  const settings = mergeTrees(profile.settings, asked)
   const text = (...paths: readonly string[]): string | undefined => {
     const value = paths.map((path) => settingAt(settings, path)).find((found) => found !== undefined)
     return value === undefined ? undefined : String(value)

@@ -151,7 +151,7 @@ function istiodContainer(installation: Installation): Container {
 function istiodEnv(installation: Installation): readonly EnvVar[] {
   const extra = Object.entries(textsBelow(installation.settings, 'values.pilot.env'))
   const sampling = textSetting(installation, 'values.pilot.traceSampling') ?? '1'
-  return [
+  const own: readonly EnvVar[] = [
     { name: 'REVISION', value: installation.revision },
     { name: 'PILOT_CERT_PROVIDER', value: 'istiod' },
     { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
@@ -164,8 +164,9 @@ function istiodEnv(installation: Installation): readonly EnvVar[] {
     { name: 'CLUSTER_ID', value: installation.clusterId },
     { name: 'TRUST_DOMAIN', value: installation.trustDomain },
     { name: 'PLATFORM', value: textSetting(installation, 'values.global.platform') ?? '' },
-    ...extra.map(([name, value]) => ({ name, value })),
   ]
+  const isOver = ({ name }: EnvVar) => extra.some(([extraName]) => extraName === name)
+  return [...own.filter((variable) => !isOver(variable)), ...extra.map(([name, value]) => ({ name, value }))]
 }
 
 const ISTIOD_VOLUMES: readonly Volume[] = [

@@ -1,81 +1,9 @@
 import { fail, ok, type Result, type Violation } from '../../base/index.ts'
+import { isKnownSetting, settingComplaint, type SettingValue, suggestSetting } from './known-settings.ts'
 
-/** What may be set, by path; `*` stands for one member, a path that ends in `.**` for everything below. */
-const KNOWN_PATHS: readonly string[] = [
-  'profile',
-  'hub',
-  'tag',
-  'revision',
-  'namespace',
-  'components.base.enabled',
-  'components.pilot.enabled',
-  'components.ingressGateways[0].enabled',
-  'components.egressGateways[0].enabled',
-  'meshConfig.accessLogEncoding',
-  'meshConfig.accessLogFile',
-  'meshConfig.accessLogFormat',
-  'meshConfig.connectTimeout',
-  'meshConfig.defaultConfig.**',
-  'meshConfig.defaultProviders.**',
-  'meshConfig.enableAutoMtls',
-  'meshConfig.enablePrometheusMerge',
-  'meshConfig.enableTracing',
-  'meshConfig.extensionProviders.**',
-  'meshConfig.ingressControllerMode',
-  'meshConfig.ingressSelector',
-  'meshConfig.ingressService',
-  'meshConfig.outboundTrafficPolicy.mode',
-  'meshConfig.pathNormalization.normalization',
-  'meshConfig.rootNamespace',
-  'meshConfig.trustDomain',
-  'meshConfig.trustDomainAliases.**',
-  'values.revision',
-  'values.global.configValidation',
-  'values.global.hub',
-  'values.global.imagePullPolicy',
-  'values.global.istioNamespace',
-  'values.global.logAsJson',
-  'values.global.logging.level',
-  'values.global.meshID',
-  'values.global.multiCluster.clusterName',
-  'values.global.network',
-  'values.global.platform',
-  'values.global.tag',
-  'values.global.variant',
-  'values.global.proxy.**',
-  'values.global.proxy_init.**',
-  'values.meshConfig.**',
-  'values.pilot.autoscaleEnabled',
-  'values.pilot.autoscaleMax',
-  'values.pilot.autoscaleMin',
-  'values.pilot.cpu.targetAverageUtilization',
-  'values.pilot.env.**',
-  'values.pilot.image',
-  'values.pilot.replicaCount',
-  'values.pilot.resources.**',
-  'values.pilot.traceSampling',
-  'values.sidecarInjectorWebhook.**',
-  ...['istio-ingressgateway', 'istio-egressgateway'].flatMap((gateway) =>
-    [
-      'autoscaleEnabled',
-      'autoscaleMax',
-      'autoscaleMin',
-      'enabled',
-      'loadBalancerIP',
-      'replicaCount',
-      'resources.**',
-      'serviceAnnotations.**',
-      'type',
-    ].map((member) => `values.gateways.${gateway}.${member}`),
-  ),
-]
+export type { SettingValue } from './known-settings.ts'
 
-/** As `values.global.platform` has it in Istio; they differ in paths of the CNI plugin, which is not part of this. */
-const PLATFORMS: readonly string[] = ['', 'gke', 'k3d', 'k3s', 'microk8s', 'minikube', 'openshift']
-
-export type SettingValue = string | number | boolean
-
-/** A tree of settings; lists are numbered members while they are set. */
+/** A tree of settings. A list is so many members `name[0]`, `name[1]`, …, until `plainSettings` makes one of them. */
 export type SettingTree = { readonly [name: string]: SettingTree | SettingValue }
 
 /**
@@ -93,24 +21,20 @@ export function parseSettings(args: readonly string[]): Result<SettingTree> {
         path: argument,
         message: 'must be path=value, for example values.global.platform=k3s',
       })
-    } else if (!isKnown(path)) {
-      violations.push({ path, message: `is not a setting${suggestion(path)}` })
-    } else
-      tree = withSetting(
-        tree,
-        path.split(/(?<!\\)\./).map(unescapeMember),
-        parseValue(argument.slice(equals + 1)),
-      )
-  }
-  const platform = settingAt(tree, 'values.global.platform')
-  if (platform !== undefined && !PLATFORMS.includes(String(platform))) {
-    const known = PLATFORMS.filter((name) => name !== '').join(', ')
-    violations.push({
-      path: 'values.global.platform',
-      message: `"${String(platform)}" is not one of ${known}`,
-    })
+      continue
+    }
+    const value = parseValue(argument.slice(equals + 1))
+    violations.push(...checkSetting(path, value))
+    tree = withSetting(tree, path.split(/(?<!\\)\./).map(unescapeMember), value)
   }
   return violations.length > 0 ? fail(violations) : ok(tree)
+}
+
+/** @returns what is wrong with one setting: its path or its value */
+export function checkSetting(path: string, value: SettingValue): readonly Violation[] {
+  if (!isKnownSetting(path)) return [{ path, message: `is not a setting${suggestSetting(path)}` }]
+  const complaint = settingComplaint(path, value)
+  return complaint === undefined ? [] : [{ path, message: complaint }]
 }
 
 /** @returns undefined when nothing was set there, or only something below */
@@ -144,6 +68,27 @@ export function mergeTrees(base: SettingTree, over: SettingTree): SettingTree {
   return merged
 }
 
+const NUMBERED = /^(.+)\[(\d+)\]$/
+
+/** The tree as the data that it stands for: numbered members become lists. */
+export function plainSettings(tree: SettingTree): Readonly<Record<string, unknown>> {
+  const plain: Record<string, unknown> = {}
+  const lists = new Map<string, unknown[]>()
+  for (const [name, value] of Object.entries(tree)) {
+    const data = typeof value === 'object' ? plainSettings(value) : value
+    const [, list, index] = NUMBERED.exec(name) ?? []
+    if (list === undefined) plain[name] = data
+    else {
+      const items = lists.get(list) ?? []
+      items[Number(index)] = data
+      lists.set(list, items)
+    }
+  }
+  // A gap in the numbers is no item.
+  for (const [name, items] of lists) plain[name] = items.filter((item) => item !== undefined)
+  return plain
+}
+
 function subtreeOf(tree: SettingTree, path: readonly string[]): SettingTree | SettingValue | undefined {
   let current: SettingTree | SettingValue | undefined = tree
   for (const name of path) {
@@ -156,44 +101,6 @@ function subtreeOf(tree: SettingTree, path: readonly string[]): SettingTree | Se
 function withSetting(tree: SettingTree, path: readonly string[], value: SettingValue): SettingTree {
   const leaf = path.reduceRight<SettingTree | SettingValue>((inner, name) => ({ [name]: inner }), value)
   return typeof leaf === 'object' ? mergeTrees(tree, leaf) : tree
-}
-
-function isKnown(path: string): boolean {
-  return KNOWN_PATHS.some((known) => {
-    if (known.endsWith('.**')) return path.startsWith(known.slice(0, -2)) && path.length > known.length - 2
-    return known === path
-  })
-}
-
-/** What a mistyped path may have meant: the same member elsewhere, one spelt alike beside it, or what is there. */
-function suggestion(path: string): string {
-  const members = path.split('.')
-  const last = members.at(-1) ?? ''
-  const parent = members.slice(0, -1).join('.')
-  const siblings = KNOWN_PATHS.filter((known) => parent !== '' && known.startsWith(`${parent}.`))
-  const alike = (known: string) => editDistance(known.split('.').at(-1) ?? '', last) <= 2
-  const near =
-    siblings.find(alike) ??
-    KNOWN_PATHS.find((known) => known.split('.').includes(last)) ??
-    KNOWN_PATHS.find(alike)
-  if (near !== undefined) return `; did you mean ${near}?`
-  if (siblings.length === 0)
-    return '; settings begin with profile, meshConfig, values, components, hub, tag or revision'
-  return `; known there: ${siblings.slice(0, 8).join(', ')}${siblings.length > 8 ? ', …' : ''}`
-}
-
-/** Insertions, removals and replacements that make one text of the other. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }
 
 function unescapeMember(member: string): string {

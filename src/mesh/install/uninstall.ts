@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from '../../base/index.ts'
+import type { CustomResourceDefinition } from '../../kube/index.ts'
 import { type KindRef, KINDS, isNotFound, type KubeClient } from '../../kube/client/index.ts'
 import { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET } from '../identity/index.ts'
-import { ISTIO_NETWORKING_GROUP } from '../resources/index.ts'
+import { GATEWAY_GROUP, ISTIO_NETWORKING_GROUP } from '../resources/index.ts'
 import { COMPONENT_LABEL, REVISION_LABEL } from './labels.ts'
 
 export interface UninstallOptions {
@@ -35,8 +36,9 @@ const WEBHOOKS: readonly KindRef[] = [
 const CLUSTER_WIDE: readonly KindRef[] = [KINDS.clusterRoleBinding, KINDS.clusterRole]
 
 /**
- * Removes what an installation made, by its labels. The namespace stays, as with istioctl; so do the definitions of the
- * Gateway API, which are not the mesh's own. @returns how many objects were deleted
+ * Removes what an installation made, by its labels. The namespace stays, as with istioctl; the definitions of the
+ * Gateway API, which are not the mesh's own, go only when nothing is left that they define.
+ * @returns how many objects were deleted
  */
 export async function uninstallMesh(options: UninstallOptions): Promise<number> {
   const { client, namespace, purge, progress } = options
@@ -66,6 +68,7 @@ export async function uninstallMesh(options: UninstallOptions): Promise<number> 
     await remove(KINDS.customResourceDefinition, COMPONENT_LABEL)
     await istiodGone(options)
     deleted += await removeUnlabelled(options)
+    deleted += await removeGatewayApi(options)
   }
   progress('✔ Uninstall complete')
   return deleted
@@ -114,4 +117,36 @@ async function removeUnlabelled({ client, namespace, progress }: UninstallOption
     if (!isNotFound(error)) throw error
   }
   return deleted
+}
+
+/** The definitions that an installation brought along, all or none: they refer to each other. */
+async function removeGatewayApi({ client, progress }: UninstallOptions): Promise<number> {
+  const { items } = await client.list<CustomResourceDefinition>(KINDS.customResourceDefinition, {
+    labelSelector: COMPONENT_LABEL,
+  })
+  const own = items.filter(({ metadata }) => !isRemovable(KINDS.customResourceDefinition, metadata.name))
+  for (const { spec } of own) {
+    const version = spec.versions.find(({ storage }) => storage)?.name ?? 'v1'
+    const { names, group } = spec
+    const kind: KindRef = {
+      group,
+      version,
+      plural: names.plural,
+      kind: names.kind,
+      namespaced: spec.scope === 'Namespaced',
+    }
+    const [user] = (await client.list(kind, { limit: 1 })).items
+    if (!user) continue
+    const { namespace, name } = user.metadata
+    const where = namespace === undefined ? name : `${namespace}/${name}`
+    progress(
+      `  Kept the definitions of ${GATEWAY_GROUP}: ${names.kind}/${where} and others would go with them.`,
+    )
+    return 0
+  }
+  for (const { metadata } of own) {
+    if (await client.delete(KINDS.customResourceDefinition, metadata.name))
+      progress(`  Removed CustomResourceDefinition/${metadata.name}.`)
+  }
+  return own.length
 }

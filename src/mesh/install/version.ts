@@ -1,27 +1,43 @@
 import type { Pod } from '../../kube/index.ts'
 import { KINDS, type KubeClient } from '../../kube/client/index.ts'
 
+/** Under the names that `istioctl version -o json` has. */
 export interface MeshVersion {
-  /** Versions of the control plane's running pods, each once; empty when none runs. */
-  readonly controlPlane: readonly string[]
-  /** Version → how many running proxies have it. */
-  readonly dataPlane: Readonly<Record<string, number>>
+  /** One for each version and revision that a running control plane has; empty when none runs. */
+  readonly meshVersion: readonly {
+    readonly Component: 'pilot'
+    readonly Revision: string
+    readonly Info: { readonly version: string; readonly tag: string }
+  }[]
+  /** Every running proxy; ID is `pod.namespace`. */
+  readonly dataPlaneVersion: readonly { readonly ID: string; readonly IstioVersion: string }[]
 }
 
-/** Which versions run in the cluster, by the tags of the images of ready pods. */
+/** Which versions run in the cluster, by the tags of the images of running pods. */
 export async function meshVersion(client: KubeClient, namespace: string): Promise<MeshVersion> {
   const [istiods, pods] = await Promise.all([
     client.list<Pod>(KINDS.pod, { namespace, labelSelector: 'app=istiod' }),
     client.list<Pod>(KINDS.pod),
   ])
-  const running = (items: readonly Pod[]) => items.filter((pod) => pod.status?.phase === 'Running')
-  const controlPlane = running(istiods.items).flatMap((pod) => versionOf(pod, 'discovery') ?? [])
-  const dataPlane: Record<string, number> = {}
-  for (const pod of running(pods.items)) {
-    const version = versionOf(pod, 'istio-proxy')
-    if (version !== undefined) dataPlane[version] = (dataPlane[version] ?? 0) + 1
+  const controlPlane = new Map<string, MeshVersion['meshVersion'][number]>()
+  for (const pod of istiods.items.filter(isRunning)) {
+    const version = versionOf(pod, 'discovery')
+    if (version === undefined) continue
+    const Revision = pod.metadata.labels?.['istio.io/rev'] ?? 'default'
+    const info = { Component: 'pilot', Revision, Info: { version, tag: version } } as const
+    controlPlane.set(`${Revision}/${version}`, info)
   }
-  return { controlPlane: [...new Set(controlPlane)], dataPlane }
+  const dataPlaneVersion = pods.items.filter(isRunning).flatMap((pod) => {
+    const IstioVersion = versionOf(pod, 'istio-proxy')
+    const ID = `${pod.metadata.name}.${pod.metadata.namespace}`
+    return IstioVersion === undefined ? [] : [{ ID, IstioVersion }]
+  })
+  return { meshVersion: [...controlPlane.values()], dataPlaneVersion }
+}
+
+/** One that is on its way out answers no more. */
+function isRunning(pod: Pod): boolean {
+  return pod.status?.phase === 'Running' && pod.metadata.deletionTimestamp === undefined
 }
 
 function versionOf(pod: Pod, container: string): string | undefined {

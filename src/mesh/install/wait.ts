@@ -4,6 +4,7 @@ import type {
   Deployment,
   KubeObject,
   MutatingWebhookConfiguration,
+  Pod,
 } from '../../kube/index.ts'
 import { KINDS, type KubeClient } from '../../kube/client/index.ts'
 
@@ -28,15 +29,40 @@ export async function waitUntilReady(objects: readonly KubeObject[], options: Wa
     const unready = states.filter((state) => state.missing !== undefined)
     if (unready.length === 0) return
     if (clock.monotonic() >= deadline) {
-      const lines = unready.map(({ object, missing }) => {
-        const { namespace, name } = object.metadata
-        return `  ${object.kind}/${namespace === undefined ? '' : `${namespace}/`}${name} (${missing})`
-      })
+      const lines = await Promise.all(unready.map((state) => describe(state, options.client)))
       throw new Error(`timed out while waiting for these to become ready:\n${lines.join('\n')}`)
     }
     waiting = unready.map((state) => state.object)
     await clock.sleep(POLL_MS, signal)
   }
+}
+
+async function describe(
+  { object, missing }: { readonly object: KubeObject; readonly missing: string | undefined },
+  client: KubeClient,
+): Promise<string> {
+  const { namespace, name } = object.metadata
+  const line = `  ${object.kind}/${namespace === undefined ? '' : `${namespace}/`}${name} (${missing})`
+  if (object.kind !== 'Deployment') return line
+  const labels = Object.entries((object as Deployment).spec.selector?.matchLabels ?? {})
+  const labelSelector = labels.map(([label, value]) => `${label}=${value}`).join(',')
+  const { items } = await client.list<Pod>(KINDS.pod, { ...(namespace ? { namespace } : {}), labelSelector })
+  return [line, ...items.filter((pod) => !isReady(pod)).map((pod) => `    ${podProblem(pod)}`)].join('\n')
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+}
+
+function podProblem(pod: Pod): string {
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
+  const unmet = conditions.find(({ status, message }) => status !== 'True' && message !== undefined)
+  const waiting = [...initContainerStatuses, ...containerStatuses].flatMap(({ name, state }) =>
+    state?.waiting
+      ? [`${name}: ${state.waiting.reason}: ${state.waiting.message ?? ''}`.replace(/: $/, '')]
+      : [],
+  )
+  return [`Pod/${pod.metadata.name}: ${unmet?.message ?? 'not ready'}`, ...waiting].join('; ')
 }
 
 /** @returns why it is not ready; undefined when it is */
