@@ -13,7 +13,6 @@ export interface KindDefinition {
   readonly shortNames?: readonly string[]
   readonly categories: readonly string[]
   readonly scope: 'Cluster' | 'Namespaced'
-  /** All have the same schema. */
   readonly versions: readonly KindVersion[]
   readonly columns: readonly CustomResourceColumnDefinition[]
   readonly hasStatus: boolean
@@ -30,6 +29,8 @@ export interface KindVersion {
   readonly deprecationWarning?: string
   readonly hasStatus?: boolean
   readonly hasColumns?: boolean
+  /** Where it is not the schema of the kind. */
+  readonly schema?: () => StructuralSchema
 }
 
 export function definitionOf(definition: KindDefinition): CustomResourceDefinition {
@@ -74,7 +75,7 @@ function versionOf(
     ...(deprecationWarning === undefined ? {} : { deprecated: true, deprecationWarning }),
     ...(hasColumns ? { additionalPrinterColumns: definition.columns } : {}),
     ...(hasStatus ? { subresources: { status: {} } } : {}),
-    schema: { openAPIV3Schema: schema },
+    schema: { openAPIV3Schema: version.schema?.() ?? schema },
   }
 }
 

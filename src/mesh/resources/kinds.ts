@@ -8,7 +8,12 @@ export interface KindRef {
 }
 
 export const GATEWAY_GROUP = 'gateway.networking.k8s.io'
+/** Kinds of the Gateway API that are still an experiment. */
+export const GATEWAY_EXPERIMENTAL_GROUP = 'gateway.networking.x-k8s.io'
 export const ISTIO_NETWORKING_GROUP = 'networking.istio.io'
+export const ISTIO_SECURITY_GROUP = 'security.istio.io'
+export const ISTIO_TELEMETRY_GROUP = 'telemetry.istio.io'
+export const ISTIO_EXTENSIONS_GROUP = 'extensions.istio.io'
 
 function kind(group: string, version: string, kindName: string, plural: string, namespaced = true): KindRef {
   return { group, version, plural, kind: kindName, namespaced }

@@ -16,7 +16,7 @@ export function object<P extends Members>(
   return {
     type: 'object',
     properties,
-    ...(required === undefined || required.length === 0 ? {} : { required: [...required].sort() }),
+    ...(required === undefined || required.length === 0 ? {} : { required }),
     ...withRules(rules),
     ...extra,
   }

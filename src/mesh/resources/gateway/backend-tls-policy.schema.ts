@@ -3,23 +3,25 @@ import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
 import { atomicList, object, rule, string, word } from '../schema.ts'
 import {
   annotationValues,
-  conditions,
-  controllerName,
-  GATEWAY_KIND,
   group,
   hostname,
   kind,
   localReference,
   objectName,
-  parentReference,
+  policyStatus,
   preciseHostname,
   resource,
   sectionName,
   sectionRules,
+  SUBDOMAIN,
 } from './common.ts'
+import { type GatewayApiEdition, gatewayKind, isExperimental, isNewer } from './edition.ts'
 
-export const BACKEND_TLS_POLICY: KindDefinition = {
-  ...GATEWAY_KIND,
+/** `System`, or a name that a controller knows. */
+const WELL_KNOWN_PATTERN = `^(System|(${SUBDOMAIN}/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]))$`
+
+export const backendTlsPolicy = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'BackendTLSPolicy',
   plural: 'backendtlspolicies',
   shortNames: ['btlspolicy'],
@@ -28,8 +30,8 @@ export const BACKEND_TLS_POLICY: KindDefinition = {
     { name: 'v1', storage: true },
     {
       name: 'v1alpha3',
-      served: false,
-      hasStatus: false,
+      served: isExperimental(edition),
+      hasStatus: isNewer(edition),
       hasColumns: false,
       deprecationWarning:
         'The v1alpha3 version of BackendTLSPolicy has been deprecated and will be removed in a future release of the API. Please upgrade to v1.',
@@ -45,26 +47,16 @@ export const BACKEND_TLS_POLICY: KindDefinition = {
             object({ group, kind, name: objectName, sectionName }, { required: ['group', 'kind', 'name'] }),
             { minItems: 1, maxItems: 16, rules: sectionRules('target') },
           ),
-          validation: validation(),
+          validation: backendTlsValidation(edition),
         },
         { required: ['targetRefs', 'validation'] },
       ),
-      object(
-        {
-          ancestors: atomicList(
-            object(
-              { ancestorRef: parentReference, conditions: conditions({ filled: true }), controllerName },
-              { required: ['ancestorRef', 'conditions', 'controllerName'] },
-            ),
-            { maxItems: 16 },
-          ),
-        },
-        { required: ['ancestors'] },
-      ),
+      policyStatus,
     ),
-}
+})
 
-function validation(): StructuralSchema {
+/** How a backend's certificate is checked. */
+export function backendTlsValidation(edition: GatewayApiEdition): StructuralSchema {
   const certificates = 'has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0'
   const wellKnown = 'has(self.wellKnownCACertificates) && self.wellKnownCACertificates != ""'
   return object(
@@ -72,7 +64,9 @@ function validation(): StructuralSchema {
       caCertificateRefs: atomicList(localReference, { maxItems: 8 }),
       hostname: preciseHostname,
       subjectAltNames: atomicList(subjectAltName(), { maxItems: 5 }),
-      wellKnownCACertificates: word('System'),
+      wellKnownCACertificates: isNewer(edition)
+        ? string({ minLength: 1, maxLength: 253, pattern: WELL_KNOWN_PATTERN })
+        : word('System'),
     },
     {
       required: ['hostname'],

@@ -1,11 +1,11 @@
 /** What the Gateway API's schemas share: names, references, conditions. */
-import type { StructuralSchema } from '../../../kube/index.ts'
-import type { KindDefinition } from '../definition.ts'
+import type { StructuralSchema, ValidationRule } from '../../../kube/index.ts'
 import { GATEWAY_GROUP } from '../kinds.ts'
+import { type GatewayApiEdition, isExperimental } from './edition.ts'
 import { atomicList, integer, keyedList, map, object, rule, string, word } from '../schema.ts'
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
-const SUBDOMAIN = String.raw`${LABEL}(\.${LABEL})*`
+export const SUBDOMAIN = String.raw`${LABEL}(\.${LABEL})*`
 /** A domain name with a path after it; used by names of controllers and of address types. */
 const DOMAIN_PREFIXED = String.raw`${SUBDOMAIN}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+`
 export const HOSTNAME_PATTERN = String.raw`^(\*\.)?${SUBDOMAIN}$`
@@ -32,6 +32,20 @@ export const localReference = object(
   { required: ['group', 'kind', 'name'] },
 )
 
+/** A reference to a certificate, by default a Secret of the same namespace. */
+export const secretReference = object(
+  { group: { ...group, default: '' }, kind: { ...kind, default: 'Secret' }, name: objectName, namespace },
+  { required: ['name'] },
+)
+
+/** A reference to parameters of a controller, wherever they are. */
+export const parametersReference = object(
+  { group, kind, name: objectName, namespace },
+  { required: ['group', 'kind', 'name'] },
+)
+
+export const durationText = string({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$' })
+
 const condition = object(
   {
     lastTransitionTime: string({ format: 'date-time' }),
@@ -48,11 +62,15 @@ const condition = object(
 )
 
 export function conditions(
-  options: { readonly filled?: boolean; readonly waiting?: readonly string[] } = {},
+  options: {
+    readonly filled?: boolean
+    readonly waiting?: readonly string[]
+    readonly isUnbounded?: boolean
+  } = {},
 ): StructuralSchema {
-  const { filled, waiting } = options
+  const { filled, waiting, isUnbounded } = options
   return keyedList('type', condition, {
-    maxItems: 8,
+    ...(isUnbounded === true ? {} : { maxItems: 8 }),
     ...(filled === true ? { minItems: 1 } : {}),
     ...(waiting === undefined ? {} : { default: waitingConditions(waiting) }),
   })
@@ -81,31 +99,67 @@ export const parentReference = object(
   { required: ['name'] },
 )
 
-const BOTH_WITHOUT_SECTION = `((!has(p1.sectionName) || p1.sectionName == '') && (!has(p2.sectionName) || p2.sectionName == ''))`
-const SAME_SECTION = `(has(p1.sectionName) && has(p2.sectionName) && p1.sectionName == p2.sectionName)`
-const SAME_OBJECT = 'p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name'
+const SAME_TARGET = 'p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name'
 const SAME_NAMESPACE =
   `(((!has(p1.__namespace__) || p1.__namespace__ == '') && (!has(p2.__namespace__) || p2.__namespace__ == '')) || ` +
-  `(has(p1.__namespace__) && has(p2.__namespace__) && p1.__namespace__ == p2.__namespace__ ))`
+  `(has(p1.__namespace__) && has(p2.__namespace__) && p1.__namespace__ == p2.__namespace__`
+const SAME_PARENT = `${SAME_TARGET} && ${SAME_NAMESPACE} ))`
+const BOTH_OR_NEITHER_SECTION = `(!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '')`
+const NO_SECTION = `((!has(p1.sectionName) || p1.sectionName == '') && (!has(p2.sectionName) || p2.sectionName == ''))`
+const SAME_SECTION = `has(p1.sectionName) && has(p2.sectionName) && p1.sectionName == p2.sectionName`
+const NO_PORT = '((!has(p1.port) || p1.port == 0) && (!has(p2.port) || p2.port == 0))'
+const SAME_PORT = '(has(p1.port) && has(p2.port) && p1.port == p2.port)'
 
 /** References to one object are told apart by their sections. @param what `parent` or `target` */
-export function sectionRules(what: 'parent' | 'target') {
-  const same = what === 'parent' ? `${SAME_OBJECT} && ${SAME_NAMESPACE}` : SAME_OBJECT
+export function sectionRules(what: 'parent' | 'target'): readonly ValidationRule[] {
+  const same = what === 'parent' ? SAME_PARENT : SAME_TARGET
   const when = `when ${what}Refs includes 2 or more references to the same ${what}`
   return [
     rule(
       `sectionName must be specified ${when}`,
-      `self.all(p1, self.all(p2, ${same} ? ((!has(p1.sectionName) || p1.sectionName == '') == ` +
-        `(!has(p2.sectionName) || p2.sectionName == '')) : true))`,
+      `self.all(p1, self.all(p2, ${same} ? (${BOTH_OR_NEITHER_SECTION}) : true))`,
     ),
     rule(
       `sectionName must be unique ${when}`,
-      `self.all(p1, self.exists_one(p2, ${same} && (${BOTH_WITHOUT_SECTION} || ${SAME_SECTION})))`,
+      `self.all(p1, self.exists_one(p2, ${same} && (${NO_SECTION} || (${SAME_SECTION}))))`,
     ),
   ]
 }
 
-export const parentReferences = atomicList(parentReference, { maxItems: 32, rules: sectionRules('parent') })
+/** The experimental channel tells parents apart by port too; upstream's blanks are kept. */
+function sectionOrPortRules(): readonly ValidationRule[] {
+  const when = 'when parentRefs includes 2 or more references to the same parent'
+  return [
+    rule(
+      `sectionName or port must be specified ${when}`,
+      `self.all(p1, self.all(p2, ${SAME_TARGET} && ${SAME_NAMESPACE})) ? (${BOTH_OR_NEITHER_SECTION} && ` +
+        '(!has(p1.port) || p1.port == 0) == (!has(p2.port) || p2.port == 0)): true))',
+    ),
+    rule(
+      `sectionName or port must be unique ${when}`,
+      `self.all(p1, self.exists_one(p2, ${SAME_PARENT} && (${NO_SECTION} || ( ${SAME_SECTION})) && ` +
+        `(${NO_PORT} || ${SAME_PORT})))`,
+    ),
+  ]
+}
+
+/** Where a route attaches, as every kind of route says it. */
+export function attachment(edition: GatewayApiEdition): Readonly<Record<string, StructuralSchema>> {
+  const rules = isExperimental(edition) ? sectionOrPortRules() : sectionRules('parent')
+  const parentRefs = atomicList(parentReference, { maxItems: 32, rules })
+  return isExperimental(edition) ? { parentRefs, useDefaultGateways: word('All', 'None') } : { parentRefs }
+}
+
+/** The experimental channel wants the names of a route's rules to differ. */
+export function ruleNameRules(edition: GatewayApiEdition): readonly ValidationRule[] {
+  if (!isExperimental(edition)) return []
+  return [
+    rule(
+      'Rule name must be unique within the route',
+      'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))',
+    ),
+  ]
+}
 
 /** The status of every kind of route. */
 export const routeStatus = object(
@@ -119,6 +173,20 @@ export const routeStatus = object(
     ),
   },
   { required: ['parents'] },
+)
+
+/** The status of every kind of policy. */
+export const policyStatus = object(
+  {
+    ancestors: atomicList(
+      object(
+        { ancestorRef: parentReference, conditions: conditions({ filled: true }), controllerName },
+        { required: ['ancestorRef', 'conditions', 'controllerName'] },
+      ),
+      { maxItems: 16 },
+    ),
+  },
+  { required: ['ancestors'] },
 )
 
 /** The whole object: what every kind has around its spec and status. */
@@ -139,18 +207,3 @@ export function resource(
     ...(isSpecRequired ? { required: ['spec'] } : {}),
   }
 }
-
-/** What all kinds of the bundle have in common. */
-export const GATEWAY_KIND = {
-  group: GATEWAY_GROUP,
-  categories: ['gateway-api'],
-  scope: 'Namespaced',
-  hasStatus: true,
-  annotations: {
-    'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/3328',
-    'gateway.networking.k8s.io/bundle-version': 'v1.4.0',
-    'gateway.networking.k8s.io/channel': 'standard',
-  },
-} as const satisfies Partial<KindDefinition>
-
-export const STABLE_AND_BETA = [{ name: 'v1', storage: true }, { name: 'v1beta1' }] as const

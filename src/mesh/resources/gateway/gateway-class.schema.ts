@@ -1,20 +1,18 @@
+/** GatewayClass and XMesh: the names under which controllers offer themselves. */
+import type { StructuralSchema } from '../../../kube/index.ts'
 import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
 import { keyedList, object, rule, string } from '../schema.ts'
-import {
-  conditions,
-  controllerName,
-  GATEWAY_KIND,
-  group,
-  kind,
-  namespace,
-  objectName,
-  resource,
-  STABLE_AND_BETA,
-  waitingConditions,
-} from './common.ts'
+import { conditions, controllerName, parametersReference, resource, waitingConditions } from './common.ts'
+import { experimentalKind, type GatewayApiEdition, gatewayKind, STABLE_AND_BETA } from './edition.ts'
 
-export const GATEWAY_CLASS: KindDefinition = {
-  ...GATEWAY_KIND,
+const ACCEPTED_COLUMN = {
+  name: 'Accepted',
+  type: 'string',
+  jsonPath: '.status.conditions[?(@.type=="Accepted")].status',
+} as const
+
+export const gatewayClass = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'GatewayClass',
   plural: 'gatewayclasses',
   shortNames: ['gc'],
@@ -22,34 +20,45 @@ export const GATEWAY_CLASS: KindDefinition = {
   versions: STABLE_AND_BETA,
   columns: [
     { name: 'Controller', type: 'string', jsonPath: '.spec.controllerName' },
-    { name: 'Accepted', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
+    ACCEPTED_COLUMN,
     AGE_COLUMN,
     { name: 'Description', type: 'string', jsonPath: '.spec.description', priority: 1 },
   ],
-  schema: () =>
-    resource(
-      object(
-        {
-          controllerName: {
-            ...controllerName,
-            'x-kubernetes-validations': [rule('Value is immutable', 'self == oldSelf')],
-          },
-          description: string({ maxLength: 64 }),
-          parametersRef: object(
-            { group, kind, name: objectName, namespace },
-            { required: ['group', 'kind', 'name'] },
-          ),
-        },
-        { required: ['controllerName'] },
-      ),
-      object(
-        {
-          conditions: conditions({ waiting: ['Accepted'] }),
-          supportedFeatures: keyedList('name', object({ name: string() }, { required: ['name'] }), {
-            maxItems: 64,
-          }),
-        },
-        { default: { conditions: waitingConditions(['Accepted']) } },
-      ),
-    ),
+  schema: () => resource(controllerSpec(), controllerStatus(['Accepted'])),
+})
+
+/** A mesh stands beside a class of gateways: a controller's name, and what it can do. */
+export const mesh = (edition: GatewayApiEdition): KindDefinition => ({
+  ...experimentalKind(edition),
+  kind: 'XMesh',
+  plural: 'xmeshes',
+  shortNames: ['mesh'],
+  scope: 'Cluster',
+  columns: [ACCEPTED_COLUMN, AGE_COLUMN],
+  schema: () => resource(controllerSpec(), controllerStatus(['Accepted', 'Programmed'])),
+})
+
+function controllerSpec(): StructuralSchema {
+  const immutable = rule('Value is immutable', 'self == oldSelf')
+  return object(
+    {
+      controllerName: { ...controllerName, 'x-kubernetes-validations': [immutable] },
+      description: string({ maxLength: 64 }),
+      parametersRef: parametersReference,
+    },
+    { required: ['controllerName'] },
+  )
+}
+
+/** @param waiting the conditions of a status without any; a missing status waits for Accepted alone */
+function controllerStatus(waiting: readonly string[]): StructuralSchema {
+  return object(
+    {
+      conditions: conditions({ waiting }),
+      supportedFeatures: keyedList('name', object({ name: string() }, { required: ['name'] }), {
+        maxItems: 64,
+      }),
+    },
+    { default: { conditions: waitingConditions(['Accepted']) } },
+  )
 }

@@ -3,27 +3,21 @@ import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
 import { atomicList, integer, keyedList, map, object, rule, string, word } from '../schema.ts'
 import {
   ADDRESS_TYPE_PATTERN,
-  annotationValues,
   conditions,
-  GATEWAY_KIND,
-  gatewayGroup,
-  group,
-  hostname,
   HOSTNAME_PATTERN,
-  kind,
   localReference,
-  namespace,
   objectName,
+  parametersReference,
   portNumber,
-  PROTOCOL_PATTERN,
   resource,
-  sectionName,
-  STABLE_AND_BETA,
+  secretReference,
   waitingConditions,
 } from './common.ts'
+import { type GatewayApiEdition, gatewayKind, isExperimental, isNewer, STABLE_AND_BETA } from './edition.ts'
+import { listeners, listenerStatuses, namespaceChoice } from './listener.schema.ts'
 
-export const GATEWAY: KindDefinition = {
-  ...GATEWAY_KIND,
+export const gateway = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'Gateway',
   plural: 'gateways',
   shortNames: ['gtw'],
@@ -42,15 +36,17 @@ export const GATEWAY: KindDefinition = {
             maxItems: 16,
             rules: [uniqueAddresses('IPAddress', ''), uniqueAddresses('Hostname', ' ')],
           }),
+          ...(isNewer(edition) ? { allowedListeners: allowedListeners(), tls: gatewayTls() } : {}),
+          ...(isExperimental(edition) ? { defaultScope: word('All', 'None') } : {}),
           gatewayClassName: objectName,
-          infrastructure: infrastructure(),
-          listeners: keyedList('name', listener(), { minItems: 1, maxItems: 64, rules: listenerRules() }),
+          infrastructure: infrastructure(edition),
+          listeners: listeners(edition),
         },
         { required: ['gatewayClassName', 'listeners'] },
       ),
-      status(),
+      status(edition),
     ),
-}
+})
 
 function address(isStatus: boolean): StructuralSchema {
   const matches = `self.value.matches(r"""${HOSTNAME_PATTERN}""")`
@@ -93,10 +89,10 @@ function uniqueAddresses(type: string, space: string): ValidationRule {
   )
 }
 
-function infrastructure(): StructuralSchema {
+function infrastructure(edition: GatewayApiEdition): StructuralSchema {
   return object({
     annotations: map(string({ minLength: 0, maxLength: 4096 }), {
-      maxProperties: 8,
+      maxProperties: isNewer(edition) ? 16 : 8,
       rules: metadataKeyRules('Annotation', 'annotation'),
     }),
     labels: map(
@@ -121,116 +117,47 @@ function metadataKeyRules(title: string, name: string): readonly ValidationRule[
   ]
 }
 
-function listener(): StructuralSchema {
-  return object(
-    {
-      allowedRoutes: allowedRoutes(),
-      hostname,
-      name: sectionName,
-      port: portNumber,
-      protocol: string({ minLength: 1, maxLength: 255, pattern: PROTOCOL_PATTERN }),
-      tls: object(
-        {
-          certificateRefs: atomicList(
-            object(
-              {
-                group: { ...group, default: '' },
-                kind: { ...kind, default: 'Secret' },
-                name: objectName,
-                namespace,
-              },
-              { required: ['name'] },
-            ),
-            { maxItems: 64 },
-          ),
-          mode: { ...word('Terminate', 'Passthrough'), default: 'Terminate' },
-          options: annotationValues,
-        },
-        {
-          rules: [
-            rule(
-              'certificateRefs or options must be specified when mode is Terminate',
-              "self.mode == 'Terminate' ? size(self.certificateRefs) > 0 || size(self.options) > 0 : true",
-            ),
-          ],
-        },
-      ),
-    },
-    { required: ['name', 'port', 'protocol'] },
-  )
+/** Whose ListenerSets may add listeners. */
+function allowedListeners(): StructuralSchema {
+  return object({ namespaces: namespaceChoice('None', ['All', 'Selector', 'Same', 'None']) })
 }
 
-const routeGroupKind = object({ group: gatewayGroup, kind }, { required: ['kind'] })
-
-function allowedRoutes(): StructuralSchema {
-  const expression = object(
+/** The Gateway's own side of TLS: whom it trusts as a client, and who it is to backends. */
+function gatewayTls(): StructuralSchema {
+  const validation = object(
     {
-      key: string(),
-      operator: string(),
-      values: atomicList(string()),
+      caCertificateRefs: atomicList(parametersReference, { minItems: 1, maxItems: 16 }),
+      mode: { ...word('AllowValidOnly', 'AllowInsecureFallback'), default: 'AllowValidOnly' },
     },
-    { required: ['key', 'operator'] },
+    { required: ['caCertificateRefs'] },
   )
-  return object(
+  const perPort = keyedList(
+    'port',
+    object({ port: portNumber, tls: object({ validation }) }, { required: ['port', 'tls'] }),
     {
-      kinds: atomicList(routeGroupKind, { maxItems: 8 }),
-      namespaces: object(
-        {
-          from: { ...word('All', 'Selector', 'Same'), default: 'Same' },
-          selector: object(
-            { matchExpressions: atomicList(expression), matchLabels: map(string()) },
-            { 'x-kubernetes-map-type': 'atomic' },
-          ),
-        },
-        { default: { from: 'Same' } },
-      ),
+      maxItems: 64,
+      rules: [
+        rule(
+          'Port for TLS configuration must be unique within the Gateway',
+          'self.all(t1, self.exists_one(t2, t1.port == t2.port))',
+        ),
+      ],
     },
-    { default: { namespaces: { from: 'Same' } } },
   )
+  return object({
+    backend: object({ clientCertificateRef: secretReference }),
+    frontend: object({ default: object({ validation }), perPort }, { required: ['default'] }),
+  })
 }
 
-function listenerRules(): readonly ValidationRule[] {
-  return [
-    rule(
-      "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']",
-      "self.all(l, l.protocol in ['HTTP', 'TCP', 'UDP'] ? !has(l.tls) : true)",
-    ),
-    rule(
-      'tls mode must be Terminate for protocol HTTPS',
-      "self.all(l, (l.protocol == 'HTTPS' && has(l.tls)) ? (l.tls.mode == '' || l.tls.mode == 'Terminate') : true)",
-    ),
-    rule(
-      "hostname must not be specified for protocols ['TCP', 'UDP']",
-      "self.all(l, l.protocol in ['TCP', 'UDP']  ? (!has(l.hostname) || l.hostname == '') : true)",
-    ),
-    rule(
-      'Listener name must be unique within the Gateway',
-      'self.all(l1, self.exists_one(l2, l1.name == l2.name))',
-    ),
-    rule(
-      'Combination of port, protocol and hostname must be unique for each listener',
-      'self.all(l1, self.exists_one(l2, l1.port == l2.port && l1.protocol == l2.protocol && ' +
-        '(has(l1.hostname) && has(l2.hostname) ? l1.hostname == l2.hostname : !has(l1.hostname) && !has(l2.hostname))))',
-    ),
-  ]
-}
-
-function status(): StructuralSchema {
+function status(edition: GatewayApiEdition): StructuralSchema {
   const waiting = ['Accepted', 'Programmed']
-  const listenerStatus = object(
-    {
-      attachedRoutes: integer({ format: 'int32' }),
-      conditions: conditions(),
-      name: sectionName,
-      supportedKinds: atomicList(routeGroupKind, { maxItems: 8 }),
-    },
-    { required: ['attachedRoutes', 'conditions', 'name', 'supportedKinds'] },
-  )
   return object(
     {
       addresses: atomicList(address(true), { maxItems: 16 }),
+      ...(isNewer(edition) ? { attachedListenerSets: integer({ format: 'int32' }) } : {}),
       conditions: conditions({ waiting }),
-      listeners: keyedList('name', listenerStatus, { maxItems: 64 }),
+      listeners: listenerStatuses(edition),
     },
     { default: { conditions: waitingConditions(waiting) } },
   )

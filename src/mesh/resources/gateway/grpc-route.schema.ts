@@ -1,11 +1,13 @@
 import type { StructuralSchema, ValidationRule } from '../../../kube/index.ts'
 import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
 import { atomicList, object, rule, string, word } from '../schema.ts'
-import { GATEWAY_KIND, hostname, parentReferences, resource, routeStatus, sectionName } from './common.ts'
+import { attachment, hostname, resource, routeStatus, ruleNameRules, sectionName } from './common.ts'
+import { type GatewayApiEdition, gatewayKind, isExperimental } from './edition.ts'
+import { sessionPersistence } from './traffic-policy.schema.ts'
 import { backendRefs, grpcFilters, namedMatches, totalMatchesRule } from './route-filter.schema.ts'
 
-export const GRPC_ROUTE: KindDefinition = {
-  ...GATEWAY_KIND,
+export const grpcRoute = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'GRPCRoute',
   plural: 'grpcroutes',
   versions: [{ name: 'v1', storage: true }],
@@ -14,25 +16,29 @@ export const GRPC_ROUTE: KindDefinition = {
     resource(
       object({
         hostnames: atomicList(hostname, { maxItems: 16 }),
-        parentRefs: parentReferences,
+        ...attachment(edition),
         rules: atomicList(
           object({
-            backendRefs: backendRefs(grpcFilters()),
-            filters: grpcFilters(),
+            backendRefs: backendRefs(grpcFilters(edition)),
+            filters: grpcFilters(edition),
             matches: atomicList(object({ headers: namedMatches(4096), method: methodMatch() }), {
               maxItems: 64,
             }),
             name: sectionName,
+            ...(isExperimental(edition) ? { sessionPersistence: sessionPersistence() } : {}),
           }),
           {
             maxItems: 16,
-            rules: [totalMatchesRule((at) => `(has(${at}.matches) ? ${at}.matches.size() : 0)`)],
+            rules: [
+              totalMatchesRule((at) => `(has(${at}.matches) ? ${at}.matches.size() : 0)`),
+              ...ruleNameRules(edition),
+            ],
           },
         ),
       }),
       routeStatus,
     ),
-}
+})
 
 function methodMatch(): StructuralSchema {
   const service = String.raw`^(?i)\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$`

@@ -1,21 +1,24 @@
 import type { StructuralSchema, ValidationRule } from '../../../kube/index.ts'
 import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
-import { atomicList, object, rule, string, word } from '../schema.ts'
+import { atomicList, integer, list, object, rule, string, word } from '../schema.ts'
 import {
-  GATEWAY_KIND,
+  attachment,
+  durationText,
   hostname,
-  parentReferences,
   resource,
   routeStatus,
+  ruleNameRules,
   sectionName,
-  STABLE_AND_BETA,
 } from './common.ts'
-import { backendRefs, httpFilters, namedMatches, totalMatchesRule } from './route-filter.schema.ts'
+import { type GatewayApiEdition, gatewayKind, isExperimental, isNewer, STABLE_AND_BETA } from './edition.ts'
+import { HTTP_METHODS, httpFilters, PATH_PATTERN } from './http-filter.schema.ts'
+import { sessionPersistence } from './traffic-policy.schema.ts'
+import { backendRefs, HEADER_VALUE, namedMatches, totalMatchesRule } from './route-filter.schema.ts'
 
 const EVERY_PATH = { type: 'PathPrefix', value: '/' }
 
-export const HTTP_ROUTE: KindDefinition = {
-  ...GATEWAY_KIND,
+export const httpRoute = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'HTTPRoute',
   plural: 'httproutes',
   versions: STABLE_AND_BETA,
@@ -24,25 +27,28 @@ export const HTTP_ROUTE: KindDefinition = {
     resource(
       object({
         hostnames: atomicList(hostname, { maxItems: 16 }),
-        parentRefs: parentReferences,
-        rules: atomicList(routeRule(), {
+        ...attachment(edition),
+        rules: atomicList(routeRule(edition), {
           default: [{ matches: [{ path: EVERY_PATH }] }],
           maxItems: 16,
-          rules: [totalMatchesRule((at) => `${at}.matches.size()`)],
+          ...(isNewer(edition) ? { minItems: 1 } : {}),
+          rules: [totalMatchesRule((at) => `${at}.matches.size()`), ...ruleNameRules(edition)],
         }),
       }),
       routeStatus,
     ),
-}
+})
 
-function routeRule(): StructuralSchema {
+function routeRule(edition: GatewayApiEdition): StructuralSchema {
+  const experiments = { retry: retry(), sessionPersistence: sessionPersistence() }
   return object(
     {
-      backendRefs: backendRefs(httpFilters()),
-      filters: httpFilters(),
-      matches: atomicList(match(), { default: [{ path: EVERY_PATH }], maxItems: 64 }),
+      backendRefs: backendRefs(httpFilters(edition)),
+      filters: httpFilters(edition),
+      matches: atomicList(match(edition), { default: [{ path: EVERY_PATH }], maxItems: 64 }),
       name: sectionName,
       timeouts: timeouts(),
+      ...(isExperimental(edition) ? experiments : {}),
     },
     {
       rules: [
@@ -85,10 +91,10 @@ function backendPrefixFilter(member: string): string {
   )
 }
 
-function match(): StructuralSchema {
+function match(edition: GatewayApiEdition): StructuralSchema {
   return object({
-    headers: namedMatches(4096),
-    method: word('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'),
+    headers: namedMatches(4096, isExperimental(edition) ? HEADER_VALUE : {}),
+    method: word(...HTTP_METHODS),
     path: object(
       {
         type: { ...word('Exact', 'PathPrefix', 'RegularExpression'), default: 'PathPrefix' },
@@ -106,7 +112,6 @@ function pathRules(): readonly ValidationRule[] {
       `${message} when type one of ['Exact', 'PathPrefix']`,
       `(self.type in ['Exact','PathPrefix']) ? ${expression} : true`,
     )
-  const pattern = String.raw`^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$`
   return [
     plain("value must be an absolute path and start with '/'", "self.value.startsWith('/')"),
     ...['//', '/./', '/../', '%2f', '%2F', '#'].map((text) =>
@@ -118,16 +123,23 @@ function pathRules(): readonly ValidationRule[] {
       "self.type in ['Exact','PathPrefix'] || self.type == 'RegularExpression'",
     ),
     rule(
-      `must only contain valid characters (matching ${pattern}) for types ['Exact', 'PathPrefix']`,
-      `(self.type in ['Exact','PathPrefix']) ? self.value.matches(r"""${pattern}""") : true`,
+      `must only contain valid characters (matching ${PATH_PATTERN}) for types ['Exact', 'PathPrefix']`,
+      `(self.type in ['Exact','PathPrefix']) ? self.value.matches(r"""${PATH_PATTERN}""") : true`,
     ),
   ]
 }
 
+function retry(): StructuralSchema {
+  return object({
+    attempts: integer({ minimum: 1 }),
+    backoff: durationText,
+    codes: list(integer({ minimum: 400, maximum: 599 }), { 'x-kubernetes-list-type': 'set' }),
+  })
+}
+
 function timeouts(): StructuralSchema {
-  const duration = string({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$' })
   return object(
-    { backendRequest: duration, request: duration },
+    { backendRequest: durationText, request: durationText },
     {
       rules: [
         rule(

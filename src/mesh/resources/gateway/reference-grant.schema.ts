@@ -1,13 +1,14 @@
 import { AGE_COLUMN, type KindDefinition } from '../definition.ts'
 import { atomicList, object } from '../schema.ts'
-import { GATEWAY_KIND, group, kind, namespace, objectName, resource } from './common.ts'
+import { group, kind, namespace, objectName, resource } from './common.ts'
+import { type GatewayApiEdition, gatewayKind, isNewer } from './edition.ts'
 
-export const REFERENCE_GRANT: KindDefinition = {
-  ...GATEWAY_KIND,
+export const referenceGrant = (edition: GatewayApiEdition): KindDefinition => ({
+  ...gatewayKind(edition),
   kind: 'ReferenceGrant',
   plural: 'referencegrants',
   shortNames: ['refgrant'],
-  versions: [{ name: 'v1beta1', storage: true }],
+  versions: [...(isNewer(edition) ? [{ name: 'v1' }] : []), { name: 'v1beta1', storage: true }],
   columns: [AGE_COLUMN],
   hasStatus: false,
   schema: () =>
@@ -26,6 +27,6 @@ export const REFERENCE_GRANT: KindDefinition = {
         { required: ['from', 'to'] },
       ),
       undefined,
-      false,
+      isNewer(edition),
     ),
-}
+})

@@ -1,23 +1,27 @@
 /** Filters and header matches, which HTTPRoute and GRPCRoute share in large part. */
 import type { StructuralSchema, ValidationRule } from '../../../kube/index.ts'
 import { atomicList, integer, keyedList, list, object, rule, string, word } from '../schema.ts'
-import { group, kind, localReference, namespace, objectName, portNumber, preciseHostname } from './common.ts'
+import { group, kind, localReference, namespace, objectName, portNumber } from './common.ts'
+import { type GatewayApiEdition, isExperimental } from './edition.ts'
 
-const headerName = string({
+export const headerName = string({
   minLength: 1,
   maxLength: 256,
   pattern: String.raw`^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$`,
 })
 
+/** What a header's value may be, where the experimental channel checks it. */
+export const HEADER_VALUE = { pattern: String.raw`^[!-~]+([\t ]?[!-~]+)*$` }
+
 /** Matches of headers or query parameters. @param valueMax characters */
-export function namedMatches(valueMax: number): StructuralSchema {
+export function namedMatches(valueMax: number, more: { readonly pattern?: string } = {}): StructuralSchema {
   return keyedList(
     'name',
     object(
       {
         name: headerName,
         type: { ...word('Exact', 'RegularExpression'), default: 'Exact' },
-        value: string({ minLength: 1, maxLength: valueMax }),
+        value: string({ minLength: 1, maxLength: valueMax, ...more }),
       },
       { required: ['name', 'value'] },
     ),
@@ -25,27 +29,28 @@ export function namedMatches(valueMax: number): StructuralSchema {
   )
 }
 
-const headers = keyedList(
-  'name',
-  object(
-    { name: headerName, value: string({ minLength: 1, maxLength: 4096 }) },
-    { required: ['name', 'value'] },
-  ),
-  { maxItems: 16 },
-)
+function headerModifier(edition: GatewayApiEdition): StructuralSchema {
+  const value = string({
+    minLength: 1,
+    maxLength: 4096,
+    ...(isExperimental(edition) ? HEADER_VALUE : {}),
+  })
+  const headers = keyedList('name', object({ name: headerName, value }, { required: ['name', 'value'] }), {
+    maxItems: 16,
+  })
+  return object({
+    add: headers,
+    remove: list(string(), { maxItems: 16, 'x-kubernetes-list-type': 'set' }),
+    set: headers,
+  })
+}
 
-const headerModifier = object({
-  add: headers,
-  remove: list(string(), { maxItems: 16, 'x-kubernetes-list-type': 'set' }),
-  set: headers,
-})
-
-const SERVICE_PORT = rule(
+export const SERVICE_PORT = rule(
   'Must have port for Service reference',
   "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
 )
 
-const backendMembers = {
+export const backendMembers = {
   group: { ...group, default: '' },
   kind: { ...kind, default: 'Service' },
   name: objectName,
@@ -53,9 +58,11 @@ const backendMembers = {
   port: portNumber,
 }
 
+export const backendReference = object(backendMembers, { required: ['name'], rules: [SERVICE_PORT] })
+
 const requestMirror = object(
   {
-    backendRef: object(backendMembers, { required: ['name'], rules: [SERVICE_PORT] }),
+    backendRef: backendReference,
     fraction: object(
       {
         denominator: integer({ format: 'int32', minimum: 1, default: 100 }),
@@ -81,62 +88,20 @@ const requestMirror = object(
   },
 )
 
-function pathModifier(): StructuralSchema {
-  const both = (type: string, member: string): readonly ValidationRule[] => [
-    rule(
-      `${member} must be specified when type is set to '${type}'`,
-      `self.type == '${type}' ? has(self.${member}) : true`,
-    ),
-    rule(
-      `type must be '${type}' when ${member} is set`,
-      `has(self.${member}) ? self.type == '${type}' : true`,
-    ),
-  ]
-  return object(
-    {
-      replaceFullPath: string({ maxLength: 1024 }),
-      replacePrefixMatch: string({ maxLength: 1024 }),
-      type: word('ReplaceFullPath', 'ReplacePrefixMatch'),
-    },
-    {
-      required: ['type'],
-      rules: [
-        ...both('ReplaceFullPath', 'replaceFullPath'),
-        ...both('ReplacePrefixMatch', 'replacePrefixMatch'),
-      ],
-    },
-  )
-}
-
 /** Each kind of filter and the member that holds its settings. */
-const COMMON_FILTERS = {
-  RequestHeaderModifier: { requestHeaderModifier: headerModifier },
-  ResponseHeaderModifier: { responseHeaderModifier: headerModifier },
-  RequestMirror: { requestMirror },
-  ExtensionRef: { extensionRef: localReference },
+export type Filters = Readonly<Record<string, Readonly<Record<string, StructuralSchema>>>>
+
+export function commonFilters(edition: GatewayApiEdition) {
+  return {
+    RequestHeaderModifier: { requestHeaderModifier: headerModifier(edition) },
+    ResponseHeaderModifier: { responseHeaderModifier: headerModifier(edition) },
+    RequestMirror: { requestMirror },
+    ExtensionRef: { extensionRef: localReference },
+  } as const satisfies Filters
 }
 
-const HTTP_FILTERS = {
-  RequestHeaderModifier: COMMON_FILTERS.RequestHeaderModifier,
-  ResponseHeaderModifier: COMMON_FILTERS.ResponseHeaderModifier,
-  RequestMirror: COMMON_FILTERS.RequestMirror,
-  RequestRedirect: {
-    requestRedirect: object({
-      hostname: preciseHostname,
-      path: pathModifier(),
-      port: portNumber,
-      scheme: word('http', 'https'),
-      statusCode: integer({ default: 302, enum: [301, 302] }),
-    }),
-  },
-  URLRewrite: { urlRewrite: object({ hostname: preciseHostname, path: pathModifier() }) },
-  ExtensionRef: COMMON_FILTERS.ExtensionRef,
-}
-
-function filter(
-  filters: Readonly<Record<string, Readonly<Record<string, StructuralSchema>>>>,
-  typeOrder: readonly string[],
-): StructuralSchema {
+/** @param filters in the order of their rules  @param typeOrder in the order of the published choices */
+export function filter(filters: Filters, typeOrder: readonly string[]): StructuralSchema {
   const rules = Object.entries(filters).flatMap(([type, members]) =>
     Object.keys(members).flatMap((member) => [
       rule(
@@ -153,35 +118,21 @@ function filter(
   return object({ ...members, type: word(...typeOrder) }, { required: ['type'], rules })
 }
 
-function notRepeated(type: string): ValidationRule {
+export function notRepeated(type: string): ValidationRule {
   return rule(`${type} filter cannot be repeated`, `self.filter(f, f.type == '${type}').size() <= 1`)
 }
 
-export function httpFilters(): StructuralSchema {
-  return atomicList(filter(HTTP_FILTERS, Object.keys(HTTP_FILTERS)), {
-    maxItems: 16,
-    rules: [
-      rule(
-        'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
-        "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
-      ),
-      ...['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'].map(
-        notRepeated,
-      ),
-    ],
-  })
-}
-
-export function grpcFilters(): StructuralSchema {
+export function grpcFilters(edition: GatewayApiEdition): StructuralSchema {
   const order = ['ResponseHeaderModifier', 'RequestHeaderModifier', 'RequestMirror', 'ExtensionRef']
-  return atomicList(filter(COMMON_FILTERS, order), {
+  return atomicList(filter(commonFilters(edition), order), {
     maxItems: 16,
     rules: ['RequestHeaderModifier', 'ResponseHeaderModifier'].map(notRepeated),
   })
 }
 
+export const weight = integer({ format: 'int32', default: 1, minimum: 0, maximum: 1_000_000 })
+
 export function backendRefs(filters: StructuralSchema): StructuralSchema {
-  const weight = integer({ format: 'int32', default: 1, minimum: 0, maximum: 1_000_000 })
   return atomicList(
     object({ ...backendMembers, filters, weight }, { required: ['name'], rules: [SERVICE_PORT] }),
     { maxItems: 16 },

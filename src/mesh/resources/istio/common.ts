@@ -1,6 +1,7 @@
-/** What the schemas of Istio's networking kinds share. */
-import type { StructuralSchema } from '../../../kube/index.ts'
+/** What the schemas of Istio's kinds share. */
+import type { StructuralSchema, ValidationRule } from '../../../kube/index.ts'
 import type { KindDefinition } from '../definition.ts'
+import { group, kind, objectName } from '../gateway/common.ts'
 import { ISTIO_NETWORKING_GROUP } from '../kinds.ts'
 import { boolean, integer, list, map, object, rule, string, word } from '../schema.ts'
 
@@ -50,6 +51,26 @@ export const workloadMatchLabels = object({
   ),
 })
 
+/** What a policy is attached to, in its own namespace. */
+export const targetReference = object(
+  {
+    group,
+    kind,
+    name: objectName,
+    namespace: string({
+      rules: [rule('cross namespace referencing is not currently supported', 'self.size() == 0')],
+    }),
+  },
+  { required: ['kind', 'name'] },
+)
+export const targetReferences = list(targetReference, { maxItems: 16 })
+
+/** A policy is attached by one of the members that say to what. */
+export function onlyOneTarget(selector: string, ...members: readonly string[]): ValidationRule {
+  const counts = members.map((member) => `(has(self.${member}) ? 1 : 0)`)
+  return rule(`only one of targetRefs or ${selector} can be set`, `${counts.join(' + ')} <= 1`)
+}
+
 const intOrString: StructuralSchema = {
   anyOf: [{ type: 'integer' }, { type: 'string' }],
   'x-kubernetes-int-or-string': true,
@@ -84,6 +105,8 @@ export function resource(spec: StructuralSchema, isSpecRequired = false): Struct
   return object({ spec, status }, { required: isSpecRequired ? ['spec'] : [] })
 }
 
+export const ISTIO_LABELS = { app: 'istio-pilot', chart: 'istio', heritage: 'Tiller', release: 'istio' }
+
 export const ISTIO_KIND = {
   group: ISTIO_NETWORKING_GROUP,
   categories: ['istio-io', 'networking-istio-io'],
@@ -91,7 +114,7 @@ export const ISTIO_KIND = {
   hasStatus: true,
   columns: [],
   annotations: { 'helm.sh/resource-policy': 'keep' },
-  labels: { app: 'istio-pilot', chart: 'istio', heritage: 'Tiller', release: 'istio' },
+  labels: ISTIO_LABELS,
   versions: [{ name: 'v1', storage: true }, { name: 'v1alpha3' }, { name: 'v1beta1' }],
 } as const satisfies Partial<KindDefinition>
 

@@ -1,8 +1,16 @@
 import type { StructuralSchema } from '../../../kube/index.ts'
 import type { KindDefinition } from '../definition.ts'
-import { group, kind, objectName } from '../gateway/common.ts'
 import { atMostOneOf, list, map, object, rule, string, word } from '../schema.ts'
-import { checkedPort, int32, ISTIO_KIND, resource, uint32, workloadLabels } from './common.ts'
+import {
+  checkedPort,
+  int32,
+  ISTIO_KIND,
+  onlyOneTarget,
+  resource,
+  targetReferences,
+  uint32,
+  workloadLabels,
+} from './common.ts'
 
 export const ENVOY_FILTER: KindDefinition = {
   ...ISTIO_KIND,
@@ -15,30 +23,10 @@ export const ENVOY_FILTER: KindDefinition = {
         {
           configPatches: list(object({ applyTo: word(...APPLY_TO), match: match(), patch: patch() })),
           priority: int32,
-          targetRefs: list(
-            object(
-              {
-                group,
-                kind,
-                name: objectName,
-                namespace: string({
-                  rules: [rule('cross namespace referencing is not currently supported', 'self.size() == 0')],
-                }),
-              },
-              { required: ['kind', 'name'] },
-            ),
-            { maxItems: 16 },
-          ),
+          targetRefs: targetReferences,
           workloadSelector: workloadLabels,
         },
-        {
-          rules: [
-            rule(
-              'only one of targetRefs or workloadSelector can be set',
-              '(has(self.workloadSelector) ? 1 : 0) + (has(self.targetRefs) ? 1 : 0) <= 1',
-            ),
-          ],
-        },
+        { rules: [onlyOneTarget('workloadSelector', 'workloadSelector', 'targetRefs')] },
       ),
     ),
 }

@@ -96,7 +96,7 @@ function serviceEntrySpec(): StructuralSchema {
       protocol: string({ maxLength: 256 }),
       targetPort: checkedPort,
     },
-    { required: ['name', 'number'] },
+    { required: ['number', 'name'] },
   )
   return object(
     {
