@@ -32,6 +32,7 @@ export {
   type NodeProxyRequest,
   PROXY_SOCKET_MARK,
 } from './node-proxy-protocol.ts'
+export { openPty, type Pty, setTerminalSize } from './pty.ts'
 export type { SocketAddress } from './socket-address.ts'
 export {
   closeFd,
@@ -40,6 +41,7 @@ export {
   openTcpSocket,
   openUdpSocket,
   originalDestination,
+  peerPid,
   setSocketMark,
   socketFd,
   type TcpListenerOptions,

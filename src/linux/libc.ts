@@ -17,6 +17,7 @@ export interface Libc {
     value: Uint8Array,
     length: Uint8Array,
   ) => number
+  readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
   readonly errno: () => number
 }
 
@@ -60,6 +61,7 @@ function load(): Libc {
     getsockopt: library.func(
       'int getsockopt(int fd, int level, int name, void *value, void *length)',
     ) as Libc['getsockopt'],
+    ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)') as Libc['ioctl'],
     errno: () => koffi.errno(),
   }
 }

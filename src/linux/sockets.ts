@@ -11,6 +11,7 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
+const SO_PEERCRED = 17
 const SO_MARK = 36
 const SOL_IP = 0
 const IP_TRANSPARENT = 19
@@ -143,6 +144,15 @@ export function socketFd(socket: object): number | undefined {
   // Node has no public way to a socket's descriptor; `_handle.fd` has been there since Node 0.x.
   const handle = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined
+}
+
+/** The process at the other end of a unix socket, as it was when it connected or listened. */
+export function peerPid(fd: number): number | undefined {
+  const value = new Uint8Array(12)
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, value.length, true)
+  if (libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) < 0) return undefined
+  return new DataView(value.buffer).getInt32(0, true)
 }
 
 function readOriginal(fd: number, level: number, size: number): SocketAddress | undefined {

@@ -127,6 +127,9 @@ const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   eviction: ['create'],
   token: ['create'],
   ephemeralcontainers: ['get', 'patch', 'update'],
+  exec: ['create', 'get'],
+  attach: ['create', 'get'],
+  portforward: ['create', 'get'],
 }
 
 /** Only subresources that are answered are announced. */

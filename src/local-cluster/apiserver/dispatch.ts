@@ -3,6 +3,8 @@ import type { ServerContext } from './context.ts'
 import { type ApiRequest, type ApiResponse, parseResourcePath, verbOf } from './request.ts'
 import type { ResourceRequest } from './resource-request.ts'
 import { badRequest, methodNotAllowed, unknownPath } from './status-error.ts'
+import { handleRemoteCommand } from './streaming/remote-command.ts'
+import { handlePortForward } from './streaming/port-forward.ts'
 import { handleEviction } from './subresource/eviction.ts'
 import { handleLog } from './subresource/log.ts'
 import { handleReview } from './subresource/reviews.ts'
@@ -90,6 +92,11 @@ async function handleSubresource(
     case 'log':
       if (verb !== 'get') throw methodNotAllowed(resource.info)
       return handleLog(context, asked)
+    case 'exec':
+    case 'attach':
+      return handleRemoteCommand(context, asked, path.subresource)
+    case 'portforward':
+      return handlePortForward(context, asked)
     case 'token':
       return handleTokenRequest(context, asked)
     case 'eviction':

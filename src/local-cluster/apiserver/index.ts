@@ -9,7 +9,16 @@ export type { Issued } from './auth/certificate.ts'
 export { writeKubeconfig } from './auth/kubeconfig.ts'
 export { TOKEN_ISSUER } from './auth/service-account-token.ts'
 export type { Attributes, Authorize } from './auth/access.ts'
-export type { LogRequest, NodeApi } from './node-api.ts'
+export type {
+  AttachRequest,
+  ExecRequest,
+  LogRequest,
+  NodeApi,
+  NodeUsage,
+  PodUsage,
+  RemoteIo,
+  TerminalSize,
+} from './node-api.ts'
 export type { User } from './request.ts'
 export type { Advertised } from './bootstrap.ts'
 export type { ServiceRanges } from './kinds/service-allocator.ts'

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { JsonObject } from './json.ts'
 import { methodNotAllowed } from './status-error.ts'
 
@@ -52,6 +54,16 @@ export type ApiResponse =
     }
   | { readonly kind: 'watch'; readonly frames: AsyncIterable<readonly WatchFrame[]> }
   | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly contentType: string }
+  /** the connection changes its protocol; only for requests that ask for it by an `Upgrade` header */
+  | { readonly kind: 'upgrade'; readonly serve: (connection: UpgradeConnection) => Promise<void> }
+
+/** A connection whose request asked for another protocol; who serves it answers the upgrade and owns the socket. */
+export interface UpgradeConnection {
+  readonly incoming: IncomingMessage
+  readonly socket: Duplex
+  /** what the client has sent after the request */
+  readonly head: Buffer
+}
 
 export type RequestVerb =
   | 'get'

@@ -19,12 +19,13 @@ import { createHostedClient } from './hosted/client.ts'
 import { type ImageEntry, listImageMappings } from './images.ts'
 import { createIpPool } from './ip-pool.ts'
 import { createLogApi } from './log-api.ts'
+import { createRemoteApi } from './remote-api.ts'
+import { createUsageApi } from './usage.ts'
 import { keepNodeRegistered, machineCapacity } from './node-object.ts'
 import { podPaths, podsDirectory } from './paths.ts'
 import { createPodWorker, type PodWorker } from './pod/worker.ts'
 import type { PodRecord } from './pod/worker-state.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
-import { type ExecIo, execInDirectory } from './runtime/exec.ts'
 import { findRootMode } from './runtime/root-mode.ts'
 import { createScheduler } from './scheduler.ts'
 import { prepareShellDirectory } from './shell-directory.ts'
@@ -53,13 +54,6 @@ export interface NodeAgent {
   readonly nodeApi: NodeApi
   /** Cumulative CPU of the pod's running containers. @returns undefined for a pod that is not here */
   readonly podCpu: (podUid: string) => { readonly atMs: number; readonly cpuMs: number } | undefined
-  /** Runs a command in a container. @returns its exit code */
-  readonly exec: (request: {
-    readonly podUid: string
-    readonly container: string
-    readonly command: readonly string[]
-    readonly io: ExecIo
-  }) => Promise<number>
   /** Stops looking after the pods; their processes go on, and the next node agent adopts them. */
   readonly stop: () => Promise<void>
 }
@@ -92,27 +86,21 @@ export async function createNodeAgent(options: NodeAgentOptions): Promise<NodeAg
   context.hosted.connect()
   const node = keepNodeRegistered(context)
   const stopImages = watchImages(options, () => pokeAll(workers, 'images'))
+  const usage = createUsageApi({ workers, context })
   const logs = createLogApi({ workers, clock: options.clock, indexMs: LOG_INDEX_MS })
   return {
-    nodeApi: logs.nodeApi,
+    nodeApi: { ...logs.api, ...createRemoteApi({ workers, context }), ...usage.api },
     podCpu(podUid) {
       const worker = workers.get(podUid)
       if (worker === undefined) return undefined
       return { atMs: options.clock.now(), cpuMs: cpuOf(worker.slots(), context.hosted) }
-    },
-    async exec({ podUid, container, command, io }) {
-      const run = workers
-        .get(podUid)
-        ?.slots()
-        .find(({ name }) => name === container)?.run
-      if (run === undefined) throw new Error(`container ${container} is not running on this node`)
-      return execInDirectory({ directory: run.directory, command, io, clock: options.clock })
     },
     async stop() {
       stopImages()
       node.stop()
       informers.stop()
       logs.stop()
+      usage.stop()
       for (const worker of workers.values()) worker.close()
       context.hosted.close()
     },

@@ -10,36 +10,43 @@ const PROCESSES_MAX = 4096
 
 /** CPU that the running containers have used since their start. */
 export function cpuOf(slots: readonly Slot[], hosted: HostedClient): number {
-  let totalMs = 0
-  for (const slot of slots) {
-    if (!isRunning(slot) || slot.run === undefined) continue
-    const { record, directory } = slot.run
-    if (record.kind === 'hosted') totalMs += hosted.cpuMs(record.id) ?? 0
-    else totalMs += processTreeCpuMs(initPid(directory))
-  }
-  return totalMs
+  return slots.filter((slot) => isRunning(slot)).reduce((sum, slot) => sum + containerCpuMs(slot, hosted), 0)
+}
+
+/** CPU that a container has used since its start. */
+export function containerCpuMs(slot: Slot, hosted: HostedClient): number {
+  const { run } = slot
+  if (run === undefined) return 0
+  if (run.record.kind === 'hosted') return hosted.cpuMs(run.record.id) ?? 0
+  return containerProcesses(slot).reduce((sum, pid) => sum + processCpuMs(pid), 0)
 }
 
 /** A container's processes are the descendants of its first one, to whom orphans go: it is the first of a namespace. */
-function processTreeCpuMs(root: number | undefined): number {
-  let totalMs = 0
-  const open = root === undefined ? [] : [root]
-  for (let seen = 0; open.length > 0 && seen < PROCESSES_MAX; seen += 1) {
-    const pid = open.pop() ?? 0
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      // utime, stime and those of children that have ended and were waited for.
-      totalMs += [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0) * TICK_MS
-      open.push(...childrenOf(pid))
-    } catch {
-      // The process ended between two reads: its parent's figure has it now.
-    }
+export function containerProcesses(slot: Slot): readonly number[] {
+  const root = slot.run === undefined ? undefined : initPid(slot.run.directory)
+  const found: number[] = root === undefined ? [] : [root]
+  for (let index = 0; index < found.length && found.length < PROCESSES_MAX; index += 1) {
+    found.push(...childrenOf(found[index] ?? 0))
   }
-  return totalMs
+  return found
+}
+
+function processCpuMs(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // utime, stime and those of children that have ended and were waited for.
+    return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0) * TICK_MS
+  } catch {
+    return 0 // the process ended between two reads: its parent's figure has it now
+  }
 }
 
 function childrenOf(pid: number): readonly number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
-  return text === '' ? [] : text.split(' ').map(Number)
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
+    return text === '' ? [] : text.split(' ').map(Number)
+  } catch {
+    return []
+  }
 }

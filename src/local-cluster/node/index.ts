@@ -16,5 +16,4 @@ export {
   removeImageMapping,
 } from './images.ts'
 export { KUBELET_VERSION } from './node-object.ts'
-export type { ExecIo } from './runtime/exec.ts'
 export { teardownNode, type TeardownOptions } from './teardown.ts'

@@ -10,7 +10,7 @@ export function createLogApi(options: {
   readonly workers: ReadonlyMap<string, PodWorker>
   readonly clock: Clock
   readonly indexMs: number
-}): { readonly nodeApi: NodeApi; readonly stop: () => void } {
+}): { readonly api: Pick<NodeApi, 'logs'>; readonly stop: () => void } {
   const { workers, clock } = options
   const sizes = new Map<string, number>()
   let cancel = () => {}
@@ -27,7 +27,7 @@ export function createLogApi(options: {
   }
   indexAll()
   return {
-    nodeApi: { logs: (request) => logsOf(options, request) },
+    api: { logs: (request) => logsOf(options, request) },
     stop: () => cancel(),
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import type { Duplex } from 'node:stream'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type Logger, messageOf } from '../../../base/index.ts'
@@ -10,6 +11,7 @@ import { PUBLIC_PATHS, type Routes } from '../paths.ts'
 import type { ApiRequest, RequestBody, User } from '../request.ts'
 import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
 import { sendError, sendResponse } from './send.ts'
+import { createUpgrades, isStreamingPath } from './upgrade.ts'
 
 export interface HttpsServer {
   /** @returns the port, which matters where 0 was asked for */
@@ -33,6 +35,7 @@ const CONNECTIONS_MAX = 4000
 /** The door for everybody outside this process: TLS, a client certificate or a bearer token. */
 export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
   const servers: Server[] = []
+  const upgrades = createUpgrades(options)
   const open = () => {
     const server = createServer(
       {
@@ -48,6 +51,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
         requestTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: IDLE_TIMEOUT_MS,
         noDelay: true,
+        shouldUpgradeCallback: (incoming) => isStreamingPath(incoming.url),
       },
       (incoming, outgoing) => {
         serve(options, incoming, outgoing).catch((error: unknown) => {
@@ -57,6 +61,14 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
       },
     )
     server.maxConnections = CONNECTIONS_MAX
+    server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const request = (signal: AbortSignal, outgoing: ServerResponse) =>
+        authenticated(options, incoming, { signal, outgoing })
+      upgrades.serve(incoming, socket, { head, request }).catch((error: unknown) => {
+        options.logger.debug('an upgrade failed', { error: messageOf(error) })
+        socket.destroy()
+      })
+    })
     server.on('clientError', (_error, socket) => socket.destroy())
     server.on('tlsClientError', (error) =>
       options.logger.debug('a TLS handshake failed', { error: error.message }),
@@ -76,6 +88,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
         })
       }),
     async close() {
+      upgrades.close()
       await Promise.all(
         servers.map(
           (server) =>
@@ -94,6 +107,20 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
+  const gone = new AbortController()
+  outgoing.on('close', () => gone.abort())
+  const request = await authenticated(options, incoming, { signal: gone.signal, outgoing })
+  if (request === undefined) return
+  const { response, warnings } = await options.routes.handle(request)
+  await sendResponse(outgoing, response, { warnings, isHead: incoming.method === 'HEAD' })
+}
+
+/** @returns undefined when nobody known asks, and has been told so */
+async function authenticated(
+  options: HttpsServerOptions,
+  incoming: IncomingMessage,
+  { signal, outgoing }: { readonly signal: AbortSignal; readonly outgoing: ServerResponse },
+): Promise<ApiRequest | undefined> {
   const [path, query] = splitOnce(incoming.url ?? '/', '?')
   const user = options.authenticator.authenticate(
     incoming.socket as TLSSocket,
@@ -101,11 +128,9 @@ async function serve(
   )
   if (!user && !PUBLIC_PATHS.has(path)) {
     await sendError(outgoing, unauthorized())
-    return
+    return undefined
   }
-  const gone = new AbortController()
-  outgoing.on('close', () => gone.abort())
-  const request: ApiRequest = {
+  return {
     method: incoming.method ?? 'GET',
     path,
     query: new URLSearchParams(query),
@@ -115,10 +140,8 @@ async function serve(
     },
     body: () => readBody(incoming),
     user: user ?? ANONYMOUS,
-    signal: gone.signal,
+    signal,
   }
-  const { response, warnings } = await options.routes.handle(request)
-  await sendResponse(outgoing, response, { warnings, isHead: incoming.method === 'HEAD' })
 }
 
 const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }

@@ -29,6 +29,8 @@ export function createLocalTransport(routes: Routes, user: User): KubeTransport 
           return { status: 200, body: await readAll(response.chunks) }
         case 'watch':
           throw new Error('a watch is asked for by `watch`, not by `request`')
+        case 'upgrade':
+          throw new Error('a client in this process has no connection that could change its protocol')
       }
     },
     async *watch(request) {

@@ -52,7 +52,10 @@ export async function sendResponse(
       outgoing.flushHeaders()
       for await (const chunk of response.chunks) if (!(await writeAndDrain(outgoing, chunk))) return
       outgoing.end()
+      return
     }
+    case 'upgrade':
+      throw new Error('the connection of this request cannot change its protocol')
   }
 }
 

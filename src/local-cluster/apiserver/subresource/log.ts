@@ -1,11 +1,10 @@
 import { messageOf } from '../../../base/index.ts'
-import type { KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { listAt, stringAt } from '../json.ts'
 import type { LogRequest } from '../node-api.ts'
 import { type ApiResponse, isTrue } from '../request.ts'
 import { keyOf, type ResourceRequest } from '../resource-request.ts'
 import { badRequest, notFound, serviceUnavailable, StatusError } from '../status-error.ts'
+import { chooseContainer } from './choose-container.ts'
 
 /** `GET pods/x/log`: the node sends what the container wrote. */
 export async function handleLog(context: ServerContext, asked: ResourceRequest): Promise<ApiResponse> {
@@ -53,25 +52,6 @@ async function startStream(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIter
       await iterator.return?.()
     }
   })()
-}
-
-function chooseContainer(pod: KubeObject, wanted: string): string {
-  const namesOf = (list: string) =>
-    listAt(pod.spec, list).map((container) => stringAt(container, 'name') ?? '')
-  const containers = namesOf('containers')
-  const initContainers = namesOf('initContainers')
-  const all = [...containers, ...initContainers, ...namesOf('ephemeralContainers')]
-  if (wanted !== '') {
-    if (all.includes(wanted)) return wanted
-    throw badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`)
-  }
-  const [only, ...more] = containers
-  if (only !== undefined && more.length === 0) return only
-  const init =
-    initContainers.length === 0 ? '' : ` or one of the init containers: [${initContainers.join(' ')}]`
-  throw badRequest(
-    `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${containers.join(' ')}]${init}`,
-  )
 }
 
 function bounds(query: URLSearchParams) {

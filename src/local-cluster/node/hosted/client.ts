@@ -8,6 +8,8 @@ import {
   NODE_PROXY_PROTOCOL_VERSION,
   type NodeProxyEvent,
   type NodeProxyRequest,
+  peerPid,
+  socketFd,
 } from '../../../linux/index.ts'
 
 /**
@@ -23,6 +25,8 @@ export interface HostedClient {
   readonly follow: (id: string, handlers: HostedHandlers) => void
   /** Cumulative CPU of an instance. @returns undefined until the proxy has said so */
   readonly cpuMs: (id: string) => number | undefined
+  /** The process that all instances run in. @returns undefined while there is no connection to it */
+  readonly proxyPid: () => number | undefined
   /** Connects, and stays connected. Call it when every adopted instance is known. */
   readonly connect: () => void
   readonly close: () => void
@@ -117,6 +121,10 @@ export function createHostedClient(options: {
     },
     follow: (id, handler) => void handlers.set(id, handler),
     cpuMs: (id) => cpu.get(id),
+    proxyPid() {
+      const fd = socket && socketFd(socket)
+      return fd === undefined ? undefined : peerPid(fd)
+    },
     connect: connection.open,
     close: connection.close,
   }

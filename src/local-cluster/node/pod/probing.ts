@@ -4,6 +4,7 @@ import { type ProbeTarget, runAction } from '../probe/action.ts'
 import type { ProbeOutcome } from '../probe/outcome.ts'
 import { startProbes } from '../probe/prober.ts'
 import { execAndCollect } from '../runtime/exec.ts'
+import { execTargetOf } from './exec-target.ts'
 import { isRunning, type Slot } from './slot.ts'
 
 export interface ProbingOptions {
@@ -86,9 +87,9 @@ function probeTarget({
     container: slot.container,
     podIp,
     async exec(command, timeoutMs) {
-      const directory = slot.run?.directory
-      if (directory === undefined) return { exitCode: 126, output: 'the container does not run' }
-      return execAndCollect({ directory, command, timeoutMs, clock: context.clock })
+      const target = execTargetOf(context, slot)
+      if (target === undefined) return { exitCode: 126, output: 'the container does not run' }
+      return execAndCollect({ target, command, timeoutMs, clock: context.clock })
     },
   }
 }

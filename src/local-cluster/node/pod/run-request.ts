@@ -111,6 +111,8 @@ function requestOf(
       workingDir:
         container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
       env,
+      stdin: container.stdin === true ? (container.stdinOnce === true ? 'once' : 'open') : 'none',
+      tty: container.tty === true,
     },
   }
 }

@@ -20,6 +20,8 @@ export interface Slot {
   started: boolean
   ready: boolean
   stopping: boolean
+  /** Somebody has joined the present run's streams. */
+  wasAttached: boolean
   /** Ends the probes of the present run. */
   probes: AbortController | undefined
   readonly exitWaiters: Set<() => void>
@@ -40,6 +42,7 @@ export function createSlot(role: ContainerRole, container: Container): Slot {
     started: false,
     ready: false,
     stopping: false,
+    wasAttached: false,
     probes: undefined,
     exitWaiters: new Set(),
   }

@@ -79,6 +79,7 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
   slot.ended = undefined
   slot.waiting = undefined
   slot.pullFailures = 0
+  slot.wasAttached = false
   event(state, about(slot, 'Created', `Created container: ${slot.name}`))
   event(state, about(slot, 'Started', `Started container ${slot.name}`))
   startLookingAfter(state, slot, podIp)

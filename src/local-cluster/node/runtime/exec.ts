@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
+import { Writable } from 'node:stream'
 import { type Clock, messageOf } from '../../../base/index.ts'
-import { containerEnvironment, execCommandLine, waitForInit } from './process-container.ts'
+import type { RemoteIo } from '../../apiserver/index.ts'
+import { execCommand, type ExecTarget } from './exec-command.ts'
+import { exitCodeOf, feed, pour } from './streams.ts'
+import { runOnTerminal } from './terminal.ts'
 
 export interface ExecResult {
   readonly exitCode: number
@@ -8,12 +12,12 @@ export interface ExecResult {
   readonly output: string
 }
 
-/** The streams of an interactive command. */
-export interface ExecIo {
-  readonly stdin?: NodeJS.ReadableStream
-  readonly onStdout: (chunk: Uint8Array) => void
-  readonly onStderr: (chunk: Uint8Array) => void
-  readonly signal: AbortSignal
+export interface ExecOptions {
+  readonly target: ExecTarget
+  readonly command: readonly string[]
+  readonly tty: boolean
+  readonly io: RemoteIo
+  readonly clock: Clock
 }
 
 const OUTPUT_BYTES_MAX = 10 * 1024
@@ -22,56 +26,73 @@ const OUTPUT_BYTES_MAX = 10 * 1024
  * Runs a command in the namespaces of a running container. An abort kills it.
  * @returns its exit code; 126 when the container does not run, as a shell that cannot start a command
  */
-export async function execInDirectory(options: {
-  readonly directory: string
-  readonly command: readonly string[]
-  readonly clock: Clock
-  readonly io: ExecIo
-}): Promise<number> {
-  const pid = await waitForInit(options.directory, options.clock)
-  if (pid === undefined) {
-    options.io.onStderr(Buffer.from('the container does not run\n'))
+export async function execInContainer(options: ExecOptions): Promise<number> {
+  const { target, io, tty } = options
+  const command = await execCommand(target, options.command, options)
+  if (command === undefined) {
+    ;(io.stderr ?? io.stdout)?.write('the container does not run\n')
     return 126
   }
-  const [program = '', ...args] = execCommandLine(pid, options.command)
+  try {
+    return await (tty ? runOnTerminal(command, io) : runOnPipes(command, io))
+  } finally {
+    command.cleanUp()
+  }
+}
+
+function runOnPipes(
+  command: { readonly words: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  io: RemoteIo,
+): Promise<number> {
+  const [program = '', ...args] = command.words
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      stdio: [options.io.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: { ...containerEnvironment(pid) },
-      signal: options.io.signal,
+      stdio: [
+        io.stdin === undefined ? 'ignore' : 'pipe',
+        io.stdout === undefined ? 'ignore' : 'pipe',
+        io.stderr === undefined ? 'ignore' : 'pipe',
+      ],
+      env: { ...command.env },
+      signal: io.signal,
       killSignal: 'SIGKILL',
     })
-    child.stdout?.on('data', options.io.onStdout)
-    child.stderr?.on('data', options.io.onStderr)
-    if (child.stdin) {
-      // A command that ends before its input does closes the pipe.
-      child.stdin.on('error', () => {})
-      options.io.stdin?.pipe(child.stdin)
-    }
-    child.on('error', (error) => {
-      if (error.name === 'AbortError') resolve(137)
-      else reject(new Error(`exec failed: ${error.message}`, { cause: error }))
+    feed(io.stdin, child.stdin)
+    child.on('exit', () => {
+      // What the command has not read is for nobody.
+      io.stdin?.unpipe()
+      io.stdin?.resume()
     })
-    child.on('close', (code) => resolve(code ?? 137))
+    const outputs = [pour(child.stdout, io.stdout), pour(child.stderr, io.stderr)]
+    child.on('error', (error) => {
+      if (error.name !== 'AbortError') reject(new Error(`exec failed: ${error.message}`, { cause: error }))
+    })
+    child.on('close', (code, signal) => {
+      void Promise.all(outputs).then(() => resolve(exitCodeOf(code, signal)))
+    })
   })
 }
 
 /** Runs a command to its end or its deadline and collects what it printed. */
 export async function execAndCollect(options: {
-  readonly directory: string
+  readonly target: ExecTarget
   readonly command: readonly string[]
   readonly clock: Clock
   readonly timeoutMs: number
 }): Promise<ExecResult> {
   let output = ''
-  const collect = (chunk: Uint8Array) => {
-    if (output.length < OUTPUT_BYTES_MAX) output += Buffer.from(chunk).toString('utf8')
-  }
+  const collector = () =>
+    new Writable({
+      write(chunk: Uint8Array, _encoding, done) {
+        if (output.length < OUTPUT_BYTES_MAX) output += Buffer.from(chunk).toString('utf8')
+        done()
+      },
+    })
   const signal = AbortSignal.timeout(options.timeoutMs)
   try {
-    const exitCode = await execInDirectory({
+    const exitCode = await execInContainer({
       ...options,
-      io: { onStdout: collect, onStderr: collect, signal },
+      tty: false,
+      io: { stdin: undefined, stdout: collector(), stderr: collector(), onResize: () => {}, signal },
     })
     return { exitCode, output: signal.aborted ? `command timed out\n${output}` : output }
   } catch (error) {

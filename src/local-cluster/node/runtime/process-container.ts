@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../../../base/index.ts'
+import { runCommand } from '../../../linux/index.ts'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
+import { becomeUser, type ProcessUser } from './process-user.ts'
 import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
+import { SYSTEM_PATH, systemProgram } from './system-program.ts'
 
 /** What to run, in which namespaces, and where it leaves its traces. */
 export interface LaunchOptions {
@@ -19,6 +23,17 @@ export interface LaunchOptions {
   readonly command: readonly string[]
   readonly workingDir: string
   readonly env: Readonly<Record<string, string>>
+  /** Root when absent. */
+  readonly user?: ProcessUser
+  /** Whether the program has an input: for every attach, or up to the end of the first. */
+  readonly stdin: 'none' | 'open' | 'once'
+  readonly tty: boolean
+}
+
+/** What a command that joins the container later must know of its start; lies beside its other traces. */
+export interface LaunchRecord {
+  readonly workingDir: string
+  readonly user?: ProcessUser
 }
 
 export interface ContainerExit {
@@ -39,8 +54,26 @@ echo $$ > "$dir/shim"
 "$@"
 echo $? > "$dir/exit"`
 
-/** Runs as the first process of the new mount and process namespaces and becomes the program. */
-const SETUP = `dir=$1; root=$2; cwd=$3; shift 3
+/**
+ * The same for a program whose input ends with the first attach. The pipe has no end while this shell holds it
+ * open (3); USR1 says that the attach is over. A shell makes its background programs deaf to INT and QUIT.
+ */
+const SHIM_WITH_INPUT = `trap : TERM INT HUP
+dir=$1; shift
+echo $$ > "$dir/shim"
+exec 4<&0
+env --default-signal=INT,QUIT "$@" <&4 3>&- 4<&- &
+child=$!
+exec 4<&-
+trap 'exec 3>&-' USR1
+while :; do wait "$child"; code=$?; kill -0 "$child" 2> /dev/null || break; done
+echo "$code" > "$dir/exit"`
+
+/**
+ * Runs as the first process of the new mount and process namespaces and becomes the program: the rest of the
+ * words, which begin with helpers (another user, more environment) when there is something for them to do.
+ */
+export const SETUP = `dir=$1; root=$2; cwd=$3; program=$4; shift 4
 read -r pid rest < /proc/self/stat
 exec 4> "$dir/pid"
 mount -a -T "$dir/fstab" || exit 128
@@ -48,11 +81,8 @@ if [ -n "$root" ]; then cd "$root" && pivot_root . . && umount -c -l . || exit 1
 mkdir -p "$cwd" && cd "$cwd" || exit 128
 export PATH="$LATEEN_PATH"; unset LATEEN_PATH
 echo "$pid" >&4; exec 4>&-
-command -v "$1" > /dev/null || { echo "exec: \\"$1\\": executable file not found in \\$PATH"; exit 127; }
+command -v "$program" > /dev/null || { echo "exec: \\"$program\\": executable file not found in \\$PATH"; exit 127; }
 exec "$@"`
-
-/** Where the helpers of the scripts are, whatever PATH the container sets for itself. */
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Starts the container; the directory must exist and be empty. @throws when its files cannot be made or the shell does not start */
 export async function launch(options: LaunchOptions, onExit: () => void): Promise<void> {
@@ -64,40 +94,107 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
     mounts: options.mounts,
   })
   writeFileSync(join(directory, 'fstab'), fstab)
+  const { workingDir, user } = options
+  const record: LaunchRecord = { workingDir, ...(user === undefined ? {} : { user }) }
+  writeFileSync(join(directory, 'launch.json'), JSON.stringify(record))
   // If someone kills the shim, the program goes with it and nothing runs on unseen.
   const bound = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount']
-  const inside = ['sh', '-c', SETUP, 'setup', directory, root, options.workingDir, ...options.command]
-  const shim = ['sh', '-c', SHIM, 'lateen-shim', directory, ...bound, ...inside]
+  const program = [...becomeUser(user), ...unusualVariables(options.env), ...options.command]
+  const setup = ['setup', directory, root, workingDir, options.command[0] ?? '']
+  const inside = ['sh', '-c', SETUP, ...setup, ...program]
+  const script = options.stdin === 'once' ? SHIM_WITH_INPUT : SHIM
+  const shim = ['unshare', '--pid', '--', 'sh', '-c', script, 'lateen-shim', directory, ...bound, ...inside]
   const namespaces = [`--net=${options.netns}`, `--uts=${options.uts}`, `--ipc=${options.ipc}`]
-  const args = [...namespaces, 'unshare', '--pid', '--', ...shim]
+  const args = [...namespaces, ...(options.tty ? onTerminal(shim) : shim)]
   const env = { ...options.env, PATH: SYSTEM_PATH, LATEEN_PATH: options.env['PATH'] ?? SYSTEM_PATH }
-  await spawnShim({ args, env, logFile: options.logFile, onExit })
+  if (options.tty || options.stdin !== 'none') await runCommand('mkfifo', ['-m', '600', inputPipe(directory)])
+  await spawnShim({ args, env, options, onExit })
 }
 
-function spawnShim(options: {
+/** `script` gives the program a terminal, whose other end is the log and the pipe of the input. */
+function onTerminal(words: readonly string[]): readonly string[] {
+  const line = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  return [
+    'script',
+    '--quiet',
+    '--flush',
+    '--return',
+    '--echo',
+    'always',
+    '--command',
+    `exec ${line}`,
+    '/dev/null',
+  ]
+}
+
+function inputPipe(directory: string): string {
+  return join(directory, 'stdin')
+}
+
+/** A shell passes on only variables whose names it could use itself; Kubernetes also has such as `spring.config`. */
+function unusualVariables(env: Readonly<Record<string, string>>): readonly string[] {
+  const unusual = Object.entries(env).filter(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+  if (unusual.length === 0) return []
+  return [systemProgram('env'), ...unusual.map(([name, value]) => `${name}=${value}`)]
+}
+
+function spawnShim({
+  args,
+  env,
+  options,
+  onExit,
+}: {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  readonly logFile: string
+  readonly options: LaunchOptions
   readonly onExit: () => void
 }): Promise<void> {
   const log = openSync(options.logFile, 'a', 0o600)
+  // A program that opens /dev/stdout anew needs the right to.
+  if (options.user !== undefined) fchownSync(log, options.user.uid, options.user.gid)
+  const inputs = openInputs(options)
   return new Promise((resolve, reject) => {
-    const child = spawn('nsenter', options.args, {
-      stdio: ['ignore', log, log],
+    const child = spawn('nsenter', args, {
+      stdio: [inputs[0] ?? 'ignore', log, log, ...inputs.slice(1)],
       detached: true,
       cwd: '/',
-      env: { ...options.env },
+      env: { ...env },
     })
-    closeSync(log)
+    for (const fd of [log, ...inputs]) closeSync(fd)
     child.on('error', (error) =>
       reject(new Error(`the container did not start: ${error.message}`, { cause: error })),
     )
-    child.on('exit', options.onExit)
+    child.on('exit', onExit)
     child.on('spawn', () => {
       child.unref()
       resolve()
     })
   })
+}
+
+/** The descriptors of the program's input: one to read from, and one that keeps it from ending. */
+function openInputs({ directory, stdin, tty }: LaunchOptions): readonly number[] {
+  if (stdin === 'none' && !tty) return []
+  const both = openSync(inputPipe(directory), constants.O_RDWR)
+  // A terminal's input has no end, and neither has one that may be attached to again.
+  if (tty || stdin === 'open') return [both]
+  return [openSync(inputPipe(directory), constants.O_RDONLY), both]
+}
+
+/** The input of a container's program, to write to. @returns undefined when it has none, or has ended */
+export function openInput(directory: string): Socket | undefined {
+  try {
+    const fd = openSync(inputPipe(directory), constants.O_WRONLY | constants.O_NONBLOCK)
+    return new Socket({ fd, readable: false, writable: true })
+  } catch {
+    return undefined
+  }
+}
+
+/** Lets a program whose input is `once` see its end, after what was written. */
+export function endInput(directory: string): void {
+  const pid = shimPid(directory)
+  if (pid !== undefined) sendSignal(pid, 'SIGUSR1')
 }
 
 /**
@@ -197,11 +294,6 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
     // It ended by itself between the look and the signal.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
-}
-
-/** Command line that runs a command inside the namespaces of a container's first process. */
-export function execCommandLine(pid: number, command: readonly string[]): readonly string[] {
-  return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...command]
 }
 
 /** The environment that the container's program was started with; empty when it has ended. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import type { ConfigMap, ContainerStatus, Pod } from '../../../kube/index.ts'
 import { KINDS } from '../../../kube/client/index.ts'
@@ -478,9 +480,16 @@ async function configMap(name: string, data: Readonly<Record<string, string>>): 
 }
 
 async function execIn(pod: Pod, command: readonly string[]): Promise<string> {
-  let output = ''
-  const collect = (chunk: Uint8Array) => (output += Buffer.from(chunk).toString('utf8'))
-  const io = { onStdout: collect, onStderr: () => {}, signal: AbortSignal.timeout(5000) }
-  await node.agent().exec({ podUid: pod.metadata.uid ?? '', container: 'c', command, io })
-  return output
+  const stdout = new PassThrough()
+  const io = {
+    stdin: undefined,
+    stdout,
+    stderr: undefined,
+    onResize: () => {},
+    signal: AbortSignal.timeout(5000),
+  }
+  const target = { podUid: pod.metadata.uid ?? '', container: 'c', tty: false }
+  await node.agent().nodeApi.exec({ ...target, command, io })
+  stdout.end()
+  return text(stdout)
 }

@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../../../base/index.ts'
+import type { HostedInstance } from '../../../linux/index.ts'
+import { readJsonIfExists } from '../files.ts'
+import type { PodPaths } from '../paths.ts'
+import { containerEnvironment, type LaunchRecord, SETUP, waitForInit } from './process-container.ts'
+import { becomeUser } from './process-user.ts'
+import { prepareRoot, type RootMode } from './root-filesystem.ts'
+import { SYSTEM_PATH, systemProgram } from './system-program.ts'
+
+/** A run of a container that commands can join. */
+export type ExecTarget =
+  | { readonly kind: 'process'; readonly directory: string }
+  /** Without processes of its own: a command gets the pod's namespaces and a view of the files as a container has it. */
+  | {
+      readonly kind: 'hosted'
+      readonly directory: string
+      readonly pathsOf: (podUid: string) => Pick<PodPaths, 'uts' | 'ipc'>
+      readonly rootMode: RootMode
+      readonly visiblePaths: readonly string[]
+    }
+
+export interface ExecCommand {
+  readonly words: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Takes away what was made for this command alone. */
+  readonly cleanUp: () => void
+}
+
+/**
+ * The command line that runs a command beside a container's program. Killing its first process ends the command.
+ * @returns undefined when the container does not run
+ */
+export async function execCommand(
+  target: ExecTarget,
+  command: readonly string[],
+  options: { readonly tty: boolean; readonly clock: Clock },
+): Promise<ExecCommand | undefined> {
+  if (target.kind === 'hosted') return hostedCommand(target, command, options.tty)
+  const pid = await waitForInit(target.directory, options.clock)
+  if (pid === undefined) return undefined
+  const record = readJsonIfExists(join(target.directory, 'launch.json')) as LaunchRecord | undefined
+  return {
+    words: [
+      systemProgram('nsenter'),
+      '--target',
+      String(pid),
+      ...['--mount', '--uts', '--ipc', '--net', '--pid'],
+      '--',
+      ...session(options.tty),
+      ...becomeUser(record?.user),
+      // The directory is that of the container, into which nsenter has no way of its own.
+      systemProgram('env'),
+      `--chdir=${record?.workingDir ?? '/'}`,
+      ...command,
+    ],
+    env: { ...containerEnvironment(pid), ...(options.tty ? { TERM: 'xterm' } : {}) },
+    cleanUp: () => {},
+  }
+}
+
+/** With a terminal the command leads a session of its own, to which the terminal belongs. */
+function session(tty: boolean): readonly string[] {
+  const bound = [systemProgram('setpriv'), '--pdeathsig', 'KILL', '--']
+  return tty ? [...bound, systemProgram('setsid'), '--ctty'] : bound
+}
+
+function hostedCommand(
+  target: Extract<ExecTarget, { readonly kind: 'hosted' }>,
+  command: readonly string[],
+  tty: boolean,
+): ExecCommand | undefined {
+  const instance = readJsonIfExists(join(target.directory, 'instance.json')) as HostedInstance | undefined
+  if (instance === undefined) return undefined
+  const directory = mkdtempSync(join(target.directory, 'exec-'))
+  const cleanUp = () => rmSync(directory, { recursive: true, force: true })
+  try {
+    const mounts = instance.mounts.map((mount) => ({ ...mount, readOnly: true }))
+    const { root, fstab } = prepareRoot({
+      mode: target.rootMode,
+      directory,
+      visiblePaths: target.visiblePaths,
+      mounts,
+    })
+    writeFileSync(join(directory, 'fstab'), fstab)
+    const { env } = instance
+    const { uts, ipc } = target.pathsOf(instance.podUid)
+    return {
+      words: [
+        systemProgram('nsenter'),
+        `--net=${instance.netns}`,
+        `--uts=${uts}`,
+        `--ipc=${ipc}`,
+        ...[systemProgram('unshare'), '--mount', '--pid', '--fork', '--kill-child'],
+        ...session(tty),
+        ...['sh', '-c', SETUP, 'setup', directory, root, '/', 'true', systemProgram('env'), ...command],
+      ],
+      env: {
+        ...env,
+        PATH: SYSTEM_PATH,
+        LATEEN_PATH: env['PATH'] ?? SYSTEM_PATH,
+        ...(tty ? { TERM: 'xterm' } : {}),
+      },
+      cleanUp,
+    }
+  } catch (error) {
+    cleanUp()
+    throw error
+  }
+}
