@@ -17,6 +17,12 @@ export interface Collections {
   readonly get: (key: StoreKey) => StoredObject | undefined
   readonly set: (key: StoreKey, stored: StoredObject | undefined) => void
   readonly list: (collection: string, namespace: string | undefined) => readonly StoredObject[]
+  /** The same list as it was before some keys changed. @param before what each of them held then, if anything */
+  readonly listBefore: (
+    collection: string,
+    namespace: string | undefined,
+    before: readonly { readonly key: StoreKey; readonly stored: StoredObject | undefined }[],
+  ) => readonly StoredObject[]
   readonly count: (collection: string) => number
 }
 
@@ -43,19 +49,26 @@ export function createCollections(): Collections {
       if (!stored) collection.cells.delete(cellKey(key))
       else collection.cells.set(cellKey(key), { namespace: key.namespace, name: key.name, stored })
     },
-    list(name, namespace) {
-      const collection = collections.get(name)
-      if (!collection) return []
-      collection.sorted ??= [...collection.cells.values()].sort(byKey)
-      const cells =
-        namespace === undefined ? collection.sorted : sliceOfNamespace(collection.sorted, namespace)
-      return cells.map((cell) => cell.stored)
+    list: (name, namespace) => inOrder(collections.get(name), namespace).map((cell) => cell.stored),
+    listBefore(name, namespace, before) {
+      const changed = new Set(before.map(({ key }) => cellKey(key)))
+      const cells = inOrder(collections.get(name), namespace).filter((cell) => !changed.has(cellKey(cell)))
+      for (const { key, stored } of before) {
+        if (stored) cells.push({ namespace: key.namespace, name: key.name, stored })
+      }
+      return cells.sort(byKey).map((cell) => cell.stored)
     },
     count: (name) => collections.get(name)?.cells.size ?? 0,
   }
 }
 
-function cellKey(key: StoreKey): string {
+function inOrder(collection: Collection | undefined, namespace: string | undefined): readonly Cell[] {
+  if (!collection) return []
+  collection.sorted ??= [...collection.cells.values()].sort(byKey)
+  return namespace === undefined ? collection.sorted : sliceOfNamespace(collection.sorted, namespace)
+}
+
+function cellKey(key: Pick<StoreKey, 'namespace' | 'name'>): string {
   return key.namespace === '' ? key.name : `${key.namespace}/${key.name}`
 }
 

@@ -1,22 +1,29 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
 import type { KubeObject } from '../../kube/index.ts'
+import { deepFreeze } from './freeze.ts'
 import { StoreError } from './store-error.ts'
 import type { StoredObject, StoreEvent, StoreKey } from './types.ts'
 
 /**
  * One table holds everything: a row per write. The newest row of a key is its current state; older ones serve
- * watches that resume and lists at a past revision. `kind` is 0 created, 1 updated, 2 deleted.
+ * watches that resume and lists at a past revision. `kind` is 0 created, 1 updated, 2 deleted. `sum` is a checksum of
+ * the row, since SQLite has none for its pages; rows from before schema 1 have none.
  */
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS history (
   revision INTEGER PRIMARY KEY,
   key TEXT NOT NULL,
   kind INTEGER NOT NULL,
-  value TEXT NOT NULL
+  value TEXT NOT NULL,
+  sum INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS history_by_key ON history (key, revision);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `
+
+/** PRAGMA user_version. A database of a later one is refused, one of an earlier one is brought up to it. */
+export const SCHEMA_VERSION = 1
 
 const KINDS = ['created', 'updated', 'deleted'] as const
 
@@ -30,12 +37,16 @@ export interface HistoryRow {
 export interface History {
   /** Writes the rows in one transaction. @throws when the disk refuses; then none is written */
   readonly append: (rows: readonly HistoryRow[]) => void
-  readonly eachCurrent: (visit: (key: StoreKey, stored: StoredObject) => void) => void
   readonly eventsAfter: (revision: number, collection: string, namespace: string | undefined) => StoreEvent[]
-  readonly listAt: (revision: number, collection: string, namespace: string | undefined) => StoredObject[]
+  /** What each key that changed after a revision held at it; undefined where it was not there. */
+  readonly changedSince: (
+    revision: number,
+    collection: string,
+    namespace: string | undefined,
+  ) => { readonly key: StoreKey; readonly stored: StoredObject | undefined }[]
   readonly lastRevision: () => number
   readonly compacted: () => number
-  /** rows in the table, an upper bound of the memory a resuming watch can ask for */
+  /** Forgets what is older. @throws when the disk refuses; then nothing is forgotten */
   readonly compact: (revision: number) => void
 }
 
@@ -44,10 +55,52 @@ interface Row {
   readonly key: string
   readonly kind: number
   readonly value: string
+  readonly sum: number | null
+}
+
+/** Reads the newest state of every key. Needs no right to write. @throws StoreError for a damaged row */
+export function readCurrent(db: DatabaseSync): {
+  readonly current: readonly (readonly [StoreKey, StoredObject])[]
+  readonly lastRevision: number
+} {
+  if (columnsOf(db).length === 0) return { current: [], lastRevision: 0 }
+  const sum = columnsOf(db).includes('sum') ? 'sum' : 'NULL AS sum'
+  // With max(), SQLite takes the other columns from the row that holds the maximum.
+  const rows = db.prepare(
+    `SELECT key, revision, kind, value, sum FROM
+       (SELECT key, max(revision) AS revision, kind, value, ${sum} FROM history GROUP BY key) WHERE kind <> 2`,
+  )
+  const current: (readonly [StoreKey, StoredObject])[] = []
+  for (const row of rows.iterate()) {
+    const { key, revision } = row as unknown as Row
+    current.push([parseKey(key), { revision, object: objectOf(row as unknown as Row) }])
+  }
+  return { current, lastRevision: lastRevisionOf(db) }
+}
+
+function columnsOf(db: DatabaseSync): readonly unknown[] {
+  return db
+    .prepare("SELECT name FROM pragma_table_info('history')")
+    .all()
+    .map((column) => column['name'])
+}
+
+function lastRevisionOf(db: DatabaseSync): number {
+  // What was deleted last may be compacted away; then only `meta` still knows its revision.
+  const row = db
+    .prepare(
+      `SELECT max(coalesce((SELECT max(revision) FROM history), 0),
+                  coalesce((SELECT value FROM meta WHERE name = 'revision'), 0)) AS revision`,
+    )
+    .get()
+  return Number(row?.['revision'])
 }
 
 export function createHistory(db: DatabaseSync): History {
+  const columns = columnsOf(db)
   db.exec(SCHEMA)
+  if (columns.length > 0 && !columns.includes('sum')) db.exec('ALTER TABLE history ADD COLUMN sum INTEGER')
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
   const sql = prepare(db)
   const meta = (name: string): number => Number(sql.readMeta.get(name)?.['value'] ?? 0)
   let compacted = meta('compacted')
@@ -56,7 +109,10 @@ export function createHistory(db: DatabaseSync): History {
       sql.begin.run()
       try {
         for (const row of rows) {
-          sql.insert.run(row.revision, keyText(row.key), KINDS.indexOf(row.kind), row.json)
+          const key = keyText(row.key)
+          const kind = KINDS.indexOf(row.kind)
+          const sum = checksum({ revision: row.revision, key, kind, value: row.json })
+          sql.insert.run(row.revision, key, kind, row.json, sum)
         }
         sql.commit.run()
       } catch (error) {
@@ -64,33 +120,34 @@ export function createHistory(db: DatabaseSync): History {
         throw error
       }
     },
-    eachCurrent(visit) {
-      for (const row of sql.current.iterate()) {
-        const { key, revision, value } = row as unknown as Row
-        visit(parseKey(key), { revision, object: parseObject(value) })
-      }
-    },
     eventsAfter(revision, collection, namespace) {
       const [from, to] = keyRange(collection, namespace)
       const rows = sql.eventsAfter.all(revision, from, to) as unknown as Row[]
       return rows.map((row) => toEvent(row, previousOf(sql, row)))
     },
-    listAt(revision, collection, namespace) {
+    changedSince(revision, collection, namespace) {
       const [from, to] = keyRange(collection, namespace)
-      const rows = sql.listAt.all(from, to, revision) as unknown as Row[]
-      return rows
-        .filter((row) => row.kind !== 2)
-        .map((row) => ({ key: row.key, revision: row.revision, object: parseObject(row.value) }))
+      const keys = sql.keysAfter.all(revision, from, to).map((row) => String(row['key']))
+      return keys.map((key) => {
+        const row = sql.stateAt.get(key, revision) as unknown as Row | undefined
+        const stored = row && row.kind !== 2 ? { revision: row.revision, object: objectOf(row) } : undefined
+        return { key: parseKey(key), stored }
+      })
     },
-    lastRevision: () => Math.max(Number(sql.lastRevision.get()?.['revision'] ?? 0), meta('revision')),
+    lastRevision: () => lastRevisionOf(db),
     compacted: () => compacted,
     compact(revision) {
       sql.begin.run()
-      sql.dropSuperseded.run({ old: compacted, upTo: revision })
-      sql.dropDeleted.run({ old: compacted, upTo: revision })
-      sql.writeMeta.run('compacted', revision)
-      sql.writeMeta.run('revision', revision)
-      sql.commit.run()
+      try {
+        sql.dropSuperseded.run({ old: compacted, upTo: revision })
+        sql.dropDeleted.run({ old: compacted, upTo: revision })
+        sql.writeMeta.run('compacted', revision)
+        sql.writeMeta.run('revision', revision)
+        sql.commit.run()
+      } catch (error) {
+        if (db.isTransaction) sql.rollback.run()
+        throw error
+      }
       compacted = revision
     },
   }
@@ -101,33 +158,29 @@ function prepare(db: DatabaseSync) {
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    insert: db.prepare('INSERT INTO history (revision, key, kind, value) VALUES (?, ?, ?, ?)'),
-    // With max(), SQLite takes the other columns from the row that holds the maximum.
-    current: db.prepare(
-      `SELECT key, revision, value FROM
-         (SELECT key, max(revision) AS revision, kind, value FROM history GROUP BY key) WHERE kind <> 2`,
-    ),
+    insert: db.prepare('INSERT INTO history (revision, key, kind, value, sum) VALUES (?, ?, ?, ?, ?)'),
     // The unary plus keeps the planner on the revision's own order.
     eventsAfter: db.prepare(
-      'SELECT revision, key, kind, value FROM history WHERE revision > ? AND +key >= ? AND +key < ? ORDER BY revision',
+      'SELECT revision, key, kind, value, sum FROM history WHERE revision > ? AND +key >= ? AND +key < ? ORDER BY revision',
     ),
     previous: db.prepare(
-      'SELECT kind, value FROM history WHERE key = ? AND revision < ? ORDER BY revision DESC LIMIT 1',
+      'SELECT revision, key, kind, value, sum FROM history WHERE key = ? AND revision < ? ORDER BY revision DESC LIMIT 1',
     ),
-    listAt: db.prepare(
-      `SELECT key, max(revision) AS revision, kind, value FROM history
-         WHERE key >= ? AND key < ? AND revision <= ? GROUP BY key ORDER BY key`,
+    keysAfter: db.prepare('SELECT DISTINCT key FROM history WHERE revision > ? AND +key >= ? AND +key < ?'),
+    stateAt: db.prepare(
+      'SELECT revision, key, kind, value, sum FROM history WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1',
     ),
-    lastRevision: db.prepare('SELECT max(revision) AS revision FROM history'),
     readMeta: db.prepare('SELECT value FROM meta WHERE name = ?'),
     writeMeta: db.prepare(
       'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
     ),
+    // By key first: joined row by row, an object that was written often would cost the square of that.
     dropSuperseded: db.prepare(
       `DELETE FROM history WHERE revision IN
-         (SELECT older.revision FROM history AS newer JOIN history AS older
-            ON older.key = newer.key AND older.revision < newer.revision
-          WHERE newer.revision > :old AND newer.revision <= :upTo)`,
+         (SELECT older.revision FROM
+            (SELECT key, max(revision) AS revision FROM history
+               WHERE revision > :old AND revision <= :upTo GROUP BY +key) AS newest
+            JOIN history AS older ON older.key = newest.key AND older.revision < newest.revision)`,
     ),
     dropDeleted: db.prepare('DELETE FROM history WHERE revision > :old AND revision <= :upTo AND kind = 2'),
   }
@@ -135,19 +188,31 @@ function prepare(db: DatabaseSync) {
 
 function previousOf(sql: ReturnType<typeof prepare>, row: Row): KubeObject | undefined {
   if (row.kind === 0) return undefined
-  const previous = sql.previous.get(row.key, row.revision)
-  if (!previous || previous['kind'] === 2) return undefined
-  return parseObject(String(previous['value']))
+  const previous = sql.previous.get(row.key, row.revision) as unknown as Row | undefined
+  return previous && previous.kind !== 2 ? objectOf(previous) : undefined
 }
 
 function toEvent(row: Row, previous: KubeObject | undefined): StoreEvent {
   const kind = KINDS[row.kind]
   if (!kind) throw new StoreError(`the history row ${row.revision} has the unknown kind ${row.kind}`)
-  return { kind, revision: row.revision, key: parseKey(row.key), object: parseObject(row.value), previous }
+  return { kind, revision: row.revision, key: parseKey(row.key), object: objectOf(row), previous }
 }
 
-function parseObject(json: string): KubeObject {
-  return JSON.parse(json) as KubeObject
+function objectOf(row: Row): KubeObject {
+  if (row.sum !== null && row.sum !== checksum(row)) {
+    throw new StoreError(`the row of revision ${row.revision} (${row.key}) is damaged: its checksum is wrong`)
+  }
+  try {
+    return deepFreeze(JSON.parse(row.value) as KubeObject)
+  } catch (error) {
+    throw new StoreError(`the row of revision ${row.revision} (${row.key}) is damaged: it is no JSON`, {
+      cause: error,
+    })
+  }
+}
+
+function checksum(row: Pick<Row, 'revision' | 'key' | 'kind' | 'value'>): number {
+  return crc32(row.value, crc32(`${row.revision} ${row.kind} ${row.key}`))
 }
 
 /** Names and namespaces hold no slash, so the text is unambiguous and sorts by namespace, then name. */

@@ -190,7 +190,7 @@ for (const implementation of implementations) {
     )
 
     test(
-      'after any sequence of writes, its events applied to an earlier list give the later list',
+      'after any sequence of writes, gives the list of any revision, and the events that lead from one to the next',
       withStore(async (store) => {
         const operation = fc.record({
           name: fc.constantFrom('a', 'b', 'c'),
@@ -200,6 +200,7 @@ for (const implementation of implementations) {
         await fc.assert(
           fc.asyncProperty(fc.array(operation, { maxLength: 20 }), fc.nat(20), async (operations, cut) => {
             const start = store.list({ collection: 'core/pods' })
+            const states = new Map<number, readonly unknown[]>()
             assert.equal(start.kind, 'listed')
             const replica = new Map(start.objects.map(({ object }) => [object.metadata.name, object]))
             for (const [index, { name, remove, value }] of operations.entries()) {
@@ -207,6 +208,12 @@ for (const implementation of implementations) {
               await (remove
                 ? store.write({ kind: 'delete', key: key(name), expect: undefined })
                 : put(store, name, value))
+              const now = store.list({ collection: 'core/pods' })
+              if (now.kind === 'listed') states.set(now.revision, now.objects)
+            }
+            for (const [atRevision, objects] of states) {
+              const past = store.list({ collection: 'core/pods', namespace: 'default', atRevision })
+              assert.deepEqual(past.kind === 'listed' ? past.objects : past.kind, objects)
             }
             const result = store.subscribe({
               collection: 'core/pods',
