@@ -31,7 +31,7 @@ export async function run(call: CommandCall): Promise<void> {
     createPki({ directory: state.pki, clock: systemClock }),
     ensureClusterNetwork(),
   ])
-  const store = createSqliteStore({ path: state.store })
+  const store = createSqliteStore({ path: state.store, logger })
   let node: NodeApi | undefined
   const server = await createApiServer({
     ...common,
