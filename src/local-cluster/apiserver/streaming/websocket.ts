@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { UpgradeConnection } from '../request.ts'
@@ -21,14 +20,16 @@ export function acceptWebSocket(connection: UpgradeConnection, protocol: string)
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES_MAX,
-    handleProtocols: () => protocol,
   })
   const { incoming, socket, head } = connection
+  // `SPDY/3.1+portforward.k8s.io` is no token of HTTP, so the library must not see it: the choice is already made.
+  delete incoming.headers['sec-websocket-protocol']
+  server.on('headers', (headers) => void headers.push(`Sec-WebSocket-Protocol: ${protocol}`))
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new Error('the client went away during the upgrade'))
     socket.once('close', onClose)
     server.once('wsClientError', (error) => reject(error))
-    server.handleUpgrade(incoming as IncomingMessage, socket, head, (webSocket) => {
+    server.handleUpgrade(incoming, socket, head, (webSocket) => {
       socket.removeListener('close', onClose)
       resolve(webSocket)
     })
