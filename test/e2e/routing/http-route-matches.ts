@@ -10,7 +10,7 @@ import {
   versionsOf,
 } from '../../support/echo/mesh.ts'
 import type { Reply } from '../../support/echo/protocol.ts'
-import { waitForNextSecond } from '../../support/wait.ts'
+import { waitFor, waitForNextSecond } from '../../support/wait.ts'
 
 /** Which requests an HTTPRoute takes, and which of several takes one. */
 export function httpRouteMatchTests(mesh: () => EchoMesh): void {
@@ -118,7 +118,14 @@ export function httpRouteMatchTests(mesh: () => EchoMesh): void {
         const { status, headers } = await askAt(mesh().edge, path, { host })
         return headers['x-rule'] ?? status
       }
-      await untilServed('the route', () => askAt(mesh().edge, '/only', { host: 'a.deep.hosts.test' }))
+      const all = [
+        ['a.deep.hosts.test', '/only', 'exact host'],
+        ['b.deep.hosts.test', '/', 'wild host'],
+        ['b.hosts.test', '/', 'wilder host'],
+      ] as const
+      for (const [host, path, mark] of all) {
+        await waitFor(mark, async () => (await taken(host, path)) === mark)
+      }
       assert.equal(await taken('a.deep.hosts.test', '/only'), 'exact host')
       assert.equal(await taken('A.Deep.Hosts.Test:80', '/only'), 'exact host')
       assert.equal(await taken('a.deep.hosts.test'), 404)

@@ -1,2 +1,377 @@
-import type { EchoMesh } from '../../support/echo/mesh.ts'
-export function httpRouteParentTests(_mesh: () => EchoMesh): void {}
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { httpRoute, markedRule } from '../../support/echo/http-route.ts'
+import {
+  askAt,
+  assertShare,
+  type EchoMesh,
+  type KubeView,
+  untilServed,
+  versionsOf,
+} from '../../support/echo/mesh.ts'
+import type { Reply } from '../../support/echo/protocol.ts'
+import { waitFor } from '../../support/wait.ts'
+
+const EVERY_PATH = '[{ path: { value: / } }]'
+const CROSS = { namespace: 'shop', name: 'edge' }
+
+/** Where HTTPRoutes attach, what they may refer to, and what their status says of both. */
+export function httpRouteParentTests(mesh: () => EchoMesh): void {
+  const guestRule = '{ backendRefs: [{ name: guest, port: 80 }] }'
+
+  describe('HTTPRoute parents', () => {
+    test('a listener takes routes from all namespaces, from its own or from labelled ones', async () => {
+      const parents = ['open', 'same', 'labelled']
+        .map((section) => `{ namespace: ${CROSS.namespace}, name: ${CROSS.name}, sectionName: ${section} }`)
+        .join(', ')
+      await mesh().apply(
+        [
+          httpRoute({
+            name: 'visitor',
+            namespace: 'guests',
+            host: 'allowed.test',
+            parents,
+            rules: [guestRule],
+          }),
+          httpRoute({
+            name: 'resident',
+            host: 'resident.test',
+            parents,
+            rules: [markedRule(EVERY_PATH, 'resident')],
+          }),
+        ].join('---'),
+      )
+      const status = async (host: string, port: number) =>
+        (await askAt(mesh().edge, '/', { host, port })).status
+      await untilServed('the visitor', () => askAt(mesh().edge, '/', { host: 'allowed.test' }))
+      await untilServed('the resident', () => askAt(mesh().edge, '/', { host: 'resident.test' }))
+      assert.equal(await status('allowed.test', 8081), 404)
+      assert.equal(await status('allowed.test', 8082), 200)
+      assert.equal(await status('resident.test', 8081), 200)
+      assert.equal(await status('resident.test', 8082), 404)
+      assert.deepEqual(await conditionsOf(mesh(), 'visitor', 'guests'), {
+        open: 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+        same: 'Accepted=False/NotAllowedByListeners ResolvedRefs=True/ResolvedRefs',
+        labelled: 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+      })
+      assert.deepEqual(await conditionsOf(mesh(), 'resident'), {
+        open: 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+        same: 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+        labelled: 'Accepted=False/NotAllowedByListeners ResolvedRefs=True/ResolvedRefs',
+      })
+    })
+
+    test('a namespace that gets the label gets in, and out when it loses it', async () => {
+      const parents = '{ name: edge, sectionName: labelled }'
+      await mesh().apply(
+        httpRoute({ name: 'late', host: 'late.test', parents, rules: [markedRule(EVERY_PATH, 'late')] }),
+      )
+      const ask = () => askAt(mesh().edge, '/', { host: 'late.test', port: 8082 })
+      await mesh().cluster.kubectl('label namespace shop team=guests')
+      await untilServed('the route', ask)
+      await mesh().cluster.kubectl('label namespace shop team-')
+      await untilServed('the route to be gone', ask, (reply) => reply.status === 404)
+      await mesh().remove('httproute late')
+    })
+
+    test('a parent can be meant by port; one that is not there is NoMatchingParent', async () => {
+      const rules = [markedRule(EVERY_PATH, 'port')]
+      await mesh().apply(
+        [
+          httpRoute({ name: 'by-port', host: 'by-port.test', parents: '{ name: edge, port: 8081 }', rules }),
+          httpRoute({ name: 'nowhere', parents: '{ name: edge, sectionName: nowhere }', rules }),
+        ].join('---'),
+      )
+      const ask = (port: number) => askAt(mesh().edge, '/', { host: 'by-port.test', port })
+      await untilServed('the route', () => ask(8081))
+      assert.equal((await ask(80)).status, 404)
+      assert.deepEqual(await conditionsOf(mesh(), 'by-port'), {
+        8081: 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+      })
+      assert.deepEqual(await conditionsOf(mesh(), 'nowhere'), {
+        nowhere: 'Accepted=False/NoMatchingParent ResolvedRefs=True/ResolvedRefs',
+      })
+    })
+
+    test('host names are those of the route and the listener, the most specific listener first', async () => {
+      const route = (name: string, section: string, hosts: string) =>
+        httpRoute({
+          name,
+          host: hosts,
+          parents: `{ name: edge, sectionName: ${section} }`,
+          rules: [markedRule(EVERY_PATH, name)],
+        })
+      await mesh().apply(
+        [
+          route('on-wild', 'wild', "'*.example.com', other.org"),
+          route('on-exact', 'exact', "'*.com'"),
+          route('on-neither', 'wild', 'example.com, other.org'),
+          route('narrow', 'wild', 'narrow.example.com'),
+        ].join('---'),
+      )
+      const taken = async (host: string) => {
+        const { status, headers } = await askAt(mesh().edge, '/', { host, port: 8083 })
+        return headers['x-rule'] ?? status
+      }
+      for (const [host, mark] of [
+        ['a.example.com', 'on-wild'],
+        ['www.example.com', 'on-exact'],
+        ['narrow.example.com', 'narrow'],
+      ] as const) {
+        await waitFor(mark, async () => (await taken(host)) === mark)
+      }
+      assert.equal(await taken('a.example.com'), 'on-wild')
+      assert.equal(await taken('a.b.example.com'), 'on-wild')
+      assert.equal(await taken('www.example.com'), 'on-exact')
+      assert.equal(await taken('narrow.example.com'), 'narrow')
+      assert.equal(await taken('example.com'), 404)
+      assert.equal(await taken('other.org'), 404)
+      assert.deepEqual(await conditionsOf(mesh(), 'on-neither'), {
+        wild: 'Accepted=False/NoMatchingListenerHostname ResolvedRefs=True/ResolvedRefs',
+      })
+    })
+
+    test('the Gateway counts the routes of each listener and names the kinds it takes', async () => {
+      await waitFor('the counts', async () => {
+        const { status } = (await mesh().get('gateways.gateway.networking.k8s.io/edge')) as GatewayView
+        const counts = Object.fromEntries(status.listeners.map((one) => [one.name, one.attachedRoutes]))
+        const { open = 0, ...others } = counts
+        assert.deepEqual(others, { same: 2, labelled: 1, wild: 2, exact: 1, 'wrong-kind': 0 })
+        return open > 0
+      })
+      const gateway = (await mesh().get('gateways.gateway.networking.k8s.io/edge')) as GatewayView
+      const { listeners, conditions } = gateway.status
+      const { generation } = gateway.metadata
+      for (const one of [...conditions, ...listeners.flatMap((listener) => listener.conditions)]) {
+        assert.equal(one.observedGeneration, generation)
+      }
+      const wrong = listeners.find((one) => one.name === 'wrong-kind')
+      assert.equal(wrong?.attachedRoutes, 0)
+      assert.deepEqual(wrong?.supportedKinds, [])
+      assert.match(summary(wrong?.conditions ?? []), /ResolvedRefs=False\/InvalidRouteKinds/)
+      const open = listeners.find((one) => one.name === 'open')
+      assert.ok(open?.supportedKinds.some((kind) => kind.kind === 'HTTPRoute'))
+      assert.match(summary(open?.conditions ?? []), /Accepted=True.*Programmed=True.*ResolvedRefs=True/)
+    })
+  })
+
+  describe('HTTPRoute backends', () => {
+    test('one of another namespace needs a ReferenceGrant, and stops when it goes', async () => {
+      const rule = '{ backendRefs: [{ name: guest, namespace: guests, port: 80 }] }'
+      const host = 'grant.test'
+      await mesh().apply(httpRoute({ name: 'grant', host, rules: [rule] }))
+      const ask = () => askAt(mesh().edge, '/', { host })
+      const isServed = (reply: Reply) => reply.echo?.version === 'guest'
+      const isRefused = (reply: Reply) => reply.status === 500
+      await untilServed('the refusal', ask, isRefused)
+      await untilConditions(
+        mesh(),
+        'grant',
+        'open',
+        'Accepted=True/Accepted ResolvedRefs=False/RefNotPermitted',
+      )
+      await mesh().apply(GRANT)
+      await untilServed('the backend', ask, isServed)
+      await untilConditions(mesh(), 'grant', 'open', 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs')
+      await mesh().remove('referencegrant shop', 'guests')
+      await untilServed('the refusal again', ask, isRefused)
+      await untilConditions(
+        mesh(),
+        'grant',
+        'open',
+        'Accepted=True/Accepted ResolvedRefs=False/RefNotPermitted',
+      )
+    })
+
+    test('one that is not there fails its share of requests until it comes', async () => {
+      const rule = '{ backendRefs: [{ name: echo-v1, port: 80 }, { name: missing, port: 80 }] }'
+      const host = 'missing.test'
+      await mesh().apply(httpRoute({ name: 'missing', host, rules: [rule] }))
+      await untilServed('the route', () => askAt(mesh().edge, '/', { host }))
+      const replies: Reply[] = []
+      while (replies.length < 200) replies.push(await askAt(mesh().edge, '/', { host }))
+      const { v1 = 0, 500: failed = 0 } = versionsOf(replies)
+      assert.equal(v1 + failed, 200)
+      assertShare(failed, 200, 0.5)
+      await untilConditions(
+        mesh(),
+        'missing',
+        'open',
+        'Accepted=True/Accepted ResolvedRefs=False/BackendNotFound',
+      )
+      await mesh().apply(
+        'apiVersion: v1\nkind: Service\nmetadata: { name: missing, namespace: shop }\nspec: { selector: { app: echo, version: v2 }, ports: [{ port: 80, targetPort: 8080 }] }',
+      )
+      const ask = () => askAt(mesh().edge, '/', { host })
+      await untilServed('the backend', ask, (reply) => reply.headers['x-served-by'] === 'v2')
+      await untilConditions(
+        mesh(),
+        'missing',
+        'open',
+        'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs',
+      )
+    })
+
+    for (const { title, name, ref, reason } of BAD_REFS) {
+      test(title, async () => {
+        const host = `${name}.test`
+        await mesh().apply(httpRoute({ name, host, rules: [`{ backendRefs: [${ref}] }`] }))
+        await untilServed(
+          'the refusal',
+          () => askAt(mesh().edge, '/', { host }),
+          (reply) => reply.status === 500,
+        )
+        await untilConditions(mesh(), name, 'open', `Accepted=True/Accepted ResolvedRefs=False/${reason}`)
+      })
+    }
+
+    test('a rule without backends is 500; a Service without endpoints 503', async () => {
+      const host = 'none.test'
+      const rules = [
+        '{ matches: [{ path: { value: /none } }] }',
+        '{ matches: [{ path: { value: /nobody } }], backendRefs: [{ name: nobody, port: 80 }] }',
+      ]
+      await mesh().apply(httpRoute({ name: 'none', host, rules }))
+      await untilServed('the route', () => askAt(mesh().edge, '/none', { host }))
+      assert.equal((await askAt(mesh().edge, '/none', { host })).status, 500)
+      const unhealthy = await askAt(mesh().edge, '/nobody', { host })
+      assert.equal(unhealthy.status, 503)
+      assert.equal(unhealthy.body, 'no healthy upstream')
+    })
+  })
+
+  describe('HTTPRoute status', () => {
+    test('follows every change of the spec with its generation', async () => {
+      const host = 'generations.test'
+      const apply = (mark: string) =>
+        mesh().apply(httpRoute({ name: 'generations', host, rules: [markedRule(EVERY_PATH, mark)] }))
+      for (const [index, mark] of ['first', 'second', 'third'].entries()) {
+        await apply(mark)
+        await untilServed(
+          mark,
+          () => askAt(mesh().edge, '/', { host }),
+          (reply) => reply.headers['x-rule'] === mark,
+        )
+        await waitFor(`the status of ${mark}`, async () => {
+          const route = await mesh().get('httproute/generations')
+          assert.equal(route.metadata.generation, index + 1)
+          return parentsOf(route).every((parent) =>
+            parent.conditions.every((one) => one.observedGeneration === index + 1),
+          )
+        })
+      }
+    })
+
+    test('is not written when nothing has changed', async () => {
+      const rules = [markedRule(EVERY_PATH, 'quiet')]
+      const yaml = httpRoute({ name: 'quiet', host: 'quiet.test', rules })
+      await mesh().apply(yaml)
+      await untilConditions(mesh(), 'quiet', 'open', 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs')
+      const before = await mesh().get('httproute/quiet')
+      const gatewayBefore = await mesh().get('gateways.gateway.networking.k8s.io/edge')
+      await mesh().apply(yaml)
+      // Another route that is through with its status tells that the controller has seen all that came before.
+      await mesh().apply(httpRoute({ name: 'generations', host: 'generations.test', rules }))
+      await waitFor('the other route’s status', async () => {
+        const other = await mesh().get('httproute/generations')
+        return parentsOf(other).every((parent) =>
+          parent.conditions.every((one) => one.observedGeneration === other.metadata.generation),
+        )
+      })
+      assert.deepEqual(await mesh().get('httproute/quiet'), before)
+      assert.deepEqual(await mesh().get('gateways.gateway.networking.k8s.io/edge'), gatewayBefore)
+    })
+  })
+}
+
+interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly reason: string
+  readonly observedGeneration: number
+}
+
+interface ParentStatus {
+  readonly parentRef: { readonly sectionName?: string; readonly port?: number }
+  readonly controllerName: string
+  readonly conditions: readonly Condition[]
+}
+
+interface GatewayView extends KubeView {
+  readonly status: {
+    readonly conditions: readonly Condition[]
+    readonly listeners: readonly {
+      readonly name: string
+      readonly attachedRoutes: number
+      readonly supportedKinds: readonly { readonly kind: string }[]
+      readonly conditions: readonly Condition[]
+    }[]
+  }
+}
+
+function parentsOf(route: KubeView): readonly ParentStatus[] {
+  const status = route.status as { readonly parents?: readonly ParentStatus[] } | undefined
+  assert.ok(status?.parents !== undefined && status.parents.length > 0, 'the route has no status')
+  return status.parents
+}
+
+function summary(conditions: readonly Condition[]): string {
+  return conditions
+    .map(({ type, status, reason }) => `${type}=${status}/${reason}`)
+    .sort()
+    .join(' ')
+}
+
+/** Of each parent, by section name or port; complete and up to date. */
+async function conditionsOf(
+  mesh: EchoMesh,
+  name: string,
+  namespace?: string,
+): Promise<Readonly<Record<string, string>>> {
+  return waitFor(`the status of HTTPRoute ${name}`, async () => {
+    const route = await mesh.get(`httproute/${name}`, namespace)
+    const parents = parentsOf(route)
+    for (const { controllerName, conditions } of parents) {
+      assert.equal(controllerName, 'istio.io/gateway-controller')
+      for (const one of conditions) assert.equal(one.observedGeneration, route.metadata.generation)
+    }
+    return Object.fromEntries(
+      parents.map(({ parentRef, conditions }) => [
+        String(parentRef.sectionName ?? parentRef.port),
+        summary(conditions),
+      ]),
+    )
+  })
+}
+
+function untilConditions(mesh: EchoMesh, name: string, parent: string, expected: string): Promise<unknown> {
+  return waitFor(`HTTPRoute ${name} to be ${expected}`, async () => {
+    const found = (await conditionsOf(mesh, name))[parent]
+    assert.equal(found, expected)
+    return true
+  })
+}
+
+const GRANT = `
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: { name: shop, namespace: guests }
+spec:
+  from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop }]
+  to: [{ group: '', kind: Service, name: guest }]
+`
+
+const BAD_REFS = [
+  {
+    title: 'a backend of a kind that nobody serves is InvalidKind',
+    name: 'kind',
+    ref: '{ group: example.com, kind: Bucket, name: echo-v1, port: 80 }',
+    reason: 'InvalidKind',
+  },
+  {
+    title: 'a port that the Service does not have is BackendNotFound',
+    name: 'port',
+    ref: '{ name: echo-v1, port: 81 }',
+    reason: 'BackendNotFound',
+  },
+] as const

@@ -19,7 +19,7 @@ export function call(given: Call): Promise<Reply> {
         host: url.hostname,
         port: url.port === '' ? 80 : url.port,
         // As written: URL would take the dots out of a path.
-        path: given.url.slice(given.url.indexOf(url.host) + url.host.length) || '/',
+        path: given.url.replace(/^http:\/\/[^/?]*/, '') || '/',
         method: given.method ?? 'GET',
         headers: { host: url.host, ...length, ...order, ...given.headers },
         agent,
@@ -39,7 +39,7 @@ async function receive(response: IncomingMessage): Promise<Reply> {
   const parts: Buffer[] = []
   for await (const part of response) parts.push(part as Buffer)
   const bytes = Buffer.concat(parts)
-  const isText = bytes.length < 100_000
+  const isText = bytes.length < 1_000_000
   const body = isText ? bytes.toString('utf8') : ''
   return {
     status: response.statusCode ?? 0,

@@ -15,6 +15,8 @@ export interface Caller {
   /** One after another, over as few connections as they need. */
   readonly calls: (given: readonly Call[]) => Promise<readonly Reply[]>
   readonly run: (command: readonly [string, ...string[]], input?: string) => Promise<CommandResult>
+  /** @returns the greeting and what came back of each message */
+  readonly webSocket: (url: string, messages: readonly string[]) => Promise<readonly string[]>
 }
 
 /** A cluster with the mesh, gateways of both APIs and the echo application in it. */
@@ -105,6 +107,8 @@ function callerAt(address: string): Caller {
       assert.ok(reply)
       return reply
     },
+    webSocket: async (url, messages) =>
+      (await send({ kind: 'web-socket', url, messages })) as readonly string[],
     run: async (command, input) =>
       (await send({ kind: 'run', command, ...(input !== undefined && { input }) })) as CommandResult,
   }
