@@ -7,6 +7,7 @@ import { handleRemoteCommand } from './streaming/remote-command.ts'
 import { handlePortForward } from './streaming/port-forward.ts'
 import { handleEviction } from './subresource/eviction.ts'
 import { handleLog } from './subresource/log.ts'
+import { handleMetrics, METRICS_GROUP } from './subresource/metrics.ts'
 import { handleReview } from './subresource/reviews.ts'
 import { handleScale } from './subresource/scale.ts'
 import { handleTokenRequest } from './subresource/token.ts'
@@ -39,6 +40,7 @@ export async function dispatchResource(
 
 async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn): Promise<ApiResponse> {
   const { resource, path, verb } = asked
+  if (path.group === METRICS_GROUP) return handleMetrics(context, asked)
   if (!resource.info.stored && path.subresource === '') return handleReview(context, asked)
   if (path.subresource !== '') return handleSubresource(context, asked, warn)
   if (verb === 'watch' && path.name !== '')

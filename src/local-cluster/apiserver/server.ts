@@ -21,6 +21,7 @@ import { createOpenApi } from './openapi.ts'
 import { createRoutes } from './paths.ts'
 import type { User } from './request.ts'
 import { createResources } from './resources.ts'
+import { metricsResources } from './subresource/metrics.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
@@ -55,7 +56,7 @@ const ADVERTISED: Advertised = {
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { store, pki, clock, random } = options
   const logger = options.logger.scope('apiserver')
-  const resources = createResources(builtInResources())
+  const resources = createResources([...builtInResources(), ...metricsResources()])
   const stopServing = serveCustomResources(store, resources)
   const tokens = createTokenIssuer(pki.serviceAccountKey)
   const authenticator = createAuthenticator({ store, tokens, clock })

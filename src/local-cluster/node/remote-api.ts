@@ -11,7 +11,7 @@ import { execTargetOf } from './pod/exec-target.ts'
 import { isRunning, type Slot } from './pod/slot.ts'
 import type { PodWorker } from './pod/worker.ts'
 import { execInContainer } from './runtime/exec.ts'
-import { endInput, initPid, openInput } from './runtime/process-container.ts'
+import { endInput, openInput, waitForInit } from './runtime/process-container.ts'
 import { feed } from './runtime/streams.ts'
 
 export interface RemoteApiOptions {
@@ -92,7 +92,7 @@ async function attach(
   const attempt = run.record.attempt
   const isFirst = slot.container.stdin === true && !slot.wasAttached
   slot.wasAttached = true
-  if (tty) io.onResize((size) => resize(run.directory, size))
+  if (tty) followSize(context, run.directory, io)
   if (io.stdin !== undefined) attachInput(slot, run.directory, io.stdin)
   const output = io.stdout ?? io.stderr
   const chunks = readLog(
@@ -125,9 +125,20 @@ function attachInput(slot: Slot, directory: string, stdin: NodeJS.ReadableStream
   feed(stdin as Parameters<typeof feed>[0], input)
 }
 
-function resize(directory: string, size: { readonly columns: number; readonly rows: number }): void {
-  const pid = initPid(directory)
-  if (pid === undefined) return
+/** Gives the program's terminal the client's size, also when the client is quicker than the program. */
+function followSize(context: NodeContext, directory: string, io: AttachRequest['io']): void {
+  io.onResize((size) => {
+    waitForInit(directory, context.clock)
+      .then((pid) => {
+        if (pid !== undefined) resize(pid, size)
+      })
+      .catch((error: unknown) => {
+        context.logger.debug('a terminal was not resized', { error: messageOf(error) })
+      })
+  })
+}
+
+function resize(pid: number, size: { readonly columns: number; readonly rows: number }): void {
   const terminal = readlinkSync(join('/proc', String(pid), 'fd/0'))
   if (!terminal.startsWith('/dev/pts/') || !existsSync(terminal)) return
   const fd = openSync(terminal, constants.O_RDWR | constants.O_NOCTTY)
