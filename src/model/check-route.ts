@@ -163,7 +163,7 @@ const action = union<RouteAction['kind']>('kind', {
     scheme: optional(filledText),
     hostname: optional(filledText),
     port: optional(port),
-    derivePort: optional(oneOf('scheme', 'request')),
+    derivePort: optional(oneOf('scheme', 'request', 'authority')),
     path: optional(pathRewrite),
   }),
   respond: object<Variant<RouteAction, 'respond'>>({

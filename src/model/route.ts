@@ -109,10 +109,11 @@ export type RouteAction =
       readonly hostname?: string
       readonly port?: number
       /**
-       * Where the port comes from when none is given: the scheme's default, or what the client used. Absent: the
-       * Gateway API's rule, the scheme's when a scheme is given and the client's otherwise.
+       * Where the port comes from when none is given: the scheme's default, what the client used, or (Envoy's rule) the
+       * authority as the client wrote it, less the default port of a scheme that is replaced. Absent: the Gateway API's
+       * rule, the scheme's when a scheme is given and the client's otherwise.
        */
-      readonly derivePort?: 'scheme' | 'request'
+      readonly derivePort?: 'scheme' | 'request' | 'authority'
       readonly path?: PathRewrite
     }
   | { readonly kind: 'respond'; readonly status: number; readonly body?: string; readonly reason: string }

@@ -37,7 +37,12 @@ test('ReplacePrefixMatch follows the table of the Gateway API', () => {
   ] as const) {
     assert.equal(rewritePath(prefix(value), path, segments(matched)), expected, `${path} ${matched} ${value}`)
   }
-  assert.equal(rewritePath(prefix('/xyz'), '/bar', undefined), '/xyz/bar')
+})
+
+test('without a path condition the prefix is the / of every path, replaced character for character', () => {
+  assert.equal(rewritePath(prefix('/xyz/'), '/bar?q', undefined), '/xyz/bar?q')
+  assert.equal(rewritePath(prefix('/xyz'), '/bar', undefined), '/xyzbar')
+  assert.equal(rewritePath(prefix('/'), '/', undefined), '/')
 })
 
 test("a VirtualService's prefix is replaced character for character, and an exact path whole", () => {
@@ -108,6 +113,16 @@ test('derivePort says where the port comes from', () => {
     location({ scheme: 'https', derivePort: 'request' }, { port: 8080 }),
     'https://a.com:8080/p?q=1',
   )
+})
+
+test('the written authority keeps its port, less the default one of a scheme that is replaced', () => {
+  const derivePort = 'authority'
+  const written = (authority: string) => ({ authority, port: 8080 })
+  assert.equal(location({ derivePort }, written('a.com')), 'http://a.com/p?q=1')
+  assert.equal(location({ derivePort }, written('a.com:9999')), 'http://a.com:9999/p?q=1')
+  assert.equal(location({ derivePort, scheme: 'https' }, written('a.com:9999')), 'https://a.com:9999/p?q=1')
+  assert.equal(location({ derivePort, scheme: 'https' }, written('a.com:80')), 'https://a.com/p?q=1')
+  assert.equal(location({ derivePort, hostname: 'b.com' }, written('a.com:9999')), 'http://b.com/p?q=1')
 })
 
 test('destinations are picked in proportion to their weights, those of weight 0 never', () => {

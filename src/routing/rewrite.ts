@@ -35,10 +35,12 @@ function withSlash(path: string): string {
 function replacePrefix(path: string, matched: PathMatch | undefined, value: string): string {
   switch (matched?.kind) {
     case undefined:
+      // Envoy has every path begin with the prefix `/`, which is replaced like any other.
+      return withSlash(value + path.slice(1))
     case 'segment-prefix': {
       // Gateway API, ReplacePrefixMatch: slashes at the end of prefix and value count for nothing, and what is left of
       // the path keeps its own: /foo/ with /foo → /xyz is /xyz/, /foo with /foo → `` is /.
-      const rest = path.slice(matched?.value.length ?? 0)
+      const rest = path.slice(matched.value.length)
       const trimmed = value.endsWith('/') ? value.slice(0, -1) : value
       return withSlash(trimmed + rest)
     }
@@ -58,8 +60,8 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 /**
  * The Location of a redirect (Gateway API, HTTPRequestRedirectFilter; Istio, HTTPRedirect). The port is the one given;
- * else the scheme's own when a scheme is given or `derivePort` says so; else the one that the client used. A scheme's
- * default port is left out.
+ * else the scheme's own when a scheme is given or `derivePort` says so; else the one that the client used or wrote. A
+ * scheme's default port is left out.
  */
 export function redirectLocation(
   action: CompiledRedirect,
@@ -79,7 +81,15 @@ function redirectPort(action: CompiledRedirect, request: RouteRequest): number |
   if (action.port !== undefined) return action.port
   const derive = action.derivePort ?? (action.scheme === undefined ? 'request' : 'scheme')
   if (derive === 'scheme') return undefined
+  if (derive === 'authority') return writtenPort(action, request)
   if (action.hostname !== undefined) return request.port
   // A client behind a forwarded port knows the address by that port.
   return portOf(request.authority) ?? request.port
+}
+
+function writtenPort(action: CompiledRedirect, request: RouteRequest): number | undefined {
+  if (action.hostname !== undefined) return undefined
+  const port = portOf(request.authority)
+  const isReplaced = action.scheme !== undefined && action.scheme.toLowerCase() !== request.scheme
+  return isReplaced && port === DEFAULT_PORTS[request.scheme] ? undefined : port
 }

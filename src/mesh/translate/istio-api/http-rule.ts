@@ -119,13 +119,7 @@ const DERIVED_PORTS = { FROM_PROTOCOL_DEFAULT: 'scheme', FROM_REQUEST_PORT: 'req
 function redirectOf(redirect: IstioRedirect): RouteAction {
   const { scheme, authority, uri, prefixRewrite, port } = redirect
   const hasAuthority = authority !== undefined && authority !== ''
-  // As in Envoy, an authority of the rule's own stands without a port unless one is asked for.
-  const derivePort =
-    redirect.derivePort === undefined
-      ? hasAuthority
-        ? 'scheme'
-        : undefined
-      : DERIVED_PORTS[redirect.derivePort]
+  const derivePort = redirect.derivePort === undefined ? 'authority' : DERIVED_PORTS[redirect.derivePort]
   const path: PathRewrite | undefined =
     uri !== undefined && uri !== ''
       ? { kind: 'full', value: uri }
@@ -138,7 +132,7 @@ function redirectOf(redirect: IstioRedirect): RouteAction {
     ...(scheme === undefined ? {} : { scheme }),
     ...(hasAuthority ? { hostname: authority } : {}),
     ...(port === undefined ? {} : { port }),
-    ...(port !== undefined || derivePort === undefined ? {} : { derivePort }),
+    ...(port === undefined ? { derivePort } : {}),
     ...(path === undefined ? {} : { path }),
   }
 }
