@@ -72,3 +72,15 @@ test('a log that grows too long begins anew, its past beside it', () => {
   assert.equal(statSync(at.log).size, 0)
   assert.equal(statSync(`${at.log}.1`).size, LOG_BYTES_MAX)
 })
+
+test('a follower gets the last words of a container whose pod is removed meanwhile, and then the end', async () => {
+  const at = paths('removed')
+  writeFileSync(at.log, 'one\n')
+  let live = true
+  const text = read(at, { follow: true, live: () => live })
+  await systemClock.sleep(1)
+  appendFileSync(at.log, 'last words\n')
+  live = false
+  rmSync(at.log)
+  assert.equal(await text, 'one\nlast words\n')
+})

@@ -3,6 +3,8 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  fstatSync,
+  type FSWatcher,
   openSync,
   readSync,
   statSync,
@@ -39,14 +41,29 @@ export async function* readLog(
   clock: Clock,
 ): AsyncGenerator<Uint8Array> {
   if (!existsSync(paths.log)) return
+  // Held open: the last words of a container can be read after its pod and its files are gone.
+  const file = openSync(paths.log, 'r')
+  try {
+    yield* readOpenLog(file, paths, selection, clock)
+  } finally {
+    closeSync(file)
+  }
+}
+
+async function* readOpenLog(
+  file: number,
+  paths: { readonly log: string; readonly times: string },
+  selection: LogSelection,
+  clock: Clock,
+): AsyncGenerator<Uint8Array> {
   const times = () => readTimes(paths.times)
   let position = startOffset(paths.log, times(), selection)
   let left = selection.limitBytes ?? Infinity
   let partial = Buffer.alloc(0)
   for (;;) {
-    const live = selection.live()
+    const live = selection.live() && existsSync(paths.log)
     for (;;) {
-      const chunk = readChunk(paths.log, position)
+      const chunk = readChunk(file, position)
       if (chunk.length === 0) break
       const lineStart = position - partial.length
       position += chunk.length
@@ -60,10 +77,9 @@ export async function* readLog(
       left -= out.length
       if (left <= 0) return
     }
-    if (!selection.follow || selection.signal.aborted) break
-    if (!live) break
+    if (!selection.follow || selection.signal.aborted || !live) break
     await changed(paths.log, clock, selection.signal)
-    if (existsSync(paths.log) && statSync(paths.log).size < position) position = 0
+    if (fstatSync(file).size < position) position = 0
   }
   if (partial.length > 0 && left > 0)
     yield stamped(partial, position - partial.length, times()).subarray(0, left)
@@ -123,10 +139,19 @@ function startOffset(log: string, times: readonly TimeEntry[], selection: LogSel
 function tailOffset(log: string, lines: number): number {
   const { size } = statSync(log)
   if (lines <= 0) return size
+  const file = openSync(log, 'r')
+  try {
+    return offsetOfLastLines(file, size, lines)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function offsetOfLastLines(file: number, size: number, lines: number): number {
   let found = 0
   for (let end = size; end > 0;) {
     const start = Math.max(0, end - CHUNK_BYTES)
-    const chunk = readChunk(log, start).subarray(0, end - start)
+    const chunk = readChunk(file, start).subarray(0, end - start)
     for (let index = chunk.length - 1; index >= 0; index -= 1) {
       if (chunk[index] !== 10 || start + index === size - 1) continue
       found += 1
@@ -152,29 +177,34 @@ function stamped(bytes: Uint8Array, offset: number, times: readonly TimeEntry[])
   return Buffer.concat(parts)
 }
 
-function readChunk(path: string, position: number): Buffer {
+function readChunk(file: number, position: number): Buffer {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-  const fd = openSync(path, 'r')
-  try {
-    return buffer.subarray(0, readSync(fd, buffer, 0, CHUNK_BYTES, position))
-  } finally {
-    closeSync(fd)
-  }
+  return buffer.subarray(0, readSync(file, buffer, 0, CHUNK_BYTES, position))
 }
 
 /** Waits until the file changed, a short time went by, or the reader left. */
 function changed(path: string, clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const watcher = watch(path, { persistent: false })
+    const watcher = watchIfExists(path)
     const finish = () => {
       cancel()
       signal.removeEventListener('abort', finish)
-      watcher.close()
+      watcher?.close()
       resolve()
     }
     const cancel = clock.after(FOLLOW_POLL_MS, finish)
-    watcher.on('change', finish)
-    watcher.on('error', finish)
+    watcher?.on('change', finish)
+    watcher?.on('error', finish)
     signal.addEventListener('abort', finish, { once: true })
   })
+}
+
+/** @returns undefined when the file is gone: the poll finds out what else is to be said */
+function watchIfExists(path: string): FSWatcher | undefined {
+  try {
+    return watch(path, { persistent: false })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
