@@ -4,7 +4,7 @@ import { createManualClock } from '../../base/index.ts'
 import type { Event } from '../../kube/index.ts'
 import { type KubeClient, KINDS } from '../../kube/client/index.ts'
 import { createEventAggregation } from './event-aggregation.ts'
-import { deploymentOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
+import { deploymentOf, eventsOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
 
 let cluster: TestCluster
 let client: KubeClient
@@ -57,7 +57,7 @@ test('a Deployment tells of its scaling, and its ReplicaSet of the pods it makes
   await client.create(KINDS.deployment, deploymentOf('told', { replicas: 2 }))
   await eventually(async () => {
     assert.deepEqual(
-      (await eventsOf('Deployment', 'told')).map((one) => one.message?.replace(/told-\w+/, 'SET')),
+      (await eventsOf(client, 'Deployment', 'told')).map((one) => one.message?.replace(/told-\w+/, 'SET')),
       ['Scaled up replica set SET from 0 to 2'],
     )
     assert.equal((await eventsAbout('ReplicaSet', 'SuccessfulCreate', 'Created pod: told-')).length, 2)
@@ -65,7 +65,7 @@ test('a Deployment tells of its scaling, and its ReplicaSet of the pods it makes
   await client.patch(KINDS.deployment, 'told', 'default', { spec: { replicas: 0 } }, { type: 'merge' })
   await eventually(async () => {
     assert.equal((await eventsAbout('ReplicaSet', 'SuccessfulDelete', 'Deleted pod: told-')).length, 2)
-    const [, down] = await eventsOf('Deployment', 'told')
+    const [, down] = await eventsOf(client, 'Deployment', 'told')
     assert.match(down?.message ?? '', /^Scaled down replica set told-\w+ from 2 to 0$/)
     assert.equal(down?.source?.component, 'deployment-controller')
     assert.equal(down?.reason, 'ScalingReplicaSet')
@@ -84,14 +84,6 @@ test('what is refused again and again is one event with a count', async () => {
   })
   await client.delete(KINDS.deployment, 'again', 'default')
 })
-
-async function eventsOf(kind: string, name: string): Promise<readonly Event[]> {
-  const { items } = await client.list<Event>(KINDS.event, {
-    namespace: 'default',
-    fieldSelector: `involvedObject.kind=${kind},involvedObject.name=${name}`,
-  })
-  return items
-}
 
 async function eventsAbout(kind: string, reason: string, prefix: string): Promise<readonly Event[]> {
   const { items } = await client.list<Event>(KINDS.event, { namespace: 'default' })

@@ -14,6 +14,7 @@ import { createGarbageCollector } from './garbage-collector.ts'
 import { createLoadBalancerController } from './load-balancer.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createReplicaSetController } from './replicaset.ts'
+import { createStatefulSetController } from './statefulset.ts'
 import { type ControllerContext, createSharedInformers } from './shared-informers.ts'
 
 export type { PodCpu } from './autoscaler.ts'
@@ -37,6 +38,7 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createNamespaceController({ ...context, resources }),
     createDeploymentController(context),
     createReplicaSetController(context),
+    createStatefulSetController(context),
     createEndpointSliceController(context),
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),

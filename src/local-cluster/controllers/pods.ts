@@ -44,3 +44,15 @@ export function orphansOf(namespace: string | undefined): string {
 export function formatSeconds(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
+
+/** The keys of the owners that what has changed has or had. */
+export function addOwners(
+  kind: string,
+  add: (key: string) => void,
+  ...versions: readonly (KubeObject | undefined)[]
+): void {
+  for (const object of versions) {
+    const owner = object && controllerOf(object)
+    if (owner?.kind === kind) add(`${object?.metadata.namespace}/${owner.name}`)
+  }
+}

@@ -4,7 +4,15 @@ import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { createExpectations } from './expectations.ts'
 import { createPodControl, podFromTemplate } from './pod-control.ts'
-import { controllerKeys, controllerOf, isActivePod, isPodReady, orphansOf, readySinceMs } from './pods.ts'
+import {
+  addOwners,
+  controllerKeys,
+  controllerOf,
+  isActivePod,
+  isPodReady,
+  orphansOf,
+  readySinceMs,
+} from './pods.ts'
 import { replicaSetStatus } from './replicaset-status.ts'
 import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
 
@@ -84,7 +92,7 @@ export function createReplicaSetController(context: ControllerContext): Controll
       if (!pod) continue
       const isThere = after !== undefined && after.metadata.deletionTimestamp === undefined
       expectations.observe(pod.metadata.uid ?? '', isThere)
-      addOwners(queue.add, before, after)
+      addOwners('ReplicaSet', queue.add, before, after)
       if (!after || controllerOf(after)) continue
       for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
         if (selects(set, after)) queue.add(keyOf(set))
@@ -92,13 +100,6 @@ export function createReplicaSetController(context: ControllerContext): Controll
     }
   })
   return { name: 'replicaset', stop: queue.stop }
-}
-
-function addOwners(add: (key: string) => void, ...versions: readonly (Pod | undefined)[]): void {
-  for (const pod of versions) {
-    const owner = pod && controllerOf(pod)
-    if (owner?.kind === 'ReplicaSet') add(`${pod?.metadata.namespace}/${owner.name}`)
-  }
 }
 
 /** Who goes first when there are too many, as Kubernetes ranks: without node, pending, not ready, the younger. */

@@ -1,4 +1,5 @@
-import type { Deployment, IntOrString, ReplicaSet } from '../../kube/index.ts'
+import type { Deployment, ReplicaSet } from '../../kube/index.ts'
+import { intOrPercent } from './int-or-percent.ts'
 import { isSameTemplate } from './template-hash.ts'
 
 /** The decisions of a rolling update, as arithmetic on counts: pure, so that its laws can be tested. */
@@ -76,8 +77,8 @@ export function resolveFenceposts(deployment: Deployment): {
 } {
   const wanted = deployment.spec.replicas ?? 1
   const rolling = deployment.spec.strategy?.rollingUpdate
-  const maxSurge = scaled(rolling?.maxSurge ?? '25%', wanted, Math.ceil)
-  const maxUnavailable = Math.min(wanted, scaled(rolling?.maxUnavailable ?? '25%', wanted, Math.floor))
+  const maxSurge = intOrPercent(rolling?.maxSurge ?? '25%', wanted, Math.ceil)
+  const maxUnavailable = Math.min(wanted, intOrPercent(rolling?.maxUnavailable ?? '25%', wanted, Math.floor))
   return maxSurge === 0 && maxUnavailable === 0
     ? { maxSurge, maxUnavailable: 1 }
     : { maxSurge, maxUnavailable }
@@ -97,10 +98,4 @@ export function splitSets(
 
 function ageOrder(set: ReplicaSet): string {
   return `${set.metadata.creationTimestamp ?? ''} ${set.metadata.name}`
-}
-
-function scaled(value: IntOrString, total: number, round: (value: number) => number): number {
-  if (typeof value === 'number') return value
-  const percent = /^(\d+)%$/.exec(value)
-  return percent ? round((Number(percent[1]) * total) / 100) : 0
 }

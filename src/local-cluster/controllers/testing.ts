@@ -1,5 +1,5 @@
 import { messageOf, parseIpv4Cidr, silentLogger, systemClock, systemRandom } from '../../base/index.ts'
-import type { Deployment, Pod } from '../../kube/index.ts'
+import type { Deployment, Event, Pod } from '../../kube/index.ts'
 import { createInformer, isConflict, isNotFound, type KubeClient, KINDS } from '../../kube/client/index.ts'
 import { startTestServer } from '../apiserver/testing.ts'
 import { type PodCpu, startControllers } from './index.ts'
@@ -151,4 +151,13 @@ export function deploymentOf(
       ...spec,
     },
   }
+}
+
+/** What is told of an object, in the order of telling. */
+export async function eventsOf(client: KubeClient, kind: string, name: string): Promise<readonly Event[]> {
+  const { items } = await client.list<Event>(KINDS.event, {
+    namespace: 'default',
+    fieldSelector: `involvedObject.kind=${kind},involvedObject.name=${name}`,
+  })
+  return items
 }

@@ -1,0 +1,219 @@
+import { createWorkQueue, deepEqual, messageOf } from '../../base/index.ts'
+import { type KubeObject, matchesLabels, type Pod, type StatefulSet } from '../../kube/index.ts'
+import { KINDS } from '../../kube/client/index.ts'
+import { claim, ignoreOvertaken } from './claim.ts'
+import { intOrPercent } from './int-or-percent.ts'
+import { addOwners, controllerKeys, controllerOf, isActivePod, orphansOf } from './pods.ts'
+import {
+  CONTROLLER_REVISION,
+  type ControllerRevision,
+  type History,
+  REVISION_LABEL,
+  syncHistory,
+  templateOf,
+  truncateHistory,
+} from './revisions.ts'
+import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { planStateful, type StatefulInput, type StatefulPlan } from './stateful-plan.ts'
+import { availableInMs, claimNames, ordinalOf, statefulPodFrom, toStatefulPod } from './stateful-pods.ts'
+import { statefulSetStatus } from './statefulset-status.ts'
+
+const COMPONENT = 'statefulset-controller'
+/** Pods made at once in parallel mode; the rest follows in the next round. */
+const BURST = 100
+
+/** Keeps pods with names of their own, in order. */
+export function createStatefulSetController(context: ControllerContext): Controller {
+  const { client, informers, events, clock, logger } = context
+  const sets = informers.of<StatefulSet>(KINDS.statefulSet)
+  const pods = informers.of<Pod>(KINDS.pod)
+  const revisions = informers.of<ControllerRevision>(CONTROLLER_REVISION)
+  const podsByController = pods.indexBy(controllerKeys)
+  const revisionsByController = revisions.indexBy(controllerKeys)
+  const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
+  const ready = Promise.all([sets.synced, pods.synced, revisions.synced])
+
+  const queue = createWorkQueue({
+    ...context,
+    name: 'statefulset',
+    concurrency: 8,
+    retryBaseMs: 5,
+    retryMaxMs: 5_000,
+    logger: logger.scope('statefulset'),
+    reconcile: async (key, signal) => {
+      await orAborted(ready, signal)
+      const { namespace, name } = splitKey(key)
+      const set = sets.get(name, namespace)
+      if (!set || set.metadata.deletionTimestamp !== undefined) return undefined
+      return reconcile(set)
+    },
+  })
+
+  const reconcile = async (set: StatefulSet): Promise<number | undefined> => {
+    const owned = (await claimPods(set)).filter((pod) => ordinalOf(set, pod) !== undefined)
+    const history = await syncHistory({
+      client,
+      owner: set,
+      ownerKind: KINDS.statefulSet,
+      byController: revisionsByController,
+      selects: (object) => selects(set, object),
+    })
+    const facts = {
+      set,
+      pods: owned,
+      currentRevision: set.status?.currentRevision ?? history.update.metadata.name,
+      updateRevision: history.update.metadata.name,
+      nowMs: clock.now(),
+    }
+    await writeStatus(set, statefulSetStatus(facts))
+    await carryOut(set, owned, history, planFor(facts))
+    const used = new Set([
+      facts.currentRevision,
+      ...owned.map((pod) => pod.metadata.labels?.[REVISION_LABEL]),
+    ])
+    await truncateHistory(client, set, history, ({ metadata }) => used.has(metadata.name))
+    const waits = owned.flatMap((pod) => availableInMs(set, pod, facts.nowMs) ?? [])
+    return waits.length > 0 ? Math.min(...waits) : undefined
+  }
+
+  const claimPods = (set: StatefulSet): Promise<readonly Pod[]> =>
+    claim<Pod>({
+      client,
+      owner: set,
+      ownerKind: KINDS.statefulSet,
+      kind: KINDS.pod,
+      owned: podsByController.lookup(set.metadata.uid ?? ''),
+      orphans: podsByController
+        .lookup(orphansOf(set.metadata.namespace))
+        .filter((pod) => isActivePod(pod) && ordinalOf(set, pod) !== undefined),
+      selects: (pod) => selects(set, pod),
+    })
+
+  const carryOut = async (set: StatefulSet, owned: readonly Pod[], history: History, plan: StatefulPlan) => {
+    const create = plan.create.slice(0, BURST)
+    if (create.length > 0) tellOfClaims(set)
+    const results = await Promise.allSettled([
+      ...create.map((ordinal) => createPod(set, history, ordinal)),
+      ...plan.remove.map(({ ordinal, because }) => {
+        const pod = owned.find((one) => ordinalOf(set, one) === ordinal)
+        return pod ? removePod(set, pod, because) : undefined
+      }),
+    ])
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+    if (plan.create.length > create.length) queue.add(keyOf(set))
+  }
+
+  const createPod = async (set: StatefulSet, history: History, ordinal: number) => {
+    const revision = revisionFor(set, history, ordinal)
+    const from = { template: templateOf(revision), revision: revision.metadata.name }
+    const pod = statefulPodFrom(set, from, ordinal)
+    const { name, namespace } = pod.metadata
+    try {
+      await client.create<Pod>(KINDS.pod, pod)
+      tell(set, 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)
+    } catch (error) {
+      const there = await client.get<Pod>(KINDS.pod, name, namespace)
+      // Made already, but not seen yet.
+      if (there && controllerOf(there)?.uid === set.metadata.uid) return
+      const message = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`
+      tell(set, 'FailedCreate', message, 'Warning')
+      throw error
+    }
+  }
+
+  const removePod = async (
+    set: StatefulSet,
+    pod: Pod,
+    because: StatefulPlan['remove'][number]['because'],
+  ) => {
+    const { name, namespace, uid = '' } = pod.metadata
+    if (because === 'finished') {
+      const [reason, word] =
+        pod.status?.phase === 'Failed'
+          ? ['RecreatingFailedPod', 'failed']
+          : ['RecreatingTerminatedPod', 'terminated']
+      tell(set, reason, `StatefulSet ${keyOf(set)} is recreating ${word} Pod ${name}`, 'Warning')
+    }
+    const isDeleted = await client.delete(KINDS.pod, name, namespace, { uid })
+    if (isDeleted)
+      tell(set, 'SuccessfulDelete', `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`)
+  }
+
+  const tellOfClaims = (set: StatefulSet) => {
+    const claims = claimNames(set)
+    if (claims.length === 0) return
+    const message = `persistent volume claims are not provided by this cluster: volumeClaimTemplates ${claims.join(', ')} are emptyDir volumes, whose content goes with their pod`
+    tell(set, 'VolumeClaimsNotProvided', message, 'Warning')
+  }
+
+  const tell = (
+    set: StatefulSet,
+    reason: string,
+    message: string,
+    type: 'Normal' | 'Warning' = 'Normal',
+  ): void => events.record(set, { type, reason, message, component: COMPONENT })
+
+  const writeStatus = async (set: StatefulSet, status: StatefulSet['status']) => {
+    if (status === undefined || deepEqual(set.status, status)) return
+    await client
+      .update(KINDS.statefulSet, { ...set, status }, { subresource: 'status' })
+      .catch(ignoreOvertaken)
+  }
+
+  sets.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
+  revisions.onChange((changes) => {
+    for (const { before, after } of changes) addOwners('StatefulSet', queue.add, before, after)
+  })
+  pods.onChange((changes) => {
+    for (const { before, after } of changes) {
+      addOwners('StatefulSet', queue.add, before, after)
+      if (!after || controllerOf(after)) continue
+      for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
+        if (selects(set, after) && ordinalOf(set, after) !== undefined) queue.add(keyOf(set))
+      }
+    }
+  })
+  return { name: 'statefulset', stop: queue.stop }
+}
+
+function planFor(facts: {
+  readonly set: StatefulSet
+  readonly pods: readonly Pod[]
+  readonly updateRevision: string
+  readonly nowMs: number
+}): StatefulPlan {
+  const { spec } = facts.set
+  const replicas = spec.replicas ?? 1
+  return planStateful({
+    pods: facts.pods.flatMap((pod) => {
+      const ordinal = ordinalOf(facts.set, pod)
+      return ordinal === undefined ? [] : [toStatefulPod(facts.set, pod, { ...facts, ordinal })]
+    }),
+    start: spec.ordinals?.start ?? 0,
+    replicas,
+    isOrdered: spec.podManagementPolicy !== 'Parallel',
+    update: updateOf(facts.set, replicas),
+  })
+}
+
+function updateOf({ spec }: StatefulSet, replicas: number): StatefulInput['update'] {
+  if (spec.updateStrategy?.type === 'OnDelete') return { kind: 'on-delete' }
+  const { partition = 0, maxUnavailable = 1 } = spec.updateStrategy?.rollingUpdate ?? {}
+  const bound = intOrPercent(maxUnavailable, replicas, Math.ceil)
+  return { kind: 'rolling', partition, maxUnavailable: Math.max(1, bound) }
+}
+
+/** Below the partition a pod that was lost comes back as what it was. */
+function revisionFor(set: StatefulSet, history: History, ordinal: number): ControllerRevision {
+  const { updateStrategy, ordinals } = set.spec
+  const partition = updateStrategy?.rollingUpdate?.partition ?? 0
+  if (updateStrategy?.type === 'OnDelete' || ordinal >= (ordinals?.start ?? 0) + partition)
+    return history.update
+  const current = history.all.find((one) => one.metadata.name === set.status?.currentRevision)
+  return current ?? history.update
+}
+
+function selects(set: StatefulSet, object: KubeObject): boolean {
+  return set.spec.selector !== undefined && matchesLabels(set.spec.selector, object.metadata.labels)
+}
