@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, afterEach, before, test } from 'node:test'
 import { ask } from '../../src/cli/demo/sampling.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait.ts'
 
 let cluster: TestCluster
 let gateway = ''
-let load: SteadyLoad
+let load: SteadyLoad | undefined
 
 before(async () => {
   cluster = await startCluster()
@@ -26,6 +26,8 @@ before(async () => {
   )
 })
 after(() => cluster?.stop())
+// A test that failed has not ended its load.
+afterEach(() => load?.stop())
 
 test('100 edits of the route fail no request', async () => {
   begin()
@@ -117,9 +119,11 @@ function begin(): void {
 }
 
 async function expectNoFailure(): Promise<void> {
-  const at = load.sent()
-  await waitFor('half a second of load after the last change', () => load.sent() >= at + 100)
-  const report = await load.stop()
+  assert.ok(load)
+  const running = load
+  const at = running.sent()
+  await waitFor('half a second of load after the last change', () => running.sent() >= at + 100)
+  const report = await running.stop()
   assert.deepEqual(
     report.failures.slice(0, 5),
     [],
@@ -162,17 +166,21 @@ function recordedPid(name: string): number {
   ).pid
 }
 
-/** The process of istiod of this cluster: its environment or arguments name the state directory through its mounts. */
+/** The process of istiod of this cluster: the only one in the network namespace of its pod, which is named after it. */
 async function pidOfIstiod(): Promise<number> {
-  const ip = await cluster.kubectl(
-    'get pods -n istio-system -l app=istiod -o jsonpath={.items[0].status.podIP}',
+  const uid = await cluster.kubectl(
+    'get pods -n istio-system -l app=istiod -o jsonpath={.items[0].metadata.uid}',
   )
-  const { stdout } = await runCommand('pgrep', ['-f', 'cli/main[.][tj]s istiod'])
-  for (const pid of stdout.trim().split('\n').map(Number)) {
-    const addresses = await runCommand('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', '-o', 'address'])
-    if (addresses.stdout.includes(`inet ${ip}/`)) return pid
-  }
-  return assert.fail(`no process of istiod has the address ${ip}`)
+  const names = (await runCommand('ip', ['netns', 'list'])).stdout.split(/\s+/)
+  const name = names.find((one) => one.endsWith(`-${uid.replaceAll('-', '').slice(0, 12)}`))
+  assert.ok(name, `no network namespace of pod ${uid}`)
+  const { stdout } = await runCommand('ip', ['netns', 'pids', name])
+  const pids = stdout.trim().split(/\s+/).map(Number)
+  const pid = pids.find((one) =>
+    /\/cli\/main\.[jt]s\0istiod/.test(readFileSync(`/proc/${one}/cmdline`, 'utf8')),
+  )
+  assert.ok(pid, `no process of istiod among ${stdout}`)
+  return pid
 }
 
 async function kill(pid: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 
 export interface SteadyLoad {
-  /** Ends the load and tells what came of it. */
+  /** Ends the load and tells what came of it; again, the same. */
   readonly stop: () => Promise<LoadReport>
   readonly sent: () => number
 }
@@ -50,6 +50,7 @@ export function startLoad(options: LoadOptions): SteadyLoad {
     pending.add(one)
   }
 
+  let report: Promise<LoadReport> | undefined
   const timer = setInterval(() => {
     const due = Math.min(
       options.requestsMax,
@@ -59,11 +60,13 @@ export function startLoad(options: LoadOptions): SteadyLoad {
   }, 5)
   return {
     sent: () => sent,
-    async stop() {
+    stop() {
       clearInterval(timer)
-      await Promise.all(pending)
-      agent.destroy()
-      return { sent, failures, byName }
+      report ??= Promise.all(pending).then(() => {
+        agent.destroy()
+        return { sent, failures, byName }
+      })
+      return report
     },
   }
 }
