@@ -94,13 +94,15 @@ export function createServerConnection(options: {
 
 function streamOf(connection: ServerConnection): DownstreamStream {
   const { socket } = connection
-  const { out } = connection.context.thread
+  const { original, thread } = connection.context
+  const { out } = thread
   return {
     protocol: 'HTTP/1.1',
     remoteAddress: plainAddress(socket.remoteAddress),
     remotePort: socket.remotePort ?? 0,
-    localAddress: plainAddress(socket.localAddress),
-    localPort: socket.localPort ?? 0,
+    // Of a captured connection it is what was dialled, as Envoy restores it: the redirect's own port says nothing.
+    localAddress: original?.address ?? plainAddress(socket.localAddress),
+    localPort: original?.port ?? socket.localPort ?? 0,
     sendHead: (response) => sendHead(connection, response),
     sendInformational: (status, head) => {
       if (connection.block?.minor === 0) return

@@ -79,6 +79,7 @@ export function createInbound(parts: SidecarParts) {
     const at = serviceAt(original.port)
     proxyTcp({
       accepted: found.accepted,
+      original,
       first: found.first,
       pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
       clusterName: target.name,

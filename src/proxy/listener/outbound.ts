@@ -148,6 +148,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       : directHosts.target(tcpName(at), original.address, original.port)
     proxyTcp({
       accepted: found.accepted,
+      original,
       first: found.first,
       pick: (tried) => untried(cluster.pick, tried),
       clusterName: cluster.name,

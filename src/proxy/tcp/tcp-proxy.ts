@@ -3,11 +3,14 @@ import { FLAG, type LogRecord, type TcpSeries } from '../../telemetry/index.ts'
 import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
+import type { SocketTarget } from '../net/network.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
 import type { Host } from '../upstream/host.ts'
 
 export interface TcpProxyOptions {
   readonly accepted: AcceptedSocket
+  /** Where a captured connection was going: what the access log calls the local address, as Envoy restores it. */
+  readonly original: SocketTarget
   /** What has been read already. */
   readonly first: Buffer | undefined
   readonly pick: (tried: ReadonlySet<string>) => Host | undefined
@@ -206,8 +209,8 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
     stream: {
       remoteAddress: downstream.remoteAddress ?? '',
       remotePort: downstream.remotePort ?? 0,
-      localAddress: downstream.localAddress ?? '',
-      localPort: downstream.localPort ?? 0,
+      localAddress: options.original.address,
+      localPort: options.original.port,
     },
     header: () => undefined,
     responseFields: undefined,
