@@ -1,3 +1,4 @@
+import { ATOMIC_MAPS, ATOMIC_MESSAGES } from './atomic.ts'
 import { flattenFields, hasTypeMeta } from '../schema/message-schema.ts'
 import { messageTypes } from '../fields/message.ts'
 import type { Field, FieldType, MessageType, Scalar } from '../fields/parse.ts'
@@ -112,14 +113,24 @@ function addMessage(message: MessageType, schemas: Map<string, JsonObject>, reso
   if (message.choice) return
   const fields = flattenFields(message)
   const required = fields.filter((field) => field.required).map((field) => field.name)
-  const properties = Object.fromEntries(fields.map((field) => [field.name, describeField(field, schemas)]))
+  const properties = Object.fromEntries(
+    fields.map((field) => [field.name, describeMember(message, field, schemas)]),
+  )
   const isKind = hasTypeMeta(message)
   schemas.set(name, {
     type: 'object',
     ...(required.length > 0 && { required }),
     properties: { ...(isKind && TYPE_META), ...properties },
+    ...(ATOMIC_MESSAGES.has(message.name) && ATOMIC),
     ...(resource && kindExtension(resource)),
   })
+}
+
+const ATOMIC: JsonObject = { 'x-kubernetes-map-type': 'atomic' }
+
+function describeMember(message: MessageType, field: Field, schemas: Map<string, JsonObject>): JsonObject {
+  const described = describeField(field, schemas)
+  return ATOMIC_MAPS.has(`${message.name} ${field.name}`) ? { ...described, ...ATOMIC } : described
 }
 
 /** The choices of a list are those of its items. */

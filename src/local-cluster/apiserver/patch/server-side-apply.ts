@@ -1,15 +1,28 @@
 import type { KubeObject, StructuralSchema } from '../../../kube/index.ts'
-import { formatTime, isObject, type JsonObject, show, withMembers } from '../json.ts'
+import { formatTime, isObject, type JsonObject, sameJson, show, withAt, withMembers } from '../json.ts'
 import type { ServedResource } from '../resources.ts'
 import { badRequest, failure } from '../status-error.ts'
 import {
-  conflictsOf,
+  commonFields,
+  compareFields,
   type FieldSet,
   fieldsOf,
-  mergeApplied,
-  removeFields,
+  isEmptySet,
+  pathsOf,
   withoutFields,
-} from './managed-fields.ts'
+} from './field-set.ts'
+import {
+  entriesOf,
+  entryOf,
+  isOf,
+  type ManagedEntry,
+  ownableOf,
+  schemaWithMetadata,
+  sortEntries,
+  withoutEmpty,
+  type Writer,
+} from './managed-entry.ts'
+import { mergeApplied, removeFields } from './merge-applied.ts'
 
 export interface ApplyRequest {
   readonly resource: ServedResource
@@ -22,76 +35,60 @@ export interface ApplyRequest {
   readonly nowMs: number
 }
 
-interface Entry {
-  readonly manager: string
-  readonly operation: string
-  readonly apiVersion: string
-  readonly time: string
-  readonly fieldsType: 'FieldsV1'
-  readonly fieldsV1: FieldSet
-  readonly subresource?: string
-}
-
-const METADATA_SCHEMA: StructuralSchema = {
-  type: 'object',
-  properties: {
-    labels: { type: 'object', additionalProperties: { type: 'string' } },
-    annotations: { type: 'object', additionalProperties: { type: 'string' } },
-    finalizers: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
-    ownerReferences: {
-      type: 'array',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['uid'],
-      items: { type: 'object' },
-    },
-  },
-}
-
-/** Members of metadata that say which object is meant, or that only the server sets: nobody owns them. */
-const UNOWNED_METADATA = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'managedFields',
-  'selfLink',
-  'generateName',
-] as const
+/** What an object without any entries was written by: nobody who could be asked. */
+const BEFORE_FIRST_APPLY = 'before-first-apply'
+const KUBECTL = 'kubectl'
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /**
- * Server-side apply: lays the manager's configuration over the object, removes what the manager applied before
- * and no longer names, and records who owns what. Only managers that apply are recorded: fields set by other
- * kinds of writes belong to nobody and never conflict.
- * @throws StatusError 409 when another manager applied a different value and `force` is not set
+ * Server-side apply: lays the manager's configuration over the object, removes what the manager applied before,
+ * no longer names and nobody else has, and records who owns what.
+ * @throws StatusError 409 when the configuration changes a field of another manager and `force` is not set
  */
 export function serverSideApply(request: ApplyRequest): JsonObject {
-  const { resource, current, manager } = request
+  const { resource, current } = request
   const schema = schemaWithMetadata(resource.applySchema())
   const applied = ownedPart(request)
   const fields = fieldsOf(applied, schema)
-  const entries = entriesOf(current)
-  const isMine = (entry: Entry) =>
-    entry.manager === manager &&
-    entry.operation === 'Apply' &&
-    (entry.subresource ?? '') === request.subresource
-  const others = entries.filter((entry) => !isMine(entry))
-  const conflicting = findConflicts(others, { fields, applied, current, schema })
-  if (conflicting.length > 0 && !request.force) throw conflictError(conflicting)
-  const mine = entries.find(isMine)
-  const merged = mergeApplied(current, applied, schema)
+  const writer: Writer = {
+    manager: request.manager,
+    operation: 'Apply',
+    apiVersion: resource.apiVersion,
+    subresource: request.subresource,
+  }
+  const entries = entriesBefore(current, schema)
+  const others = entries.filter((entry) => !isOf(entry, writer))
+  const mine = entries.find((entry) => isOf(entry, writer))
+  const merged = mergeApplied(current, applied, schema) as KubeObject
+  const { changed } = compareFields(ownableOf(current), ownableOf(merged), schema)
+  const conflicts = findConflicts(others, changed)
+  if (conflicts.length > 0 && !request.force) refuseConflicts(request, conflicts, schema)
   const kept = [fields, ...others.map((entry) => entry.fieldsV1)]
   const result = mine ? removeFields(merged, mine.fieldsV1, { keep: kept, schema }) : merged
-  const conflicted = new Set(conflicting.map(({ entry }) => entry))
-  const remaining = others.map((entry) =>
-    conflicted.has(entry) ? { ...entry, fieldsV1: withoutFields(entry.fieldsV1, fields) } : entry,
-  )
-  return withManagedFields(result, request, [...remaining, entryFor(request, fields, mine)])
+  const lost = new Map(conflicts.map(({ entry, set }) => [entry, set]))
+  const remaining = others.map((entry) => {
+    const set = lost.get(entry)
+    return set ? { ...entry, fieldsV1: withoutFields(entry.fieldsV1, set) } : entry
+  })
+  const object = withLastApplied(result as JsonObject, request)
+  return withManagedFields(object, request, [
+    ...remaining,
+    entryFor(writer, { fields, mine, request, object }),
+  ])
 }
 
-function ownedPart({ patch, resource, current }: ApplyRequest): JsonObject {
+function entriesBefore(current: KubeObject, schema: StructuralSchema): readonly ManagedEntry[] {
+  const entries = entriesOf(current)
+  if (entries.length > 0 || current.metadata.uid === undefined) return entries
+  const { apiVersion } = current
+  const writer: Writer = { manager: BEFORE_FIRST_APPLY, operation: 'Update', apiVersion, subresource: '' }
+  const { changed } = compareFields({ metadata: {} }, ownableOf(current), schema)
+  const created = current.metadata.creationTimestamp
+  return isEmptySet(changed) ? [] : [entryOf(writer, changed, created)]
+}
+
+/** The configuration without what nobody owns; a subresource is applied by itself. */
+function ownedPart({ patch, resource, current, subresource }: ApplyRequest): JsonObject {
   const metadata = patch['metadata'] ?? {}
   if (!isObject(metadata)) throw badRequest('metadata must be an object')
   if (metadata['managedFields'] !== undefined && JSON.stringify(metadata['managedFields']) !== '[]') {
@@ -109,78 +106,128 @@ function ownedPart({ patch, resource, current }: ApplyRequest): JsonObject {
       `the name of the object (${show(name)}) does not match the name on the URL (${current.metadata.name})`,
     )
   }
-  const removed = Object.fromEntries(UNOWNED_METADATA.map((member) => [member, undefined]))
-  const owned = withMembers(metadata, removed)
-  const base = withMembers(patch, { apiVersion: undefined, kind: undefined, metadata: undefined })
-  return Object.keys(owned).length === 0 ? base : { ...base, metadata: owned }
+  const owned = ownableOf(
+    withMembers(patch, { metadata: withMembers(metadata, { generateName: undefined }) }),
+  )
+  const part = owned as JsonObject
+  if (subresource === 'status') return part['status'] === undefined ? {} : { status: part['status'] }
+  const whole = resource.hasStatus ? withMembers(part, { status: undefined }) : part
+  const isBare = Object.keys(part['metadata'] as object).length === 0
+  return isBare ? withMembers(whole, { metadata: undefined }) : whole
 }
 
 interface Conflict {
-  readonly entry: Entry
-  readonly paths: readonly string[]
+  readonly entry: ManagedEntry
+  readonly set: FieldSet
 }
 
-function findConflicts(
-  others: readonly Entry[],
-  mine: { fields: FieldSet; applied: unknown; current: KubeObject; schema: StructuralSchema | undefined },
-): readonly Conflict[] {
+function findConflicts(others: readonly ManagedEntry[], changed: FieldSet): readonly Conflict[] {
   return others.flatMap((entry) => {
-    const paths = conflictsOf(mine.fields, entry.fieldsV1, {
-      live: mine.current,
-      applied: mine.applied,
-      schema: mine.schema,
-      path: '',
-    })
-    return paths.length === 0 ? [] : [{ entry, paths }]
+    const set = commonFields(entry.fieldsV1, changed)
+    return isEmptySet(set) ? [] : [{ entry, set }]
   })
 }
 
+/** What kubectl wrote by client-side apply is its own: it takes it over without a conflict. */
+function refuseConflicts(
+  request: ApplyRequest,
+  conflicts: readonly Conflict[],
+  schema: StructuralSchema,
+): void {
+  const own = request.manager === KUBECTL ? lastAppliedFields(request.current, schema) : {}
+  const left = conflicts.flatMap(({ entry, set }) => {
+    const rest = withoutFields(set, own)
+    return isEmptySet(rest) ? [] : [{ entry, set: rest }]
+  })
+  if (left.length > 0) throw conflictError(left)
+}
+
+/** The fields of the last client-side apply that nobody has changed since. */
+function lastAppliedFields(current: KubeObject, schema: StructuralSchema): FieldSet {
+  const text = current.metadata.annotations?.[LAST_APPLIED]
+  if (text === undefined) return {}
+  let last: unknown
+  try {
+    last = JSON.parse(text)
+  } catch {
+    return {}
+  }
+  if (!isObject(last)) return {}
+  const applied = ownableOf(last)
+  const { changed, removed } = compareFields(applied, ownableOf(current), schema)
+  return withoutFields(withoutFields(fieldsOf(applied, schema), changed), removed)
+}
+
+/** kubectl's note of what it applied stays true for those who go back to client-side apply. */
+function withLastApplied(
+  object: JsonObject,
+  { current, patch, manager, subresource }: ApplyRequest,
+): JsonObject {
+  const isKept =
+    manager === KUBECTL && subresource === '' && current.metadata.annotations?.[LAST_APPLIED] !== undefined
+  if (!isKept) return object
+  const metadata = isObject(patch['metadata']) ? patch['metadata'] : {}
+  const annotations = isObject(metadata['annotations']) ? metadata['annotations'] : {}
+  const said = withAt(
+    patch,
+    ['metadata', 'annotations'],
+    withMembers(annotations, { [LAST_APPLIED]: undefined }),
+  )
+  return withAt(object, ['metadata', 'annotations', LAST_APPLIED], `${JSON.stringify(said)}\n`)
+}
+
 function conflictError(conflicts: readonly Conflict[]) {
-  const all = conflicts.flatMap(({ entry, paths }) => paths.map((path) => ({ manager: entry.manager, path })))
-  const causes = all.map(({ manager, path }) => ({
+  const sorted = conflicts.toSorted((a, b) => (a.entry.manager < b.entry.manager ? -1 : 1))
+  const all = sorted.flatMap(({ entry, set }) =>
+    pathsOf(set).map((path) => ({ who: managerText(entry), path })),
+  )
+  const causes = all.map(({ who, path }) => ({
     reason: 'FieldManagerConflict',
-    message: `conflict with "${manager}"`,
+    message: `conflict with ${who}`,
     field: path,
   }))
-  const plural = all.length === 1 ? '' : 's'
   const [only] = all
+  const lines = sorted.flatMap(({ entry, set }) => [
+    `conflicts with ${managerText(entry)}:`,
+    ...pathsOf(set).map((path) => `- ${path}`),
+  ])
   const text =
     all.length === 1 && only
-      ? `conflict with "${only.manager}": ${only.path}`
-      : conflicts
-          .map(
-            ({ entry, paths }) =>
-              `conflicts with "${entry.manager}":\n${paths.map((path) => `- ${path}`).join('\n')}`,
-          )
-          .join('\n')
-  return failure(409, 'Conflict', `Apply failed with ${all.length} conflict${plural}: ${text}`, { causes })
+      ? `Apply failed with 1 conflict: conflict with ${only.who}: ${only.path}`
+      : `Apply failed with ${all.length} conflicts: ${lines.join('\n')}`
+  return failure(409, 'Conflict', text, { causes })
 }
 
-function entriesOf(object: KubeObject): readonly Entry[] {
-  return (object.metadata.managedFields ?? []).filter(
-    (entry) => isObject(entry) && isObject(entry['fieldsV1']) && typeof entry['manager'] === 'string',
-  ) as Entry[]
+/** `"kubectl-edit" with subresource "status" using apps/v1` */
+function managerText({ manager, operation, apiVersion, subresource }: ManagedEntry): string {
+  const name = JSON.stringify(manager)
+  const where = subresource === undefined ? name : `${name} with subresource ${JSON.stringify(subresource)}`
+  return operation === 'Update' ? `${where} using ${apiVersion}` : where
 }
 
-function entryFor(request: ApplyRequest, fields: FieldSet, before: Entry | undefined): Entry {
-  const isSame = before !== undefined && JSON.stringify(before.fieldsV1) === JSON.stringify(fields)
-  return {
-    manager: request.manager,
-    operation: 'Apply',
-    apiVersion: request.resource.apiVersion,
-    time: isSame ? before.time : formatTime(request.nowMs),
-    fieldsType: 'FieldsV1',
-    fieldsV1: fields,
-    ...(request.subresource === '' ? {} : { subresource: request.subresource }),
-  }
+function entryFor(
+  writer: Writer,
+  made: {
+    readonly fields: FieldSet
+    readonly mine: ManagedEntry | undefined
+    readonly request: ApplyRequest
+    readonly object: JsonObject
+  },
+): ManagedEntry {
+  const { fields, mine, request, object } = made
+  const isSame =
+    mine !== undefined &&
+    mine.apiVersion === writer.apiVersion &&
+    sameJson(mine.fieldsV1, fields) &&
+    sameJson(ownableOf(request.current), ownableOf(object))
+  return isSame ? mine : entryOf(writer, fields, formatTime(request.nowMs))
 }
 
 function withManagedFields(
-  result: unknown,
+  object: JsonObject,
   { current, patch }: ApplyRequest,
-  entries: readonly Entry[],
+  entries: readonly ManagedEntry[],
 ): JsonObject {
-  const object = result as JsonObject
   const metadata = isObject(object['metadata']) ? object['metadata'] : {}
   const wanted = isObject(patch['metadata']) ? patch['metadata']['resourceVersion'] : undefined
   return {
@@ -190,11 +237,7 @@ function withManagedFields(
     metadata: withMembers(metadata, {
       name: current.metadata.name,
       ...(typeof wanted === 'string' ? { resourceVersion: wanted } : {}),
-      managedFields: entries.filter((entry) => Object.keys(entry.fieldsV1).length > 0),
+      managedFields: sortEntries(withoutEmpty(entries)),
     }),
   }
-}
-
-function schemaWithMetadata(schema: StructuralSchema | undefined): StructuralSchema {
-  return { ...schema, type: 'object', properties: { ...schema?.properties, metadata: METADATA_SCHEMA } }
 }

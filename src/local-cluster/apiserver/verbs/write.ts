@@ -22,6 +22,7 @@ export async function handleCreate(
   const shaper = createShaper(context, asked)
   const created = await createObject(context, asked, {
     object: toKubeObject(asked, await bodyOf(asked)),
+    isApplied: false,
     fieldValidation: fieldValidationOf(request.query),
     dryRun: isDryRun(request.query),
     warn,
@@ -57,7 +58,9 @@ export async function handlePatch(
   const { request, resource, path } = asked
   const shaper = createShaper(context, asked)
   const { type, patch } = await readPatch(request)
-  const common = { fieldValidation: fieldValidationOf(request.query), dryRun: isDryRun(request.query), warn }
+  const isApplied = type === 'apply'
+  const options = { fieldValidation: fieldValidationOf(request.query), dryRun: isDryRun(request.query), warn }
+  const common = { ...options, isApplied }
   const fieldManager = request.query.get('fieldManager') ?? ''
   const change = (current: KubeObject) => {
     const served = inVersion(current, resource)

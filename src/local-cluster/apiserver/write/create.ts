@@ -5,6 +5,7 @@ import type { ServerContext } from '../context.ts'
 import { keyOf, type ResourceRequest, toStored } from '../resource-request.ts'
 import { formatTime, withMembers, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
+import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import { alreadyExists, badRequest, failure, invalid } from '../status-error.ts'
 import { type FieldValidation, pruneAndDefault, type Warn } from './incoming.ts'
 import { validateMetadata } from './metadata.ts'
@@ -14,6 +15,8 @@ export interface CreateOptions {
   readonly fieldValidation: FieldValidation
   readonly warn: Warn
   readonly dryRun: boolean
+  /** whether the object carries its managed fields already, because it was applied */
+  readonly isApplied: boolean
 }
 
 /** A generated name that is taken is drawn again, this often. */
@@ -33,7 +36,7 @@ export async function createObject(
   if (options.object.metadata.resourceVersion) {
     throw badRequest('resourceVersion should not be set on objects to be created')
   }
-  const decoded = pruneAndDefault(resource, options.object, options)
+  const decoded = tracked(context, asked, options)
   const mutated = await context.admission.mutate({ asked, operation: 'CREATE', ...options, object: decoded })
   const admitted =
     mutated === decoded
@@ -54,6 +57,15 @@ export async function createObject(
       )
     }
   }
+}
+
+function tracked(context: ServerContext, asked: ResourceRequest, options: CreateOptions): KubeObject {
+  const { resource, request } = asked
+  const decoded = pruneAndDefault(resource, options.object, options)
+  if (options.isApplied) return decoded
+  const next = resource.hasStatus ? withMembers(decoded, { status: undefined }) : decoded
+  const write = { resource, current: undefined, next, manager: managerOf(request), subresource: '' }
+  return trackUpdate({ ...write, nowMs: context.clock.now() })
 }
 
 /** @returns undefined when the name is taken */

@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.ts'
 import { inVersion, keyOf, type ResourceRequest, toStored } from '../resource-request.ts'
 import { at, sameJson, withAt, withMembers, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
+import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import type { ServedResource } from '../resources.ts'
 import { badRequest, conflict, invalid, notFound } from '../status-error.ts'
 import { type FieldValidation, pruneAndDefault, type Warn } from './incoming.ts'
@@ -16,6 +17,8 @@ export interface UpdateOptions {
   readonly fieldValidation: FieldValidation
   readonly warn: Warn
   readonly dryRun: boolean
+  /** whether the change records who owns what by itself; otherwise this does */
+  readonly isApplied?: boolean
   /** '' for the object itself, `status`, or `finalize` of a namespace */
   readonly subresource: string
 }
@@ -94,7 +97,8 @@ async function validateAndStore(
   const hooks = hooksOf(resource)
   const decoded = pruneAndDefault(resource, changed, options)
   const admission = { asked, operation: 'UPDATE', old: current, ...options } as const
-  const asSent = prepareUpdate(resource, decoded, current, options.subresource)
+  const sent = prepareUpdate(resource, decoded, current, options.subresource)
+  const asSent = options.isApplied ? sent : tracked(context, asked, current, sent)
   const mutated = await context.admission.mutate({ ...admission, object: asSent })
   const admitted =
     mutated === asSent
@@ -120,6 +124,17 @@ async function validateAndStore(
   } finally {
     reserved.release()
   }
+}
+
+function tracked(
+  context: ServerContext,
+  { request, resource, path }: ResourceRequest,
+  current: KubeObject,
+  next: KubeObject,
+): KubeObject {
+  const manager = managerOf(request)
+  const nowMs = context.clock.now()
+  return trackUpdate({ resource, current, next, manager, subresource: path.subresource, nowMs })
 }
 
 async function store(
@@ -186,7 +201,10 @@ function prepareUpdate(
 function statusMetadata(resource: ServedResource, object: KubeObject, current: KubeObject) {
   const isNodeWritten = resource.collection === 'core/pods' || resource.collection === 'core/nodes'
   const { labels, annotations, managedFields } = object.metadata
-  return withMembers(current.metadata, isNodeWritten ? { labels, annotations } : { managedFields })
+  return withMembers(current.metadata, {
+    managedFields,
+    ...(isNodeWritten ? { labels, annotations } : {}),
+  })
 }
 
 function withGeneration(resource: ServedResource, object: KubeObject, current: KubeObject): KubeObject {
