@@ -8,6 +8,8 @@ import { httpRouteFilterTests } from './routing/http-route-filters.ts'
 import { httpRouteMatchTests } from './routing/http-route-matches.ts'
 import { httpRouteParentTests } from './routing/http-route-parents.ts'
 import { sidecarTests } from './routing/sidecar.ts'
+import { virtualServiceMatchTests } from './routing/virtual-service-matches.ts'
+import { virtualServiceScopeTests } from './routing/virtual-service-scopes.ts'
 import { virtualServiceTests } from './routing/virtual-service.ts'
 
 let mesh: EchoMesh
@@ -20,5 +22,7 @@ const ready = () => mesh
 httpRouteMatchTests(ready)
 httpRouteFilterTests(ready)
 httpRouteParentTests(ready)
+virtualServiceMatchTests(ready)
 virtualServiceTests(ready)
+virtualServiceScopeTests(ready)
 sidecarTests(ready)

@@ -80,7 +80,8 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     const service = store.serviceNamed(host, parts.namespace)
     const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
     const domain = named?.hostname ?? host
-    if (table.hasHost(domain)) {
+    // Istio: rules for a host that is no service of the dialled port hold on port 80 alone.
+    if ((named !== undefined || original.port === 80) && table.hasHost(domain)) {
       const result = table.match(exchange, domain)
       if (result === undefined) {
         sendLocalReply(exchange, REPLIES.routeNotFound)

@@ -86,6 +86,13 @@ export function httpRouteFilterTests(mesh: () => EchoMesh): void {
       }
     })
 
+    test('carry the response headers of their rule', async () => {
+      const filters =
+        '[{ type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-made, value: made }] } }, { type: RequestRedirect, requestRedirect: { hostname: other.test } }]'
+      const ask = await serve('redirect-headers', [`{ filters: ${filters} }`])
+      assert.equal((await ask('/')).headers['x-made'], 'made')
+    })
+
     test('a status that the CRD does not have is refused by the API server', async () => {
       const input = httpRoute({
         name: 'redirect-status',

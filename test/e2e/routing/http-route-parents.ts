@@ -155,6 +155,48 @@ export function httpRouteParentTests(mesh: () => EchoMesh): void {
     })
   })
 
+  describe('Gateways', () => {
+    const name = 'second'
+    const gatewayAddress = () =>
+      mesh().cluster.kubectl(
+        `get gateways.gateway.networking.k8s.io ${name} -n shop -o jsonpath={.status.addresses[0].value}`,
+      )
+
+    test('a listener that is added is served at once, and not when it is gone', async () => {
+      await mesh().apply(gateway(name, '{ name: one, port: 80, protocol: HTTP }'))
+      const rules = [markedRule(EVERY_PATH, 'added')]
+      await mesh().apply(httpRoute({ name: 'added', host: 'added.test', parents: '{ name: second }', rules }))
+      await mesh().cluster.kubectl(
+        `wait gateways.gateway.networking.k8s.io/${name} --for=condition=Programmed -n shop --timeout=30s`,
+      )
+      const address = await gatewayAddress()
+      const ask = (port: number) => askAt(address, '/', { host: 'added.test', port, fresh: true })
+      await untilServed('the route', () => ask(80))
+      const both = '{ name: one, port: 80, protocol: HTTP }, { name: two, port: 8090, protocol: HTTP }'
+      await mesh().apply(gateway(name, both))
+      await untilServed('the route on both', () => ask(8090))
+      assert.equal(await gatewayAddress(), address)
+      await mesh().apply(gateway(name, '{ name: two, port: 8090, protocol: HTTP }'))
+      await assertRefused(() => ask(80))
+      assert.equal((await ask(8090)).status, 200)
+    })
+
+    test('what a Gateway was deployed with goes with it', async () => {
+      await mesh().remove(`gateways.gateway.networking.k8s.io ${name}`)
+      await waitFor('its objects to go', async () => {
+        const left = await mesh().cluster.kubectl(
+          'get deployments,services,serviceaccounts,pods -n shop -l gateway.networking.k8s.io/gateway-name=second -o name',
+        )
+        assert.equal(left, '')
+        return true
+      })
+      await waitFor('the route to say so', async () => {
+        const route = await mesh().get('httproute/added')
+        return ((route.status as { parents?: unknown[] } | undefined)?.parents ?? []).length === 0
+      })
+    })
+  })
+
   describe('HTTPRoute backends', () => {
     test('one of another namespace needs a ReferenceGrant, and stops when it goes', async () => {
       const rule = '{ backendRefs: [{ name: guest, namespace: guests, port: 80 }] }'
@@ -350,6 +392,31 @@ function untilConditions(mesh: EchoMesh, name: string, parent: string, expected:
     assert.equal(found, expected)
     return true
   })
+}
+
+function gateway(name: string, listeners: string): string {
+  return `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: ${name}, namespace: shop }
+spec: { gatewayClassName: istio, listeners: [${listeners}] }
+`
+}
+
+/** Until nobody listens there any more. */
+async function assertRefused(ask: () => Promise<Reply>): Promise<void> {
+  await waitFor(
+    'the connection to be refused',
+    async () => {
+      try {
+        await ask()
+        return false
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+      }
+    },
+    { deadlineMs: 10_000 },
+  )
 }
 
 const GRANT = `

@@ -98,6 +98,14 @@ function trafficTests(mesh: () => EchoMesh): void {
         }
       })
 
+      test('a chunked request with a trailer is complete, and so is the next', async () => {
+        for (let i = 0; i < 2; i++) {
+          const { status, echo } = await ask('/', { method: 'POST', chunked: true, bodyBytes: 300_000 })
+          assert.equal(status, 200)
+          assert.equal(echo?.bodySha256, sha256(patternOf(300_000)))
+        }
+      })
+
       test('errors of the application are its own', async () => {
         for (const status of [400, 404, 500, 502]) {
           const reply = await ask('/', { order: { status } })
@@ -109,9 +117,13 @@ function trafficTests(mesh: () => EchoMesh): void {
   }
 
   test('curl’s Expect: 100-continue is answered at once, by gateway and sidecar', async () => {
+    const options = '-s -v --max-time 10 --expect100-timeout 9 --data-binary @- -X POST'.split(' ')
     const post = (url: string, ...more: readonly string[]) => [
-      ...['-s', '-v', '--max-time', '10', '--expect100-timeout', '9', '-H', 'Expect: 100-continue'],
-      ...['--data-binary', '@-', '-X', 'POST', ...more, url],
+      ...options,
+      '-H',
+      'Expect: 100-continue',
+      ...more,
+      url,
     ]
     const input = 'x'.repeat(200_000)
     const outside = await runCommand('curl', post(`http://${mesh().edge}/`, '-H', `Host: ${host}`), { input })
@@ -139,6 +151,28 @@ function trafficTests(mesh: () => EchoMesh): void {
       assert.deepEqual(await greet(mesh().client, name), ['WELCOME v1', 'hello'], name)
     }
     assert.deepEqual(await greet(mesh().guest, 'greeter.shop'), ['WELCOME v1', 'hello'])
+  })
+
+  test('a headless Service is its pods', async () => {
+    const { stdout } = await mesh().client.run(['getent', 'ahostsv4', 'headless'])
+    const addresses = new Set(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/\s/)[0]),
+    )
+    assert.equal(addresses.size, 2)
+    const reply = await mesh().client.call({ url: 'http://headless:8080/x' })
+    assert.equal(reply.status, 200)
+    assert.equal(reply.echo?.path, '/x')
+  })
+
+  test('a request line with a whole URL is a request for its host', async () => {
+    const script = `exec 3<>/dev/tcp/${mesh().edge}/80; printf 'GET http://${host}/whole?url HTTP/1.1\\r\\nHost: ${host}\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3`
+    const { stdout } = await runCommand('bash', ['-c', script])
+    assert.match(stdout, /^HTTP\/1\.1 200 OK/)
+    assert.match(stdout, /"path":"\/whole\?url"/)
+    assert.match(stdout, /"host":"sidecars\.test"/)
   })
 
   test('a pod can be called by its own address', async () => {

@@ -11,7 +11,12 @@ export function call(given: Call): Promise<Reply> {
   const url = new URL(given.url)
   const body = given.bodyBytes === undefined ? Buffer.from(given.body ?? '') : patternOf(given.bodyBytes)
   const order = given.order === undefined ? {} : { 'x-echo': JSON.stringify(given.order) }
-  const length = body.length > 0 ? { 'content-length': String(body.length) } : {}
+  const length =
+    given.chunked === true
+      ? { trailer: 'x-sum' }
+      : body.length > 0
+        ? { 'content-length': String(body.length) }
+        : {}
   const timeoutMs = given.timeoutMs ?? TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -22,7 +27,7 @@ export function call(given: Call): Promise<Reply> {
         path: given.url.replace(/^http:\/\/[^/?]*/, '') || '/',
         method: given.method ?? 'GET',
         headers: { host: url.host, ...length, ...order, ...given.headers },
-        agent,
+        agent: given.fresh === true ? false : agent,
         timeout: timeoutMs,
       },
       (response) => {
@@ -31,7 +36,13 @@ export function call(given: Call): Promise<Reply> {
     )
     outgoing.on('timeout', () => outgoing.destroy(new Error(`${given.url}: silent for ${timeoutMs} ms`)))
     outgoing.on('error', reject)
-    outgoing.end(body)
+    if (given.chunked === true) {
+      for (let at = 0; at < body.length; at += 50_000) outgoing.write(body.subarray(at, at + 50_000))
+      outgoing.addTrailers({ 'x-sum': sha256(body) })
+      outgoing.end()
+    } else {
+      outgoing.end(body)
+    }
   })
 }
 

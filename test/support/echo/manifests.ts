@@ -69,6 +69,10 @@ export const APPLICATION = [
   service('echo-v2', 'shop', '{ app: echo, version: v2 }'),
   service('guest', 'guests', '{ app: guest }'),
   service('nobody', 'shop', '{ app: nobody }'),
+  service('headless', 'shop', '{ app: echo }', '{ name: http, port: 8080 }').replace(
+    'spec: {',
+    'spec: { clusterIP: None,',
+  ),
   service('greeter', 'shop', '{ app: echo, version: v1 }', `{ port: ${ECHO_PORTS.greeter} }`),
   service('greeter-tcp', 'shop', '{ app: echo, version: v1 }', `{ name: tcp, port: ${ECHO_PORTS.greeter} }`),
 ].join('---')

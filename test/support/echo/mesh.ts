@@ -119,10 +119,11 @@ export interface Question {
   readonly host?: string
   readonly port?: number
   readonly method?: string
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly order?: EchoOrder
   readonly body?: string
   readonly bodyBytes?: number
+  readonly fresh?: boolean
 }
 
 /** Asks a gateway. @param path with its query */

@@ -33,11 +33,15 @@ export interface Call {
   readonly url: string
   readonly method?: string
   /** `host` decides what is asked for; the URL where it is sent. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly order?: EchoOrder
   readonly body?: string
   /** Sends so many bytes (see `patternOf`). */
   readonly bodyBytes?: number
+  /** Sends the body in chunks, with a trailer. */
+  readonly chunked?: boolean
+  /** Over a connection of its own. */
+  readonly fresh?: boolean
   readonly timeoutMs?: number
 }
 
