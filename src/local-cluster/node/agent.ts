@@ -23,6 +23,7 @@ import { createRemoteApi } from './remote-api.ts'
 import { createUsageApi } from './usage.ts'
 import { keepNodeRegistered, machineCapacity } from './node-object.ts'
 import { podPaths, podsDirectory } from './paths.ts'
+import { userMachine } from './pod/security.ts'
 import { createPodWorker, type PodWorker } from './pod/worker.ts'
 import type { PodRecord } from './pod/worker-state.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
@@ -125,6 +126,7 @@ async function createContext(options: NodeAgentOptions, informers: NodeInformers
     hosted,
     stateDir,
     rootMode,
+    userMachine: userMachine(rootMode),
     clusterId: options.clusterId,
     nodeName: options.nodeName,
     network: options.network,

@@ -6,6 +6,7 @@ import type { HostedClient } from './hosted/client.ts'
 import type { ImageEntry } from './images.ts'
 import type { IpPool } from './ip-pool.ts'
 import type { ContainerRuntime } from './runtime/container-runtime.ts'
+import type { UserMachine } from './pod/security.ts'
 import type { RootMode } from './runtime/root-filesystem.ts'
 import type { TokenCache } from './volume/tokens.ts'
 
@@ -37,6 +38,7 @@ export interface NodeContext {
   readonly nodeName: string
   readonly network: NodeNetwork
   readonly rootMode: RootMode
+  readonly userMachine: UserMachine
   readonly visiblePaths: readonly string[]
   /** PATH and the like, which image and pod override. */
   readonly containerEnv: Readonly<Record<string, string>>

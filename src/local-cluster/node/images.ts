@@ -15,6 +15,14 @@ export type ImageProgram =
     }
   /** The machine's own programs: the container's command, or a shell. */
   | { readonly kind: 'shell' }
+  /** One of the machine's own programs, which a package of the machine brings. */
+  | {
+      readonly kind: 'machine'
+      readonly program: string
+      /** Where the container has neither `command` nor `args`. */
+      readonly args: readonly string[]
+      readonly debianPackage: string
+    }
   /** Runs inside the node proxy. */
   | { readonly kind: 'hosted' }
   /** The traffic capture of the pod (istio-init): the container's arguments are istio-iptables'. */
@@ -34,8 +42,19 @@ export const GENERAL_PURPOSE_IMAGES: readonly ImageEntry[] = [
     pattern,
     program: { kind: 'shell' } as const,
   })),
+  machineImage('nginx', { program: 'nginx', args: ['-g', 'daemon off;'], debianPackage: 'nginx-light' }),
+  machineImage('redis', { program: 'redis-server', args: [], debianPackage: 'redis-server' }),
+  machineImage('python', { program: 'python3', args: [], debianPackage: 'python3' }),
+  machineImage('node', { program: 'node', args: [], debianPackage: 'nodejs' }),
   ...['registry.k8s.io/pause', 'pause'].map((pattern) => ({ pattern, program: { kind: 'pause' } as const })),
 ]
+
+function machineImage(
+  pattern: string,
+  machine: Omit<Extract<ImageProgram, { readonly kind: 'machine' }>, 'kind'>,
+): ImageEntry {
+  return { pattern, program: { kind: 'machine', ...machine } }
+}
 
 /** Written by the command line, read by the node agent. */
 interface ImageFile {

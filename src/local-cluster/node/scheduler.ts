@@ -2,6 +2,7 @@ import { type Clock, type Logger, messageOf } from '../../base/index.ts'
 import type { Node, Pod } from '../../kube/index.ts'
 import { isConflict, isNotFound, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import type { EventRecorder } from './events.ts'
+import { unfitReason } from './scheduling-fit.ts'
 
 /** Gives every unscheduled pod to the one node, unless the pod asks for another. */
 export interface Scheduler {
@@ -11,58 +12,76 @@ export interface Scheduler {
 const SCHEDULERS = ['', 'default-scheduler']
 const RETRY_MS = 200
 const TRIES_MAX = 25
+const UNFIT_RETRY_MS = 1000
 
-export function createScheduler(options: {
+export interface SchedulerOptions {
   readonly client: KubeClient
   readonly clock: Clock
   readonly logger: Logger
   readonly events: EventRecorder
   readonly nodeName: string
-  /** The node's object; labels are what pods select by. */
+  /** The node's object: labels, taints and whether it is cordoned. */
   readonly node: () => Promise<Node | undefined>
-}): Scheduler {
+}
+
+export function createScheduler(options: SchedulerOptions): Scheduler {
   const underWay = new Set<string>()
-  const schedule = async (pod: Pod) => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await place(options, pod)
-        return
-      } catch (error) {
-        if (isNotFound(error) || isConflict(error)) return
-        if (attempt >= TRIES_MAX) throw error
-        await options.clock.sleep(RETRY_MS)
-      }
-    }
+  /** Pods that do not fit, by uid; they are looked at again when time has passed, as the node may have changed. */
+  const unfit = new Map<string, Pod>()
+  let isWaiting = false
+  const considerLater = () => {
+    if (isWaiting) return
+    isWaiting = true
+    options.clock.after(UNFIT_RETRY_MS, () => {
+      isWaiting = false
+      const pods = [...unfit.values()]
+      unfit.clear()
+      for (const pod of pods) consider(pod)
+    })
   }
-  return {
-    consider(pod) {
-      const { uid = '' } = pod.metadata
-      if (!isWaiting(pod) || underWay.has(uid)) return
-      underWay.add(uid)
-      schedule(pod)
-        .catch((error: unknown) => {
-          options.logger.error('a pod was not scheduled', { pod: pod.metadata.name, error: messageOf(error) })
-        })
-        .finally(() => underWay.delete(uid))
-    },
+  const consider = (pod: Pod) => {
+    const { uid = '' } = pod.metadata
+    unfit.delete(uid)
+    if (!isUnscheduled(pod) || underWay.has(uid)) return
+    underWay.add(uid)
+    schedule(options, pod)
+      .then((outcome) => {
+        if (outcome.kind !== 'unfit') return
+        unfit.set(uid, outcome.pod)
+        considerLater()
+      })
+      .catch((error: unknown) => {
+        options.logger.error('a pod was not scheduled', { pod: pod.metadata.name, error: messageOf(error) })
+      })
+      .finally(() => underWay.delete(uid))
+  }
+  return { consider }
+}
+
+type Outcome = { readonly kind: 'done' } | { readonly kind: 'unfit'; readonly pod: Pod }
+
+async function schedule(options: SchedulerOptions, pod: Pod): Promise<Outcome> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await place(options, pod)
+    } catch (error) {
+      if (isNotFound(error) || isConflict(error)) return { kind: 'done' }
+      if (attempt >= TRIES_MAX) throw error
+      await options.clock.sleep(RETRY_MS)
+    }
   }
 }
 
-function isWaiting({ spec, metadata, status }: Pod): boolean {
+function isUnscheduled({ spec, metadata }: Pod): boolean {
   if (spec.nodeName !== undefined && spec.nodeName !== '') return false
   if (metadata.deletionTimestamp !== undefined || (spec.schedulingGates ?? []).length > 0) return false
-  if (status?.conditions?.some((one) => one.type === 'PodScheduled' && one.reason === 'Unschedulable'))
-    return false
   return SCHEDULERS.includes(spec.schedulerName ?? '')
 }
 
-async function place(options: Parameters<typeof createScheduler>[0], pod: Pod): Promise<void> {
-  const wanted = Object.entries(pod.spec.nodeSelector ?? {})
-  const labels = wanted.length === 0 ? {} : ((await options.node())?.metadata.labels ?? {})
-  if (!wanted.every(([key, value]) => labels[key] === value)) {
-    await markUnschedulable(options, pod)
-    return
-  }
+async function place(options: SchedulerOptions, pod: Pod): Promise<Outcome> {
+  const node = await options.node()
+  const reason = node === undefined ? undefined : unfitReason(pod, node)
+  if (reason !== undefined) return { kind: 'unfit', pod: await markUnschedulable(options, pod, reason) }
   await bind(options, pod)
   const { name, namespace = '' } = pod.metadata
   options.events.record(pod, {
@@ -71,6 +90,7 @@ async function place(options: Parameters<typeof createScheduler>[0], pod: Pod): 
     message: `Successfully assigned ${namespace}/${name} to ${options.nodeName}`,
     component: 'default-scheduler',
   })
+  return { kind: 'done' }
 }
 
 async function bind(
@@ -83,26 +103,29 @@ async function bind(
   await options.client.patch(KINDS.pod, name, namespace, patch, { type: 'merge' })
 }
 
-async function markUnschedulable(
-  options: { readonly client: KubeClient; readonly clock: Clock; readonly events: EventRecorder },
-  pod: Pod,
-): Promise<void> {
-  const message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
-  const lastTransitionTime = `${new Date(options.clock.now()).toISOString().slice(0, 19)}Z`
+/** Says so once for each reason. @returns the pod with the condition */
+async function markUnschedulable(options: SchedulerOptions, pod: Pod, message: string): Promise<Pod> {
+  const before = pod.status?.conditions ?? []
+  if (before.some((one) => one.type === 'PodScheduled' && one.message === message)) return pod
   const condition = {
     type: 'PodScheduled',
     status: 'False',
     reason: 'Unschedulable',
     message,
-    lastTransitionTime,
-  }
+    lastTransitionTime: `${new Date(options.clock.now()).toISOString().slice(0, 19)}Z`,
+  } as const
   const { name, namespace } = pod.metadata
-  const patch = { status: { phase: 'Pending', conditions: [condition] } }
-  await options.client.patch(KINDS.pod, name, namespace, patch, { type: 'merge', subresource: 'status' })
+  const conditions = [...before.filter(({ type }) => type !== 'PodScheduled'), condition]
+  const patch = { status: { phase: 'Pending', conditions } }
+  const marked = await options.client.patch<Pod>(KINDS.pod, name, namespace, patch, {
+    type: 'merge',
+    subresource: 'status',
+  })
   options.events.record(pod, {
     type: 'Warning',
     reason: 'FailedScheduling',
     message,
     component: 'default-scheduler',
   })
+  return marked
 }

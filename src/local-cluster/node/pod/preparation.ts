@@ -8,6 +8,7 @@ import { syncVolumes } from '../volume/volumes.ts'
 import { hostsFile, resolvConf } from './etc-files.ts'
 import { planPod } from './plan.ts'
 import { factsOf, hostnameOf } from './run-request.ts'
+import { volumeOwner } from './security.ts'
 import { event, type PodRecord, RETRY_MS, type State, views, wakeAt, writeStatus } from './worker-state.ts'
 
 /** @returns whether the pod has its namespaces */
@@ -27,7 +28,15 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
     writeFileAtomic(paths.record, JSON.stringify(record))
     writeEtc(state, pod, record.ip)
     const { bridge, bridgeAddress: gateway } = context.network
-    await createSandbox({ paths, uid, ip: record.ip, hostname: hostnameOf(pod), bridge, gateway })
+    await createSandbox({
+      paths,
+      uid,
+      ip: record.ip,
+      hostname: hostnameOf(pod),
+      bridge,
+      gateway,
+      sysctls: pod.spec.securityContext?.sysctls ?? [],
+    })
     state.hasSandbox = true
     return true
   } catch (error) {
@@ -72,6 +81,7 @@ export async function ensureVolumes(state: State, pod: Pod): Promise<boolean> {
     pod,
     paths,
     tokens: context.tokens,
+    owner: volumeOwner(pod, context.userMachine.isMapped),
     facts: factsOf({ context, podIp: state.record?.ip ?? '' }),
     configMap: (name) => context.lookups.configMap(namespace, name),
     secret: (name) => context.lookups.secret(namespace, name),

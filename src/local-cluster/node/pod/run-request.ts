@@ -7,14 +7,21 @@ import type { NodeContext } from '../context.ts'
 import { findProgram, type ImageProgram } from '../images.ts'
 import type { PodPaths } from '../paths.ts'
 import type { RunRequest } from '../runtime/container-runtime.ts'
+import type { LaunchOptions } from '../runtime/process-container.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { bindMounts } from '../volume/volumes.ts'
 import { buildEnvironment } from './environment.ts'
 import { expandVariables } from './expand.ts'
+import { closedAncestors, decideUser } from './security.ts'
 
 /** A container that cannot be started as things are, in the words of its waiting state. */
 export type RequestResult =
-  | { readonly kind: 'ready'; readonly request: RunRequest }
+  | {
+      readonly kind: 'ready'
+      readonly request: RunRequest
+      /** What its user should know, although it starts. */
+      readonly notice?: string
+    }
   | { readonly kind: 'no-image'; readonly message: string }
   | { readonly kind: 'bad-config'; readonly message: string }
 
@@ -32,11 +39,13 @@ export function buildRunRequest(options: RequestOptions): RequestResult {
   const image = options.container.image ?? ''
   const program = findProgram(options.context.images(), image)
   if (program === undefined) return { kind: 'no-image', message: unmappedMessage(image) }
+  const missing = missingProgram(options, program)
+  if (missing !== undefined) return { kind: 'no-image', message: missing }
   const environment = environmentOf(options, program)
   if (!environment.ok) return { kind: 'bad-config', message: environment.error }
   const { value: variables } = environment
   try {
-    return { kind: 'ready', request: requestOf(options, program, variables) }
+    return requestOf(options, program, variables)
   } catch (error) {
     return { kind: 'bad-config', message: messageOf(error) }
   }
@@ -45,6 +54,14 @@ export function buildRunRequest(options: RequestOptions): RequestResult {
 /** Kubernetes' words, then the remedy. */
 function unmappedMessage(image: string): string {
   return `failed to pull image "${image}": this node runs images as programs and knows none for it; say which: lateen image map '${image}' -- COMMAND [ARGS...]`
+}
+
+/** A container with a command of its own may do without the image's program. */
+function missingProgram({ context, container }: RequestOptions, program: ImageProgram): string | undefined {
+  if (program.kind !== 'machine' || (container.command ?? []).length > 0) return undefined
+  const path = context.containerEnv['PATH'] ?? ''
+  if (path.split(':').some((directory) => existsSync(join(directory, program.program)))) return undefined
+  return `failed to pull image "${container.image ?? ''}": this node runs it as the machine's own ${program.program}, which is not installed (on Debian: apt-get install -y ${program.debianPackage})`
 }
 
 function environmentOf(options: RequestOptions, program: ImageProgram) {
@@ -84,7 +101,7 @@ function requestOf(
   options: RequestOptions,
   program: ImageProgram,
   variables: ReadonlyMap<string, string>,
-): RunRequest {
+): RequestResult {
   const { container, paths, pod } = options
   const expand = (words: readonly string[] | undefined) =>
     words?.map((word) => expandVariables(word, variables))
@@ -94,25 +111,49 @@ function requestOf(
   const env = Object.fromEntries(variables)
   // Istio has one image for capture and proxy: the first argument says which.
   if (program.kind === 'capture' || (program.kind === 'hosted' && words[0] === 'istio-iptables')) {
-    return { kind: 'capture', args: words }
+    return { kind: 'ready', request: { kind: 'capture', args: words } }
   }
   const mounts = [...etcMounts(paths), ...bindMounts({ pod, container, paths, variables })]
-  if (program.kind === 'hosted') return hostedRequest(options, { args: words, env, mounts })
+  if (program.kind === 'hosted')
+    return { kind: 'ready', request: hostedRequest(options, { args: words, env, mounts }) }
+  return processRequest(options, {
+    mounts,
+    env,
+    command: commandLine(program, command, args),
+    workingDir: container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
+  })
+}
+
+function processRequest(
+  { context, pod, container, paths }: RequestOptions,
+  program: Pick<LaunchOptions, 'mounts' | 'env' | 'command' | 'workingDir'>,
+): RequestResult {
+  // Of the command's words, those that are files of this machine must be readable for the program.
+  const files = program.command.filter((word) => word.startsWith('/') && existsSync(word))
+  const needed = [...context.visiblePaths, ...files]
+  const decision = decideUser(pod, container, { machine: context.userMachine, paths: needed })
+  if (decision.kind === 'refused') return { kind: 'bad-config', message: decision.message }
+  const user = decision.kind === 'user' ? decision.user : undefined
+  const home = user !== undefined && user.uid !== 0 && program.env['HOME'] === context.containerEnv['HOME']
   return {
-    kind: 'process',
-    launch: {
-      netns: paths.netns,
-      uts: paths.uts,
-      ipc: paths.ipc,
-      rootMode: options.context.rootMode,
-      visiblePaths: options.context.visiblePaths,
-      mounts,
-      command: commandLine(program, command, args),
-      workingDir:
-        container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
-      env,
-      stdin: container.stdin === true ? (container.stdinOnce === true ? 'once' : 'open') : 'none',
-      tty: container.tty === true,
+    kind: 'ready',
+    ...(decision.kind === 'root-instead' ? { notice: decision.message } : {}),
+    request: {
+      kind: 'process',
+      launch: {
+        ...program,
+        netns: paths.netns,
+        uts: paths.uts,
+        ipc: paths.ipc,
+        rootMode: context.rootMode,
+        visiblePaths: context.visiblePaths,
+        // The node's own default is root's home, which is not this user's.
+        env: home ? { ...program.env, HOME: '/' } : program.env,
+        ...(user === undefined ? {} : { user }),
+        opened: user === undefined ? [] : closedAncestors(needed),
+        stdin: container.stdin === true ? (container.stdinOnce === true ? 'once' : 'open') : 'none',
+        tty: container.tty === true,
+      },
     },
   }
 }
@@ -162,20 +203,35 @@ function etcMounts(paths: PodPaths): readonly BindMount[] {
 const PAUSE = ['/bin/sh', '-c', 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done']
 
 function commandLine(
-  program: Extract<ImageProgram, { readonly kind: 'command' | 'shell' | 'pause' }>,
+  program: Extract<ImageProgram, { readonly kind: 'command' | 'shell' | 'machine' | 'pause' }>,
   command: readonly string[],
   args: readonly string[] | undefined,
 ): readonly string[] {
-  if (command.length > 0)
-    return program.kind === 'shell' ? withShell([...command, ...(args ?? [])]) : [...command, ...(args ?? [])]
+  if (command.length > 0) {
+    const words = [...command, ...(args ?? [])]
+    return program.kind === 'shell' || program.kind === 'machine' ? withShell(words) : words
+  }
   switch (program.kind) {
     case 'command':
       return [...program.command, ...(args ?? program.args ?? [])]
+    case 'machine':
+      return machineCommand(program, args ?? [])
     case 'shell':
       return withShell(args ?? ['/bin/sh'])
     case 'pause':
       return PAUSE
   }
+}
+
+/** Such images take a command of the machine in the place of arguments too: `docker run node sh`. */
+function machineCommand(
+  { program, args: defaults }: Extract<ImageProgram, { readonly kind: 'machine' }>,
+  args: readonly string[],
+): readonly string[] {
+  const [first] = args
+  if (first === undefined) return [program, ...defaults]
+  const isOption = first.startsWith('-') || first.includes('.')
+  return isOption ? [program, ...args] : withShell(args)
 }
 
 /** Scripts for busybox's shell use `pipefail` and `function`, which Debian's sh has not and bash has. */

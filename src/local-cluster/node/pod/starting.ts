@@ -55,6 +55,8 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
     keepWaiting(state, slot, request)
     return false
   }
+  if (request.notice !== undefined)
+    event(state, { ...about(slot, 'SecurityContext', request.notice), type: 'Warning' })
   const image = slot.container.image ?? ''
   if (slot.run === undefined) {
     event(state, about(slot, 'Pulled', `Container image "${image}" already present on machine`))

@@ -2,6 +2,7 @@ import type { Logger } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
 import type { NodeContext } from '../context.ts'
 import type { PodEvent } from '../events.ts'
+import { readTail } from '../files.ts'
 import type { PodPaths } from '../paths.ts'
 import type { ContainerViews } from './container-view.ts'
 import type { PodPlan } from './plan.ts'
@@ -38,6 +39,10 @@ export interface State {
   record: PodRecord | undefined
   hasSandbox: boolean
   terminating: Promise<void> | undefined
+  /** When the end of the pod is to be over, as far as anybody has said. */
+  endAtMs: number
+  /** Somebody has shortened it. */
+  isHastened: boolean
   isClosed: boolean
   /** The next look that is due without anything happening. */
   wake: { readonly atMs: number; readonly cancel: () => void } | undefined
@@ -73,6 +78,7 @@ export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
       ? pod.status
       : { ...pod.status, ...last, conditions: [...(last.conditions ?? []), ...foreign] }
   const nowMs = context.clock.now()
+  const overdue = isOverdue(state, pod, nowMs) && plan.outcome === 'Failed' ? OVERDUE : {}
   const status = podStatus({
     pod: before === undefined ? pod : { ...pod, status: before },
     views: views(state),
@@ -85,8 +91,23 @@ export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
   })
   state.status.write(pod, {
     ...status,
+    ...overdue,
     startTime: pod.status?.startTime ?? time(state.record?.startedAtMs ?? nowMs),
   })
+}
+
+const OVERDUE = {
+  reason: 'DeadlineExceeded',
+  message: 'Pod was active on the node longer than the specified deadline',
+} as const
+
+/** Whether the pod has used up its activeDeadlineSeconds; wakes up when it will have. */
+export function isOverdue(state: State, pod: Pod, nowMs: number): boolean {
+  const seconds = pod.spec.activeDeadlineSeconds
+  if (seconds === undefined || state.record === undefined) return false
+  const atMs = state.record.startedAtMs + seconds * 1000
+  if (atMs > nowMs) wakeAt(state, atMs)
+  return atMs <= nowMs
 }
 
 /** Looks again at that time, unless an earlier look is due: every look says anew when the next should be. */
@@ -114,9 +135,24 @@ export function onRunChange(state: State, slot: Slot): () => void {
   }
 }
 
+/** What the program left to say; if it asks for it and has failed, the end of its log. */
+function terminationMessage(state: State, slot: Slot): string | undefined {
+  const { run, container } = slot
+  const exit = slot.ended === undefined ? run?.exit() : undefined
+  if (run === undefined || exit === undefined) return undefined
+  const message = run.terminationMessage(container.terminationMessagePath)
+  if (message !== undefined || container.terminationMessagePolicy !== 'FallbackToLogsOnError') return message
+  if (exit.exitCode === 0) return undefined
+  const log = state.paths.container(slot.name).log(run.record.attempt)
+  return readTail(log, { lines: LOG_MESSAGE_LINES, bytes: LOG_MESSAGE_BYTES })
+}
+
+/** Kubernetes' bounds for a message from the log. */
+const LOG_MESSAGE_LINES = 80
+const LOG_MESSAGE_BYTES = 2048
+
 export function noteExit(state: State, slot: Slot): void {
-  const message = slot.run?.terminationMessage()
-  if (observeExit(slot, message) && slot.ended !== undefined) {
+  if (observeExit(slot, terminationMessage(state, slot)) && slot.ended !== undefined) {
     state.logger.info('a container ended', {
       pod: state.pod?.metadata.name,
       container: slot.name,

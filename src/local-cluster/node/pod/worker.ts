@@ -4,13 +4,14 @@ import { readJsonIfExists } from '../files.ts'
 import { podPaths, type PodPaths } from '../paths.ts'
 import { containersOf } from './container-view.ts'
 import { finish, graceMsOf, removeUnknown, stopOptions, terminate } from './ending.ts'
-import { planPod } from './plan.ts'
+import { type PodPlan, planPod } from './plan.ts'
 import { ensureSandbox, ensureVolumes } from './preparation.ts'
 import { createSlot, isRunning, observeExit, type Slot } from './slot.ts'
 import { startContainers, startLookingAfter } from './starting.ts'
 import { createStatusWriter } from './status-writer.ts'
 import { stopContainer } from './stop.ts'
 import {
+  isOverdue,
   noteExit,
   onRunChange,
   type PodRecord,
@@ -96,6 +97,8 @@ function createState(options: WorkerOptions, poke: () => void): State {
     record: readJsonIfExists(paths.record) as PodRecord | undefined,
     hasSandbox: false,
     terminating: undefined,
+    endAtMs: Infinity,
+    isHastened: false,
     isClosed: false,
     wake: undefined,
     poke,
@@ -111,6 +114,7 @@ async function step(state: State): Promise<void> {
   for (const slot of state.slots.values()) noteExit(state, slot)
   if (state.isDeleted || pod.metadata.deletionTimestamp !== undefined) {
     state.terminating ??= terminate(state, pod)
+    hasten(state, pod)
     writeStatus(state, pod, { start: [], backingOff: [] })
     return
   }
@@ -119,9 +123,45 @@ async function step(state: State): Promise<void> {
   if (!(await ensureSandbox(state, pod))) return
   if (!(await ensureVolumes(state, pod))) return
   replaceChangedImages(state, pod)
-  const plan = await startContainers(state, pod)
+  const plan = isOverdue(state, pod, context.clock.now())
+    ? overduePlan(state, pod)
+    : await startContainers(state, pod)
   if (plan.outcome !== undefined) await finish(state, pod)
-  writeStatus(state, pod, planPod(pod, views(state), context.clock.now()))
+  writeStatus(
+    state,
+    pod,
+    isOverdue(state, pod, context.clock.now())
+      ? overduePlan(state, pod)
+      : planPod(pod, views(state), context.clock.now()),
+  )
+}
+
+/** A pod that was done before its deadline has what it has reached; any other has failed. */
+function overduePlan(state: State, pod: Pod): PodPlan {
+  const plan = planPod(pod, views(state), state.context.clock.now())
+  return { start: [], backingOff: [], outcome: plan.outcome ?? 'Failed' }
+}
+
+/** A second deletion may leave less time than the first (`kubectl delete --now`, `--force`), never more. */
+function hasten(state: State, pod: Pod): void {
+  const { clock } = state.context
+  const endAtMs = Date.parse(pod.metadata.deletionTimestamp ?? '')
+  if (Number.isNaN(endAtMs) && !state.isDeleted) return
+  const wanted = state.isDeleted ? clock.now() : endAtMs
+  const isFirst = state.endAtMs === Infinity
+  if (wanted >= state.endAtMs) {
+    if (state.isHastened && clock.now() >= state.endAtMs) killRunning(state)
+    return
+  }
+  state.endAtMs = wanted
+  if (isFirst) return
+  state.isHastened = true
+  if (clock.now() >= wanted) killRunning(state)
+  else wakeAt(state, wanted)
+}
+
+function killRunning(state: State): void {
+  for (const slot of state.slots.values()) if (isRunning(slot)) slot.run?.kill()
 }
 
 /** The containers of the specification, with the runs that a node agent before has left. */
@@ -138,10 +178,30 @@ function adoptSlots(state: State, pod: Pod): void {
       container: state.paths.container(container.name),
       onChange: onRunChange(state, slot),
     })
-    if (slot.run === undefined || observeExit(slot, slot.run.terminationMessage())) continue
+    if (
+      slot.run === undefined ||
+      observeExit(slot, slot.run.terminationMessage(container.terminationMessagePath))
+    )
+      continue
     state.hasSandbox = true
+    keepReadiness(slot, pod)
     if (state.record !== undefined) startLookingAfter(state, slot, state.record.ip)
   }
+}
+
+/**
+ * An adopted run stands as it was last reported until a probe says otherwise: a restart of the node agent must not take
+ * pods that serve out of their Services for the time of a probe.
+ */
+function keepReadiness(slot: Slot, pod: Pod): void {
+  const reported = [
+    ...(pod.status?.containerStatuses ?? []),
+    ...(pod.status?.initContainerStatuses ?? []),
+  ].find((status) => status.name === slot.name && status.state?.running !== undefined)
+  if (reported?.containerID === undefined || !reported.containerID.endsWith(slot.run?.record.id ?? '?'))
+    return
+  slot.started = reported.started === true
+  slot.ready = reported.ready
 }
 
 /** The image is the one part of a container that may change in place: the program is stopped and the new one started. */

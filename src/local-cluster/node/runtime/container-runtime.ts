@@ -54,8 +54,8 @@ export interface ContainerRun {
   readonly record: RunRecord
   readonly directory: string
   readonly exit: () => ContainerExit | undefined
-  /** What the program left in /dev/termination-log, or what the node has to say. */
-  readonly terminationMessage: () => string | undefined
+  /** What the program left at the path (/dev/termination-log by default), or what the node has to say. */
+  readonly terminationMessage: (path?: string) => string | undefined
   /** Whether the hosted instance calls itself ready; always true for processes, whose probes tell. */
   readonly ready: () => boolean
   readonly terminate: (graceMs: number) => void
@@ -226,7 +226,7 @@ function processRun(
     record,
     directory,
     exit: () => (ended ??= mayHaveEnded() ? readExit(directory) : undefined),
-    terminationMessage: () => nonEmpty(readTextIfExists(terminationLog(directory))),
+    terminationMessage: (path) => nonEmpty(readTextIfExists(terminationLog(directory, path))),
     ready: () => true,
     terminate: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),
@@ -244,7 +244,8 @@ function hostedRun(
 ): ContainerRun {
   const { record, directory } = run
   const exitFile = join(directory, 'exit')
-  const state = { ready: false, isLost: false, ended: readTextIfExists(exitFile) !== undefined }
+  // An adopted instance goes on as it was; the node proxy's greeting says how it stands now.
+  const state = { ready: run.adopted, isLost: false, ended: readTextIfExists(exitFile) !== undefined }
   if (!state.ended) {
     options.hosted.follow(record.id, {
       onReady: (ready) => {

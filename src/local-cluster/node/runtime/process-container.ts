@@ -25,6 +25,8 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string>>
   /** Root when absent. */
   readonly user?: ProcessUser
+  /** Directories that this user must be able to walk through. */
+  readonly opened: readonly string[]
   /** Whether the program has an input: for every attach, or up to the end of the first. */
   readonly stdin: 'none' | 'open' | 'once'
   readonly tty: boolean
@@ -92,6 +94,7 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
     directory,
     visiblePaths: options.visiblePaths,
     mounts: options.mounts,
+    opened: options.opened,
   })
   writeFileSync(join(directory, 'fstab'), fstab)
   const { workingDir, user } = options

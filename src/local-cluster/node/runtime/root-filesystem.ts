@@ -1,10 +1,12 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
   realpathSync,
+  type Stats,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -32,6 +34,8 @@ export interface RootOptions {
   /** Host paths that must be visible although /tmp or another file system would hide them. */
   readonly visiblePaths: readonly string[]
   readonly mounts: readonly BindMount[]
+  /** Directories that others than root must be able to walk through in the container's view; overlay only. */
+  readonly opened?: readonly string[]
 }
 
 /** The new root's directory: '' in shared mode, where paths are what they are. */
@@ -67,6 +71,7 @@ export function prepareRoot(options: RootOptions): PreparedRoot {
     ...PRIVATE_DIRECTORIES.map(([path]) => line(join(directory, path), `${root}${path}`, 'none', 'bind')),
     ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, bind), root)),
   ]
+  for (const path of root === '' ? [] : (options.opened ?? [])) openDirectory(join(directory, 'upper'), path)
   return { root, fstab: `${lines.join('\n')}\n` }
 }
 
@@ -89,9 +94,11 @@ const DEVICE_LINKS = [
   ['ptmx', 'pts/ptmx'],
 ] as const
 
-/** Where a program leaves its last words: `/dev/termination-log` in the container. */
-export function terminationLog(directory: string): string {
-  return join(directory, 'dev', 'termination-log')
+/** Where a program leaves its last words. @param path in the container, outside of its volumes */
+export function terminationLog(directory: string, path = '/dev/termination-log'): string {
+  const isPrivate =
+    path.startsWith('/dev/') || PRIVATE_DIRECTORIES.some(([own]) => path.startsWith(`${own}/`))
+  return isPrivate ? join(directory, path) : join(directory, 'upper', path)
 }
 
 /** A directory of our own with the machine's harmless devices mounted on its files. */
@@ -147,9 +154,20 @@ function makePlace(path: string, isDirectory: boolean): void {
 function makeLike(upper: string, target: string, isDirectory: boolean): void {
   makePlace(`${upper}${target}`, isDirectory)
   for (let path = isDirectory ? target : dirname(target); path !== '/'; path = dirname(path)) {
-    if (existsSync(path) && statSync(path).isDirectory())
-      chmodSync(`${upper}${path}`, statSync(path).mode & 0o7777)
+    if (existsSync(path) && statSync(path).isDirectory()) takeOver(`${upper}${path}`, statSync(path))
   }
+}
+
+function takeOver(place: string, { mode, uid, gid }: Stats): void {
+  chmodSync(place, mode & 0o7777)
+  chownSync(place, uid, gid)
+}
+
+/** The upper layer's mode is what the container sees: the machine's directory stays closed. */
+function openDirectory(upper: string, path: string): void {
+  if (!existsSync(`${upper}${path}`)) makeLike(upper, path, true)
+  const place = `${upper}${path}`
+  chmodSync(place, statSync(place).mode | 0o011)
 }
 
 /** /var/run/secrets is /run/secrets on most machines: the overlay shows the same links. */

@@ -12,6 +12,7 @@ export interface SandboxOptions {
   readonly bridge: string
   /** The bridge's own address. */
   readonly gateway: string
+  readonly sysctls: readonly { readonly name: string; readonly value: string }[]
 }
 
 const NETNS_DIRECTORY = '/run/netns'
@@ -30,7 +31,7 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
   const link = linkName(options.uid)
   const script = [
     'set -e',
-    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'echo "$1" > /proc/sys/kernel/hostname; echo "$2" | ip -batch -\' sh "$4" "$5"',
+    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'echo "$1" > /proc/sys/kernel/hostname; eval "$3"; echo "$2" | ip -batch -\' sh "$4" "$5" "$7"',
     'echo "$6" | ip -batch -',
   ].join('\n')
   await runCommand('sh', [
@@ -43,7 +44,26 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
     options.hostname,
     insideCommands(options, link).join('\n'),
     [`link set ${link} master ${options.bridge}`, `link set ${link} up`].join('\n'),
+    sysctlScript(options.sysctls),
   ])
+}
+
+/** As container runtimes do: who is not root may listen on every port and send pings. */
+const DEFAULT_SYSCTLS = [
+  { name: 'net.ipv4.ip_unprivileged_port_start', value: '0' },
+  { name: 'net.ipv4.ping_group_range', value: '0 2147483647' },
+]
+
+/** Settings of the pod's own namespaces only; the API server has checked neither names nor values. */
+function sysctlScript(sysctls: SandboxOptions['sysctls']): string {
+  return [...DEFAULT_SYSCTLS, ...sysctls]
+    .filter(
+      ({ name, value }) =>
+        /^(?:net|kernel\.(?:shm|msg|sem))[a-z0-9._/-]*$/.test(name) && /^[\w .-]+$/.test(value),
+    )
+    .filter(({ name }) => !name.includes('..'))
+    .map(({ name, value }) => `echo '${value}' > /proc/sys/${name.replaceAll('.', '/')} || :`)
+    .join('\n')
 }
 
 function insideCommands(options: SandboxOptions, link: string): readonly string[] {

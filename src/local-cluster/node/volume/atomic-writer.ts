@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import type { VolumeOwner } from '../pod/security.ts'
 import type { VolumeFile } from './content.ts'
 
 /**
@@ -17,12 +19,12 @@ import type { VolumeFile } from './content.ts'
  * in a directory of their own, `..data` points to it, and each top-level name is a link through `..data`. An
  * update swaps the one link. Does nothing when the content is what it was.
  */
-export function writeVolume(directory: string, files: readonly VolumeFile[]): void {
+export function writeVolume(directory: string, files: readonly VolumeFile[], owner: VolumeOwner = {}): void {
   mkdirSync(directory, { recursive: true, mode: 0o755 })
   const version = `..${contentHash(files)}`
   const before = currentVersion(directory)
   if (before === version) return
-  writeFiles(join(directory, version), files)
+  writeFiles(join(directory, version), files, owner)
   symlinkSync(version, join(directory, '..data_tmp'))
   renameSync(join(directory, '..data_tmp'), join(directory, '..data'))
   linkNames(directory, new Set(files.map(({ path }) => path.split('/')[0] ?? path)))
@@ -33,7 +35,9 @@ export function writeVolume(directory: string, files: readonly VolumeFile[]): vo
   }
 }
 
-function writeFiles(directory: string, files: readonly VolumeFile[]): void {
+const GROUP_READ = 0o040
+
+function writeFiles(directory: string, files: readonly VolumeFile[], { user, group }: VolumeOwner): void {
   // Left over from a write that was cut short.
   rmSync(directory, { recursive: true, force: true })
   rmSync(join(dirname(directory), '..data_tmp'), { force: true })
@@ -42,7 +46,8 @@ function writeFiles(directory: string, files: readonly VolumeFile[]): void {
     const target = join(directory, path)
     mkdirSync(dirname(target), { recursive: true, mode: 0o755 })
     writeFileSync(target, content)
-    chmodSync(target, mode)
+    chmodSync(target, group === undefined ? mode : mode | GROUP_READ)
+    if (user !== undefined || group !== undefined) chownSync(target, user ?? 0, group ?? 0)
   }
 }
 

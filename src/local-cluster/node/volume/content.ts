@@ -25,6 +25,8 @@ export interface ContentSources {
   readonly facts: NodeFacts
   readonly configMap: (name: string) => ConfigMap | undefined
   readonly secret: (name: string) => Secret | undefined
+  /** The pod's files have an owner or a group of their own, so that a token need not be readable for everybody. */
+  readonly tokensArePrivate: boolean
   /** A token that was asked for before; undefined when it could not be had. */
   readonly token: (projection: ServiceAccountTokenProjection) => string | undefined
 }
@@ -32,8 +34,7 @@ export interface ContentSources {
 type Files = Result<readonly VolumeFile[], string>
 
 const DEFAULT_MODE = 0o644
-/** Tokens are for their pod's user alone. */
-const TOKEN_MODE = 0o600
+const PRIVATE_TOKEN_MODE = 0o600
 
 /** @returns the files of a ConfigMap, Secret, projected or downward API volume; undefined for other kinds */
 export function volumeContent(volume: Volume, sources: ContentSources): Files | undefined {
@@ -77,7 +78,8 @@ function projection(sources: ContentSources, source: VolumeProjection, mode: num
     const token = sources.token(source.serviceAccountToken)
     const account = sources.pod.spec.serviceAccountName ?? 'default'
     if (token === undefined) return fail(`the API server gave no token for the service account "${account}"`)
-    return checkedPaths([{ path, content: Buffer.from(token), mode: TOKEN_MODE }])
+    const tokenMode = sources.tokensArePrivate ? PRIVATE_TOKEN_MODE : mode
+    return checkedPaths([{ path, content: Buffer.from(token), mode: tokenMode }])
   }
   return fail('a projected volume has a source that this node does not know')
 }

@@ -1,17 +1,19 @@
-import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fail, messageOf, ok, type Result } from '../../../base/index.ts'
 import type { Container, HostPathVolumeSource, Pod, Volume, VolumeMount } from '../../../kube/index.ts'
 import type { PodPaths } from '../paths.ts'
 import { expandVariables } from '../pod/expand.ts'
+import type { VolumeOwner } from '../pod/security.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { writeVolume } from './atomic-writer.ts'
 import { type ContentSources, tokenProjections, volumeContent } from './content.ts'
 import type { TokenCache } from './tokens.ts'
 
-export interface VolumeOptions extends Omit<ContentSources, 'token'> {
+export interface VolumeOptions extends Omit<ContentSources, 'token' | 'tokensArePrivate'> {
   readonly paths: PodPaths
   readonly tokens: TokenCache
+  readonly owner: VolumeOwner
 }
 
 /**
@@ -34,19 +36,28 @@ async function syncVolume(options: VolumeOptions, volume: Volume): Promise<Resul
   }
   const sources: ContentSources = {
     ...options,
+    tokensArePrivate: options.owner.user !== undefined || options.owner.group !== undefined,
     token: (projection) => options.tokens.get(options.pod, projection),
   }
   const content = volumeContent(volume, sources)
   if (content !== undefined) {
     if (!content.ok) return content
-    writeVolume(options.paths.volume(volume.name), content.value)
+    writeVolume(options.paths.volume(volume.name), content.value, options.owner)
     return ok(undefined)
   }
   if (volume.hostPath) return prepareHostPath(volume.hostPath)
   if (volume.emptyDir === undefined)
     return fail('this node has emptyDir, configMap, secret, projected, downwardAPI and hostPath volumes only')
-  mkdirSync(options.paths.volume(volume.name), { recursive: true, mode: 0o777 })
+  prepareEmptyDirectory(options.paths.volume(volume.name), options.owner.group)
   return ok(undefined)
+}
+
+/** Everybody may write into it; what is made in it belongs to the file system's group. */
+function prepareEmptyDirectory(directory: string, group: number | undefined): void {
+  if (existsSync(directory)) return
+  mkdirSync(directory, { recursive: true })
+  if (group !== undefined) chownSync(directory, 0, group)
+  chmodSync(directory, group === undefined ? 0o777 : 0o2777)
 }
 
 function prepareHostPath({ path, type = '' }: HostPathVolumeSource): Result<void, string> {
