@@ -118,6 +118,14 @@ export function httpRouteFilterTests(mesh: () => EchoMesh): void {
       }
     })
 
+    test('a rewritten path is told to the application beside the new one', async () => {
+      const rewrite = '{ path: { type: ReplaceFullPath, replaceFullPath: /new } }'
+      const ask = await serve('rewrite-told', [
+        `{ filters: [{ type: URLRewrite, urlRewrite: ${rewrite} }], ${V1} }`,
+      ])
+      assert.equal((await ask('/old?x=y')).echo?.headers['x-envoy-original-path'], '/old?x=y')
+    })
+
     test('a prefix of / is put before every path', async () => {
       const rewrite = '{ path: { type: ReplacePrefixMatch, replacePrefixMatch: /added/ } }'
       const ask = await serve('rewrite-root', [

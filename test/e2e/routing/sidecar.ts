@@ -5,6 +5,7 @@ import { converse, sha256 } from '../../support/echo/call.ts'
 import { httpRoute, markedRule } from '../../support/echo/http-route.ts'
 import { askAt, type Caller, type EchoMesh, untilServed } from '../../support/echo/mesh.ts'
 import { type Call, ECHO_PORTS, patternOf, type Reply } from '../../support/echo/protocol.ts'
+import { markedRoute, virtualService } from '../../support/echo/virtual-service.ts'
 import { runCommand } from '../../support/command.ts'
 
 const MEGABYTES_5 = 5 * 1024 * 1024
@@ -151,6 +152,48 @@ function trafficTests(mesh: () => EchoMesh): void {
       assert.deepEqual(await greet(mesh().client, name), ['WELCOME v1', 'hello'], name)
     }
     assert.deepEqual(await greet(mesh().guest, 'greeter.shop'), ['WELCOME v1', 'hello'])
+  })
+
+  test('what a client sends before it ends its side arrives whole, and so does what comes back', async () => {
+    const script = `const s = require('net').connect(${ECHO_PORTS.greeter}, 'greeter-tcp'); let n = 0; s.on('data', (d) => (n += d.length)); s.on('end', () => console.log(n)); s.end(Buffer.alloc(1e6))`
+    const { stdout, stderr } = await mesh().client.run([process.execPath, '-e', script])
+    assert.equal(stdout.trim(), String(1e6 + 'WELCOME v1\n'.length), stderr)
+  })
+
+  test('HTTP is found on a port without a name, and left alone on one that is declared TCP', async () => {
+    const rules = (name: string) =>
+      virtualService({
+        name,
+        hosts: name,
+        gateways: 'mesh',
+        http: [markedRoute('[{ uri: { prefix: / } }]', 'found')],
+      })
+    await mesh().apply(`${rules('unnamed')}---${rules('opaque')}`)
+    const ask = (name: string) => mesh().client.call({ url: `http://${name}/`, fresh: true })
+    await untilServed(
+      'the rule',
+      () => ask('unnamed'),
+      (reply) => reply.headers['x-rule'] === 'found',
+    )
+    const opaque = await ask('opaque')
+    assert.equal(opaque.status, 200)
+    assert.equal(opaque.headers['x-rule'], undefined)
+  })
+
+  test('a request says where it came from, in the headers that Envoy sets', async () => {
+    const outside = await gateway('/', {
+      headers: { 'x-envoy-internal': 'true', 'x-forwarded-for': '1.2.3.4' },
+    })
+    const { headers = {} } = outside.echo ?? {}
+    assert.match(headers['x-forwarded-for'] ?? '', /^1\.2\.3\.4, ?10\.42\.0\.1/)
+    assert.equal(headers['x-forwarded-proto'], 'http')
+    assert.match(headers['x-request-id'] ?? '', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    assert.match(outside.headers['x-envoy-upstream-service-time'] ?? '', /^\d+$/)
+    assert.equal(outside.headers['server'], 'istio-envoy')
+    const id = '11111111-2222-4333-8444-555555555555'
+    const inside = await mesh().client.call({ url: 'http://echo-v1/', headers: { 'x-request-id': id } })
+    assert.equal(inside.echo?.headers['x-request-id'], id)
+    assert.equal(inside.echo.headers['x-forwarded-proto'], 'http')
   })
 
   test('a headless Service is its pods', async () => {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { assertShare, type EchoMesh, type Question, versionsOf } from '../../support/echo/mesh.ts'
+import {
+  assertShare,
+  type EchoMesh,
+  type Question,
+  untilServed,
+  versionsOf,
+} from '../../support/echo/mesh.ts'
+import type { Reply } from '../../support/echo/protocol.ts'
 import { destinationRule, to } from '../../support/echo/virtual-service.ts'
 import { serveRules } from '../../support/echo/ways.ts'
 
@@ -21,6 +28,9 @@ export function virtualServiceTests(mesh: () => EchoMesh): void {
         assertShare(v1, 300, 0.75)
         assert.equal((await ask('/unknown')).status, 503, 'a subset that nobody defines')
       }
+      await mesh().remove('destinationrule echo')
+      const isGone = (reply: Reply) => reply.status === 503
+      for (const { ask } of ways) await untilServed('no subset', () => ask('/'), isGone)
     })
 
     test('a host that nobody knows is 503', async () => {

@@ -25,6 +25,6 @@ export function markedRule(matches: string, mark: string): string {
   return `{ matches: ${matches}, filters: [${markFilter(mark)}], backendRefs: [{ name: echo-v1, port: 80 }] }`
 }
 
-export function markFilter(mark: string): string {
+function markFilter(mark: string): string {
   return `{ type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-rule, value: '${mark}' }] } }`
 }

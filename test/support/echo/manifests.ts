@@ -73,6 +73,13 @@ export const APPLICATION = [
     'spec: {',
     'spec: { clusterIP: None,',
   ),
+  service('unnamed', 'shop', '{ app: echo, version: v1 }', `{ port: 80, targetPort: ${ECHO_PORTS.http} }`),
+  service(
+    'opaque',
+    'shop',
+    '{ app: echo, version: v1 }',
+    `{ name: tcp, port: 80, targetPort: ${ECHO_PORTS.http} }`,
+  ),
   service('greeter', 'shop', '{ app: echo, version: v1 }', `{ port: ${ECHO_PORTS.greeter} }`),
   service('greeter-tcp', 'shop', '{ app: echo, version: v1 }', `{ name: tcp, port: ${ECHO_PORTS.greeter} }`),
 ].join('---')

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { startCluster, type TestCluster } from '../cluster.ts'
 import type { CommandResult } from '../command.ts'
-import { REPOSITORY } from '../source-tree.ts'
 import { waitFor } from '../wait.ts'
 import { call } from './call.ts'
 import { APPLICATION, ECHO_IMAGE, GATEWAYS, NAMESPACES } from './manifests.ts'
@@ -52,7 +51,7 @@ export async function startEchoMesh(): Promise<EchoMesh> {
 }
 
 async function installEcho(cluster: TestCluster): Promise<EchoMesh> {
-  const program = join(REPOSITORY, 'test/support/echo/program.ts')
+  const program = fileURLToPath(new URL('./program.ts', import.meta.url))
   const mapped = await cluster.lateen(`image map ${ECHO_IMAGE} -- ${process.execPath} ${program}`)
   assert.equal(mapped.status, 0, mapped.stderr)
   const installed = await cluster.lateen('install --set profile=default -y', { timeoutMs: 120_000 })
