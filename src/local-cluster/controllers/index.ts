@@ -12,6 +12,7 @@ import { createEndpointSliceController } from './endpointslice.ts'
 import { createEventExpiry } from './event-expiry.ts'
 import { createEventRecorder } from './events.ts'
 import { createGarbageCollector } from './garbage-collector.ts'
+import { createJobController } from './job.ts'
 import { createLoadBalancerController } from './load-balancer.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createReplicaSetController } from './replicaset.ts'
@@ -27,6 +28,8 @@ export interface ControllersOptions extends Omit<ControllerContext, 'informers' 
   /** PEM of the cluster's certificate authority, put into every namespace. */
   readonly rootCertificate: string
   readonly podCpu: PodCpu
+  /** The pause of a Job after a first failure; ten seconds unless tests are in a hurry. */
+  readonly jobBackoffMs?: number
 }
 
 /** Starts every controller. @returns how to stop them, work under way included */
@@ -41,6 +44,7 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createReplicaSetController(context),
     createStatefulSetController(context),
     createDaemonSetController(context),
+    createJobController(context),
     createEndpointSliceController(context),
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),

@@ -21,6 +21,8 @@ export interface TestKubelet {
   readonly setReadiness: (isReady: (pod: Pod) => boolean) => void
   /** While it is paused pods neither start nor end. */
   readonly setPaused: (paused: boolean) => void
+  /** How a pod's containers end, by exit code; undefined while they run. Decides for pods of which it is asked first. */
+  readonly setExits: (exitOf: (pod: Pod) => number | undefined) => void
   readonly podOf: (name: string) => Pod | undefined
 }
 
@@ -28,6 +30,7 @@ export interface TestClusterOptions {
   readonly podCpu?: PodCpu
   /** How long pods say they have been ready at the moment when they become so. */
   readonly readyForMs?: number
+  readonly jobBackoffMs?: number
 }
 
 export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
@@ -39,6 +42,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
       rootCertificate: ROOT_CERTIFICATE,
       podCpu: options.podCpu ?? (() => undefined),
+      ...(options.jobBackoffMs === undefined ? {} : { jobBackoffMs: options.jobBackoffMs }),
     })
   let controllers = start()
   const kubelet = startKubelet(api.client, options.readyForMs ?? 0)
@@ -59,6 +63,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
 
 function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { readonly stop: () => void } {
   let isReady: (pod: Pod) => boolean = () => true
+  let exitOf: (pod: Pod) => number | undefined = () => undefined
   let isPaused = false
   let isStopped = false
   let lastAddress = 0
@@ -68,6 +73,7 @@ function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { r
     // Each pod takes its own time, so that runs differ in what happens first.
     await systemClock.sleep(Math.random() * 4)
     if (isPaused || isStopped) return
+    const isFinished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
     if (deletionTimestamp !== undefined) {
       await client.delete(KINDS.pod, name, namespace, { gracePeriodSeconds: 0, uid })
       return
@@ -75,6 +81,12 @@ function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { r
     if (!pod.spec.nodeName) {
       const patch = { metadata: { uid }, spec: { nodeName: 'lateen' } }
       await client.patch(KINDS.pod, name, namespace, patch, { type: 'merge' })
+      return
+    }
+    if (isFinished) return
+    const exitCode = pod.status?.phase === 'Running' ? exitOf(pod) : undefined
+    if (exitCode !== undefined) {
+      await client.update(KINDS.pod, endedWith(pod, exitCode), { subresource: 'status' })
       return
     }
     const ready = isReady(pod)
@@ -107,6 +119,10 @@ function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { r
       isReady = next
       pods.list().forEach(look)
     },
+    setExits(next) {
+      exitOf = next
+      pods.list().forEach(look)
+    },
     setPaused(paused) {
       isPaused = paused
       pods.list().forEach(look)
@@ -117,6 +133,20 @@ function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { r
       pods.stop()
     },
   }
+}
+
+function endedWith(pod: Pod, exitCode: number): Pod {
+  const finishedAt = formatSeconds(Date.now())
+  const containerStatuses = pod.spec.containers.map(({ name, image = '' }) => ({
+    name,
+    image,
+    imageID: '',
+    ready: false,
+    restartCount: 0,
+    state: { terminated: { exitCode, finishedAt } },
+  }))
+  const phase = exitCode === 0 ? 'Succeeded' : 'Failed'
+  return { ...pod, status: { ...pod.status, phase, conditions: [], containerStatuses } }
 }
 
 /** Waits until a check passes. @throws what the check threw last, after ten seconds */
