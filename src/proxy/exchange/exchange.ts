@@ -77,5 +77,17 @@ export function createExchange(options: {
 
 /** One function for all exchanges: the request is `this`, so that none is made per request. */
 function headerOf(this: Exchange, name: string): string | undefined {
-  return fieldValue(this.head, name)
+  return fieldValue(this.head, name) ?? addedValue(this.head.added, name)
 }
+
+/** What the proxy itself has added, such as x-forwarded-for at the edge: routes and the access log see it, as in Envoy. */
+function addedValue(lines: HeadBlock['added'], name: string): string | undefined {
+  for (const line of lines) {
+    if (typeof line !== 'string') continue
+    if (line.charCodeAt(name.length) === COLON && line.startsWith(name))
+      return line.slice(name.length + 2, -2)
+  }
+  return undefined
+}
+
+const COLON = 0x3a
