@@ -53,6 +53,37 @@ describe('settings', () => {
     refused('profile', /must be path=value/)
   })
 
+  test('a value of the wrong kind is refused before anything is applied', () => {
+    refused('values.pilot.replicaCount=many', /replicaCount: "many" is not a whole number/)
+    refused('values.pilot.autoscaleEnabled=1', /autoscaleEnabled: "1" is not true or false/)
+    refused('meshConfig.accessLogEncoding=XML', /"XML" is not one of JSON, TEXT/)
+    refused('values.gateways.istio-ingressgateway.type=Public', /"Public" is not one of ClusterIP/)
+    assert.ok(
+      plan('values.pilot.env.replicaCount=many').ok,
+      'names of environment variables are the user’s own',
+    )
+  })
+
+  test('an environment variable of the user’s goes over the one of the same name', () => {
+    const env = (find(render('values.pilot.env.CLUSTER_ID=mine'), 'Deployment', 'istiod') as Deployment).spec
+      .template.spec.containers[0]?.env
+    assert.deepEqual(
+      env?.filter(({ name }) => name === 'CLUSTER_ID'),
+      [{ name: 'CLUSTER_ID', value: 'mine' }],
+    )
+  })
+
+  test('numbered members are a list', () => {
+    const objects = render(
+      'meshConfig.extensionProviders[1].name=second',
+      'meshConfig.extensionProviders[0].name=first',
+      'meshConfig.trustDomainAliases[0]=old.example',
+    )
+    const mesh = parse((find(objects, 'ConfigMap', 'istio') as ConfigMap).data?.['mesh'] ?? '')
+    assert.deepEqual(mesh.extensionProviders, [{ name: 'first' }, { name: 'second' }])
+    assert.deepEqual(mesh.trustDomainAliases, ['old.example'])
+  })
+
   test('a mesh setting ends up in the mesh’s ConfigMap', () => {
     const objects = render(
       'meshConfig.accessLogFile=/dev/stdout',

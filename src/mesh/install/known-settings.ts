@@ -11,6 +11,8 @@ const KNOWN_PATHS: readonly string[] = [
   'components.pilot.enabled',
   'components.ingressGateways[0].enabled',
   'components.egressGateways[0].enabled',
+  'components.cni.enabled',
+  'components.ztunnel.enabled',
   'meshConfig.accessLogEncoding',
   'meshConfig.accessLogFile',
   'meshConfig.accessLogFormat',
@@ -79,6 +81,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'meshConfig.accessLogEncoding': ['JSON', 'TEXT'],
   'meshConfig.outboundTrafficPolicy.mode': ['ALLOW_ANY', 'REGISTRY_ONLY'],
 }
+/** Parts of Istio that may be switched off here, because files often do, and cannot be switched on. */
+const ABSENT_PART = /^components\.(cni|ztunnel)\.enabled$/
 const FLAG = /\.(enabled|autoscaleEnabled|configValidation|logAsJson)$|^meshConfig\.enable[A-Z]\w*$/
 const NUMBER = /\.(replicaCount|autoscaleMin|autoscaleMax|targetAverageUtilization)$/
 
@@ -108,6 +112,7 @@ export function settingComplaint(path: string, value: SettingValue): string | un
     return `${said} is not one of ${choices.join(', ')}`
   if (isOpen(path)) return undefined
   if (FLAG.test(path) && typeof value !== 'boolean') return `${said} is not true or false`
+  if (ABSENT_PART.test(path) && value === true) return 'is no part of this mesh and can only be false'
   if (NUMBER.test(path) && (typeof value !== 'number' || value < 0)) return `${said} is not a whole number`
   return undefined
 }
