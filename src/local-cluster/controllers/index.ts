@@ -6,6 +6,7 @@ import type { Ipv4Cidr } from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { createApiResources } from './api-resources.ts'
 import { createAutoscaler, type PodCpu } from './autoscaler.ts'
+import { createCronJobController } from './cronjob.ts'
 import { createDaemonSetController } from './daemonset.ts'
 import { createDeploymentController } from './deployment.ts'
 import { createEndpointSliceController } from './endpointslice.ts'
@@ -45,6 +46,7 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createStatefulSetController(context),
     createDaemonSetController(context),
     createJobController(context),
+    createCronJobController(context),
     createEndpointSliceController(context),
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),
