@@ -44,6 +44,12 @@ export type { SchemaType, StructuralSchema, ValidationRule } from './schema/stru
 export type { CompiledSchema, PruneResult } from './schema/compiled.ts'
 export { type CompileOptions, compileSchema } from './schema/compile.ts'
 export {
+  type AdmissionExpressions,
+  type AdmissionScope,
+  type AdmissionVariables,
+  createAdmissionExpressions,
+} from './schema/cel/admission.ts'
+export {
   causeReason,
   type FieldError,
   type FieldErrorType,

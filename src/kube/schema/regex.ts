@@ -12,13 +12,20 @@ export interface PatternCache {
   get(pattern: string): Pattern | undefined
 }
 
+/** Expressions may take patterns from objects: more of them than this are not remembered together. */
+const PATTERNS_MAX = 2000
+
 /** Patterns are compiled at first use: a schema has hundreds, an object meets few. */
 export function createPatternCache(): PatternCache {
   const cache = new Map<string, Pattern | undefined>()
   return {
     get: (pattern) => {
-      if (!cache.has(pattern)) cache.set(pattern, compilePattern(pattern))
-      return cache.get(pattern)
+      const known = cache.get(pattern)
+      if (known !== undefined || cache.has(pattern)) return known
+      if (cache.size >= PATTERNS_MAX) cache.clear()
+      const compiled = compilePattern(pattern)
+      cache.set(pattern, compiled)
+      return compiled
     },
   }
 }

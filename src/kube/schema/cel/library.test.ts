@@ -45,6 +45,7 @@ const TRUE = [
   `optional.of(1).orValue(2) == 1 && optional.none().orValue(2) == 2`,
   `'a,b'.split(',').size() == 2 && 'Abc'.lowerAscii() == 'abc' && ' x '.trim() == 'x'`,
   `duration('1h') > duration('59m') && 'aaa'.matches('^a{3}$')`,
+  `matches('a-rc1', '-(rc)') && !matches('abc', '^b')`,
 ]
 
 for (const expression of TRUE) {

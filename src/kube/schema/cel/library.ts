@@ -42,6 +42,12 @@ function regexFunctions(patterns: PatternCache): CelFunc[] {
     return found
   }
   return [
+    // The function form of the method that the library has.
+    celFunc('matches', [STRING, STRING], BOOL, (text, pattern) => {
+      const compiled = patterns.get(pattern)
+      if (!compiled) throw new Error(`Illegal regex: ${pattern}`)
+      return compiled.test(text)
+    }),
     celMethod('find', STRING, [STRING], STRING, function (pattern) {
       const found = patterns.get(pattern)?.findAll(this, 1)
       if (!found) throw new Error(`Illegal regex: ${pattern}`)

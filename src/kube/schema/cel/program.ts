@@ -11,7 +11,7 @@ export interface Program {
   run(bindings: { readonly self: CelInput; readonly oldSelf: CelInput }): Outcome
 }
 
-type Outcome =
+export type Outcome =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'error'; readonly message: string }
 
@@ -45,21 +45,25 @@ function createEnv(patterns: PatternCache): RuleEnv {
   return celEnv({
     funcs: kubernetesFunctions(patterns),
     variables: { self: CelScalar.DYN, oldSelf: CelScalar.DYN },
-    re2: {
-      compile: (pattern) => {
-        const compiled = patterns.get(pattern)
-        if (!compiled) throw new Error(`Illegal regex: ${pattern}`)
-        return compiled
-      },
-    },
+    re2: boundedRegex(patterns),
   })
+}
+
+/** RE2 with the size limits of `PatternCache`, for the `matches` of CEL itself. */
+export function boundedRegex(patterns: PatternCache) {
+  return {
+    compile: (pattern: string) => {
+      const compiled = patterns.get(pattern)
+      if (!compiled) throw new Error(`Illegal regex: ${pattern}`)
+      return compiled
+    },
+  }
 }
 
 function planExpression(env: RuleEnv, expression: string): Planned {
   try {
     const parsed = parse(expression)
-    const shape = { usesOldSelf: false, loopDepth: 0 }
-    inspect(parsed.expr, 0, shape)
+    const shape = shapeOf(parsed.expr)
     const evaluate = plan(env, parsed)
     const run: Program['run'] = (bindings) => {
       const result = evaluate(bindings)
@@ -76,6 +80,12 @@ function planExpression(env: RuleEnv, expression: string): Planned {
 interface Shape {
   usesOldSelf: boolean
   loopDepth: number
+}
+
+export function shapeOf(expression: unknown): Readonly<Shape> {
+  const shape = { usesOldSelf: false, loopDepth: 0 }
+  inspect(expression, 0, shape)
+  return shape
 }
 
 /** Walks the syntax tree whatever its node types: any `identExpr` and `comprehensionExpr` counts. */

@@ -9,7 +9,7 @@ import type { Program, ProgramCache } from './program.ts'
 import { toCelValue } from './value.ts'
 
 /** Above this many steps of nested loops a rule is refused instead of run: it would block the server. */
-const STEPS_MAX = 3_000_000
+export const STEPS_MAX = 3_000_000
 
 interface RuleNode {
   readonly schema: StructuralSchema
@@ -186,7 +186,7 @@ function joinFieldPath(path: string, relative: string): string {
 }
 
 /** The greatest length of a list or map in a value. */
-function longest(value: unknown): number {
+export function longest(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   const items = Object.values(value)
   return items.reduce((best: number, item) => Math.max(best, longest(item)), items.length)

@@ -4,6 +4,8 @@ import { sameJson } from '../json.ts'
 import type { Authorizer } from '../auth/access.ts'
 import { checkEscalation } from '../auth/escalation.ts'
 import { applyPodDefaults, applyServiceAccount, checkNamespace } from './built-in.ts'
+import { createEvaluator } from './evaluate.ts'
+import { checkPolicies } from './policies.ts'
 import type { Admission, MutationRequest } from './types.ts'
 import { callMutatingWebhooks, callValidatingWebhooks, type WebhookDependencies } from './webhooks.ts'
 
@@ -15,9 +17,13 @@ const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
  * validation the validating webhooks.
  */
 export function createAdmission(
-  dependencies: WebhookDependencies & { readonly random: Random; readonly authorizer: Authorizer },
+  options: Omit<WebhookDependencies, 'evaluator'> & {
+    readonly random: Random
+    readonly authorizer: Authorizer
+  },
 ): Admission {
-  const { store, random, authorizer } = dependencies
+  const { store, random, authorizer } = options
+  const dependencies = { ...options, evaluator: createEvaluator(store, authorizer) }
   const suffix = () =>
     Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomIndex(random, SUFFIX_ALPHABET.length)]).join('')
   const applyPlugins = (request: MutationRequest): KubeObject => {
@@ -43,6 +49,7 @@ export function createAdmission(
     },
     async validate(request) {
       checkEscalation(store, authorizer, request)
+      checkPolicies(dependencies, request)
       await callValidatingWebhooks(dependencies, request, request.warn)
     },
   }

@@ -1,7 +1,7 @@
-import { matchesLabels } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
-import { at, isObject, type JsonObject, listAt, stringAt, textsAt } from '../json.ts'
+import { isObject, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { Resources, ServedResource } from '../resources.ts'
+import { matchRequest } from './match.ts'
 import type { AdmissionRequest } from './types.ts'
 
 /** One webhook of a configuration, with its defaults filled in. */
@@ -65,61 +65,15 @@ export function matchWebhook(
   // A webhook that breaks its own configuration could not be removed any more.
   if (resource.info.group === GROUP && resource.info.plural.endsWith('webhookconfigurations'))
     return undefined
-  const versions =
-    webhook.raw['matchPolicy'] === 'Exact' ? [resource] : [resource, ...resources.versionsOf(resource.info)]
-  const matched = versions.find((version) =>
-    listAt(webhook.raw, 'rules').some((rule) => matchesRule(rule, version, request)),
+  const matched = matchRequest(
+    { store, resources },
+    {
+      rules: listAt(webhook.raw, 'rules'),
+      matchPolicy: webhook.raw['matchPolicy'],
+      namespaceSelector: webhook.raw['namespaceSelector'],
+      objectSelector: webhook.raw['objectSelector'],
+    },
+    request,
   )
-  if (!matched || !matchesNamespace(store, webhook, request) || !matchesObject(webhook, request))
-    return undefined
-  return { webhook, resource: matched }
-}
-
-function matchesRule(
-  rule: unknown,
-  resource: ServedResource,
-  { asked, operation }: AdmissionRequest,
-): boolean {
-  const { group, version, plural, namespaced } = resource.info
-  const scope = stringAt(rule, 'scope') ?? '*'
-  return (
-    includesOrAll(listAt(rule, 'operations'), operation) &&
-    includesOrAll(listAt(rule, 'apiGroups'), group) &&
-    includesOrAll(listAt(rule, 'apiVersions'), version) &&
-    (scope === '*' || (scope === 'Namespaced') === namespaced) &&
-    listAt(rule, 'resources').some((pattern) =>
-      matchesResource(String(pattern), plural, asked.path.subresource),
-    )
-  )
-}
-
-function includesOrAll(list: readonly unknown[], value: string): boolean {
-  return list.includes('*') || list.includes(value)
-}
-
-// Forms: pods, pods/status, pods/*, *, */*, */status.
-function matchesResource(pattern: string, plural: string, subresource: string): boolean {
-  const [wantedPlural, wantedSub] = pattern.split('/')
-  if (wantedPlural !== '*' && wantedPlural !== plural) return false
-  if (wantedSub === undefined) return subresource === ''
-  return wantedSub === '*' || wantedSub === subresource
-}
-
-function matchesNamespace(store: Store, webhook: Webhook, { asked, object, old }: AdmissionRequest): boolean {
-  const selector = webhook.raw['namespaceSelector']
-  if (!isObject(selector) || Object.keys(selector).length === 0) return true
-  if (asked.resource.collection === 'core/namespaces') {
-    return matchesLabels(selector, textsAt(object ?? old, 'metadata', 'labels'))
-  }
-  if (!asked.resource.info.namespaced) return true
-  const namespace = store.get({ collection: 'core/namespaces', namespace: '', name: asked.path.namespace })
-  return matchesLabels(selector, namespace?.object.metadata.labels)
-}
-
-function matchesObject(webhook: Webhook, { object, old }: AdmissionRequest): boolean {
-  const selector = webhook.raw['objectSelector']
-  if (!isObject(selector) || Object.keys(selector).length === 0) return true
-  return [object, old].some(
-    (each) => each && matchesLabels(selector, textsAt(at(each, 'metadata'), 'labels')),
-  )
+  return matched && { webhook, resource: matched }
 }

@@ -122,6 +122,26 @@ test('only what its rules and selectors match is sent to a webhook', async () =>
   )
 })
 
+test('a webhook is called only where all its match conditions hold', async () => {
+  const matchConditions = [
+    { name: 'named', expression: "object.metadata.name.startsWith('wanted')" },
+    { name: 'by-a-person', expression: "!request.userInfo.username.startsWith('system:')" },
+  ]
+  await mutating({ matchConditions })
+  await its.client.create(KINDS.configMap, configMap('wanted-one'))
+  await its.client.create(KINDS.configMap, configMap('other-one'))
+  assert.deepEqual(
+    reviews.map(({ request }) => request.object.metadata.name),
+    ['wanted-one'],
+  )
+  await its.client.delete(KINDS.mutatingWebhookConfiguration, 'm')
+  await mutating({ matchConditions: [{ name: 'fails', expression: 'object.data.missing == 1' }] })
+  await assert.rejects(
+    its.client.create(KINDS.configMap, configMap('failing')),
+    message(500, /failed evaluating match conditions of webhook "hook\.example\.com": condition "fails"/),
+  )
+})
+
 test('a webhook may refuse, with its own words', async () => {
   await its.client.create(
     KINDS.validatingWebhookConfiguration,

@@ -6,6 +6,8 @@ import { at, isObject, type JsonObject, listAt, sameJson, stringAt } from '../js
 import { inVersion } from '../resource-request.ts'
 import type { Resources } from '../resources.ts'
 import { badRequest, failure, internalError } from '../status-error.ts'
+import type { Evaluator } from './evaluate.ts'
+import { describeRequest, objectsOf } from './review.ts'
 import type { AdmissionRequest, MutationRequest } from './types.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import { listWebhooks, type Match, matchWebhook, type Webhook } from './webhook-config.ts'
@@ -14,6 +16,7 @@ export interface WebhookDependencies {
   readonly store: Store
   readonly resources: Resources
   readonly client: WebhookClient
+  readonly evaluator: Evaluator
   readonly logger: Logger
 }
 
@@ -34,7 +37,7 @@ export async function callMutatingWebhooks(
     if (options.onlyReinvoked && !webhook.reinvokes) continue
     const current = { ...request, object }
     const match = matchWebhook(dependencies.store, dependencies.resources, webhook, current)
-    if (!match) continue
+    if (!match || !meetsConditions(dependencies, match, current)) continue
     const response = await review(dependencies, match, current)
     if (!response) continue
     checkAllowed(webhook, response, options.warn)
@@ -51,7 +54,7 @@ export async function callValidatingWebhooks(
 ): Promise<void> {
   const matches = listWebhooks(dependencies.store, 'validatingwebhookconfigurations').flatMap((webhook) => {
     const match = matchWebhook(dependencies.store, dependencies.resources, webhook, request)
-    return match ? [match] : []
+    return match && meetsConditions(dependencies, match, request) ? [match] : []
   })
   if (matches.length === 0) return
   const results = await Promise.allSettled(matches.map((match) => review(dependencies, match, request)))
@@ -60,6 +63,24 @@ export async function callValidatingWebhooks(
     const webhook = matches[index]?.webhook
     if (webhook && result.value) checkAllowed(webhook, result.value, warn)
   }
+}
+
+/** Whether all match conditions hold; one that cannot be evaluated counts as the webhook's own failure. */
+function meetsConditions(
+  dependencies: WebhookDependencies,
+  match: Match,
+  request: AdmissionRequest,
+): boolean {
+  const { webhook, resource } = match
+  const conditions = listAt(webhook.raw, 'matchConditions')
+  if (conditions.length === 0) return true
+  const { evaluator, logger } = dependencies
+  const outcome = evaluator.meets(evaluator.scope(resource, request), conditions)
+  if (outcome.kind !== 'error') return outcome.kind === 'met'
+  const message = `failed evaluating match conditions of webhook "${webhook.name}": ${outcome.message}`
+  if (webhook.failurePolicy === 'Fail') throw internalError(message)
+  logger.warn('a webhook is passed over by its failurePolicy', { webhook: webhook.id, error: message })
+  return false
 }
 
 /** @returns undefined when the call failed and the webhook's policy is to carry on without it */
@@ -93,47 +114,12 @@ async function review(
 }
 
 function reviewOf(uid: string, { resource }: Match, request: AdmissionRequest): JsonObject {
-  const { asked, operation, object, old, dryRun } = request
-  const { user } = asked.request
-  const kindOf = ({ info }: { info: { group: string; version: string; kind: string } }) => ({
-    group: info.group,
-    version: info.version,
-    kind: info.kind,
-  })
-  const resourceOf = ({ info }: { info: { group: string; version: string; plural: string } }) => ({
-    group: info.group,
-    version: info.version,
-    resource: info.plural,
-  })
-  const { subresource } = asked.path
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',
-    request: {
-      uid,
-      kind: kindOf(resource),
-      resource: resourceOf(resource),
-      ...(subresource === '' ? {} : { subResource: subresource, requestSubResource: subresource }),
-      requestKind: kindOf(asked.resource),
-      requestResource: resourceOf(asked.resource),
-      name: object?.metadata.name ?? asked.path.name,
-      ...(asked.path.namespace === '' ? {} : { namespace: asked.path.namespace }),
-      operation,
-      userInfo: { username: user.name, ...(user.uid ? { uid: user.uid } : {}), groups: user.groups },
-      object: object ? inVersion(object, resource) : null,
-      oldObject: old ? inVersion(old, resource) : null,
-      dryRun,
-      options: { kind: OPTIONS_KIND[operation], apiVersion: 'meta.k8s.io/v1' },
-    },
+    request: { ...describeRequest(uid, resource, request), ...objectsOf(resource, request) },
   }
 }
-
-const OPTIONS_KIND = {
-  CREATE: 'CreateOptions',
-  UPDATE: 'UpdateOptions',
-  DELETE: 'DeleteOptions',
-  CONNECT: 'ConnectOptions',
-} as const
 
 function checkAllowed(webhook: Webhook, response: JsonObject, warn: Warn): void {
   for (const warning of listAt(response, 'warnings')) warn(String(warning))

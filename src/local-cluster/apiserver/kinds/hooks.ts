@@ -1,5 +1,6 @@
 import type { ServedResource } from '../resources.ts'
 import { CRD_HOOKS } from './crd.ts'
+import { POLICY_HOOKS, WEBHOOK_HOOKS } from './expressions.ts'
 import type { KindHooks } from './hook-types.ts'
 import { NAMESPACE_HOOKS } from './namespace.ts'
 import { POD_HOOKS } from './pod.ts'
@@ -22,6 +23,9 @@ const BY_COLLECTION: ReadonlyMap<string, KindHooks> = new Map(
     'core/secrets': SECRET_HOOKS,
     'core/services': SERVICE_HOOKS,
     'apiextensions.k8s.io/customresourcedefinitions': CRD_HOOKS,
+    'admissionregistration.k8s.io/mutatingwebhookconfigurations': WEBHOOK_HOOKS,
+    'admissionregistration.k8s.io/validatingadmissionpolicies': POLICY_HOOKS,
+    'admissionregistration.k8s.io/validatingwebhookconfigurations': WEBHOOK_HOOKS,
   } satisfies Record<string, Partial<KindHooks>>).map(([collection, hooks]) => [
     collection,
     { ...PLAIN, ...hooks },
