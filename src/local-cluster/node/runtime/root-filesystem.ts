@@ -71,7 +71,7 @@ export function prepareRoot(options: RootOptions): PreparedRoot {
     ...PRIVATE_DIRECTORIES.map(([path]) => line(join(directory, path), `${root}${path}`, 'none', 'bind')),
     ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, bind), root)),
   ]
-  for (const path of root === '' ? [] : (options.opened ?? [])) openDirectory(join(directory, 'upper'), path)
+  if (root !== '') openDirectories(join(directory, 'upper'), options.opened ?? [])
   return { root, fstab: `${lines.join('\n')}\n` }
 }
 
@@ -163,11 +163,11 @@ function takeOver(place: string, { mode, uid, gid }: Stats): void {
   chownSync(place, uid, gid)
 }
 
-/** The upper layer's mode is what the container sees: the machine's directory stays closed. */
-function openDirectory(upper: string, path: string): void {
-  if (!existsSync(`${upper}${path}`)) makeLike(upper, path, true)
-  const place = `${upper}${path}`
-  chmodSync(place, statSync(place).mode | 0o011)
+/** The upper layer's mode is what the container sees: the machine's directories stay closed. */
+function openDirectories(upper: string, paths: readonly string[]): void {
+  // Making one takes the modes of all above it from the machine, so they are opened when all are there.
+  for (const path of paths) makeLike(upper, path, true)
+  for (const path of paths) chmodSync(`${upper}${path}`, statSync(`${upper}${path}`).mode | 0o011)
 }
 
 /** /var/run/secrets is /run/secrets on most machines: the overlay shows the same links. */
