@@ -11,7 +11,9 @@ import { PUBLIC_PATHS, type Routes } from '../paths.ts'
 import type { ApiRequest, RequestBody, User } from '../request.ts'
 import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
 import { sendError, sendResponse } from './send.ts'
+import { createTurns } from './turns.ts'
 import { createUpgrades, isStreamingPath } from './upgrade.ts'
+import { refuseOnTheWire } from './wire-error.ts'
 
 export interface HttpsServer {
   /** @returns the port, which matters where 0 was asked for */
@@ -27,7 +29,10 @@ export interface HttpsServerOptions {
 }
 
 const HEADERS_MAX_BYTES = 64 * 1024
+const HANDSHAKE_TIMEOUT_MS = 10_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** How often connections are looked through for those that took too long. */
+const TIMEOUTS_CHECKED_MS = 2000
 const REQUEST_TIMEOUT_MS = 60_000
 const IDLE_TIMEOUT_MS = 120_000
 const CONNECTIONS_MAX = 4000
@@ -36,6 +41,7 @@ const CONNECTIONS_MAX = 4000
 export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
   const servers: Server[] = []
   const upgrades = createUpgrades(options)
+  const turns = createTurns()
   const open = () => {
     const server = createServer(
       {
@@ -47,17 +53,22 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
         rejectUnauthorized: false,
         minVersion: 'TLSv1.2',
         maxHeaderSize: HEADERS_MAX_BYTES,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         headersTimeout: HEADERS_TIMEOUT_MS,
+        connectionsCheckingInterval: TIMEOUTS_CHECKED_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: IDLE_TIMEOUT_MS,
         noDelay: true,
         shouldUpgradeCallback: (incoming) => isStreamingPath(incoming.url),
       },
       (incoming, outgoing) => {
-        serve(options, incoming, outgoing).catch((error: unknown) => {
-          options.logger.debug('an answer could not be sent', { error: messageOf(error) })
-          outgoing.destroy()
-        })
+        turns
+          .take(incoming.socket, outgoing)
+          .then((isOurs) => (isOurs ? serve(options, incoming, outgoing) : undefined))
+          .catch((error: unknown) => {
+            options.logger.debug('an answer could not be sent', { error: messageOf(error) })
+            outgoing.destroy()
+          })
       },
     )
     server.maxConnections = CONNECTIONS_MAX
@@ -69,7 +80,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
         socket.destroy()
       })
     })
-    server.on('clientError', (_error, socket) => socket.destroy())
+    server.on('clientError', (error, socket) => refuseOnTheWire(error, socket, turns.isAnswering(socket)))
     server.on('tlsClientError', (error) =>
       options.logger.debug('a TLS handshake failed', { error: error.message }),
     )
