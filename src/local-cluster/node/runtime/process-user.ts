@@ -16,6 +16,8 @@ export function becomeUser(user: ProcessUser | undefined): readonly string[] {
     systemProgram('setpriv'),
     ...['--reuid', String(user.uid), '--regid', String(user.gid)],
     ...groups,
+    // The kernel forgets it when the user changes: the program must go with its shim all the same.
+    ...['--pdeathsig', 'KILL'],
     '--',
   ]
 }
