@@ -96,7 +96,10 @@ export function createEventRecorder(options: {
       sending ??= sendAll()
     },
     async stop() {
-      await Promise.race([sending, clock.sleep(STOP_MS)])
+      const ended = new AbortController()
+      await Promise.race([sending, clock.sleep(STOP_MS, ended.signal).catch(() => {})])
+      // A timer that is left would keep the process for as long as it runs.
+      ended.abort(new Error('all events are sent'))
       queue.length = 0
     },
   }
