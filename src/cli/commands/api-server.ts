@@ -14,6 +14,7 @@ import { createSqliteStore } from '../../local-cluster/store/index.ts'
 import { stateOf } from '../cluster.ts'
 import { ensureClusterNetwork, startNode } from '../composition/node.ts'
 import { processLogger, terminationSignal } from '../environment.ts'
+import { exitWith } from '../exit.ts'
 import type { CommandCall } from '../command-call.ts'
 
 const SYSTEM_USER = { name: 'system:lateen', groups: ['system:masters'] } as const
@@ -75,4 +76,6 @@ export async function run(call: CommandCall): Promise<void> {
   await Promise.all([controllers.stop(), services.stop(), agent.stop()])
   await server.close()
   store.close()
+  // Everything that was acknowledged is on disk. A command that somebody runs in a pod must not hold up the end.
+  exitWith(0)
 }
