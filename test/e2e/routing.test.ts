@@ -7,6 +7,7 @@ import { type EchoMesh, startEchoMesh } from '../support/echo/mesh.ts'
 import { httpRouteFilterTests } from './routing/http-route-filters.ts'
 import { httpRouteMatchTests } from './routing/http-route-matches.ts'
 import { httpRouteParentTests } from './routing/http-route-parents.ts'
+import { httpRouteStatusTests } from './routing/http-route-status.ts'
 import { sidecarTests } from './routing/sidecar.ts'
 import { virtualServiceMatchTests } from './routing/virtual-service-matches.ts'
 import { virtualServiceScopeTests } from './routing/virtual-service-scopes.ts'
@@ -22,6 +23,7 @@ const ready = () => mesh
 httpRouteMatchTests(ready)
 httpRouteFilterTests(ready)
 httpRouteParentTests(ready)
+httpRouteStatusTests(ready)
 virtualServiceMatchTests(ready)
 virtualServiceTests(ready)
 virtualServiceScopeTests(ready)

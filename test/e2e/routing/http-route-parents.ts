@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { httpRoute, markedRule } from '../../support/echo/http-route.ts'
-import {
-  askAt,
-  assertShare,
-  type EchoMesh,
-  type KubeView,
-  untilServed,
-  versionsOf,
-} from '../../support/echo/mesh.ts'
+import { askAt, assertShare, type EchoMesh, untilServed, versionsOf } from '../../support/echo/mesh.ts'
+import { conditionsOf, type GatewayView, summary, untilConditions } from '../../support/echo/status.ts'
 import type { Reply } from '../../support/echo/protocol.ts'
 import { waitFor } from '../../support/wait.ts'
 
@@ -280,117 +274,6 @@ export function httpRouteParentTests(mesh: () => EchoMesh): void {
       assert.equal(unhealthy.status, 503)
       assert.equal(unhealthy.body, 'no healthy upstream')
     })
-  })
-
-  describe('HTTPRoute status', () => {
-    test('follows every change of the spec with its generation', async () => {
-      const host = 'generations.test'
-      const apply = (mark: string) =>
-        mesh().apply(httpRoute({ name: 'generations', host, rules: [markedRule(EVERY_PATH, mark)] }))
-      for (const [index, mark] of ['first', 'second', 'third'].entries()) {
-        await apply(mark)
-        await untilServed(
-          mark,
-          () => askAt(mesh().edge, '/', { host }),
-          (reply) => reply.headers['x-rule'] === mark,
-        )
-        await waitFor(`the status of ${mark}`, async () => {
-          const route = await mesh().get('httproute/generations')
-          assert.equal(route.metadata.generation, index + 1)
-          return parentsOf(route).every((parent) =>
-            parent.conditions.every((one) => one.observedGeneration === index + 1),
-          )
-        })
-      }
-    })
-
-    test('is not written when nothing has changed', async () => {
-      const rules = [markedRule(EVERY_PATH, 'quiet')]
-      const yaml = httpRoute({ name: 'quiet', host: 'quiet.test', rules })
-      await mesh().apply(yaml)
-      await untilConditions(mesh(), 'quiet', 'open', 'Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs')
-      const before = await mesh().get('httproute/quiet')
-      const gatewayBefore = await mesh().get('gateways.gateway.networking.k8s.io/edge')
-      await mesh().apply(yaml)
-      // Another route that is through with its status tells that the controller has seen all that came before.
-      await mesh().apply(httpRoute({ name: 'generations', host: 'generations.test', rules }))
-      await waitFor('the other route’s status', async () => {
-        const other = await mesh().get('httproute/generations')
-        return parentsOf(other).every((parent) =>
-          parent.conditions.every((one) => one.observedGeneration === other.metadata.generation),
-        )
-      })
-      assert.deepEqual(await mesh().get('httproute/quiet'), before)
-      assert.deepEqual(await mesh().get('gateways.gateway.networking.k8s.io/edge'), gatewayBefore)
-    })
-  })
-}
-
-interface Condition {
-  readonly type: string
-  readonly status: string
-  readonly reason: string
-  readonly observedGeneration: number
-}
-
-interface ParentStatus {
-  readonly parentRef: { readonly sectionName?: string; readonly port?: number }
-  readonly controllerName: string
-  readonly conditions: readonly Condition[]
-}
-
-interface GatewayView extends KubeView {
-  readonly status: {
-    readonly conditions: readonly Condition[]
-    readonly listeners: readonly {
-      readonly name: string
-      readonly attachedRoutes: number
-      readonly supportedKinds: readonly { readonly kind: string }[]
-      readonly conditions: readonly Condition[]
-    }[]
-  }
-}
-
-function parentsOf(route: KubeView): readonly ParentStatus[] {
-  const status = route.status as { readonly parents?: readonly ParentStatus[] } | undefined
-  assert.ok(status?.parents !== undefined && status.parents.length > 0, 'the route has no status')
-  return status.parents
-}
-
-function summary(conditions: readonly Condition[]): string {
-  return conditions
-    .map(({ type, status, reason }) => `${type}=${status}/${reason}`)
-    .sort()
-    .join(' ')
-}
-
-/** Of each parent, by section name or port; complete and up to date. */
-async function conditionsOf(
-  mesh: EchoMesh,
-  name: string,
-  namespace?: string,
-): Promise<Readonly<Record<string, string>>> {
-  return waitFor(`the status of HTTPRoute ${name}`, async () => {
-    const route = await mesh.get(`httproute/${name}`, namespace)
-    const parents = parentsOf(route)
-    for (const { controllerName, conditions } of parents) {
-      assert.equal(controllerName, 'istio.io/gateway-controller')
-      for (const one of conditions) assert.equal(one.observedGeneration, route.metadata.generation)
-    }
-    return Object.fromEntries(
-      parents.map(({ parentRef, conditions }) => [
-        String(parentRef.sectionName ?? parentRef.port),
-        summary(conditions),
-      ]),
-    )
-  })
-}
-
-function untilConditions(mesh: EchoMesh, name: string, parent: string, expected: string): Promise<unknown> {
-  return waitFor(`HTTPRoute ${name} to be ${expected}`, async () => {
-    const found = (await conditionsOf(mesh, name))[parent]
-    assert.equal(found, expected)
-    return true
   })
 }
 

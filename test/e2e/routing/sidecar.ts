@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { converse, sha256 } from '../../support/echo/call.ts'
 import { httpRoute, markedRule } from '../../support/echo/http-route.ts'
@@ -10,7 +11,7 @@ import { runCommand } from '../../support/command.ts'
 
 const MEGABYTES_5 = 5 * 1024 * 1024
 /** The bridge's address: of this machine, and unknown to the mesh. */
-const OUTSIDE = { address: '10.42.0.1', port: 18080 }
+const OUTSIDE = { address: '10.42.0.1', port: 18080, tcpPort: 18081 }
 
 /** What passes through gateways and sidecars whatever the routes. */
 export function sidecarTests(mesh: () => EchoMesh): void {
@@ -228,13 +229,21 @@ function trafficTests(mesh: () => EchoMesh): void {
 
   describe('the world outside of the mesh', () => {
     let server: Server
+    let tcpServer: TcpServer
     before(async () => {
       server = createServer((request, response) => response.end(`outside: ${request.headers.host}`))
       await new Promise<void>((resolve) => server.listen(OUTSIDE.port, OUTSIDE.address, resolve))
+      tcpServer = createTcpServer((socket) => {
+        socket.on('error', () => socket.destroy())
+        socket.write('WELCOME outside\n')
+        socket.pipe(socket)
+      })
+      await new Promise<void>((resolve) => tcpServer.listen(OUTSIDE.tcpPort, OUTSIDE.address, resolve))
     })
     after(() => {
       server.close()
       server.closeAllConnections()
+      tcpServer.close()
     })
 
     test('is reached by pods with a sidecar, under a name that nobody knows', async () => {
@@ -242,6 +251,11 @@ function trafficTests(mesh: () => EchoMesh): void {
       const reply = await mesh().client.call({ url, headers: { host: 'outside.example' } })
       assert.equal(reply.status, 200)
       assert.equal(reply.body, 'outside: outside.example')
+    })
+
+    test('may speak what it likes', async () => {
+      const lines = await greet(mesh().client, OUTSIDE.address, OUTSIDE.tcpPort)
+      assert.deepEqual(lines, ['WELCOME outside', 'hello'])
     })
 
     test('that does not answer is a refusal, not a hang', async () => {
@@ -259,8 +273,12 @@ function trafficTests(mesh: () => EchoMesh): void {
 }
 
 /** Reads the greeting before it says anything, then one line that came back. */
-async function greet(caller: Caller, name: string): Promise<readonly string[]> {
-  const script = `exec 3<>/dev/tcp/${name}/${ECHO_PORTS.greeter}; read -r -t 8 -u 3 line; echo "$line"; echo hello >&3; read -r -t 8 -u 3 line; echo "$line"`
+async function greet(
+  caller: Caller,
+  name: string,
+  port: number = ECHO_PORTS.greeter,
+): Promise<readonly string[]> {
+  const script = `exec 3<>/dev/tcp/${name}/${port}; read -r -t 8 -u 3 line; echo "$line"; echo hello >&3; read -r -t 8 -u 3 line; echo "$line"`
   const { stdout, stderr } = await caller.run(['bash', '-c', script])
   assert.equal(stderr, '')
   return stdout.trim().split('\n')
