@@ -1,17 +1,18 @@
 import { createWorkQueue, deepEqual } from '../../base/index.ts'
 import {
-  type Deployment,
   type HorizontalPodAutoscaler,
-  matchesLabels,
+  type LabelMatcher,
   parseQuantity,
   type Pod,
   quantityToMillis,
 } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { type AutoscalerFinding, autoscalerStatus } from './autoscaler-status.ts'
-import { type CpuTarget, createStabilizer, scaleByCpu } from './autoscaling.ts'
+import { type CpuResult, type CpuTarget, createStabilizer, scaleByCpu } from './autoscaling.ts'
+import type { ApiResources } from './api-resources.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { isActivePod, isPodReady, readySinceMs } from './pods.ts'
+import { findScaleTarget } from './scale-target.ts'
 import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
 
 /** Cumulative CPU of a pod's processes. */
@@ -36,15 +37,20 @@ const DOWNSCALE_WINDOW_SECONDS = 300
 /** @see HorizontalPodAutoscalerSpec.metrics: what an autoscaler without metrics goes by */
 const DEFAULT_TARGET: CpuTarget = { kind: 'utilization', percent: 80 }
 
-/** Scales Deployments by the CPU of their pods' processes (the Resource metric `cpu`; others are said not to be served). */
-export function createAutoscaler(context: ControllerContext & { readonly podCpu: PodCpu }): Controller {
-  const { client, informers, clock, logger } = context
+const COMPONENT = 'horizontal-pod-autoscaler'
+
+/**
+ * Scales whatever has a scale subresource by the CPU of its pods' processes (the Resource metric `cpu`; others are said
+ * not to be served).
+ */
+export function createAutoscaler(
+  context: ControllerContext & { readonly podCpu: PodCpu; readonly resources: ApiResources },
+): Controller {
+  const { client, informers, events, clock, logger } = context
   const autoscalers = informers.of<HorizontalPodAutoscaler>(KINDS.horizontalPodAutoscaler)
-  const deployments = informers.of<Deployment>(KINDS.deployment)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
   const stabilizer = createStabilizer()
-  const ready = Promise.all([deployments.synced, pods.synced])
   const samples = new Map<string, BaseSample>()
 
   const queue = createWorkQueue({
@@ -55,7 +61,7 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
     retryMaxMs: SYNC_MS,
     logger: logger.scope('autoscaler'),
     reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
+      await orAborted(pods.synced, signal)
       const { namespace, name } = splitKey(key)
       const autoscaler = autoscalers.get(name, namespace)
       if (!autoscaler) {
@@ -70,59 +76,55 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
 
   const look = async (key: string, autoscaler: HorizontalPodAutoscaler): Promise<AutoscalerFinding> => {
     const { scaleTargetRef, maxReplicas, minReplicas = 1, behavior } = autoscaler.spec
-    const isDeployment = scaleTargetRef.kind === 'Deployment'
-    const deployment = isDeployment
-      ? deployments.get(scaleTargetRef.name, autoscaler.metadata.namespace)
-      : undefined
-    if (!deployment) {
-      const what = `${scaleTargetRef.kind.toLowerCase()}s "${scaleTargetRef.name}" not found`
-      return {
-        kind: 'no-target',
-        message: `the HPA controller was unable to get the target's current scale: ${what}`,
-      }
+    const { namespace } = autoscaler.metadata
+    const scaled = await findScaleTarget(context, scaleTargetRef, namespace)
+    if (typeof scaled === 'string') {
+      const message = `the HPA controller was unable to get the target's current scale: ${scaled}`
+      tell(autoscaler, 'FailedGetScale', scaled, 'Warning')
+      return { kind: 'no-target', message }
     }
-    const current = deployment.spec.replicas ?? 1
+    const current = scaled.replicas
     const target = cpuTarget(autoscaler)
     const bounds = { currentReplicas: current, minReplicas, maxReplicas }
-    const result = target && scaleByCpu({ ...bounds, target, pods: measure(deployment) })
+    const result = target && scaleByCpu({ ...bounds, target, pods: measure(namespace, scaled.pods) })
     const advised = result?.desiredReplicas ?? Math.min(maxReplicas, Math.max(minReplicas, current))
     const windowMs = (behavior?.scaleDown?.stabilizationWindowSeconds ?? DOWNSCALE_WINDOW_SECONDS) * 1000
     const advice = { desired: advised, current, nowMs: clock.now(), windowMs }
-    // A Deployment scaled to zero by hand stays there: its autoscaling is switched off.
+    // What was scaled to zero by hand stays there: its autoscaling is switched off.
     const desired = current === 0 ? 0 : stabilizer.recommend(key, advice)
-    if (desired !== current) await scale(deployment, desired)
+    if (desired !== current) {
+      await scaled.scaleTo(desired)
+      tell(
+        autoscaler,
+        'SuccessfulRescale',
+        `New size: ${desired}; reason: ${reasonOf(current, desired, result)}`,
+      )
+    }
     const problem = target
       ? 'no CPU figures of ready pods that request CPU yet'
       : 'of metrics only the Resource cpu is served here'
     return { kind: 'looked', current, desired, result, problem }
   }
 
-  const scale = async (deployment: Deployment, replicas: number) => {
-    const { name, namespace, resourceVersion } = deployment.metadata
-    // On the version that was looked at, so that somebody who scales at the same moment is not overruled.
-    const patch = { metadata: { resourceVersion }, spec: { replicas } }
-    await client.patch(KINDS.deployment, name, namespace, patch, { type: 'merge' })
-    logger.info('scaled', {
-      deployment: `${namespace}/${name}`,
-      from: deployment.spec.replicas,
-      to: replicas,
-    })
-  }
+  const tell = (
+    autoscaler: HorizontalPodAutoscaler,
+    reason: string,
+    message: string,
+    type: 'Normal' | 'Warning' = 'Normal',
+  ): void => events.record(autoscaler, { type, reason, message, component: COMPONENT })
 
   /** Used since the last sample, for each ready pod that has one. */
-  const measure = (deployment: Deployment) => {
-    const { selector } = deployment.spec
-    return podsByNamespace
-      .lookup(deployment.metadata.namespace ?? '')
+  const measure = (namespace: string | undefined, selected: LabelMatcher | undefined) =>
+    podsByNamespace
+      .lookup(namespace ?? '')
       .filter((pod) => isActivePod(pod) && isPodReady(pod))
-      .filter((pod) => selector && matchesLabels(selector, pod.metadata.labels))
+      .filter((pod) => selected?.matches(pod.metadata.labels) === true)
       .flatMap((pod) => {
         const use = usedSinceLast(pod.metadata.uid ?? '')
         if (!use) return []
         const isSettled = use.sinceMs >= (readySinceMs(pod) ?? 0) + SETTLING_MS
         return [{ usedMillis: use.millis, requestedMillis: requestedCpuMillis(pod), isSettled }]
       })
-  }
 
   /** @returns undefined for the first sample of a pod, and after a restart, when it counts from zero again */
   const usedSinceLast = (uid: string): { readonly millis: number; readonly sinceMs: number } | undefined => {
@@ -154,6 +156,13 @@ export function createAutoscaler(context: ControllerContext & { readonly podCpu:
     for (const { before, after } of changes) if (before && !after) samples.delete(before.metadata.uid ?? '')
   })
   return { name: 'autoscaler', stop: queue.stop }
+}
+
+function reasonOf(current: number, desired: number, result: CpuResult | undefined): string {
+  if (!result) return 'Current number of replicas is outside of the bounds'
+  return desired > current
+    ? 'cpu resource utilization (percentage of request) above target'
+    : 'All metrics below target'
 }
 
 /** @returns undefined when the autoscaler goes by something else than CPU */

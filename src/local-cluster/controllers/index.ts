@@ -9,6 +9,7 @@ import { createAutoscaler, type PodCpu } from './autoscaler.ts'
 import { createCronJobController } from './cronjob.ts'
 import { createDaemonSetController } from './daemonset.ts'
 import { createDeploymentController } from './deployment.ts'
+import { createDisruptionController } from './disruption.ts'
 import { createEndpointSliceController } from './endpointslice.ts'
 import { createEventExpiry } from './event-expiry.ts'
 import { createEventRecorder } from './events.ts'
@@ -50,7 +51,8 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createEndpointSliceController(context),
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),
-    createAutoscaler(context),
+    createAutoscaler({ ...context, resources }),
+    createDisruptionController({ ...context, resources }),
     createEventExpiry(context),
   ]
   return {

@@ -1,3 +1,4 @@
+import { deepEqual } from '../../base/index.ts'
 import type { KubeObject, OwnerReference, Pod } from '../../kube/index.ts'
 
 export function isPodReady(pod: Pod): boolean {
@@ -55,4 +56,11 @@ export function addOwners(
     const owner = object && controllerOf(object)
     if (owner?.kind === kind) add(`${object?.metadata.namespace}/${owner.name}`)
   }
+}
+
+/** Whether a status need not be written: counts of zero may be left out in what is stored. */
+export function isSameStatus(before: object | undefined, after: object): boolean {
+  const counts = (status: object) =>
+    Object.fromEntries(Object.entries(status).filter(([, value]) => value !== 0))
+  return before !== undefined && deepEqual(counts(before), counts(after))
 }

@@ -1,9 +1,15 @@
-import { createWorkQueue, deepEqual, messageOf } from '../../base/index.ts'
-import { type KubeObject, matchesLabels, type Pod, type StatefulSet } from '../../kube/index.ts'
+import { createWorkQueue, messageOf } from '../../base/index.ts'
+import {
+  type KubeObject,
+  matchesLabels,
+  type Pod,
+  type StatefulSet,
+  type StatefulSetStatus,
+} from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { intOrPercent } from './int-or-percent.ts'
-import { addOwners, controllerKeys, controllerOf, isActivePod, orphansOf } from './pods.ts'
+import { addOwners, controllerKeys, controllerOf, isActivePod, isSameStatus, orphansOf } from './pods.ts'
 import {
   CONTROLLER_REVISION,
   type ControllerRevision,
@@ -154,8 +160,8 @@ export function createStatefulSetController(context: ControllerContext): Control
     type: 'Normal' | 'Warning' = 'Normal',
   ): void => events.record(set, { type, reason, message, component: COMPONENT })
 
-  const writeStatus = async (set: StatefulSet, status: StatefulSet['status']) => {
-    if (status === undefined || deepEqual(set.status, status)) return
+  const writeStatus = async (set: StatefulSet, status: StatefulSetStatus) => {
+    if (isSameStatus(set.status, status)) return
     await client
       .update(KINDS.statefulSet, { ...set, status }, { subresource: 'status' })
       .catch(ignoreOvertaken)
