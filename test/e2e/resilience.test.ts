@@ -177,7 +177,8 @@ async function pidOfIstiod(): Promise<number> {
   const { stdout } = await runCommand('ip', ['netns', 'pids', name])
   const pids = stdout.trim().split(/\s+/).map(Number)
   const pid = pids.find((one) =>
-    /\/cli\/main\.[jt]s\0istiod/.test(readFileSync(`/proc/${one}/cmdline`, 'utf8')),
+    // Its shim, a shell, has the same words among its own.
+    /^[^\0]*\/node\0.*\/cli\/main\.[jt]s\0istiod/.test(readFileSync(`/proc/${one}/cmdline`, 'utf8')),
   )
   assert.ok(pid, `no process of istiod among ${stdout}`)
   return pid

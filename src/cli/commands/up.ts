@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '../../base/index.ts'
 import type { Node } from '../../kube/index.ts'
@@ -37,6 +38,7 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
   const state = stateOf(call)
   createStateDirectory(state)
   const running = runningProcess(state.run, 'supervisor') !== undefined
+  if (!running && !runningProcess(state.run, 'api-server')) await requireFreePort(apiPort(call))
   if (!running) startSupervisor(state, textOption(call, 'apiPort') ?? String(CLUSTER_NETWORK.apiPort))
   const started = performance.now()
   await waitUntilReady(call, state)
@@ -62,6 +64,25 @@ function requireMachine(): void {
     const packages = [...new Set(missing.map((tool) => tool.debianPackage))].join(' ')
     throw new CliError(
       `missing on this machine: ${missing.map((tool) => tool.program).join(', ')}. On Debian or Ubuntu:  apt-get install -y ${packages}`,
+      ExitCode.unavailable,
+    )
+  }
+}
+
+function apiPort(call: CommandCall): number {
+  return Number(textOption(call, 'apiPort') ?? CLUSTER_NETWORK.apiPort)
+}
+
+/** A taken port would show only as an API server that never gets ready. */
+async function requireFreePort(port: number): Promise<void> {
+  const server = createServer()
+  const taken = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(true))
+    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(false)))
+  })
+  if (taken) {
+    throw new CliError(
+      `port ${port} of 127.0.0.1 is taken, perhaps by another cluster: stop that program, or choose another port with --api-port`,
       ExitCode.unavailable,
     )
   }
