@@ -11,6 +11,8 @@ import { createDaemonSetController } from './daemonset.ts'
 import { createDeploymentController } from './deployment.ts'
 import { createDisruptionController } from './disruption.ts'
 import { createEndpointSliceController } from './endpointslice.ts'
+import { createEndpointsMirror } from './endpoints-mirror.ts'
+import { createEndpointsController } from './endpoints.ts'
 import { createEventExpiry } from './event-expiry.ts'
 import { createEventRecorder } from './events.ts'
 import { createGarbageCollector } from './garbage-collector.ts'
@@ -49,6 +51,8 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createJobController(context),
     createCronJobController(context),
     createEndpointSliceController(context),
+    createEndpointsController(context),
+    createEndpointsMirror(context),
     createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
     createGarbageCollector({ ...context, resources }),
     createAutoscaler({ ...context, resources }),
