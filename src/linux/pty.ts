@@ -11,6 +11,7 @@ export interface Pty {
   readonly slave: number
   /** Such as /dev/pts/3. */
   readonly path: string
+  /** Does nothing after `close`. */
   readonly resize: (size: { readonly columns: number; readonly rows: number }) => void
   /** Closes the slave's descriptor here; the program has its own. */
   readonly closeSlave: () => void
@@ -22,6 +23,7 @@ export interface Pty {
 export function openPty(): Pty {
   const flags = constants.O_RDWR | constants.O_NOCTTY
   const master = openSync('/dev/ptmx', flags)
+  let isOpen = true
   try {
     control(master, TIOCSPTLCK, int32(0))
     const number = int32(0)
@@ -34,9 +36,12 @@ export function openPty(): Pty {
       master,
       slave,
       path,
-      resize: (size) => setTerminalSize(master, size),
+      resize(size) {
+        if (isOpen) setTerminalSize(master, size)
+      },
       closeSlave,
       close() {
+        isOpen = false
         closeSlave()
         closeMaster()
       },

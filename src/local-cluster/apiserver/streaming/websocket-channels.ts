@@ -18,6 +18,8 @@ export function webSocketChannels(
   wanted: WantedStreams,
 ): RemoteChannels {
   const gone = new AbortController()
+  // The first size comes with the first bytes, before anybody listens.
+  let lastSize: TerminalSize | undefined
   const resizes: ((size: TerminalSize) => void)[] = []
   const parseSizes = createSizeParser()
   const stdin = wanted.stdin
@@ -31,7 +33,8 @@ export function webSocketChannels(
       if (stdin !== undefined && !stdin.readableEnded && payload.length > 0 && !stdin.push(payload))
         webSocket.pause()
     } else if (channel === CHANNEL.resize) {
-      for (const size of parseSizes(payload)) for (const listener of resizes) listener(size)
+      lastSize = parseSizes(payload).at(-1) ?? lastSize
+      if (lastSize !== undefined) for (const listener of resizes) listener(lastSize)
     } else if (
       channel === CHANNEL.close &&
       payload[0] === CHANNEL.stdin &&
@@ -54,7 +57,10 @@ export function webSocketChannels(
     stdin,
     stdout,
     stderr,
-    onResize: (listener) => void resizes.push(listener),
+    onResize(listener) {
+      resizes.push(listener)
+      if (lastSize !== undefined) listener(lastSize)
+    },
     signal: gone.signal,
     async finish(status) {
       await Promise.all([endStream(stdout), endStream(stderr)])

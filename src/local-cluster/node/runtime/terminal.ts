@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { RemoteIo } from '../../apiserver/index.ts'
+import type { RemoteIo, TerminalSize } from '../../apiserver/index.ts'
 import { openPty } from '../../../linux/index.ts'
 import { exitCodeOf, feed, pour } from './streams.ts'
 import { systemProgram } from './system-program.ts'
@@ -15,7 +15,7 @@ export async function runOnTerminal(
 ): Promise<number> {
   const pty = openPty()
   try {
-    io.onResize((size) => pty.resize(size))
+    await firstSize(io, (size) => pty.resize(size))
     const [program = '', ...args] = command.words
     const child = spawn(program, args, {
       stdio: [pty.slave, pty.slave, pty.slave],
@@ -51,6 +51,20 @@ export async function runOnTerminal(
     pty.close()
   }
 }
+
+/** A program that asks for the size at its start should find the client's, which comes a moment after the request. */
+function firstSize(io: RemoteIo, resize: (size: TerminalSize) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = setTimeout(resolve, FIRST_SIZE_MS)
+    io.onResize((size) => {
+      resize(size)
+      clearTimeout(patience)
+      resolve()
+    })
+  })
+}
+
+const FIRST_SIZE_MS = 100
 
 /** What the terminal still holds when its program ends is read in this time. */
 const LEFTOVER_MS = 1000

@@ -403,7 +403,8 @@ describe('a node agent that was killed', () => {
     assert.equal(statusOf(adopted, 'c').containerID, statusOf(stays, 'c').containerID)
     assert.equal(adopted.status?.podIP, stays.status?.podIP)
     // It never left its Services: the condition has not changed meanwhile.
-    const readySince = (pod: typeof stays) => pod.status?.conditions?.find((one) => one.type === 'Ready')?.lastTransitionTime
+    const readySince = (pod: typeof stays) =>
+      pod.status?.conditions?.find((one) => one.type === 'Ready')?.lastTransitionTime
     assert.equal(readySince(adopted), readySince(stays))
     await fetch(`http://${stays.status?.podIP}:8080/exit=1`).catch(() => {}) // it ends before it answers
     await node.until('stays', (pod) => statusOf(pod, 'c').restartCount === 1 && isReady(pod), 'is restarted')
