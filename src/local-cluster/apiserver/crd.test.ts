@@ -152,3 +152,29 @@ test('server-side apply merges the lists of built-in kinds by their keys', async
   assert.deepEqual(numbers(await apply('bob', [{ name: 'b', port: 81, protocol: 'TCP' }])), [80, 81])
   assert.deepEqual(numbers(await apply('alice', [{ name: 'c', port: 82, protocol: 'TCP' }])), [81, 82])
 })
+
+test('an object that was stored before its kind had a default shows it when it is read', async () => {
+  const names = { plural: 'sprockets', singular: 'sprocket', kind: 'Sprocket' }
+  const definition = (more: object) => {
+    const spec = { type: 'object', properties: { size: { type: 'integer' }, ...more } }
+    const openAPIV3Schema = { type: 'object', properties: { spec } }
+    const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }]
+    return { group: 'example.com', scope: 'Namespaced', names, versions }
+  }
+  const crd = { ...WIDGET_CRD, metadata: { name: 'sprockets.example.com' } }
+  await its.client.create(KINDS.customResourceDefinition, { ...crd, spec: definition({}) })
+  const kind = { ...WIDGETS, plural: 'sprockets', kind: 'Sprocket' }
+  await its.client.create(kind, { ...widget('old', 1), kind: 'Sprocket' })
+  const spec = definition({ color: { type: 'string', default: 'red' } })
+  await its.client.patch(
+    KINDS.customResourceDefinition,
+    crd.metadata.name,
+    undefined,
+    { spec },
+    { type: 'merge' },
+  )
+  const read = await its.client.get<KubeObject>(kind, 'old', 'default')
+  assert.deepEqual(read?.spec, { size: 1, color: 'red' })
+  const { items } = await its.client.list<KubeObject>(kind, { namespace: 'default' })
+  assert.deepEqual(items[0]?.spec, { size: 1, color: 'red' })
+})

@@ -11,6 +11,7 @@ import { handleMetrics, METRICS_GROUP } from './subresource/metrics.ts'
 import { handleReview } from './subresource/reviews.ts'
 import { handleScale } from './subresource/scale.ts'
 import { handleTokenRequest } from './subresource/token.ts'
+import { handleBinding, handlePodBinding } from './verbs/binding.ts'
 import { handleDelete, handleDeleteCollection } from './verbs/delete.ts'
 import { handleGet } from './verbs/get.ts'
 import { handleList } from './verbs/list.ts'
@@ -41,6 +42,7 @@ export async function dispatchResource(
 async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn): Promise<ApiResponse> {
   const { resource, path, verb } = asked
   if (path.group === METRICS_GROUP) return handleMetrics(context, asked)
+  if (resource.collection === 'core/bindings') return handleBinding(context, asked, warn)
   if (!resource.info.stored && path.subresource === '') return handleReview(context, asked)
   if (path.subresource !== '') return handleSubresource(context, asked, warn)
   if (verb === 'watch' && path.name !== '')
@@ -101,6 +103,8 @@ async function handleSubresource(
       return handlePortForward(context, asked)
     case 'token':
       return handleTokenRequest(context, asked)
+    case 'binding':
+      return handlePodBinding(context, asked, warn)
     case 'eviction':
       return handleEviction(context, asked, warn)
     default:

@@ -17,9 +17,10 @@ export function keyOf(resource: ServedResource, namespace: string, name: string)
 
 /** A stored object as the version that was asked for serves it. */
 export function inVersion(object: KubeObject, resource: ServedResource): KubeObject {
-  if (object.apiVersion === resource.apiVersion) return object
+  if (object.apiVersion === resource.apiVersion) return resource.complete?.(object) ?? object
   if (resource.conversion) return resource.conversion.fromStored(object)
-  return { ...object, apiVersion: resource.apiVersion }
+  const versioned = { ...object, apiVersion: resource.apiVersion }
+  return resource.complete?.(versioned) ?? versioned
 }
 
 /** The other way: a decoded object as it is stored. */

@@ -35,6 +35,8 @@ export interface ServedResource {
   readonly applySchema: () => StructuralSchema | undefined
   /** the schema as OpenAPI shows it; undefined for built-in kinds, whose documents src/kube makes */
   readonly openApiSchema: () => StructuralSchema | undefined
+  /** Fills in the defaults of a stored object: a definition may have got them after the object was written. */
+  readonly complete?: (object: KubeObject) => KubeObject
   readonly scale: ScalePaths | undefined
   readonly isCustom: boolean
   /** changes with the definition of a custom resource; constant for built-in kinds */

@@ -5,6 +5,7 @@ import type { Authorizer } from '../auth/access.ts'
 import { checkEscalation } from '../auth/escalation.ts'
 import { applyPodDefaults, applyServiceAccount, checkNamespace } from './built-in.ts'
 import { createEvaluator } from './evaluate.ts'
+import { applyLimitRanges, checkLimitRanges } from './limit-range.ts'
 import { checkPolicies } from './policies.ts'
 import type { Admission, MutationRequest } from './types.ts'
 import { callMutatingWebhooks, callValidatingWebhooks, type WebhookDependencies } from './webhooks.ts'
@@ -28,7 +29,8 @@ export function createAdmission(
     Array.from({ length: 5 }, () => SUFFIX_ALPHABET[randomIndex(random, SUFFIX_ALPHABET.length)]).join('')
   const applyPlugins = (request: MutationRequest): KubeObject => {
     const withAccount = applyServiceAccount(store, request, suffix)
-    return applyPodDefaults({ ...request, object: withAccount })
+    const withLimits = applyLimitRanges(store, { ...request, object: withAccount })
+    return applyPodDefaults({ ...request, object: withLimits })
   }
   return {
     async mutate(request) {
@@ -49,6 +51,7 @@ export function createAdmission(
     },
     async validate(request) {
       checkEscalation(store, authorizer, request)
+      checkLimitRanges(store, request)
       checkPolicies(dependencies, request)
       await callValidatingWebhooks(dependencies, request, request.warn)
     },

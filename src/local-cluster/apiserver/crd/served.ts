@@ -23,15 +23,17 @@ export function servedBy(crd: KubeObject): readonly ServedResource[] {
 function toResource(crd: KubeObject, info: ResourceInfo): ServedResource {
   const version = listAt(crd.spec, 'versions').find((each) => stringAt(each, 'name') === info.version)
   const schema = at(version, 'schema', 'openAPIV3Schema') as StructuralSchema | undefined
+  const compiled = lazySchema(schema)
   return {
     info,
     collection: collectionOf(info.group, info.plural),
     storedApiVersion: `${info.group}/${storageVersion(crd)}`,
     apiVersion: `${info.group}/${info.version}`,
     conversion: undefined,
-    schema: lazySchema(schema),
+    schema: compiled,
     applySchema: () => schema,
     openApiSchema: () => schema,
+    complete: completion(compiled),
     scale: scaleOf(at(version, 'subresources', 'scale')),
     isCustom: true,
     revision: `${crd.metadata.uid ?? ''} ${crd.metadata.generation ?? 0}`,
@@ -47,6 +49,18 @@ function lazySchema(schema: StructuralSchema | undefined): () => CompiledSchema 
     if (!schema) return undefined
     compiled ??= compileSchema(schema)
     return compiled
+  }
+}
+
+/** Most objects are complete: each is looked at once, as long as it is in memory. */
+function completion(schema: () => CompiledSchema | undefined): (object: KubeObject) => KubeObject {
+  const known = new WeakMap<KubeObject, KubeObject>()
+  return (object) => {
+    const found = known.get(object)
+    if (found) return found
+    const completed = (schema()?.applyDefaults(object) ?? object) as KubeObject
+    known.set(object, completed)
+    return completed
   }
 }
 
