@@ -143,7 +143,7 @@ export function createCronJobController(context: ControllerContext): Controller 
   ): void => events.record(cron, { type, reason, message, component: COMPONENT })
 
   const writeStatus = async (cron: CronJob, owned: readonly Job[], started: Started) => {
-    const all = [...owned.filter((job) => job.metadata.uid !== started.job?.metadata.uid)]
+    const all = owned.filter((job) => job.metadata.uid !== started.job?.metadata.uid)
     const active = [...all.filter((job) => !isJobFinished(job)), ...(started.job ? [started.job] : [])]
     const successes = owned.flatMap(
       (job) => (conditionOf(job, 'Complete') && job.status?.completionTime) || [],

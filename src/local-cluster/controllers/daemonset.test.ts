@@ -72,7 +72,8 @@ test('a rolling update replaces the pod; with maxSurge the old one stays until t
   })
   await eventually(async () => {
     const found = await podsOf('rolls')
-    assert.deepEqual(found.map((pod) => pod.spec.containers[0]?.image).sort(), ['app:2', 'app:3'])
+    const images = found.map((pod) => pod.spec.containers[0]?.image ?? '')
+    assert.deepEqual(images.sort(), ['app:2', 'app:3'])
   })
   cluster.kubelet.setReadiness(() => true)
   await rolledOut('rolls')

@@ -50,10 +50,8 @@ test('Endpoints written by hand become slices of both families, follow changes, 
   await client.create(KINDS.endpoints, endpointsNamed('outside', addresses))
   await eventually(async () => {
     const slices = await slicesOf('outside')
-    assert.deepEqual(slices.map((slice) => [slice.addressType, slice.endpoints?.[0]?.addresses]).sort(), [
-      ['IPv4', ['192.0.2.1']],
-      ['IPv6', ['2001:db8::1']],
-    ])
+    const found = slices.map((slice) => `${slice.addressType} ${slice.endpoints?.[0]?.addresses.join(' ')}`)
+    assert.deepEqual(found.sort(), ['IPv4 192.0.2.1', 'IPv6 2001:db8::1'])
     assert.deepEqual(slices[0]?.ports, [{ name: 'http', port: 8080, protocol: 'TCP' }])
     assert.equal(slices[0]?.endpoints?.[0]?.conditions?.ready, true)
     assert.equal(
