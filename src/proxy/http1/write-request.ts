@@ -5,11 +5,7 @@ import { putAdded, putFields } from './write-head.ts'
 /** The request line and fields as they go upstream. The head keeps its marks, so a second try writes the same again. */
 export function putRequestHead(out: OutBuffer, exchange: Exchange): void {
   const { head } = exchange
-  if (
-    exchange.originalPath === undefined &&
-    head.minor === 1 &&
-    head.bytes[head.base + head.firstEnd + 1] === 47
-  ) {
+  if (!exchange.targetChanged && head.minor === 1 && head.bytes[head.base + head.firstEnd + 1] === 47) {
     // The line stands as it is to be sent: method, origin-form, version.
     putSlice(out, head.bytes, head.base, head.base + head.secondEnd + 11)
   } else {

@@ -49,6 +49,12 @@ function trafficTests(mesh: () => EchoMesh): void {
         assert.equal((await ask('/a%20b/c?q=%2F&r')).echo?.path, '/a%20b/c?q=%2F&r')
       })
 
+      test('the application sees the path that rules are matched with: normal, its slashes not merged', async () => {
+        const { echo } = await ask('/a/../b/%2e/%63//d%2Fe?x=/../y')
+        assert.equal(echo?.path, '/b/c//d%2Fe?x=/../y')
+        assert.equal((await ask('/a/../../b')).status, 400)
+      })
+
       test('bodies of 5 MB are complete, up and down', async () => {
         const expected = sha256(patternOf(MEGABYTES_5))
         const [up, down] = await Promise.all([
