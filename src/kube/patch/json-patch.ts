@@ -4,6 +4,10 @@ import { PATCH_DEPTH_MAX } from './limits.ts'
 
 /** As the API server bounds it: more operations are refused. */
 const OPERATIONS_MAX = 10_000
+/** What all copies of a patch may add: without it, 30 operations that copy the document into itself fill any memory. */
+const COPIED_MAX = 3 * 1024 * 1024
+/** Values that moves and copies may look at: a document of a megabyte can be moved a hundred times, not ten thousand. */
+const VISITED_MAX = 10_000_000
 
 interface Operation {
   readonly op: string
@@ -26,15 +30,47 @@ export function applyJsonPatch(doc: unknown, operations: unknown): Result<unknow
   if (isDeeperThan(operations, PATCH_DEPTH_MAX))
     return fail('error decoding patch: the patch is nested too deeply')
   const holder: MutableRecord = { root: deepClone(doc) }
+  const spent: Spent = { copied: 0, visited: 0 }
   for (const raw of operations) {
     const operation = parseOperation(raw)
     if (typeof operation === 'string') return fail(operation)
-    const problem = applyOperation(holder, operation)
+    const problem = applyOperation(holder, operation, spent)
     if (problem !== undefined) return fail(problem)
-    if (isDeeperThan(holder['root'], PATCH_DEPTH_MAX))
-      return fail('the patched document is nested too deeply')
   }
+  if (isDeeperThan(holder['root'], PATCH_DEPTH_MAX)) return fail(TOO_DEEP)
   return ok(holder['root'])
+}
+
+const TOO_DEEP = 'the patched document is nested too deeply'
+
+interface Spent {
+  copied: number
+  visited: number
+}
+
+/** What a copy or move puts at a place must fit below it, and costs. @returns why not */
+function charge(spent: Spent, value: unknown, path: string, isCopy: boolean): string | undefined {
+  const before = spent.visited
+  if (!visit(spent, value, PATCH_DEPTH_MAX - (tokensOf(path)?.length ?? 0))) return TOO_DEEP
+  if (spent.visited > VISITED_MAX)
+    return 'Unable to complete the patch, its moves and copies are too expensive'
+  // A text counts by its length, anything else as the few bytes that it takes.
+  if (isCopy) spent.copied += spent.visited - before
+  if (spent.copied <= COPIED_MAX) return undefined
+  return `Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${COPIED_MAX}`
+}
+
+/** @returns false when the value is deeper than that */
+function visit(spent: Spent, value: unknown, depthLeft: number): boolean {
+  spent.visited += typeof value === 'string' ? value.length + 8 : 8
+  if (typeof value !== 'object' || value === null) return true
+  if (depthLeft <= 0) return false
+  for (const [key, child] of Object.entries(value)) {
+    spent.visited += key.length
+    if (spent.visited > VISITED_MAX) return true
+    if (!visit(spent, child, depthLeft - 1)) return false
+  }
+  return true
 }
 
 function parseOperation(raw: unknown): Operation | string {
@@ -50,7 +86,7 @@ function parseOperation(raw: unknown): Operation | string {
   return { op, path, ...(typeof from === 'string' && { from }), value: raw['value'] }
 }
 
-function applyOperation(holder: MutableRecord, operation: Operation): string | undefined {
+function applyOperation(holder: MutableRecord, operation: Operation, spent: Spent): string | undefined {
   const { op, path, from = '' } = operation
   switch (op) {
     case 'add':
@@ -62,11 +98,12 @@ function applyOperation(holder: MutableRecord, operation: Operation): string | u
     case 'move': {
       if (path.startsWith(`${from}/`)) return `move operation does not apply: ${path} is inside ${from}`
       const taken = take(holder, from, 'move')
-      return taken.problem ?? add(holder, path, taken.value)
+      return taken.problem ?? charge(spent, taken.value, path, false) ?? add(holder, path, taken.value)
     }
     case 'copy': {
       const found = find(holder, from)
-      return found.ok ? add(holder, path, deepClone(found.value)) : missing('copy', from)
+      if (!found.ok) return missing('copy', from)
+      return charge(spent, found.value, path, true) ?? add(holder, path, deepClone(found.value))
     }
     case 'test': {
       const found = find(holder, path)

@@ -202,3 +202,21 @@ test('custom resources and contradictory patches are refused', () => {
     /unknown patch directive: explode/,
   )
 })
+
+test('a JSON patch whose copies double the document is refused before it fills the memory', () => {
+  const copies = Array.from({ length: 40 }, (_, index) => ({
+    op: 'copy',
+    from: '/data',
+    path: `/data/b${index}`,
+  }))
+  const result = applyJsonPatch({ data: { a: 'x' } }, copies)
+  assert.match(
+    result.ok ? '' : result.error,
+    /^(?:Unable to complete the copy|the patched document is nested)/,
+  )
+  const wide = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/b${index}` }))
+  assert.ok(!applyJsonPatch({ data: { a: 'x'.repeat(1000) } }, wide).ok)
+  const flat = Array.from({ length: 9000 }, () => ({ op: 'copy', from: '/a', path: '/list/-' }))
+  const grown = applyJsonPatch({ a: 'x'.repeat(1000), list: [] }, flat)
+  assert.match(grown.ok ? '' : grown.error, /Unable to complete the copy/)
+})

@@ -13,7 +13,7 @@ import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
 import { sendError, sendResponse } from './send.ts'
 import { createTurns } from './turns.ts'
 import { createUpgrades, isStreamingPath } from './upgrade.ts'
-import { refuseOnTheWire } from './wire-error.ts'
+import { createRefusals } from './wire-error.ts'
 
 export interface HttpsServer {
   /** @returns the port, which matters where 0 was asked for */
@@ -42,6 +42,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
   const servers: Server[] = []
   const upgrades = createUpgrades(options)
   const turns = createTurns()
+  const refuse = createRefusals(turns)
   const open = () => {
     const server = createServer(
       {
@@ -80,7 +81,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
         socket.destroy()
       })
     })
-    server.on('clientError', (error, socket) => refuseOnTheWire(error, socket, turns.isAnswering(socket)))
+    server.on('clientError', refuse)
     server.on('tlsClientError', (error) =>
       options.logger.debug('a TLS handshake failed', { error: error.message }),
     )

@@ -48,6 +48,10 @@ function patchedBy(
 
 function unwrap(result: Result<unknown, string>, type: PatchType): unknown {
   if (result.ok) return result.value
+  if (type === 'json' && result.error.startsWith('error decoding patch')) throw badRequest(result.error)
+  if (type === 'json' && /^(?:The allowed maximum|Unable to complete)/.test(result.error)) {
+    throw failure(413, 'RequestEntityTooLarge', `Request entity too large: ${result.error}`)
+  }
   // A JSON patch that is well formed but does not apply is the object's fault, not the request's.
   if (type === 'json')
     throw failure(

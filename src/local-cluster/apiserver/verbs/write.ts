@@ -8,7 +8,7 @@ import { applyPatch } from '../patch/apply-patch.ts'
 import { serverSideApply } from '../patch/server-side-apply.ts'
 import { createShaper, isDryRun, objectResponse } from '../output.ts'
 import { type ApiResponse, isTrue } from '../request.ts'
-import { badRequest, notFound } from '../status-error.ts'
+import { badRequest, failure, notFound } from '../status-error.ts'
 import { createObject } from '../write/create.ts'
 import { fieldValidationOf, toKubeObject, type Warn } from '../write/incoming.ts'
 import { updateObject } from '../write/update.ts'
@@ -79,7 +79,9 @@ export async function handlePatch(
     return toKubeObject(asked, changed)
   }
   if (type === 'apply' && fieldManager === '') {
-    throw badRequest(
+    throw failure(
+      422,
+      'Invalid',
       'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
     )
   }
