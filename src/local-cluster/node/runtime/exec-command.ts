@@ -46,7 +46,7 @@ export async function execCommand(
       systemProgram('nsenter'),
       '--target',
       String(pid),
-      ...['--mount', '--uts', '--ipc', '--net', '--pid'],
+      ...NAMESPACES,
       '--',
       ...session(options.tty),
       ...becomeUser(record?.user),
@@ -59,6 +59,8 @@ export async function execCommand(
     cleanUp: () => {},
   }
 }
+
+const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid'] as const
 
 /** With a terminal the command leads a session of its own, to which the terminal belongs. */
 function session(tty: boolean): readonly string[] {
@@ -85,6 +87,8 @@ function hostedCommand(
     })
     writeFileSync(join(directory, 'fstab'), fstab)
     const { env } = instance
+    const unshared = [systemProgram('unshare'), '--mount', '--pid', '--fork', '--kill-child']
+    const setup = ['sh', '-c', SETUP, 'setup', directory, root, '/', 'true', systemProgram('env')]
     const { uts, ipc } = target.pathsOf(instance.podUid)
     return {
       words: [
@@ -92,9 +96,10 @@ function hostedCommand(
         `--net=${instance.netns}`,
         `--uts=${uts}`,
         `--ipc=${ipc}`,
-        ...[systemProgram('unshare'), '--mount', '--pid', '--fork', '--kill-child'],
+        ...unshared,
         ...session(tty),
-        ...['sh', '-c', SETUP, 'setup', directory, root, '/', 'true', systemProgram('env'), ...command],
+        ...setup,
+        ...command,
       ],
       env: {
         ...env,

@@ -14,10 +14,14 @@ export function becomeUser(user: ProcessUser | undefined): readonly string[] {
   const groups = user.groups.length === 0 ? ['--clear-groups'] : ['--groups', user.groups.join(',')]
   return [
     systemProgram('setpriv'),
-    ...['--reuid', String(user.uid), '--regid', String(user.gid)],
+    '--reuid',
+    String(user.uid),
+    '--regid',
+    String(user.gid),
     ...groups,
     // The kernel forgets it when the user changes: the program must go with its shim all the same.
-    ...['--pdeathsig', 'KILL'],
+    '--pdeathsig',
+    'KILL',
     '--',
   ]
 }
