@@ -150,12 +150,12 @@ test('metrics and health are served to all, the admin interface inside the pod o
     assert.match(metrics, new RegExp(`^${name}(\\{| )`, 'm'))
 })
 
-test('a pod that runs to its end succeeds although its sidecar would go on', async () => {
+test('a Job completes although the sidecar of its pod would go on', async () => {
   await cluster.kubectl('apply -n enabled -f -', { input: TASK })
-  await cluster.kubectl('wait pod/task -n enabled --for=jsonpath={.status.phase}=Succeeded --timeout=60s')
-  const [row] = rows(await cluster.kubectl('get pods -n enabled task'))
+  await cluster.kubectl('wait job/task -n enabled --for=condition=Complete --timeout=60s')
+  const [row] = rows(await cluster.kubectl('get pods -n enabled -l job-name=task'))
   assert.deepEqual(row?.slice(1, 3), ['0/2', 'Completed'])
-  assert.match(await cluster.kubectl('logs -n enabled task'), /^served$/m)
+  assert.match(await cluster.kubectl('logs -n enabled -l job-name=task -c task'), /^served$/m)
 })
 
 test('when a pod is deleted, the sidecar serves until the application has ended', async () => {
@@ -214,7 +214,8 @@ function counts(table: string): ReadonlyMap<string, number> {
 async function askThroughSidecars(): Promise<string> {
   const address = await cluster.kubectl('get service web -n enabled -o jsonpath={.spec.clusterIP}')
   const client = await podOf('enabled', 'app=client')
-  return (await inPod(client, ['curl', '-s', '--max-time', '5', `http://${address}/`])).stdout
+  const { stdout, stderr } = await inPod(client, ['curl', '-sS', '--max-time', '10', `http://${address}/`])
+  return stdout + stderr
 }
 
 interface PodView {
@@ -324,12 +325,14 @@ spec:
 `
 
 const TASK = `
-apiVersion: v1
-kind: Pod
+apiVersion: batch/v1
+kind: Job
 metadata: { name: task }
 spec:
-  restartPolicy: Never
-  containers: [{ name: task, image: curlimages/curl, command: [curl, -s, 'http://web/'] }]
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{ name: task, image: curlimages/curl, command: [curl, -s, 'http://web/'] }]
 `
 
 const LEAVING = `
