@@ -49,7 +49,7 @@ export function definitionFor(
   return definitions.find(({ kind, apiVersion }) => kind === object.kind && apiVersion === object.apiVersion)
 }
 
-function ourCrds(edition: Edition): readonly CustomResourceDefinition[] {
+export function ourCrds(edition: Edition): readonly CustomResourceDefinition[] {
   switch (edition) {
     case 'istio':
       return istioCrds()
