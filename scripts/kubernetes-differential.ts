@@ -51,19 +51,8 @@ async function buildReference(): Promise<number> {
   for (const [name, module, flags] of missing) {
     console.log(`• building ${name} …`)
     const output = join(PROGRAMS, name)
-    const build = ['-C', MODULES, 'build', '-trimpath', '-buildvcs=false', '-p=1']
-    const result = await run('nice', [
-      '-n',
-      '19',
-      'go',
-      ...['-C'],
-      ...build.slice(1),
-      '-ldflags',
-      `-s -w ${flags}`,
-      '-o',
-      output,
-      module,
-    ])
+    const build = ['go', '-C', MODULES, 'build', '-trimpath', '-buildvcs=false', '-p=1', '-o', output]
+    const result = await run('nice', ['-n', '19', ...build, '-ldflags', `-s -w ${flags}`, module])
     if (result !== 0) return result
   }
   return 0

@@ -7,9 +7,13 @@ const EVERYWHERE: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, '<time>'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
   [/("?resourceVersion"?: ?)"\d+"/g, '$1"<version>"'],
+  [/(\\+"resourceVersion\\+":\\+")\d+/g, '$1<version>'],
+  [/\b(in record \(|in object meta: |to be 1, was )\d+/g, '$1<version>'],
+  [/\bkube-api-access-\w{5}\b/g, 'kube-api-access-<any>'],
+  [/^((?:---|\+\+\+) \S+)\t.*$/gm, '$1'], // times of the files that diff compares
   [/(Resource Version:\s+)\d+/g, '$1<version>'],
   [/("continue": ?)"[^"]+"/g, '$1"<continue>"'],
-  [/\b127\.0\.0\.1:\d+/g, '<server>'],
+  [/\b127\.0\.0\.[12]:\d+/g, '<server>'],
   [/\b10\.43\.\d+\.\d+\b(?!\/)/g, '<clusterIP>'],
   [/("?[nN]odePort"?: ?)3[0-2]\d{3}\b/g, '$1<nodePort>'],
   [/(NodePort:\s+\S+\s+)3[0-2]\d{3}\b/g, '$1<nodePort>'],
@@ -46,7 +50,7 @@ export const sortedLines: Normaliser = (text) => text.split('\n').sort().join('\
 export const withoutProse: Normaliser = (text) =>
   text
     .split('\n')
-    .filter((line) => /^(?:GROUP|KIND|VERSION|FIELDS?|FIELD):|<[\w\][]+>|-required-|^error|^Error/.test(line))
+    .filter((line) => /^(?:GROUP|KIND|VERSION|FIELDS?|FIELD):|^\s*\w+\t<|^error|^Error/.test(line))
     .join('\n')
 
 /** Only lines that match. */

@@ -117,7 +117,7 @@ function http(place: Place, step: HttpStep): Promise<string> {
   return new Promise((resolve, reject) => {
     const call = request(
       {
-        host: '127.0.0.1',
+        host: server.host,
         port: server.port,
         ca,
         ...(certificate ? { cert: admin.certificate, key: admin.key } : {}),
@@ -134,7 +134,7 @@ function http(place: Place, step: HttpStep): Promise<string> {
         response.on('end', () => {
           const headers = HEADERS.flatMap((name) => {
             const value = response.headers[name]
-            return value === undefined ? [] : [`${name}: ${String(value)}\n`]
+            return value === undefined ? [] : [`${name}: ${value}\n`]
           }).join('')
           resolve(sections({ status: String(response.statusCode), headers, body: sortedJson(text) }))
         })

@@ -15,6 +15,7 @@ export interface ReferencePrograms {
 export interface Server {
   readonly name: 'lateen' | 'kubernetes'
   readonly directory: string
+  readonly host: string
   readonly port: number
   readonly pki: Pki
   /** from the start of the first process to the first good answer of /readyz */
@@ -23,17 +24,18 @@ export interface Server {
   readonly stop: () => Promise<void>
 }
 
-/** Ports of the namespace that the run has for itself. */
-const PORTS = { lateen: 6443, kubernetes: 7443, etcd: 2379, etcdPeers: 2380 } as const
+/** In the network that the run has for itself; the same port for both, since it is part of some answers. */
+const HOSTS = { lateen: '127.0.0.1', kubernetes: '127.0.0.2' } as const
+const PORTS = { apiserver: 6443, etcd: 2379, etcdPeers: 2380 } as const
 const START_DEADLINE_MS = 120_000
 
 /** @param command starts our server: the words before its directory and its port */
 export async function startOurs(directory: string, command: readonly [string, ...string[]]): Promise<Server> {
   const pki = await prepare(directory)
-  const port = PORTS.lateen
+  const port = PORTS.apiserver
   const started = performance.now()
   const process = run(directory, 'lateen', [...command, directory, String(port)])
-  return whenReady({ name: 'lateen', directory, port, pki }, [process], started)
+  return whenReady({ name: 'lateen', host: HOSTS.lateen, directory, port, pki }, [process], started)
 }
 
 /** etcd, and kube-apiserver with the address ranges that ours has, so that answers may be compared. */
@@ -52,11 +54,11 @@ export async function startReference(directory: string, programs: ReferenceProgr
   ])
   const files = join(directory, 'pki')
   writeFileSync(join(files, 'service-account.pub'), pki.serviceAccountKey.publicPem)
-  const port = PORTS.kubernetes
+  const port = PORTS.apiserver
   const apiserver = run(directory, 'kube-apiserver', [
     programs.apiserver,
     `--etcd-servers=http://127.0.0.1:${PORTS.etcd}`,
-    '--bind-address=127.0.0.1',
+    `--bind-address=${HOSTS.kubernetes}`,
     `--secure-port=${port}`,
     '--advertise-address=10.42.0.1',
     `--client-ca-file=${join(files, 'ca.crt')}`,
@@ -69,12 +71,20 @@ export async function startReference(directory: string, programs: ReferenceProgr
     '--service-cluster-ip-range=10.43.0.0/16',
     '--allow-privileged=true',
   ])
-  return whenReady({ name: 'kubernetes', directory, port, pki }, [etcd, apiserver], started)
+  return whenReady(
+    { name: 'kubernetes', host: HOSTS.kubernetes, directory, port, pki },
+    [etcd, apiserver],
+    started,
+  )
 }
 
 async function prepare(directory: string): Promise<Pki> {
   mkdirSync(directory, { recursive: true })
-  return createPki({ directory: join(directory, 'pki'), clock: systemClock })
+  return createPki({
+    directory: join(directory, 'pki'),
+    clock: systemClock,
+    serverNames: Object.values(HOSTS),
+  })
 }
 
 function run(directory: string, name: string, command: readonly string[]): ChildProcess {
@@ -86,7 +96,7 @@ function run(directory: string, name: string, command: readonly string[]): Child
 }
 
 async function whenReady(
-  server: Pick<Server, 'name' | 'directory' | 'port' | 'pki'>,
+  server: Pick<Server, 'name' | 'directory' | 'host' | 'port' | 'pki'>,
   processes: readonly ChildProcess[],
   started: number,
 ): Promise<Server> {
@@ -126,12 +136,12 @@ async function stopAll(processes: readonly ChildProcess[]): Promise<void> {
   }
 }
 
-function status(server: Pick<Server, 'port' | 'pki'>, path: string): Promise<number> {
+function status(server: Pick<Server, 'host' | 'port' | 'pki'>, path: string): Promise<number> {
   const { caCertificate: ca, admin } = server.pki
   return new Promise((resolve, reject) => {
     request(
       {
-        host: '127.0.0.1',
+        host: server.host,
         port: server.port,
         path,
         ca,
@@ -164,7 +174,7 @@ export function kubeconfigFor(server: Server, namespace: string): string {
         name: 'it',
         cluster: {
           'certificate-authority-data': base64(server.pki.caCertificate),
-          server: `https://127.0.0.1:${server.port}`,
+          server: `https://${server.host}:${server.port}`,
         },
       },
     ],
