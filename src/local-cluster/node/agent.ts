@@ -26,6 +26,7 @@ import { podPaths, podsDirectory } from './paths.ts'
 import { userMachine } from './pod/security.ts'
 import { createPodWorker, type PodWorker } from './pod/worker.ts'
 import type { PodRecord } from './pod/worker-state.ts'
+import { createCgroups } from './runtime/cgroups.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { findRootMode } from './runtime/root-mode.ts'
 import { createScheduler } from './scheduler.ts'
@@ -130,7 +131,12 @@ async function createContext(options: NodeAgentOptions, informers: NodeInformers
     clusterId: options.clusterId,
     nodeName: options.nodeName,
     network: options.network,
-    runtime: createContainerRuntime({ clock, logger, hosted }),
+    runtime: createContainerRuntime({
+      clock,
+      logger,
+      hosted,
+      cgroups: createCgroups({ clusterId: options.clusterId, logger }),
+    }),
     tokens: createTokenCache({ client, clock }),
     ipPool: createIpPool(options.network.podCidr),
     events: createEventRecorder({ client, clock, logger, nodeName: options.nodeName }),

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import type { Clock } from '../../base/index.ts'
 import { deleteLink, deleteNetns, listNetns, runCommand } from '../../linux/index.ts'
 import { netnsPrefix, podPaths, podsDirectory } from './paths.ts'
+import { removeCgroups } from './runtime/cgroups.ts'
 import { killShims } from './runtime/container-runtime.ts'
 import { deleteSandboxes } from './runtime/sandbox.ts'
 
@@ -27,6 +28,7 @@ export async function teardownNode(options: TeardownOptions): Promise<void> {
   await Promise.all(pods.map(({ paths }) => killShims(paths, clock)))
   await deleteSandboxes(pods, clock)
   for (const { paths } of pods) rmSync(paths.root, { recursive: true, force: true })
+  removeCgroups(clusterId)
   // Namespaces whose directory somebody has deleted.
   for (const name of listNetns(netnsPrefix(clusterId))) await deleteNetns(name)
   await deleteLink(options.bridge)

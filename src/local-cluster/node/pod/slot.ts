@@ -60,7 +60,7 @@ export function observeExit(slot: Slot, terminationMessage: string | undefined):
   const { id, startedAtMs, failures } = run.record
   slot.ended = {
     exitCode: exit.exitCode,
-    reason: exit.exitCode === 0 ? 'Completed' : 'Error',
+    reason: exit.exitCode === 0 ? 'Completed' : exit.isOutOfMemory ? 'OOMKilled' : 'Error',
     ...(terminationMessage === undefined ? {} : { message: terminationMessage }),
     startedAtMs,
     finishedAtMs: Math.max(exit.finishedAtMs, startedAtMs),

@@ -70,6 +70,7 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
       attempt,
       failures: slot.failures,
       image,
+      container: slot.container,
       request: request.request,
       onChange: onRunChange(state, slot),
     })

@@ -1,11 +1,13 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Clock, type Logger, messageOf } from '../../../base/index.ts'
+import type { Container } from '../../../kube/index.ts'
 import { captureRules, type HostedInstance } from '../../../linux/index.ts'
 import { readJsonIfExists, readTextIfExists, writeFileAtomic } from '../files.ts'
 import type { HostedClient } from '../hosted/client.ts'
 import type { ContainerPaths, PodPaths } from '../paths.ts'
+import type { Cgroups } from './cgroups.ts'
 import {
   type ContainerExit,
   initPid,
@@ -33,7 +35,7 @@ export interface RunRecord {
 }
 
 export type RunRequest =
-  | { readonly kind: 'process'; readonly launch: Omit<LaunchOptions, 'directory' | 'logFile'> }
+  | { readonly kind: 'process'; readonly launch: Omit<LaunchOptions, 'directory' | 'logFile' | 'cgroup'> }
   | { readonly kind: 'hosted'; readonly instance: Omit<HostedInstance, 'id' | 'logFile'> }
   | { readonly kind: 'capture'; readonly args: readonly string[] }
 
@@ -44,6 +46,8 @@ export interface StartOptions {
   readonly attempt: number
   readonly failures: number
   readonly image: string
+  /** Its limits count. */
+  readonly container: Container
   readonly request: RunRequest
   /** Called when the run has ended, and when a hosted one changes its readiness. */
   readonly onChange: () => void
@@ -82,6 +86,7 @@ export interface RuntimeOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly hosted: HostedClient
+  readonly cgroups: Cgroups
 }
 
 export function createContainerRuntime(options: RuntimeOptions): ContainerRuntime {
@@ -120,6 +125,7 @@ export function createContainerRuntime(options: RuntimeOptions): ContainerRuntim
           options.hosted.stop(record.id, 0)
       }
       await killShims(pod, options.clock)
+      options.cgroups.remove(`${basename(pod.root)}_`)
     },
   }
 }
@@ -161,6 +167,12 @@ interface Beginning extends StartOptions {
   readonly logFile: string
 }
 
+function cgroupOf({ cgroups }: RuntimeOptions, { podUid, name, attempt, container }: StartOptions) {
+  cgroups.remove(`${podUid}_${name}_`)
+  const cgroup = cgroups.create(`${podUid}_${name}_${attempt}`, container)
+  return cgroup === undefined ? {} : { cgroup }
+}
+
 async function begin(options: RuntimeOptions, start: Beginning): Promise<ContainerRun> {
   const { request, directory, logFile, record } = start
   switch (request.kind) {
@@ -171,7 +183,7 @@ async function begin(options: RuntimeOptions, start: Beginning): Promise<Contain
         start.onChange()
       }
       try {
-        await launch({ ...request.launch, directory, logFile }, onExit)
+        await launch({ ...request.launch, ...cgroupOf(options, start), directory, logFile }, onExit)
       } catch (error) {
         recordExit(directory, 128)
         throw error

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../../base/index.ts'
 import { runCommand } from '../../../linux/index.ts'
 import { readTextIfExists, writeFileAtomic } from '../files.ts'
+import { wasOutOfMemory } from './cgroups.ts'
 import { becomeUser, type ProcessUser } from './process-user.ts'
 import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
 import { SYSTEM_PATH, systemProgram } from './system-program.ts'
@@ -27,6 +28,8 @@ export interface LaunchOptions {
   readonly user?: ProcessUser
   /** Directories that this user must be able to walk through. */
   readonly opened: readonly string[]
+  /** The control group to run in. */
+  readonly cgroup?: string
   /** Whether the program has an input: for every attach, or up to the end of the first. */
   readonly stdin: 'none' | 'open' | 'once'
   readonly tty: boolean
@@ -41,9 +44,14 @@ export interface LaunchRecord {
 export interface ContainerExit {
   readonly exitCode: number
   readonly finishedAtMs: number
+  /** The kernel has killed it at its memory limit. */
+  readonly isOutOfMemory?: boolean
   /** It ended for no fault of its own, and is started again at once. */
   readonly isLost?: boolean
 }
+
+/** The group with the container's limits, if there is one: what the shell starts from here on belongs to it. */
+const ENTER_CGROUP = `if [ -s "$dir/cgroup" ]; then read -r group < "$dir/cgroup"; echo $$ > "$group/cgroup.procs"; fi`
 
 /**
  * The parent of the container's program: it outlives the node agent, and writes the exit status to disk. It has
@@ -53,6 +61,7 @@ export interface ContainerExit {
 const SHIM = `trap : TERM INT HUP
 dir=$1; shift
 echo $$ > "$dir/shim"
+${ENTER_CGROUP}
 "$@"
 echo $? > "$dir/exit"`
 
@@ -63,6 +72,7 @@ echo $? > "$dir/exit"`
 const SHIM_WITH_INPUT = `trap : TERM INT HUP
 dir=$1; shift
 echo $$ > "$dir/shim"
+${ENTER_CGROUP}
 exec 4<&0
 env --default-signal=INT,QUIT "$@" <&4 3>&- 4<&- &
 child=$!
@@ -97,6 +107,7 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
     opened: options.opened,
   })
   writeFileSync(join(directory, 'fstab'), fstab)
+  if (options.cgroup !== undefined) writeFileSync(join(directory, 'cgroup'), `${options.cgroup}\n`)
   const { workingDir, user } = options
   const record: LaunchRecord = { workingDir, ...(user === undefined ? {} : { user }) }
   writeFileSync(join(directory, 'launch.json'), JSON.stringify(record))
@@ -116,7 +127,7 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
 
 /** `script` gives the program a terminal, whose other end is the log and the pipe of the input. */
 function onTerminal(words: readonly string[]): readonly string[] {
-  const line = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  const line = words.map((word) => shellQuoted(word)).join(' ')
   return [
     'script',
     '--quiet',
@@ -128,6 +139,13 @@ function onTerminal(words: readonly string[]): readonly string[] {
     `exec ${line}`,
     '/dev/null',
   ]
+}
+
+/** As one word of a shell's command line: nothing in it means anything, and an apostrophe stands outside. */
+function shellQuoted(word: string): string {
+  const apostrophe = String.fromCharCode(39)
+  const parts = word.split(apostrophe).map((part) => apostrophe + part + apostrophe)
+  return parts.join(`\\${apostrophe}`)
 }
 
 function inputPipe(directory: string): string {
@@ -226,7 +244,11 @@ export function writtenExit(directory: string): ContainerExit | undefined {
   const path = join(directory, 'exit')
   const text = readTextIfExists(path)
   if (text === undefined || !text.endsWith('\n')) return undefined
-  return { exitCode: Number(text), finishedAtMs: statSync(path).mtimeMs }
+  const group = readTextIfExists(join(directory, 'cgroup'))?.trim()
+  const exit = { exitCode: Number(text), finishedAtMs: statSync(path).mtimeMs }
+  return group !== undefined && exit.exitCode !== 0 && wasOutOfMemory(group)
+    ? { ...exit, isOutOfMemory: true }
+    : exit
 }
 
 /** The shim's process number; it is ours if its command line names the directory. @returns undefined when it is gone */
