@@ -7,10 +7,10 @@ import {
   definitionFor,
   type Edition,
   EDITIONS,
-  OFFICIAL_SKIP,
   officialDefinitions,
   ourDefinitions,
 } from './support/definitions.ts'
+import { OFFICIAL_SKIP } from '../../src/mesh/resources/testing/official.ts'
 import { judge, ownErrors } from './support/judge.ts'
 
 const CASES = loadCases()

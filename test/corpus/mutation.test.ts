@@ -3,13 +3,8 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import * as fc from 'fast-check'
 import { loadCases } from './support/cases.ts'
-import {
-  definitionFor,
-  EDITIONS,
-  OFFICIAL_SKIP,
-  officialDefinitions,
-  ourDefinitions,
-} from './support/definitions.ts'
+import { definitionFor, EDITIONS, officialDefinitions, ourDefinitions } from './support/definitions.ts'
+import { OFFICIAL_SKIP } from '../../src/mesh/resources/testing/official.ts'
 import { judge } from './support/judge.ts'
 import { mutants } from './support/mutate.ts'
 

@@ -1,7 +1,4 @@
 /** The sets of definitions that the corpus is held against: ours, and the official ones where they are at hand. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { parseAllDocuments } from 'yaml'
 import {
   compileSchema,
   type CompiledSchema,
@@ -10,6 +7,7 @@ import {
   type StructuralSchema,
 } from '../../../src/kube/index.ts'
 import { gatewayApiCrds, istioCrds } from '../../../src/mesh/resources/index.ts'
+import { loadOfficialCrds } from '../../../src/mesh/resources/testing/official.ts'
 
 export const EDITIONS = ['v1.4.0/standard', 'v1.6.1/standard', 'v1.6.1/experimental', 'istio'] as const
 export type Edition = (typeof EDITIONS)[number]
@@ -23,23 +21,12 @@ export interface Definition {
   readonly compiled: CompiledSchema
 }
 
-const OFFICIAL = fileURLToPath(new URL('../../../../shared/crds', import.meta.url))
-
-/** Why comparisons with the official definitions are skipped; false when they are not. */
-export const OFFICIAL_SKIP = existsSync(OFFICIAL) ? false : '../shared/crds is missing'
-
 export function ourDefinitions(edition: Edition): readonly Definition[] {
   return definitionsOf(edition, ourCrds(edition))
 }
 
 export function officialDefinitions(edition: Edition): readonly Definition[] {
-  const folder = `${OFFICIAL}/${edition === 'istio' ? edition : `gateway-api/${edition}`}`
-  const crds = readdirSync(folder)
-    .filter((file) => file.endsWith('.yaml'))
-    .flatMap((file) => parseAllDocuments(readFileSync(`${folder}/${file}`, 'utf8')))
-    .flatMap((document) => (document.toJS() as CustomResourceDefinition | null) ?? [])
-    .filter((object) => object.kind === 'CustomResourceDefinition')
-  return definitionsOf(edition, crds)
+  return definitionsOf(edition, loadOfficialCrds(edition === 'istio' ? edition : `gateway-api/${edition}`))
 }
 
 export function definitionFor(
