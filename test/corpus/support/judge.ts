@@ -35,7 +35,7 @@ export function ownErrors(judgement: Judgement): readonly string[] {
   return judgement.errors.filter((error) => !error.includes(NOT_CHECKED))
 }
 
-export function wereRulesChecked(judgement: Judgement): boolean {
+function wereRulesChecked(judgement: Judgement): boolean {
   return !judgement.fieldErrors.some((error) => error.detail.startsWith(NOT_CHECKED))
 }
 
