@@ -7,6 +7,7 @@ import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
 import { ensureClusterNetwork } from '../composition/node.ts'
 import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
+import { exitWith } from '../exit.ts'
 
 /** How soon the kubeconfig, which the API server's process writes at its first start, is looked for again. */
 const KUBECONFIG_POLL_MS = 50
@@ -37,4 +38,6 @@ export async function run(call: CommandCall): Promise<void> {
   await dns.ready
   await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
   await Promise.all([dns.stop(), proxy.close()])
+  // The drain of a proxy that was stopping already must not hold up the end.
+  exitWith(0)
 }
