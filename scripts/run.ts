@@ -19,6 +19,24 @@ export function run(
   })
 }
 
+/** Runs a command and keeps what it prints. */
+export function runQuietly(
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly status: number; readonly output: string }> {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
+    }
+    child.on('error', (error) => done({ status: 127, output: `${command}: ${error.message}\n` }))
+    child.on('close', (code) => done({ status: code ?? 1, output }))
+  })
+}
+
 export function isInstalled(program: string): boolean {
   return (
     spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' })

@@ -1,10 +1,10 @@
 /**
- * The test command: set-up, check, then end to end.
+ * The test command: set-up, check, then what is slower, then end to end.
  *   npm test [-- --unit | --e2e] [files…]
  */
 import { globSync } from 'node:fs'
-import { REPOSITORY, run, step } from './run.ts'
 import { inOwnNetwork } from './own-network.ts'
+import { REPOSITORY, run, runQuietly, step } from './run.ts'
 import { setup } from './setup.ts'
 
 const UNIT = [
@@ -12,58 +12,91 @@ const UNIT = [
   'samples/**/*.test.ts',
   'test/architecture/*.test.ts',
   'scripts/**/*.test.ts',
+  'bench/**/*.test.ts',
 ]
-/** Beside the code, but too slow for every commit: real kubectl, browsers, pods in namespaces. `npm test` runs them. */
+/** Too slow for every commit: real kubectl, browsers, pods in namespaces, crashes. `npm test` runs them. */
 const INTEGRATION = [
   'src/local-cluster/node/node.test.ts',
   'src/local-cluster/apiserver/kubectl.test.ts',
-  'src/local-cluster/controllers/controllers.test.ts',
+  'src/local-cluster/controllers/deployment.test.ts',
+  'src/local-cluster/controllers/autoscaler.test.ts',
   'samples/demo/pages.test.ts',
+  'test/corpus/*.test.ts',
+  'test/crash/*.test.ts',
+  'fuzz/**/*.test.ts',
 ]
-const END_TO_END = ['test/e2e/**/*.test.ts']
+const END_TO_END = ['test/e2e/*.test.ts']
+/** Wants the machine for itself: it counts every failed request under a steady load. */
+const ALONE = ['test/e2e/resilience.test.ts']
+/** Clusters at the same time, each in a network of its own: much of an end-to-end test is waiting. */
+const LANES = 2
+const FILE_TIMEOUT_MS = 240_000
 
 const flags = process.argv.slice(2)
 const only = flags.find((flag) => flag === '--unit' || flag === '--e2e')
 const named = flags.filter((flag) => !flag.startsWith('--'))
 
 await step('set-up', () => setup({ tests: true }))
-if (named.length > 0) await runTests('tests', named, 1)
+if (named.length > 0) await runTests('tests', named)
 else {
   if (only === undefined) await step('check', () => run(process.execPath, ['scripts/check.ts', '--no-setup']))
-  if (only === '--unit') await runTests('unit tests', UNIT, 2, INTEGRATION)
+  if (only === '--unit') await runTests('unit tests', filesOf(UNIT, INTEGRATION))
   else {
-    await runTests('integration tests', INTEGRATION, 2)
-    await runEndToEnd()
+    await runTests('integration tests', filesOf(INTEGRATION))
+    await step('end to end', runEndToEnd)
   }
 }
 
-/** One after another: each brings up a cluster of its own, in a network of its own, and wants the machine for itself. */
-async function runEndToEnd(): Promise<void> {
-  for (const file of globSync(END_TO_END, { cwd: REPOSITORY }).sort()) {
-    await step(file, () =>
-      inOwnNetwork((enter) =>
-        run(enter[0], [...enter.slice(1), process.execPath, ...testArguments(1), file]),
-      ),
-    )
-  }
+function filesOf(patterns: readonly string[], leftOut: readonly string[] = []): readonly string[] {
+  const others = new Set(leftOut.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })))
+  const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY }))
+  return found.filter((file) => !others.has(file)).sort()
 }
 
-async function runTests(
-  name: string,
-  patterns: readonly string[],
-  concurrency: number,
-  leftOut: readonly string[] = [],
-): Promise<void> {
-  const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: REPOSITORY })).sort()
-  const files = found.filter((file) => !leftOut.includes(file))
-  if (files.length === 0) {
-    console.log(`• no ${name}`)
-    return
+async function runTests(name: string, files: readonly string[]): Promise<void> {
+  await step(name, () => run(process.execPath, [...testArguments(LANES), ...files]))
+}
+
+/** @returns 0, or 1 when a file failed; the others run all the same, so that one run tells all that is wrong */
+async function runEndToEnd(): Promise<number> {
+  const waiting = [...filesOf(END_TO_END, ALONE)]
+  const failed: string[] = []
+  const lane = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      if (!(await runFile(file))) failed.push(file)
+    }
   }
-  await step(name, () => run(process.execPath, [...testArguments(concurrency), ...files]))
+  await Promise.all(Array.from({ length: LANES }, lane))
+  for (const file of ALONE) if (!(await runFile(file))) failed.push(file)
+  for (const file of failed) console.error(`✗ ${file}`)
+  return failed.length === 0 ? 0 : 1
+}
+
+/** What a file prints comes in one piece when it is done: two files print at the same time. */
+async function runFile(file: string): Promise<boolean> {
+  const started = performance.now()
+  let output = ''
+  const status = await inOwnNetwork(async (enter) => {
+    const result = await runQuietly(enter[0], [
+      ...enter.slice(1),
+      process.execPath,
+      ...testArguments(1),
+      file,
+    ])
+    output = result.output
+    return result.status
+  })
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  console.log(`${output}${status === 0 ? '✔' : '✗'} ${file} (${seconds} s)\n`)
+  return status === 0
 }
 
 function testArguments(concurrency: number): readonly string[] {
-  const plain = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=spec']
-  return [...plain, `--test-concurrency=${concurrency}`, '--test-timeout=480000']
+  const plain = [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    '--test-reporter=spec',
+    '--test-force-exit',
+  ]
+  return [...plain, `--test-concurrency=${concurrency}`, `--test-timeout=${FILE_TIMEOUT_MS}`]
 }
