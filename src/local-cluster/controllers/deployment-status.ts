@@ -108,7 +108,9 @@ function progressing(
   const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000
   const sinceMs = advanced ? facts.nowMs : Date.parse(before?.lastUpdateTime ?? '')
   const leftMs = sinceMs + deadlineMs - facts.nowMs
-  if (leftMs <= 0) {
+  // Once it is exceeded only progress helps: the condition's own time must not start another wait.
+  const isExceeded = before?.reason === 'ProgressDeadlineExceeded' && !advanced
+  if (isExceeded || leftMs <= 0) {
     const message = `ReplicaSet "${name}" has timed out progressing.`
     return {
       condition: { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message },

@@ -83,6 +83,20 @@ test('with maxUnavailable 0 a new version that never becomes ready takes no pod 
     const progress = status?.conditions?.find((one) => one.type === 'Progressing')
     assert.equal(progress?.reason, 'ProgressDeadlineExceeded')
   })
+  // Another look, for whatever reason, is no progress.
+  const touch = { metadata: { annotations: { touched: 'yes' } } }
+  const { metadata } = await client.patch(KINDS.deployment, 'careful', 'default', touch, { type: 'merge' })
+  await eventually(async () => {
+    const set = (await setsOf('careful')).find(
+      (one) => one.spec.template?.spec.containers[0]?.image === 'broken',
+    )
+    assert.equal(set?.metadata.annotations?.['touched'], metadata.annotations?.['touched'])
+  })
+  const { status } = await get('careful')
+  assert.equal(
+    status?.conditions?.find((one) => one.type === 'Progressing')?.reason,
+    'ProgressDeadlineExceeded',
+  )
   cluster.kubelet.setReadiness(() => true)
   await rolledOut('careful')
   assert.equal((await bounds.stop()).fewestReady, 2)

@@ -3,7 +3,7 @@ import { podFromTemplate } from './pod-control.ts'
 
 /** A pod keeps it until its end is counted in the Job's status, so that no end is lost or counted twice. */
 export const TRACKING_FINALIZER = 'batch.kubernetes.io/job-tracking'
-export const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index'
+const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index'
 export const INDEX_FAILURES = 'batch.kubernetes.io/job-index-failure-count'
 
 export function isTracked(pod: Pod): boolean {

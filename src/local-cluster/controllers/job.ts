@@ -16,7 +16,7 @@ const COMPONENT = 'job-controller'
 /** Pods made at once; the rest follows in the next round. */
 const BURST = 100
 /** @see JobSpec.backoffLimit: the pause after a first failure */
-export const JOB_BACKOFF_MS = 10_000
+const JOB_BACKOFF_MS = 10_000
 /** @see JobSpec.managedBy: Jobs that name another controller are left to it */
 const OWN_NAME = 'kubernetes.io/job-controller'
 
