@@ -186,9 +186,12 @@ test('old ReplicaSets beyond revisionHistoryLimit are removed, the oldest first'
 })
 
 test('with minReadySeconds a ready pod counts as available only after that time', async () => {
-  await client.create(KINDS.deployment, deploymentOf('patient', { minReadySeconds: 1 }))
-  await eventually(async () => assert.equal((await get('patient')).status?.readyReplicas, 1))
-  assert.equal((await get('patient')).status?.availableReplicas, undefined)
+  // Two: times are whole seconds, so that of the first one nothing may be left.
+  await client.create(KINDS.deployment, deploymentOf('patient', { minReadySeconds: 2 }))
+  await eventually(async () => {
+    const { status } = await get('patient')
+    assert.deepEqual([status?.readyReplicas, status?.availableReplicas], [1, undefined])
+  })
   await rolledOut('patient')
 })
 
