@@ -1,0 +1,47 @@
+/**
+ * fuzz: every parser that reads what strangers send, by name, with the laws that hold whatever they send.
+ *   node scripts/fuzz.ts NAME [SEED [RUNS]]
+ * `smoke` runs all of them briefly with a fixed seed; `canary` holds a bug and must fail, which proves that bugs are
+ * found. An input that once broke a law stays in `corpus/NAME/`.
+ */
+import * as objects from './targets/objects.ts'
+import * as texts from './targets/texts.ts'
+import * as wire from './targets/wire.ts'
+import type { FuzzTarget } from './target.ts'
+
+/** A parser with a bug three bytes deep: only mutations of its seed find it. */
+const canary: FuzzTarget = {
+  seeds: ['hello 12'],
+  words: ['!'],
+  check(input) {
+    const text = input.toString('latin1')
+    if (text.startsWith('he') && text.includes('!') && !text.includes('2'))
+      throw new Error('the canary sings')
+  },
+}
+
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+  'access-log': texts.accessLog,
+  bodies: objects.bodies,
+  canary,
+  capture: texts.capture,
+  cel: texts.cel,
+  chunked: wire.chunked,
+  dns: wire.dns,
+  duration: texts.durations,
+  json: objects.json,
+  jsonpath: texts.jsonPaths,
+  kubeconfig: texts.kubeconfig,
+  model: wire.model,
+  patches: objects.patches,
+  protobuf: objects.protobuf,
+  quantity: texts.quantities,
+  'request-head': wire.requestHead,
+  'response-head': wire.responseHead,
+  schema: texts.schemas,
+  selectors: texts.selectors,
+  spdy: wire.spdy,
+}
+
+/** Settles what a target left to promises. @throws when one of them broke a law */
+export const settle = (): Promise<void> => objects.bodies.settle()
