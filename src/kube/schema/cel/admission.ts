@@ -1,21 +1,11 @@
 /** CEL of admission: match conditions of webhooks, and validating admission policies. */
-import {
-  type CelEnv,
-  celEnv,
-  type CelInput,
-  celList,
-  celMap,
-  CelScalar,
-  isCelError,
-  parse,
-  plan,
-} from '@bufbuild/cel'
+import { type CelEnv, celEnv, type CelInput, celList, celMap, CelScalar, parse, plan } from '@bufbuild/cel'
 import { fail, messageOf, ok, type Result } from '../../../base/index.ts'
 import { isRecord } from '../../json.ts'
 import { createPatternCache } from '../regex.ts'
 import { type AccessAnswer, type AccessQuestion, authorizerFunctions, authorizerValue } from './authorizer.ts'
 import { kubernetesFunctions } from './library.ts'
-import { boundedRegex, type Outcome, shapeOf } from './program.ts'
+import { boundedRegex, type Outcome, outcomeOf, shapeOf } from './program.ts'
 import { longest, STEPS_MAX } from './rules.ts'
 
 /** What an expression sees; JSON values, `null` where there is none. */
@@ -79,10 +69,7 @@ export function createAdmissionExpressions(): AdmissionExpressions {
           if (loopDepth > 1 && scope.longest ** loopDepth > STEPS_MAX)
             return { kind: 'error', message: BUDGET }
           asking = scope.ask
-          const result = evaluate(scope.bindings())
-          return isCelError(result)
-            ? { kind: 'error', message: result.message }
-            : { kind: 'value', value: result }
+          return outcomeOf(evaluate(scope.bindings()))
         },
       })
     } catch (error) {

@@ -65,16 +65,17 @@ function planExpression(env: RuleEnv, expression: string): Planned {
     const parsed = parse(expression)
     const shape = shapeOf(parsed.expr)
     const evaluate = plan(env, parsed)
-    const run: Program['run'] = (bindings) => {
-      const result = evaluate(bindings)
-      return isCelError(result)
-        ? { kind: 'error', message: result.message }
-        : { kind: 'value', value: result }
-    }
+    const run: Program['run'] = (bindings) => outcomeOf(evaluate(bindings))
     return { kind: 'program', program: { ...shape, run } }
   } catch (thrown) {
     return { kind: 'invalid', message: messageOf(thrown) }
   }
+}
+
+/** What an evaluation came to; a missing field is told in the words of Kubernetes' own CEL. */
+export function outcomeOf(result: unknown): Outcome {
+  if (!isCelError(result)) return { kind: 'value', value: result }
+  return { kind: 'error', message: result.message.replace(/^field not found: /, 'no such key: ') }
 }
 
 interface Shape {
