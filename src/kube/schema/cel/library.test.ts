@@ -65,6 +65,34 @@ test('conversions of texts that are nothing of the kind are errors', () => {
   }
 })
 
+test('a text that is no duration is an error in the words of the API server, the empty text too', () => {
+  for (const text of ['', '+', 'x', '1', '5 s', '.s', '1d', '9223372036854775808ns']) {
+    const result = evaluate(`duration('${text}') >= duration('0')`)
+    assert.ok(result instanceof Error, text)
+    assert.equal(result.message, "type conversion error from 'string' to 'google.protobuf.Duration'")
+  }
+})
+
+test('durations are exact to the nanosecond', () => {
+  for (const [text, same] of [
+    ['-1.5h', '-90m'],
+    ['.5s', '500ms'],
+    ['1.s', '1000ms'],
+    ['2562047h47m16.854775807s', '9223372036854775807ns'],
+    ['+0', '0s'],
+    ['1µs', '1000ns'],
+  ]) {
+    assert.equal(evaluate(`duration('${text}') == duration('${same}')`), true, text)
+  }
+  assert.equal(evaluate(`duration('1000h1ns') > duration('1000h')`), true)
+})
+
+test('a missing field is named as the API server names it', () => {
+  const result = evaluate(`{'a': 1}.b == 1`)
+  assert.ok(result instanceof Error)
+  assert.equal(result.message, 'no such key: b')
+})
+
 test('a program knows whether it reads oldSelf and how deep its loops are nested', () => {
   const shapeOf = (expression: string) => {
     const planned = programs.get(expression)

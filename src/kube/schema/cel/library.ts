@@ -13,6 +13,7 @@ import {
 } from '@bufbuild/cel'
 import { strings } from '@bufbuild/cel/ext'
 import type { PatternCache } from '../regex.ts'
+import { durationFunctions } from './duration.ts'
 import { networkFunctions } from './library-network.ts'
 import { formatFunctions } from './library-format.ts'
 import { optionalFunctions } from './optional.ts'
@@ -28,6 +29,7 @@ export function kubernetesFunctions(patterns: PatternCache): CelFunc[] {
     ...listFunctions(),
     ...setFunctions(),
     ...regexFunctions(patterns),
+    ...durationFunctions(),
     ...networkFunctions(),
     ...formatFunctions(),
     ...quantityFunctions(),
