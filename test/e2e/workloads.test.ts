@@ -93,7 +93,7 @@ test('a CronJob is written by kubectl create and starts a Job by hand', async ()
   )
   await kubectl('create job now --from=cronjob/nightly')
   await kubectl('wait job/now --for=condition=complete --timeout=30s')
-  assert.equal((await kubectl('logs -l batch.kubernetes.io/job-name=now')).trim(), 'done')
+  assert.equal((await kubectl('logs job/now')).trim(), 'done')
   await kubectl('delete cronjob nightly --cascade=foreground --timeout=30s')
   assert.equal((await cluster.tryKubectl('get job now')).status, 1)
 })
@@ -144,11 +144,15 @@ spec:
       containers:
         - name: main
           image: alpine
+          volumeMounts: [{ name: data, mountPath: /data }]
           command: [sh, -c]
           args:
             - |
               trap "exit 0" TERM
               while true; do echo "$HOSTNAME sees $(getent hosts db-1.dbs | cut -d" " -f1)"; sleep 0.3 & wait $!; done
+  volumeClaimTemplates:
+    - metadata: { name: data }
+      spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
 `
 
 const DAEMON = `

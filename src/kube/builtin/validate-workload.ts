@@ -1,4 +1,13 @@
-import { deepEqual, getNumber, getPath, getRecord, getString, isRecord, type JsonRecord } from '../json.ts'
+import {
+  deepEqual,
+  getList,
+  getNumber,
+  getPath,
+  getRecord,
+  getString,
+  isRecord,
+  type JsonRecord,
+} from '../json.ts'
 import { validateLabels } from '../names.ts'
 import { type FieldError, forbidden, invalid, required } from '../schema/field-error.ts'
 import { matchesLabels } from '../selector.ts'
@@ -108,11 +117,24 @@ const STATEFUL_SET_MUTABLE = [
 ]
 
 export function validateStatefulSet(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const errors = validateWorkload(object, undefined, 'statefulset')
+  const errors = validateWorkload(withClaimVolumes(object), undefined, 'statefulset')
   const fixed = (from: JsonRecord | undefined) =>
     Object.fromEntries(Object.entries(from ?? {}).filter(([key]) => !STATEFUL_SET_MUTABLE.includes(key)))
   if (!old || deepEqual(fixed(getRecord(object, 'spec')), fixed(getRecord(old, 'spec')))) return errors
   return [...errors, forbidden('spec', STATEFUL_SET_UPDATE)]
+}
+
+/** Containers may mount what the claim templates stand for as if it were a volume of the pod. */
+function withClaimVolumes(object: JsonRecord): JsonRecord {
+  const spec = getRecord(object, 'spec')
+  const template = getRecord(spec, 'template')
+  const podSpec = getRecord(template, 'spec')
+  const claims = getList(spec, 'volumeClaimTemplates').map((claim) => ({
+    name: getString(claim, 'metadata', 'name'),
+  }))
+  if (!podSpec || claims.length === 0) return object
+  const volumes = [...getList(podSpec, 'volumes'), ...claims]
+  return { ...object, spec: { ...spec, template: { ...template, spec: { ...podSpec, volumes } } } }
 }
 
 export function validateJob(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {

@@ -126,6 +126,6 @@ PodDisruptionBudget metadata:1meta/v1.ObjectMeta spec:2PodDisruptionBudgetSpec
   status:3PodDisruptionBudgetStatus
 PodDisruptionBudgetSpec minAvailable:1o? selector:2meta/v1.LabelSelector maxUnavailable:3o?
   unhealthyPodEvictionPolicy:4?|IfHealthyBudget|AlwaysAllow
-PodDisruptionBudgetStatus observedGeneration:1l disruptedPods:2{t} disruptionsAllowed:3i currentHealthy:4i
-  desiredHealthy:5i expectedPods:6i conditions:7[meta/v1.Condition]~type=type
+PodDisruptionBudgetStatus observedGeneration:1l disruptedPods:2{t} disruptionsAllowed:3i! currentHealthy:4i!
+  desiredHealthy:5i! expectedPods:6i! conditions:7[meta/v1.Condition]~type=type
 `

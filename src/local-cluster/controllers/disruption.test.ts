@@ -62,6 +62,20 @@ test('an eviction is refused where the budget allows none, and granted where it 
   })
 })
 
+test('evictions that come at the same time do not spend the same disruption', async () => {
+  await client.create(KINDS.deployment, deploymentOf('raced', { replicas: 4 }))
+  await client.create(KINDS.podDisruptionBudget, budgetOf('raced', { minAvailable: 2 }))
+  await eventually(async () => assert.deepEqual(await countsOf('raced'), [2, 4, 2, 4]))
+  cluster.kubelet.setPaused(true)
+  const answers = await Promise.all((await podsOf('raced')).map((pod) => evict(pod.metadata.name)))
+  assert.deepEqual(
+    answers.sort((a, b) => a - b),
+    [201, 201, 429, 429],
+  )
+  cluster.kubelet.setPaused(false)
+  await eventually(async () => assert.deepEqual(await countsOf('raced'), [2, 4, 2, 4]))
+})
+
 test('pods whose controller cannot be scaled make the budget allow nothing, and say why', async () => {
   const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', controller: true }
   const made = await client.create<KubeObject>(KINDS.configMap, {

@@ -41,6 +41,9 @@ test('a Job runs its pods, at most so many at a time, until enough have ended we
   assert.equal(pods.length, 5)
   assert.ok(pods.every((pod) => pod.metadata.finalizers === undefined))
   assert.equal(pods[0]?.metadata.labels?.['batch.kubernetes.io/job-name'], 'adds')
+  const { metadata, spec } = await get('adds')
+  const own = { 'batch.kubernetes.io/controller-uid': metadata.uid ?? '' }
+  assert.deepEqual(spec.selector?.matchLabels, own)
   await eventually(async () => {
     const told = await eventsOf(client, 'Job', 'adds')
     assert.equal(told.filter((one) => one.reason === 'SuccessfulCreate').length, 5)

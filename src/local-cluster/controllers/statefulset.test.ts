@@ -159,7 +159,11 @@ test('volumeClaimTemplates are taken, become emptyDir volumes, and an event says
       spec: { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } },
     },
   ]
-  await client.create(KINDS.statefulSet, setOf('claims', { volumeClaimTemplates }))
+  const { template } = deploymentOf('claims').spec
+  const volumeMounts = [{ name: 'data', mountPath: '/data' }]
+  const containers = template.spec.containers.map((container) => ({ ...container, volumeMounts }))
+  const mounting = { ...template, spec: { ...template.spec, containers } }
+  await client.create(KINDS.statefulSet, setOf('claims', { volumeClaimTemplates, template: mounting }))
   await rolledOut('claims')
   const [pod] = await podsOf('claims')
   assert.deepEqual(pod?.spec.volumes?.find((volume) => volume.name === 'data')?.emptyDir, {})

@@ -2,6 +2,7 @@ import type { ServedResource } from '../resources.ts'
 import { CRD_HOOKS } from './crd.ts'
 import { POLICY_HOOKS, WEBHOOK_HOOKS } from './expressions.ts'
 import type { KindHooks } from './hook-types.ts'
+import { JOB_HOOKS } from './job.ts'
 import { NAMESPACE_HOOKS } from './namespace.ts'
 import { POD_HOOKS } from './pod.ts'
 import { SECRET_HOOKS } from './secret.ts'
@@ -22,6 +23,7 @@ const BY_COLLECTION: ReadonlyMap<string, KindHooks> = new Map(
     'core/pods': POD_HOOKS,
     'core/secrets': SECRET_HOOKS,
     'core/services': SERVICE_HOOKS,
+    'batch/jobs': JOB_HOOKS,
     'apiextensions.k8s.io/customresourcedefinitions': CRD_HOOKS,
     'admissionregistration.k8s.io/mutatingwebhookconfigurations': WEBHOOK_HOOKS,
     'admissionregistration.k8s.io/validatingadmissionpolicies': POLICY_HOOKS,
