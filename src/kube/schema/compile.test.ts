@@ -149,6 +149,10 @@ test('lists that are maps or sets hold no item twice', () => {
     'spec.list[1]: Duplicate value: {"name":"a"}',
     'spec.set[2]: Duplicate value: "x"',
   ])
+  assert.deepEqual(errorsOf({ ...list, items: {} }, [{ name: 'a' }, { name: 'a' }, 65536, 'a']), [
+    'spec[2]: Invalid value: 65536: must be an object for an array of list-type map',
+    'spec[3]: Invalid value: "a": must be an object for an array of list-type map',
+  ])
 })
 
 test('anyOf, oneOf, allOf and not are checked', () => {

@@ -1,10 +1,10 @@
 import { getOwn, isRecord, jsonKey } from '../json.ts'
-import { child, duplicate, type FieldError } from './field-error.ts'
+import { child, duplicate, type FieldError, invalid } from './field-error.ts'
 import { fieldSchema } from './prune.ts'
 import type { StructuralSchema } from './structural.ts'
 import { listMapKey } from './validate.ts'
 
-/** Checks that lists declared as sets and maps hold no item twice. */
+/** Checks that lists declared as sets and maps hold no item twice, and that the items of a map are objects. */
 export function validateListTypes(
   schema: StructuralSchema,
   value: unknown,
@@ -15,13 +15,28 @@ export function validateListTypes(
     const nested = itemSchema
       ? value.flatMap((item, index) => validateListTypes(itemSchema, item, `${path}[${index}]`))
       : []
-    return [...duplicatesIn(schema, value, path), ...nested]
+    const strangers = nonObjectsIn(schema, value, path)
+    return [...(strangers.length > 0 ? strangers : duplicatesIn(schema, value, path)), ...nested]
   }
   if (!isRecord(value)) return []
   return Object.entries(value).flatMap(([key, item]) => {
     const field = fieldSchema(schema, key)
     return field ? validateListTypes(field, item, child(path, key)) : []
   })
+}
+
+/** Items without keys: where there are any, the keys of the others are not compared. */
+function nonObjectsIn(
+  schema: StructuralSchema,
+  items: readonly unknown[],
+  path: string,
+): readonly FieldError[] {
+  if (schema['x-kubernetes-list-type'] !== 'map') return []
+  return items.flatMap((item, index) =>
+    item === null || isRecord(item)
+      ? []
+      : [invalid(`${path}[${index}]`, item, 'must be an object for an array of list-type map')],
+  )
 }
 
 function duplicatesIn(
