@@ -8,7 +8,7 @@ import type {
 } from '../../kube/index.ts'
 import {
   PROMETHEUS_ANNOTATIONS,
-  PROXY_UID,
+  PROXY_SECURITY_CONTEXT,
   PROXY_VOLUMES,
   proxyContainer,
   proxyProbe,
@@ -119,15 +119,7 @@ function podTemplate(
             { containerPort: 15021, name: 'status-port', protocol: 'TCP' },
             { containerPort: 15090, name: 'http-envoy-prom', protocol: 'TCP' },
           ],
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            capabilities: { drop: ['ALL'] },
-            privileged: false,
-            readOnlyRootFilesystem: true,
-            runAsGroup: PROXY_UID,
-            runAsNonRoot: true,
-            runAsUser: PROXY_UID,
-          },
+          securityContext: PROXY_SECURITY_CONTEXT,
           startupProbe: proxyProbe({ periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 30 }),
           readinessProbe: proxyProbe({ periodSeconds: 15, timeoutSeconds: 1, failureThreshold: 4 }),
         },

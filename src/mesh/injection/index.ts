@@ -5,6 +5,7 @@
  */
 export { proxySettingsOf, type ProxySettingsSources } from './configuration.ts'
 export {
+  PROXY_SECURITY_CONTEXT,
   PROXY_UID,
   PROXY_VOLUMES,
   proxyContainer,

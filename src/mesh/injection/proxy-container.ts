@@ -82,6 +82,17 @@ function fieldEnv(name: string, fieldPath: string): EnvVar {
   return { name, valueFrom: { fieldRef: { fieldPath } } }
 }
 
+/** What a proxy may do: nothing but serve. */
+export const PROXY_SECURITY_CONTEXT = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  privileged: false,
+  readOnlyRootFilesystem: true,
+  runAsGroup: PROXY_UID,
+  runAsNonRoot: true,
+  runAsUser: PROXY_UID,
+} as const
+
 /** Started and ready are one thing for the proxy: it serves 200 here once its configuration has arrived. */
 export function proxyProbe(period: Omit<Probe, 'httpGet'>): Probe {
   return { httpGet: { path: '/healthz/ready', port: 15021 }, ...period }

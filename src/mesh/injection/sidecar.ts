@@ -4,6 +4,7 @@ import { mergeBy, mergeContainer } from './merge-container.ts'
 import { workloadOwner } from './owner.ts'
 import {
   PROXY_CONTAINER,
+  PROXY_SECURITY_CONTEXT,
   PROXY_UID,
   PROXY_VOLUMES,
   proxyContainer,
@@ -112,15 +113,7 @@ function sidecarContainer(
     restartPolicy: 'Always',
     startupProbe: proxyProbe({ periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 600 }),
     readinessProbe: proxyProbe({ periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4 }),
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      capabilities: { drop: ['ALL'] },
-      privileged: false,
-      readOnlyRootFilesystem: true,
-      runAsGroup: PROXY_UID,
-      runAsNonRoot: true,
-      runAsUser: PROXY_UID,
-    },
+    securityContext: PROXY_SECURITY_CONTEXT,
   }
 }
 

@@ -41,15 +41,7 @@ export function requestFraming(block: HeadBlock, framing: Framing): string | und
   if (problem !== undefined) return problem
   framing.kind = BODY.none
   framing.length = 0
-  const chunked = hasField(block, 'transfer-encoding')
-  if (chunked) {
-    if (block.minor === 0) return 'http1.transfer_encoding_in_http_1_0'
-    if (hasField(block, 'content-length')) return 'http1.content_length_and_chunked_not_allowed'
-    if (!isChunkedOnly(block)) return 'http1.invalid_transfer_encoding'
-    framing.kind = BODY.chunked
-    return undefined
-  }
-  return readLength(block, framing)
+  return hasField(block, 'transfer-encoding') ? readCoding(block, framing) : readLength(block, framing)
 }
 
 /**
@@ -63,10 +55,8 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
   framing.length = 0
   const chunked = hasField(block, 'transfer-encoding')
   if (chunked) {
-    if (block.minor === 0) return 'http1.transfer_encoding_in_http_1_0'
-    if (hasField(block, 'content-length')) return 'http1.content_length_and_chunked_not_allowed'
-    if (!isChunkedOnly(block)) return 'http1.invalid_transfer_encoding'
-    framing.kind = BODY.chunked
+    const codingProblem = readCoding(block, framing)
+    if (codingProblem !== undefined) return codingProblem
   } else if (hasField(block, 'content-length')) {
     const lengthProblem = readLength(block, framing)
     if (lengthProblem !== undefined) return lengthProblem
@@ -78,6 +68,15 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
     // Without a body nothing has to be delimited by the end of the connection.
     if (!chunked && !hasField(block, 'content-length')) framing.keepAlive = saysKeepAlive(block)
   }
+  return undefined
+}
+
+/** `transfer-encoding` is there: chunked alone, without a length beside it, and not in HTTP/1.0. */
+function readCoding(block: HeadBlock, framing: Framing): string | undefined {
+  if (block.minor === 0) return 'http1.transfer_encoding_in_http_1_0'
+  if (hasField(block, 'content-length')) return 'http1.content_length_and_chunked_not_allowed'
+  if (!isChunkedOnly(block)) return 'http1.invalid_transfer_encoding'
+  framing.kind = BODY.chunked
   return undefined
 }
 
