@@ -123,7 +123,6 @@ test('values are checked in the words of the API server', () => {
     'spec.port: Invalid value: 0: spec.port in body should be greater than or equal to 1',
     'spec.mode: Unsupported value: "C": supported values: "A", "B"',
     'spec.code: Too long: may not be more than 3 bytes',
-    'spec.code: Invalid value: "ABCD": spec.code in body should match \'^[a-z]+$\'',
     'spec.list: Too many: 2: must have at most 1 item',
     'spec.when: Invalid value: "now": spec.when in body must be of type date-time: "now"',
     'spec.share: Invalid value: "boolean": spec.share in body must be of type integer,string: "boolean"',
@@ -133,6 +132,22 @@ test('values are checked in the words of the API server', () => {
     errorsOf({ type: 'object' }, 'text')[0],
     'spec: Invalid value: "string": spec in body must be of type object: "string"',
   )
+})
+
+test('of the limits of a text only the first that fails is told', () => {
+  const text: StructuralSchema = { type: 'string', minLength: 2, maxLength: 3, pattern: '^[a-z]+$' }
+  const first = (value: string) => errorsOf({ ...text, format: 'date' }, value)
+  const format = (value: string) =>
+    `spec: Invalid value: "${value}": spec in body must be of type date: "${value}"`
+  assert.deepEqual(first('ABCD').slice(0, 2), [
+    'spec: Too long: may not be more than 3 bytes',
+    format('ABCD'),
+  ])
+  assert.deepEqual(first('').slice(0, 2), [
+    'spec: Invalid value: "": spec in body should be at least 2 chars long',
+    format(''),
+  ])
+  assert.equal(first('AB')[0], `spec: Invalid value: "AB": spec in body should match '^[a-z]+$'`)
 })
 
 test('lists that are maps or sets hold no item twice', () => {

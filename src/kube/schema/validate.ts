@@ -92,26 +92,38 @@ function checkString(
   path: string,
   patterns: PatternCache,
 ): readonly FieldError[] {
-  const errors: FieldError[] = []
-  const { minLength, maxLength, pattern, format } = schema
-  if (maxLength !== undefined && text.length > maxLength && runeCount(text) > maxLength) {
-    errors.push(tooLong(path, maxLength))
-  }
-  if (minLength !== undefined && runeCount(text) < minLength) {
-    errors.push(invalid(path, text, `${path} in body should be at least ${minLength} chars long`))
-  }
-  if (pattern !== undefined) {
-    const compiled = patterns.get(pattern)
-    if (!compiled) {
-      errors.push(invalid(path, text, `${path} in body should match '${pattern}, but pattern is invalid'`))
-    } else if (!compiled.test(text)) {
-      errors.push(invalid(path, text, `${path} in body should match '${pattern}'`))
-    }
-  }
+  const constraint = checkLength(schema, text, path) ?? checkPattern(schema, text, path, patterns)
+  const errors = constraint ? [constraint] : []
+  const { format } = schema
   if (format !== undefined && !isOfFormat(format, text)) {
     errors.push(invalidType(path, text, `${path} in body must be of type ${format}: ${JSON.stringify(text)}`))
   }
   return errors
+}
+
+/** The API server stops at the first of maxLength, minLength and pattern that fails. */
+function checkLength(schema: StructuralSchema, text: string, path: string): FieldError | undefined {
+  const { minLength, maxLength } = schema
+  if (maxLength !== undefined && text.length > maxLength && runeCount(text) > maxLength) {
+    return tooLong(path, maxLength)
+  }
+  if (minLength !== undefined && runeCount(text) < minLength) {
+    return invalid(path, text, `${path} in body should be at least ${minLength} chars long`)
+  }
+  return undefined
+}
+
+function checkPattern(
+  { pattern }: StructuralSchema,
+  text: string,
+  path: string,
+  patterns: PatternCache,
+): FieldError | undefined {
+  if (pattern === undefined) return undefined
+  const compiled = patterns.get(pattern)
+  if (!compiled)
+    return invalid(path, text, `${path} in body should match '${pattern}, but pattern is invalid'`)
+  return compiled.test(text) ? undefined : invalid(path, text, `${path} in body should match '${pattern}'`)
 }
 
 /** Length in Unicode code points, as Go counts runes. */
