@@ -15,7 +15,7 @@ export const INVALID: readonly Group[] = [
     ...each('create -f - --dry-run=server', {
       'pod: no containers': 'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {}\n',
       'pod: two containers of a name':
-        'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {containers: [{name: c, image: x}, {name: c, image: y}]}\n',
+        'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {containers: [{name: c, image: x}, {name: c, image: z}]}\n',
       'pod: no image': 'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {containers: [{name: c}]}\n',
       'pod: no container name':
         'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {containers: [{image: x}]}\n',
@@ -71,7 +71,7 @@ export const INVALID: readonly Group[] = [
       'pod: a bad name':
         'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_}\nspec: {containers: [{name: c, image: x}]}\n',
       'pod: a mirror of many mistakes':
-        'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {restartPolicy: X, dnsPolicy: Y, containers: [{name: C_, imagePullPolicy: Z, ports: [{containerPort: 0}]}]}\n',
+        'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {restartPolicy: X, dnsPolicy: Why, containers: [{name: C_, imagePullPolicy: Z, ports: [{containerPort: 0}]}]}\n',
       'deployment: no selector':
         'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\nspec: {template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: x}]}}}\n',
       'deployment: an empty selector':
@@ -211,9 +211,9 @@ export const INVALID: readonly Group[] = [
       'too many annotations': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big, annotations: {a: ${'x'.repeat(270_000)}}}\n`,
       'a label too long': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, labels: {a: ${'x'.repeat(64)}}}\n`,
       'an owner of no kind':
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, ownerReferences: [{apiVersion: v1, name: x, uid: y}]}\n',
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, ownerReferences: [{apiVersion: v1, name: x, uid: w}]}\n',
       'two controllers':
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, ownerReferences: [{apiVersion: v1, kind: A, name: x, uid: y, controller: true}, {apiVersion: v1, kind: A, name: z, uid: z, controller: true}]}\n',
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, ownerReferences: [{apiVersion: v1, kind: A, name: x, uid: w, controller: true}, {apiVersion: v1, kind: A, name: z, uid: z, controller: true}]}\n',
     }),
   ]),
 ]

@@ -278,5 +278,5 @@ export const WIDGET = `
 apiVersion: example.com/v1
 kind: Widget
 metadata: {name: w}
-spec: {size: 3, parts: [{name: a}], tags: [x, y]}
+spec: {size: 3, parts: [{name: a}], tags: [p, q]}
 `

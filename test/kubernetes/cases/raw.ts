@@ -303,7 +303,7 @@ const LISTS = group('lists', [
     headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
     name: 'watch metadata',
   }),
-  http('GET', `${MAPS}?watch=odd`),
+  http('GET', `${MAPS}?watch=odd&timeoutSeconds=1`),
   http('GET', `${MAPS}/a?watch=1&timeoutSeconds=1`),
   http('GET', '/api/v1/watch/namespaces/{ns}/configmaps?timeoutSeconds=1'),
   http('GET', '/api/v1/watch/namespaces/{ns}/configmaps/a?timeoutSeconds=1'),

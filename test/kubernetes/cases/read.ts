@@ -5,7 +5,7 @@ import * as m from './manifests.ts'
 const CONFIG_MAPS = ['a', 'b', 'c', 'd', 'e']
   .map(
     (name, index) =>
-      `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {app: ${name}, parity: p${index % 2}}, annotations: {order: "${9 - index}"}}\ndata: {n: "${index * 7}"}\n`,
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {app: ${name}, parity: p${index % 2}}, annotations: {order: "${9 - index}"}}\ndata: {count: "${index * 7}"}\n`,
   )
   .join('---\n')
 
@@ -21,11 +21,11 @@ const GET = group('get', [
   k('get configmap -o name'),
   k('get configmap -o json'),
   k('get configmap -o yaml'),
-  k(`get configmap -o jsonpath={range.items[*]}{.metadata.name}={.data.n};{end}`),
-  k(`get configmap -o 'jsonpath={.items[?(@.data.n=="7")].metadata.name}'`),
+  k(`get configmap -o jsonpath={range.items[*]}{.metadata.name}={.data.count};{end}`),
+  k(`get configmap -o 'jsonpath={.items[?(@.data.count=="7")].metadata.name}'`),
   k('get configmap -o jsonpath={.items[0].nothing}'),
   k('get configmap -o jsonpath={.items[0'),
-  k('get configmap -o custom-columns=NAME:.metadata.name,N:.data.n,MISSING:.data.m'),
+  k('get configmap -o custom-columns=NAME:.metadata.name,COUNT:.data.count,MISSING:.data.missing'),
   k('get configmap -o custom-columns=NAME'),
   k(`get configmap -o 'go-template={{range .items}}{{.metadata.name}} {{end}}'`),
   k('get configmap -o odd'),
@@ -41,10 +41,10 @@ const GET = group('get', [
   k('get configmap --field-selector metadata.name=b'),
   k('get configmap --field-selector metadata.name!=b'),
   k('get configmap --field-selector metadata.namespace=other'),
-  k('get configmap --field-selector data.n=7'),
+  k('get configmap --field-selector data.count=7'),
   k('get configmap --field-selector metadata.name'),
   k('get configmap --sort-by=.metadata.annotations.order'),
-  k('get configmap --sort-by={.data.n} -o name'),
+  k('get configmap --sort-by={.data.count} -o name'),
   k('get configmap --sort-by=.nothing'),
   k('get configmap --show-labels'),
   k('get configmap -L app,nothing'),
@@ -362,11 +362,11 @@ const DISCOVERY = group('discovery', [
   http('GET', '/openid/v1/jwks', { normalise: [replacing(/"(kid|x|y)": "[^"]+"/g, '"$1": "<any>"')] }),
 ])
 
-const changing = (n: number) => k(`patch configmap a --type=merge -p '{"data":{"n":"${n}"}}'`)
+const changing = (n: number) => k(`patch configmap a --type=merge -p '{"data":{"count":"${n}"}}'`)
 const WATCH = group('watch', [
   k('apply -f -', CONFIG_MAPS),
   watch('get configmap a -w --no-headers', { lines: 3, during: [changing(1), changing(2)] }),
-  watch('get configmap a -w -o jsonpath={.data.n},', { lines: 9, during: [changing(4), changing(5)] }),
+  watch('get configmap a -w -o jsonpath={.data.count},', { lines: 9, during: [changing(4), changing(5)] }),
   watch('get configmap -w --output-watch-events -l app=b -o name', {
     lines: 3,
     during: [k('label configmap b app=x --overwrite'), k('label configmap b app=b --overwrite')],
