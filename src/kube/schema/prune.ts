@@ -15,17 +15,22 @@ export function pruneValue(
   value: unknown,
   options: { readonly path: string; readonly root: boolean; readonly pruned: string[] },
 ): unknown {
-  if (Array.isArray(value)) return pruneItems(schema.items, value, options)
+  if (Array.isArray(value)) return pruneItems(schema, value, options)
   if (!isRecord(value)) return value
   const out = pruneFields(schema, value, options)
   return out ?? value
 }
 
+/** An array that stands where no array belongs specifies nothing of its items, so their fields are all unknown. */
+const UNSPECIFIED: StructuralSchema = {}
+
 function pruneItems(
-  schema: StructuralSchema | undefined,
+  list: StructuralSchema,
   items: readonly unknown[],
   options: { readonly path: string; readonly pruned: string[] },
 ): unknown {
+  const keepsUnknown = list['x-kubernetes-preserve-unknown-fields'] === true
+  const schema = list.items ?? (keepsUnknown ? undefined : UNSPECIFIED)
   if (!schema) return items
   let changed = false
   const out = items.map((item, index) => {
