@@ -50,6 +50,7 @@ export function compileSchema(schema: StructuralSchema, options: CompileOptions 
         ...validateValue({ schema, value, path: '', old: oldNode }, patterns),
         ...validateListTypes(schema, value, ''),
       ]
+      if (!rules.hasRules) return errors
       const blocked = errors.some((error) => error.wrongType || BLOCKING.has(error.type))
       return blocked ? [...errors, NOT_CHECKED] : [...errors, ...rules.check(value, oldNode)]
     },

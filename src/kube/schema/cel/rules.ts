@@ -21,6 +21,8 @@ interface RuleNode {
 
 /** Evaluates `x-kubernetes-validations` in a value and everything under it. */
 interface RuleChecker {
+  /** Whether there is any rule to evaluate. */
+  readonly hasRules: boolean
   check(value: unknown, old: { readonly value: unknown } | undefined): readonly FieldError[]
 }
 
@@ -34,7 +36,12 @@ export function createRuleChecker(
     if (node.value === null || node.value === undefined || !hasRules(node.schema, withRules)) return []
     return [...checkNode(node, programs), ...children(node).flatMap(walk)]
   }
-  return { check: (value, old) => walk({ schema, value, path: '', old, root: resource }) }
+  return {
+    get hasRules() {
+      return hasRules(schema, withRules)
+    },
+    check: (value, old) => walk({ schema, value, path: '', old, root: resource }),
+  }
 }
 
 /** Whether a schema or anything under it has rules; remembered, so that subtrees without rules cost nothing. */
