@@ -141,6 +141,58 @@ test('values are checked in the words of the API server', () => {
   )
 })
 
+test('a value of the wrong type is still held to the choices and the alternatives of its field', () => {
+  const choice: StructuralSchema = { type: 'string', enum: ['A', 'B'] }
+  const wrong = (actual: string) =>
+    `spec: Invalid value: "${actual}": spec in body must be of type string: "${actual}"`
+  assert.deepEqual(errorsOf(choice, true), [
+    wrong('boolean'),
+    'spec: Unsupported value: true: supported values: "A", "B"',
+  ])
+  assert.deepEqual(
+    errorsOf(choice, ['A', 'A'])[1],
+    'spec: Unsupported value: ["A","A"]: supported values: "A", "B"',
+  )
+  const alternatives: StructuralSchema = {
+    type: 'object',
+    oneOf: [{ required: ['a'] }, { required: ['b'] }],
+    properties: { a: TEXT, b: TEXT },
+  }
+  assert.deepEqual(errorsOf(alternatives, []), [
+    'spec: Invalid value: "array": spec in body must be of type object: "array"',
+    '<nil>: Invalid value: "": "spec" must validate one and only one schema (oneOf). Found 2 valid alternatives',
+  ])
+})
+
+test('of a type with a format the error names the format, but for texts and lists', () => {
+  const port: StructuralSchema = { type: 'integer', format: 'int32' }
+  const error = (given: string, type: string) =>
+    `spec: Invalid value: "${given}": spec in body must be of type ${type}: "${given}"`
+  assert.deepEqual(errorsOf(port, {}), [error('', 'int32')])
+  assert.deepEqual(errorsOf(port, true), [error('', 'int32')])
+  assert.deepEqual(errorsOf(port, 'a'), [error('string', 'integer')])
+  assert.deepEqual(errorsOf(port, []), [error('array', 'integer')])
+  assert.deepEqual(errorsOf({ type: 'string', format: 'date-time' }, 1), [error('int64', 'date-time')])
+  assert.deepEqual(errorsOf(port, 1.5), [
+    error('float64', 'int32'),
+    '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec',
+  ])
+})
+
+test('an integer is within its format, or within 64 bits', () => {
+  const outside = (what: string) => [
+    `<nil>: Invalid value: "": Checked value must be of type integer ${what} in spec`,
+  ]
+  const port: StructuralSchema = { type: 'integer', format: 'int32' }
+  assert.deepEqual(errorsOf(port, 2 ** 31), outside('with format int32'))
+  assert.deepEqual(errorsOf(port, -(2 ** 31)), [])
+  assert.deepEqual(errorsOf({ type: 'integer', format: 'int64' }, 2 ** 31), [])
+  assert.deepEqual(errorsOf({ type: 'integer' }, 1.5), [
+    'spec: Invalid value: "number": spec in body must be of type integer: "number"',
+    ...outside('(default format)'),
+  ])
+})
+
 test('of the limits of a text only the first that fails is told', () => {
   const text: StructuralSchema = { type: 'string', minLength: 2, maxLength: 3, pattern: '^[a-z]+$' }
   const first = (value: string) => errorsOf({ ...text, format: 'date' }, value)

@@ -31,8 +31,10 @@ export function validateValue(node: ValidationNode, patterns: PatternCache): rea
   if (node.old && deepEqual(node.old.value, value)) return []
   if (value === null && schema.nullable) return []
   const type = checkType(schema, value, path)
-  if (type) return [type]
+  if (value === null) return [...type, ...checkEnum(schema, value, path)]
+  // A value of the wrong type is held to all that is said of its own type, or of any.
   return [
+    ...type,
     ...checkEnum(schema, value, path),
     ...checkScalar(schema, value, path, patterns),
     ...checkCombinations(schema, value, path, patterns),
@@ -41,14 +43,22 @@ export function validateValue(node: ValidationNode, patterns: PatternCache): rea
   ]
 }
 
-function checkType(schema: StructuralSchema, value: unknown, path: string): FieldError | undefined {
+function checkType(schema: StructuralSchema, value: unknown, path: string): readonly FieldError[] {
   const actual = typeName(value)
   if (schema['x-kubernetes-int-or-string']) {
-    return actual === 'integer' || actual === 'string' ? undefined : wrongType(path, 'integer,string', actual)
+    return actual === 'integer' || actual === 'string' ? [] : [wrongType(path, 'integer,string', actual)]
   }
-  const type = schema.type
-  if (type === undefined || type === actual || (type === 'number' && actual === 'integer')) return undefined
-  return wrongType(path, type, actual)
+  const { type, format } = schema
+  if (type === undefined || type === actual || (type === 'number' && actual === 'integer')) return []
+  const byType = format === undefined || actual === 'null' || actual === 'string' || actual === 'array'
+  // The API server compares formats where there is one, save for texts and lists.
+  return [byType ? wrongType(path, type, actual) : wrongType(path, format, formatName(actual))]
+}
+
+/** The format that a JSON value itself has, as the API server reads it. */
+function formatName(type: string): string {
+  if (type === 'integer') return 'int64'
+  return type === 'number' ? 'float64' : ''
 }
 
 function wrongType(path: string, expected: string, actual: string): FieldError {
@@ -134,7 +144,7 @@ function runeCount(text: string): number {
 }
 
 function checkNumber(schema: StructuralSchema, value: number, path: string): readonly FieldError[] {
-  const errors: FieldError[] = []
+  const errors: FieldError[] = [...checkRange(schema, value, path)]
   const say = (what: string) => errors.push(invalid(path, value, `${path} in body should be ${what}`))
   const { minimum, maximum, multipleOf } = schema
   if (minimum !== undefined) {
@@ -148,10 +158,21 @@ function checkNumber(schema: StructuralSchema, value: number, path: string): rea
     }
   }
   if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) say(`a multiple of ${multipleOf}`)
-  if (schema.format === 'int32' && (value > 2147483647 || value < -2147483648)) {
-    errors.push(invalid(path, value, 'Checked value must be of type integer with format int32'))
-  }
   return errors
+}
+
+/** What the integers of a format are less than; those of other formats, and of none, are of 64 bits. */
+const INT32_END = 2 ** 31
+const INT64_END = 2 ** 63
+
+/** The message names the field, the error does not: that is how the API server has it. */
+function checkRange(schema: StructuralSchema, value: number, path: string): readonly FieldError[] {
+  const { format } = schema
+  if (schema.type !== 'integer' && !schema['x-kubernetes-int-or-string']) return []
+  const end = format === 'int32' ? INT32_END : INT64_END
+  if (Number.isInteger(value) && value < end && value >= -end) return []
+  const what = format === undefined ? '(default format)' : `with format ${format}`
+  return [invalid('', '', `Checked value must be of type integer ${what} in ${path}`)]
 }
 
 function checkCombinations(
