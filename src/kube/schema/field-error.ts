@@ -1,4 +1,5 @@
 import { toGoJson } from '../json.ts'
+import { goQuote } from './go-quote.ts'
 
 /** The kinds of field error that apimachinery has, as they are printed. */
 export type FieldErrorType =
@@ -68,7 +69,7 @@ export function formatFieldErrorBody(error: FieldError): string {
 
 /** Strings are quoted, objects and lists are compact JSON. */
 function formatValue(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : toGoJson(value)
+  return typeof value === 'string' ? goQuote(value) : toGoJson(value)
 }
 
 /** The errors of an Invalid status in one line: one alone, or `[a, b]`, each only once. */
@@ -98,7 +99,7 @@ export function duplicate(path: string, value: unknown): FieldError {
 }
 
 export function unsupported(path: string, value: unknown, supported: readonly string[]): FieldError {
-  const list = supported.map((text) => JSON.stringify(text)).join(', ')
+  const list = supported.map(goQuote).join(', ')
   return { type: 'Unsupported value', path, value, detail: list === '' ? '' : `supported values: ${list}` }
 }
 

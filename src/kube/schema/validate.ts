@@ -11,6 +11,7 @@ import {
 } from './field-error.ts'
 import { isOfFormat } from './formats.ts'
 import { fieldSchema } from './prune.ts'
+import { goQuote } from './go-quote.ts'
 import type { PatternCache } from './regex.ts'
 import type { StructuralSchema } from './structural.ts'
 
@@ -62,7 +63,7 @@ function formatName(type: string): string {
 }
 
 function wrongType(path: string, expected: string, actual: string): FieldError {
-  return invalidType(path, actual, `${path} in body must be of type ${expected}: ${JSON.stringify(actual)}`)
+  return invalidType(path, actual, `${path} in body must be of type ${expected}: ${goQuote(actual)}`)
 }
 
 /** The JSON type's name in OpenAPI; a number without a fraction is an integer. */
@@ -106,7 +107,7 @@ function checkString(
   const errors = constraint ? [constraint] : []
   const { format } = schema
   if (format !== undefined && !isOfFormat(format, text)) {
-    errors.push(invalidType(path, text, `${path} in body must be of type ${format}: ${JSON.stringify(text)}`))
+    errors.push(invalidType(path, text, `${path} in body must be of type ${format}: ${goQuote(text)}`))
   }
   return errors
 }
@@ -183,7 +184,7 @@ function checkCombinations(
 ): readonly FieldError[] {
   const errors: FieldError[] = []
   const check = (part: StructuralSchema) => validateValue({ schema: part, value, path }, patterns)
-  const say = (what: string) => errors.push(invalid('', '', `${JSON.stringify(path)} must ${what}`))
+  const say = (what: string) => errors.push(invalid('', '', `${goQuote(path)} must ${what}`))
   if (schema.allOf) {
     const results = schema.allOf.map(check)
     errors.push(...results.flat())
