@@ -8,7 +8,7 @@ import { placeOf, runStep } from './run-step.ts'
 import type { Server } from './servers.ts'
 import { type Group, k, type Step } from './table.ts'
 
-export interface Comparison {
+interface Comparison {
   readonly group: string
   readonly step: string
   readonly equal: boolean
@@ -132,7 +132,7 @@ function report(options: Options, chosen: readonly Group[], results: readonly Co
 }
 
 /** Lines that only one of them has, in order: enough to see the difference, without an algorithm for it. */
-export function differingLines(expected: string, actual: string): readonly string[] {
+function differingLines(expected: string, actual: string): readonly string[] {
   const [a, b] = [expected.split('\n'), actual.split('\n')]
   let start = 0
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1

@@ -332,7 +332,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
   {
     reason: 'options of deletion are not checked as Kubernetes does, and preconditions are worded otherwise',
     cases: [
-      'delete: delete configmap held --timeout=1s',
       'delete: delete with another uid',
       'delete: delete an old version',
       'delete: DELETE /api/v1/namespaces/{ns}/configmaps/raw-3?propagationPolicy=Odd',
@@ -444,7 +443,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
     cases: [
       'create: get job once -o yaml',
       'create: get job again -o yaml',
-      'kinds: get job/once -o wide',
       'kinds: get job/once -o yaml',
       'kinds: describe job/once',
       'invalid: create -f - --dry-run=server: job: a selector of its own',
