@@ -334,9 +334,7 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
     cases: [
       'delete: delete with another uid',
       'delete: delete an old version',
-      'delete: DELETE /api/v1/namespaces/{ns}/configmaps/raw-3?propagationPolicy=Odd',
       'delete: DELETE /api/v1/namespaces/{ns}/configmaps/raw-4?propagationPolicy=Orphan&orphanDependents=true',
-      'delete: DELETE /api/v1/namespaces/{ns}/configmaps/raw-6?gracePeriodSeconds=x',
       'delete: DELETE /api/v1/namespaces/{ns}/configmaps/raw-8?dryRun=Some',
       'delete: delete with a body that is no JSON',
       'delete: deletecollection',

@@ -320,6 +320,20 @@ describe('deleting', () => {
     assert.deepEqual(left.items, [])
     assert.ok(await its.client.get(KINDS.configMap, 'made', 'default'))
   })
+
+  test('deletes nothing for options that it does not understand', async () => {
+    await its.client.create(KINDS.configMap, configMap('stays', {}))
+    const path = `${pathOf(KINDS.configMap, { namespace: 'default' })}/stays`
+    const policy = await its.client.request({ method: 'DELETE', path, query: { propagationPolicy: 'Odd' } })
+    assert.equal(policy.status, 422)
+    assert.match(
+      JSON.stringify(policy.body),
+      /DeleteOptions\.meta\.k8s\.io .*is invalid: propagationPolicy: Unsupported value/,
+    )
+    const grace = await its.client.request({ method: 'DELETE', path, query: { gracePeriodSeconds: 'x' } })
+    assert.equal(grace.status, 400)
+    assert.ok(await its.client.get(KINDS.configMap, 'stays', 'default'))
+  })
 })
 
 describe('services', () => {

@@ -4,7 +4,7 @@ import { keyOf, type ResourceRequest } from '../resource-request.ts'
 import { at, formatTime, type JsonObject, stringAt, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
 import type { ServedResource } from '../resources.ts'
-import { conflict, notFound } from '../status-error.ts'
+import { badRequest, conflict, invalid, notFound } from '../status-error.ts'
 import type { Warn } from './incoming.ts'
 import { isReadyToGo } from './update.ts'
 
@@ -144,7 +144,7 @@ export function readDeleteOptions(
   const policy = stringAt(body, 'propagationPolicy') ?? query.get('propagationPolicy') ?? undefined
   const orphans = at(body, 'orphanDependents') ?? query.get('orphanDependents') ?? undefined
   return {
-    gracePeriodSeconds: grace === undefined ? undefined : Number(grace),
+    gracePeriodSeconds: grace === undefined ? undefined : toSeconds(grace),
     propagationPolicy:
       toPolicy(policy) ??
       (orphans === undefined ? undefined : orphans === true || orphans === 'true' ? 'Orphan' : 'Background'),
@@ -156,6 +156,24 @@ export function readDeleteOptions(
   }
 }
 
+/** An object must not go because its caller's wish was not understood. */
 function toPolicy(text: string | undefined): PropagationPolicy | undefined {
-  return text === 'Background' || text === 'Foreground' || text === 'Orphan' ? text : undefined
+  if (text === undefined || text === '') return undefined
+  if (text === 'Background' || text === 'Foreground' || text === 'Orphan') return text
+  throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+    {
+      type: 'Unsupported value',
+      path: 'propagationPolicy',
+      value: text,
+      detail: 'supported values: "Foreground", "Background", "Orphan", "nil"',
+    },
+  ])
+}
+
+function toSeconds(value: unknown): number {
+  const text = String(value)
+  if (!/^[+-]?\d{1,18}$/.test(text)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+  }
+  return Number(text)
 }
