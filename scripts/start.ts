@@ -4,4 +4,6 @@ import { REPOSITORY, run, step } from './run.ts'
 import { setup } from './setup.ts'
 
 await step('set-up', () => setup({ tests: false }))
+// Ctrl-C reaches the whole group: the walkthrough takes the cluster down, and this process waits for it.
+process.on('SIGINT', () => {})
 process.exitCode = await run(join(REPOSITORY, 'bin/lateen'), ['demo', ...process.argv.slice(2)])

@@ -43,3 +43,10 @@ export function terminationSignal(): AbortSignal {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => abort.abort(new Error(name)))
   return abort.signal
 }
+
+/** Waits for SIGTERM or SIGINT. A signal handler alone does not keep a process running, so a timer does. */
+export async function untilTerminated(): Promise<void> {
+  const timer = setInterval(() => {}, 60_000)
+  await new Promise((resolve) => terminationSignal().addEventListener('abort', resolve, { once: true }))
+  clearInterval(timer)
+}

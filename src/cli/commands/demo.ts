@@ -2,7 +2,7 @@ import { parseDurationMs } from '../../base/index.ts'
 import { findKubectl } from '../demo/kubectl.ts'
 import { deployDemo, gatewayAddress, walkThrough } from '../demo/walkthrough.ts'
 import { connect, stateOf } from '../cluster.ts'
-import { PACKAGE_ROOT, terminationSignal } from '../environment.ts'
+import { PACKAGE_ROOT, untilTerminated } from '../environment.ts'
 import { CliError } from '../exit.ts'
 import { down } from './down.ts'
 import type { CommandCall } from '../command-call.ts'
@@ -41,7 +41,7 @@ export async function run(call: CommandCall): Promise<void> {
     return
   }
   print(farewell(address, state.kubeconfig))
-  await new Promise((resolve) => terminationSignal().addEventListener('abort', resolve, { once: true }))
+  await untilTerminated()
   if (startedHere) await down(local, { delete: false, print })
 }
 
