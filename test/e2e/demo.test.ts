@@ -39,7 +39,7 @@ test('the walkthrough goes through every mode, stays up, and Ctrl-C takes the cl
   const [code] = (await ended) as [number | null]
   assert.equal(code, 0, output)
   assert.match(output, /✔ The cluster is down/)
-  const left = await runCommand('sh', ['-c', `pgrep -f -- '--state-dir ${stateDirectory}' || true`])
+  const left = await runCommand('sh', ['-c', `pgrep -f 'state-di[r] ${stateDirectory}' || true`])
   assert.equal(left.stdout, '')
   rmSync(stateDirectory, { recursive: true, force: true })
 })
