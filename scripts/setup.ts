@@ -25,6 +25,8 @@ const FOR_TESTS: readonly SystemNeed[] = [
   { program: 'redis-cli', debianPackage: 'redis-tools', why: 'a real Redis client against the TCP proxy' },
   { program: 'chromium', debianPackage: 'chromium', why: 'the browser test of the demo’s page' },
   { program: 'curl', debianPackage: 'curl', why: 'an HTTP client that is not ours' },
+  { program: 'python3', debianPackage: 'python3', why: 'the small servers of test pods' },
+  { program: 'pgrep', debianPackage: 'procps', why: 'looking for processes that were left behind' },
 ]
 
 export async function setup(options: { readonly tests: boolean }): Promise<number> {

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { runCommand } from '../support/command.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { waitFor } from '../support/wait.ts'
+import { WEB } from '../support/web.ts'
 
 let cluster: TestCluster
 before(async () => {
@@ -71,7 +72,7 @@ test('an image that no program stands for is ErrImagePull, with the command that
 })
 
 test('a Deployment is rolled out, rolled back and deleted with all that it owns', async () => {
-  await cluster.kubectl('apply -f -', { input: DEPLOYMENT })
+  await cluster.kubectl('apply -f -', { input: WEB })
   await cluster.kubectl('rollout status deployment/web --timeout=30s')
   const service = await cluster.kubectl('get service web -o jsonpath={.spec.clusterIP}')
   await waitFor('the Service to answer', async () => (await curl(`http://${service}/`)) === 'first')
@@ -168,42 +169,6 @@ spec:
   volumes:
     - { name: settings, configMap: { name: settings } }
     - { name: scratch, emptyDir: {} }
-`
-
-const DEPLOYMENT = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - name: web
-          image: alpine
-          command: [python3, -c]
-          args:
-            - |
-              import http.server, os
-              class Handler(http.server.BaseHTTPRequestHandler):
-                  def do_GET(self):
-                      body = os.environ["TEXT"].encode()
-                      self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
-                  def log_message(self, *args): pass
-              http.server.HTTPServer(("", 8080), Handler).serve_forever()
-          env: [{ name: TEXT, value: first }]
-          ports: [{ name: http, containerPort: 8080 }]
-          readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec:
-  selector: { app: web }
-  ports: [{ port: 80, targetPort: http }]
 `
 
 const FAILING_POD = `

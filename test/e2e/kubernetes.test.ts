@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { rows, startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
 import { waitFor } from '../support/wait.ts'
+import { WEB } from '../support/web.ts'
 
 let cluster: TestCluster
 let kubectl: TestCluster['kubectl']
@@ -143,44 +144,6 @@ async function curl(url: string): Promise<string> {
 
 /** A shell that heeds SIGTERM: a bare `sleep` as the first process of its container would not. */
 const UNTIL_TERMINATED = `sh -c 'trap "exit 0" TERM; sleep 3600 & wait'`
-
-const WEB = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - name: web
-          image: alpine
-          command: [python3, -c]
-          args:
-            - |
-              import http.server, os
-              class Handler(http.server.BaseHTTPRequestHandler):
-                  def do_GET(self):
-                      ready = self.path != "/ready" or os.environ.get("READY") != "no"
-                      body = os.environ["TEXT"].encode()
-                      self.send_response(200 if ready else 503)
-                      self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
-                  def log_message(self, *args): pass
-              http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
-          env: [{ name: TEXT, value: first }]
-          ports: [{ name: http, containerPort: 8080 }]
-          readinessProbe: { httpGet: { path: /ready, port: http }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec:
-  selector: { app: web }
-  ports: [{ name: http, port: 80, targetPort: http }]
-`
 
 const NAMES = `
 apiVersion: v1

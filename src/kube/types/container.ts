@@ -216,32 +216,8 @@ export interface AppArmorProfile {
   readonly localhostProfile?: string
 }
 
-export interface EphemeralContainer {
-  readonly name: string
-  readonly image?: string
-  readonly command?: readonly string[]
-  readonly args?: readonly string[]
-  readonly workingDir?: string
-  readonly ports?: readonly ContainerPort[]
-  readonly envFrom?: readonly EnvFromSource[]
-  readonly env?: readonly EnvVar[]
-  readonly resources?: ResourceRequirements
-  readonly resizePolicy?: readonly ContainerResizePolicy[]
-  readonly restartPolicy?: string
-  readonly restartPolicyRules?: readonly ContainerRestartRule[]
-  readonly volumeMounts?: readonly VolumeMount[]
-  readonly volumeDevices?: readonly VolumeDevice[]
-  readonly livenessProbe?: Probe
-  readonly readinessProbe?: Probe
-  readonly startupProbe?: Probe
-  readonly lifecycle?: Lifecycle
-  readonly terminationMessagePath?: string
-  readonly terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError'
-  readonly imagePullPolicy?: 'Always' | 'Never' | 'IfNotPresent'
-  readonly securityContext?: SecurityContext
-  readonly stdin?: boolean
-  readonly stdinOnce?: boolean
-  readonly tty?: boolean
+/** A container that is put into a running pod to look around; it has the fields of any other. */
+export interface EphemeralContainer extends Container {
   readonly targetContainerName?: string
 }
 
