@@ -1,13 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
-import { systemClock } from '../../base/index.ts'
+import { messageOf, systemClock } from '../../base/index.ts'
 import type { Node } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import {
   CLUSTER_NETWORK,
   createStateDirectory,
+  failuresOf,
+  forgetFailures,
+  lastWords,
   runningProcess,
   type StateDirectory,
 } from '../../local-cluster/index.ts'
@@ -17,6 +20,9 @@ import { CliError, ExitCode } from '../exit.ts'
 import { type CommandCall, textOption } from '../command-call.ts'
 
 const READY_DEADLINE_MS = 60_000
+/** One end may be bad luck, such as a port that the process before has not let go of yet. */
+const FAILURES_MAX = 3
+const CLUSTER_PROCESSES = ['api-server', 'node-proxy'] as const
 const TOOLS = [
   { program: 'ip', debianPackage: 'iproute2' },
   { program: 'nft', debianPackage: 'nftables' },
@@ -90,30 +96,62 @@ async function requireFreePort(port: number): Promise<void> {
 
 /** The supervisor is a process of its own, so that closing the terminal ends nothing. It records itself. */
 function startSupervisor(state: StateDirectory, apiPort: string): void {
+  for (const name of CLUSTER_PROCESSES) forgetFailures(state.run, name)
   const log = openSync(join(state.logs, 'supervisor.log'), 'a', 0o600)
   const { command, args } = selfCommand(['supervise', '--state-dir', state.root, '--api-port', apiPort])
   spawn(command, args, { detached: true, stdio: ['ignore', log, log] }).unref()
   closeSync(log)
 }
 
+/** @throws CliError at the deadline, and earlier when one of the processes ends again and again */
 async function waitUntilReady(call: CommandCall, state: StateDirectory): Promise<void> {
   const deadline = performance.now() + READY_DEADLINE_MS
   const local: CommandCall = { ...call, options: { ...call.options, kubeconfig: state.kubeconfig } }
-  let last = 'the API server has not written its kubeconfig'
-  while (performance.now() < deadline) {
-    if (existsSync(state.kubeconfig)) {
-      try {
-        const node = await connect(local).get<Node>(KINDS.node, CLUSTER_NETWORK.nodeName)
-        if (node?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True')) return
-        last = `the node ${CLUSTER_NETWORK.nodeName} is not ready`
-      } catch (error) {
-        last = error instanceof Error ? error.message : String(error)
-      }
+  for (;;) {
+    const missing = (await missingInApi(local, state)) ?? (await missingInNodeProxy(state))
+    if (missing === undefined) return
+    requireNoCrashLoop(state)
+    if (performance.now() > deadline) {
+      throw new CliError(
+        `the cluster was not ready after ${READY_DEADLINE_MS / 1000} s: ${missing}. Its logs are in ${state.logs}`,
+        ExitCode.unavailable,
+      )
     }
     await systemClock.sleep(50)
   }
-  throw new CliError(
-    `the cluster was not ready after ${READY_DEADLINE_MS / 1000} s: ${last}. Its logs are in ${state.logs}`,
-    ExitCode.unavailable,
-  )
+}
+
+async function missingInApi(local: CommandCall, state: StateDirectory): Promise<string | undefined> {
+  if (!existsSync(state.kubeconfig)) return 'the API server has not written its kubeconfig'
+  try {
+    const node = await connect(local).get<Node>(KINDS.node, CLUSTER_NETWORK.nodeName)
+    const isReady = node?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True')
+    return isReady ? undefined : `the node ${CLUSTER_NETWORK.nodeName} is not ready`
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** Without it pods would have neither sidecars nor names. */
+async function missingInNodeProxy(state: StateDirectory): Promise<string | undefined> {
+  const socket = createConnection(state.nodeProxySocket)
+  const answers = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+  })
+  socket.destroy()
+  return answers ? undefined : `the node proxy does not listen on ${state.nodeProxySocket}`
+}
+
+/** The supervisor starts what ends for ever again: whoever waits for it is told. */
+function requireNoCrashLoop(state: StateDirectory): void {
+  for (const name of CLUSTER_PROCESSES) {
+    const failures = failuresOf(state.run, name)
+    if (failures < FAILURES_MAX) continue
+    const log = join(state.logs, `${name}.log`)
+    throw new CliError(
+      `the cluster's process ${name} has ended ${failures} times. Its log ${log} ends with:\n  ${lastWords(log) ?? '(nothing)'}\nIt is started again and again until \`lateen down\``,
+      ExitCode.unavailable,
+    )
+  }
 }

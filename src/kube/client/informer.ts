@@ -37,7 +37,8 @@ export interface InformerOptions<T extends KubeObject> {
 }
 
 const RETRY_BASE_MS = 100
-const RETRY_MAX_MS = 10_000
+/** A server that starts again is found within this time, by its clients spread over half of it. */
+const RETRY_MAX_MS = 2000
 /** A kind whose definition is not there yet is asked for this often at least. */
 const MISSING_RETRY_MAX_MS = 1000
 /** The server says something at least this often (bookmarks); after that the connection counts as dead. */

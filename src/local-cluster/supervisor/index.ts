@@ -2,6 +2,7 @@
  * local-cluster/supervisor: the state directory's layout and the processes of a cluster that are to run always.
  * They are recorded by process number and start time, outlive their supervisor, and are adopted by the next.
  */
+export { failuresOf, forgetFailures, lastWords } from './failures.ts'
 export {
   isAlive,
   type ProcessRecord,

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, createBackoff, type Logger, type Random } from '../../base/index.ts'
+import { recordFailures } from './failures.ts'
 import {
   isAlive,
   type ProcessRecord,
@@ -79,6 +80,7 @@ async function keepRunning(
   const { clock, logger } = options
   const backoff = createBackoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random })
   const path = recordPath(options.runDirectory, spec.name)
+  let failures = 0
   while (!signal.aborted) {
     const adopted = runningProcess(options.runDirectory, spec.name)
     const record = adopted ?? startProcess(spec, options)
@@ -88,8 +90,13 @@ async function keepRunning(
       const started = clock.monotonic()
       await untilGone(record, clock, signal)
       if (signal.aborted) return
-      if (clock.monotonic() - started > HEALTHY_AFTER_MS) backoff.reset()
+      if (clock.monotonic() - started > HEALTHY_AFTER_MS) {
+        backoff.reset()
+        failures = 0
+      }
     }
+    failures += 1
+    recordFailures(options.runDirectory, spec.name, failures)
     const waitMs = backoff.nextMs()
     logger.warn('ended; starting it again', { process: spec.name, afterMs: Math.round(waitMs) })
     await clock.sleep(waitMs, signal).catch(() => {})

@@ -13,7 +13,8 @@ type Call = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>
 /** How long name resolution, TCP and TLS may take together. */
 const CONNECT_TIMEOUT_MS = 5000
 const RECONNECT_BASE_MS = 100
-const RECONNECT_MAX_MS = 10_000
+/** A control plane that starts again is found within this time, by its proxies spread over half of it. */
+const RECONNECT_MAX_MS = 2000
 
 export function createXdsClient(options: XdsClientOptions): XdsClient {
   const { clock, random, logger } = options
