@@ -14,6 +14,7 @@ export {
   deleteLink,
   deleteNetns,
   ensureBridge,
+  hardwareAddress,
   ipBatch,
   linkExists,
   listNetns,

@@ -59,12 +59,22 @@ export interface BridgeOptions {
   readonly routes: readonly string[]
 }
 
+/**
+ * The hardware address of whoever has this IPv4 address, so that no neighbour table is ever stale: an address that is
+ * used again keeps it, and so does a bridge, which would otherwise take the lowest of its ports as they come and go.
+ */
+export function hardwareAddress(ip: string): string {
+  const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+  return ['0a', '58', ...bytes].join(':')
+}
+
 /** Makes the bridge what the options say; run twice it changes nothing. */
 export async function ensureBridge(options: BridgeOptions): Promise<void> {
   const { name, address } = options
   const source = address.slice(0, address.indexOf('/'))
   if (!linkExists(name)) await addBridge(name)
   await ipBatch([
+    `link set ${name} address ${hardwareAddress(source)}`,
     `addr replace ${address} dev ${name}`,
     ...options.extraAddresses.map((extra) => `addr replace ${extra} dev ${name}`),
     `link set ${name} up`,

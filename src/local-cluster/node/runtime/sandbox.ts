@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../../../base/index.ts'
-import { applyNft, ipBatch, linkExists, runCommand } from '../../../linux/index.ts'
+import { applyNft, hardwareAddress, ipBatch, linkExists, runCommand } from '../../../linux/index.ts'
 import { linkName, type PodPaths } from '../paths.ts'
 
 /** A pod's network, host name and IPC namespaces, with its address. They outlive every process of the node. */
@@ -76,12 +76,6 @@ function insideCommands(options: SandboxOptions, link: string): readonly string[
     `route add ${options.gateway}/32 dev eth0 scope link src ${options.ip}`,
     `route add default via ${options.gateway} dev eth0 src ${options.ip}`,
   ]
-}
-
-/** An address that is used again gets the same hardware address, so no neighbour table is ever stale. */
-function hardwareAddress(ip: string): string {
-  const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
-  return ['0a', '58', ...bytes].join(':')
 }
 
 /** @returns whether namespaces and link are all there (they are gone after a reboot) */
