@@ -7,6 +7,7 @@ import { applyPodDefaults, applyServiceAccount, checkNamespace } from './built-i
 import { createEvaluator } from './evaluate.ts'
 import { applyLimitRanges, checkLimitRanges } from './limit-range.ts'
 import { checkPolicies } from './policies.ts'
+import { createReinvocation } from './reinvocation.ts'
 import type { Admission, MutationRequest } from './types.ts'
 import { callMutatingWebhooks, callValidatingWebhooks, type WebhookDependencies } from './webhooks.ts'
 
@@ -35,25 +36,21 @@ export function createAdmission(
   return {
     async mutate(request) {
       checkNamespace(store, request)
+      const reinvocation = createReinvocation()
       const object = applyPlugins(request)
-      const first = await callMutatingWebhooks(
-        dependencies,
-        { ...request, object },
-        { ...request, onlyReinvoked: false },
-      )
-      if (first === object || sameJson(first, object)) return object
+      const first = await callMutatingWebhooks(dependencies, { ...request, object }, reinvocation)
+      if (!reinvocation.startSecondRound()) return first
       const again = applyPlugins({ ...request, object: first })
-      return callMutatingWebhooks(
-        dependencies,
-        { ...request, object: again },
-        { ...request, onlyReinvoked: true },
-      )
+      if (!sameJson(again, first)) reinvocation.changedBetween()
+      return callMutatingWebhooks(dependencies, { ...request, object: again }, reinvocation)
     },
     async validate(request) {
+      // A deletion has no object to change, but webhooks of the first kind may refuse it.
+      if (!request.object) await callMutatingWebhooks(dependencies, request, createReinvocation())
       checkEscalation(store, authorizer, request)
       checkLimitRanges(store, request)
       checkPolicies(dependencies, request)
-      await callValidatingWebhooks(dependencies, request, request.warn)
+      await callValidatingWebhooks(dependencies, request)
     },
   }
 }

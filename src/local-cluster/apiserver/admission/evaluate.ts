@@ -55,14 +55,17 @@ export function createEvaluator(store: Store, authorizer: Authorizer): Evaluator
       if (compiled.ok) scope.define(name, compiled.value)
     },
     meets(scope, conditions) {
-      let error: string | undefined
+      const errors: string[] = []
       for (const condition of conditions) {
-        const outcome = evaluate(scope, stringAt(condition, 'expression') ?? '')
+        const expression = stringAt(condition, 'expression') ?? ''
+        const outcome = evaluate(scope, expression)
         if (outcome.kind === 'value' && outcome.value === true) continue
         if (outcome.kind === 'value') return { kind: 'not-met' }
-        error ??= `condition "${stringAt(condition, 'name') ?? ''}": ${outcome.message}`
+        errors.push(`expression '${expression}' resulted in error: ${outcome.message}`)
       }
-      return error === undefined ? { kind: 'met' } : { kind: 'error', message: error }
+      const [only = ''] = errors
+      if (errors.length === 0) return { kind: 'met' }
+      return { kind: 'error', message: errors.length === 1 ? only : `[${errors.join(', ')}]` }
     },
   }
 }

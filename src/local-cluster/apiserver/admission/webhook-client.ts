@@ -1,10 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
+import { messageOf } from '../../../base/index.ts'
 import type { Store } from '../../store/index.ts'
 import { at, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { Webhook } from './webhook-config.ts'
 
 export interface WebhookClient {
-  /** @throws Error in the words of Kubernetes' caller, without the name of the webhook */
+  /** @returns the answer's JSON. @throws Error in the words of Kubernetes' caller, without the name of the webhook */
   readonly call: (webhook: Webhook, review: JsonObject) => Promise<unknown>
   readonly close: () => void
 }
@@ -13,7 +15,8 @@ const ANSWER_MAX_BYTES = 8 * 1024 * 1024
 const AGENTS_MAX = 100
 
 interface Target {
-  readonly host: string
+  /** @returns the address to connect to. @throws Error when there is none */
+  readonly resolve: () => string
   readonly port: number
   readonly path: string
   /** what the certificate must be for, and what messages show */
@@ -58,7 +61,7 @@ function targetOf(store: Store, clientConfig: JsonObject): Target {
     const { hostname, port, pathname, search } = new URL(url)
     const host = hostname.replace(/^\[|\]$/g, '')
     return {
-      host,
+      resolve: () => host,
       port: Number(port || 443),
       path: `${pathname}${search}`,
       name: host,
@@ -69,25 +72,43 @@ function targetOf(store: Store, clientConfig: JsonObject): Target {
   const namespace = stringAt(clientConfig, 'service', 'namespace') ?? ''
   const portNumber = at(clientConfig, 'service', 'port')
   const port = typeof portNumber === 'number' ? portNumber : 443
+  const path = stringAt(clientConfig, 'service', 'path') ?? '/'
+  const serverName = `${name}.${namespace}.svc`
+  const authority = `${serverName}:${port}`
+  const resolve = () => addressOf(store, { namespace, name }, port)
+  return { resolve, port, path, name: serverName, authority }
+}
+
+/** @throws Error in the words of Kubernetes' resolver */
+function addressOf(
+  store: Store,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  port: number,
+): string {
   const service = store.get({ collection: 'core/services', namespace, name })?.object
   if (!service) throw new Error(`service "${name}" not found`)
+  const external = stringAt(service.spec, 'externalName')
+  if (stringAt(service.spec, 'type') === 'ExternalName' && external !== undefined) return external
   if (!listAt(service.spec, 'ports').some((each) => at(each, 'port') === port)) {
     throw new Error(`no service port ${port} found for service "${name}"`)
   }
-  const host = stringAt(service.spec, 'clusterIP') ?? ''
-  const path = stringAt(clientConfig, 'service', 'path') ?? '/'
-  const serverName = `${name}.${namespace}.svc`
-  return { host, port, path, name: serverName, authority: `${serverName}:${port}` }
+  return stringAt(service.spec, 'clusterIP') ?? ''
 }
 
-function post(target: Target, agent: Agent, timeoutSeconds: number, body: string): Promise<unknown> {
+async function post(target: Target, agent: Agent, timeoutSeconds: number, body: string): Promise<unknown> {
   const shown = `Post "https://${target.authority}${target.path}?timeout=${timeoutSeconds}s"`
-  const fail = (reason: string) => new Error(`failed to call webhook: ${shown}: ${reason}`)
+  const fail = (reason: string) => new Error(`${shown}: ${reason}`)
+  let host: string
+  try {
+    host = target.resolve()
+  } catch (error) {
+    throw fail(messageOf(error))
+  }
   return new Promise((resolve, reject) => {
     const request = httpsRequest({
       agent,
       method: 'POST',
-      host: target.host,
+      host,
       port: target.port,
       // An address cannot be a server name.
       ...(/^[\d.]+$|:/.test(target.name) ? {} : { servername: target.name }),
@@ -107,7 +128,9 @@ function post(target: Target, agent: Agent, timeoutSeconds: number, body: string
       clearTimeout(deadline)
       run()
     }
-    request.on('error', (error: NodeJS.ErrnoException) => settle(() => reject(fail(goWords(error, target)))))
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      settle(() => reject(fail(goWords(error, `${host}:${target.port}`)))),
+    )
     request.on('response', (response) => {
       const chunks: Buffer[] = []
       let size = 0
@@ -120,19 +143,10 @@ function post(target: Target, agent: Agent, timeoutSeconds: number, body: string
       response.on('error', (error) => settle(() => reject(fail(error.message))))
       response.on('end', () =>
         settle(() => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          if (response.statusCode !== 200) {
-            reject(
-              new Error(
-                `failed to call webhook: the server returned status ${response.statusCode}: ${text.slice(0, 300)}`,
-              ),
-            )
-            return
-          }
           try {
-            resolve(JSON.parse(text))
-          } catch {
-            reject(new Error('failed to call webhook: the answer is not JSON'))
+            resolve(readBody(response, Buffer.concat(chunks).toString('utf8')))
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(messageOf(error)))
           }
         }),
       )
@@ -141,9 +155,46 @@ function post(target: Target, agent: Agent, timeoutSeconds: number, body: string
   })
 }
 
+const BODY_SHOWN_MAX = 300
+
+/** @throws Error in the words of Kubernetes' client */
+function readBody({ statusCode = 0, headers }: IncomingMessage, text: string): unknown {
+  if (statusCode < 200 || statusCode > 206) {
+    const type = headers['content-type'] ?? ''
+    const isText = type === '' || type.startsWith('text/')
+    throw new Error(answerWords(statusCode, isText ? text.trim().slice(0, BODY_SHOWN_MAX) : 'unknown'))
+  }
+  if (text === '') throw new Error('0-length response with status code: 200 and content type: ')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`couldn't get version/kind; json parse error: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function answerWords(statusCode: number, text: string): string {
+  const known: Readonly<Record<number, string>> = {
+    400: 'the server rejected our request for an unknown reason',
+    401: 'the server has asked for the client to provide credentials',
+    403: text,
+    404: 'the server could not find the requested resource',
+    405: 'the server does not allow this method on the requested resource',
+    409: 'the server reported a conflict',
+    422: 'the server rejected our request due to an error in our request',
+    429: 'the server has received too many requests and has asked us to try again later',
+    503: 'the server is currently unable to handle the request',
+    504: 'the server was unable to return a response in the time allotted, but may still be processing the request',
+  }
+  return (
+    known[statusCode] ??
+    (statusCode >= 500
+      ? `an error on the server (${JSON.stringify(text)}) has prevented the request from succeeding`
+      : `the server responded with the status code ${statusCode} but did not return more information`)
+  )
+}
+
 /** The messages of Go's dialer, which people search for. */
-function goWords(error: NodeJS.ErrnoException, target: Target): string {
-  const address = `${target.host}:${target.port}`
+function goWords(error: NodeJS.ErrnoException, address: string): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return `dial tcp ${address}: connect: connection refused`

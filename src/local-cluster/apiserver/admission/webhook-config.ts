@@ -63,8 +63,7 @@ export function matchWebhook(
 ): Match | undefined {
   const { resource } = request.asked
   // A webhook that breaks its own configuration could not be removed any more.
-  if (resource.info.group === GROUP && resource.info.plural.endsWith('webhookconfigurations'))
-    return undefined
+  if (resource.info.group === GROUP) return undefined
   const matched = matchRequest(
     { store, resources },
     {

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { type Logger, messageOf } from '../../../base/index.ts'
+import { fail, type Logger, messageOf, ok, type Result } from '../../../base/index.ts'
 import { applyJsonPatch, type KubeObject } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
-import { at, isObject, type JsonObject, listAt, sameJson, stringAt } from '../json.ts'
-import { inVersion } from '../resource-request.ts'
+import { isObject, type JsonObject, listAt, sameJson } from '../json.ts'
+import { inVersion, toStored } from '../resource-request.ts'
 import type { Resources } from '../resources.ts'
-import { badRequest, failure, internalError } from '../status-error.ts'
+import { badRequest, forbidden, internalError } from '../status-error.ts'
+import { pruneAndDefault } from '../write/incoming.ts'
 import type { Evaluator } from './evaluate.ts'
+import type { Reinvocation } from './reinvocation.ts'
 import { describeRequest, objectsOf } from './review.ts'
-import type { AdmissionRequest, MutationRequest } from './types.ts'
+import type { AdmissionRequest } from './types.ts'
+import { readAnswer, refusalBy, REVIEW_VERSIONS, type WebhookAnswer } from './webhook-answer.ts'
 import type { WebhookClient } from './webhook-client.ts'
-import { listWebhooks, type Match, matchWebhook, type Webhook } from './webhook-config.ts'
+import { listWebhooks, type Match, matchWebhook, type Webhook, type WebhookKind } from './webhook-config.ts'
 
 export interface WebhookDependencies {
   readonly store: Store
@@ -20,160 +23,172 @@ export interface WebhookDependencies {
   readonly logger: Logger
 }
 
-/** Tells the client something (a `Warning` header). */
-type Warn = (message: string) => void
+const MUTATING = 'mutatingwebhookconfigurations'
+const VALIDATING = 'validatingwebhookconfigurations'
 
 /**
  * Calls the mutating webhooks one after the other, each with what the one before made of the object.
- * @param onlyReinvoked on the second round: only those that want to be called again
+ * @returns the object as they want it: the same reference when none changed it
  */
-export async function callMutatingWebhooks(
+export async function callMutatingWebhooks<T extends KubeObject | undefined>(
   dependencies: WebhookDependencies,
-  request: MutationRequest,
-  options: { readonly warn: Warn; readonly onlyReinvoked: boolean },
-): Promise<KubeObject> {
-  let { object } = request
-  for (const webhook of listWebhooks(dependencies.store, 'mutatingwebhookconfigurations')) {
-    if (options.onlyReinvoked && !webhook.reinvokes) continue
-    const current = { ...request, object }
+  request: AdmissionRequest & { readonly object: T },
+  reinvocation: Reinvocation,
+): Promise<T> {
+  let current = request
+  for (const webhook of listWebhooks(dependencies.store, MUTATING)) {
+    if (!reinvocation.wants(webhook)) continue
     const match = matchWebhook(dependencies.store, dependencies.resources, webhook, current)
     if (!match || !meetsConditions(dependencies, match, current)) continue
-    const response = await review(dependencies, match, current)
-    if (!response) continue
-    checkAllowed(webhook, response, options.warn)
-    object = applyResponse(webhook, current, match, response)
+    const answer = await review(dependencies, MUTATING, match, current)
+    const changed = answer ? changedObject(dependencies, match, current, answer) : undefined
+    reinvocation.called(webhook, changed !== undefined)
+    // A webhook changes an object into one of the same kind, and has none to change where there is none.
+    if (changed) current = { ...current, object: changed as T }
   }
-  return object
+  return current.object
 }
 
 /** Calls the validating webhooks at the same time; the first refusal in their order is the answer. */
 export async function callValidatingWebhooks(
   dependencies: WebhookDependencies,
   request: AdmissionRequest,
-  warn: Warn,
 ): Promise<void> {
-  const matches = listWebhooks(dependencies.store, 'validatingwebhookconfigurations').flatMap((webhook) => {
+  const matches = listWebhooks(dependencies.store, VALIDATING).flatMap((webhook) => {
     const match = matchWebhook(dependencies.store, dependencies.resources, webhook, request)
     return match && meetsConditions(dependencies, match, request) ? [match] : []
   })
   if (matches.length === 0) return
-  const results = await Promise.allSettled(matches.map((match) => review(dependencies, match, request)))
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'rejected') throw result.reason
-    const webhook = matches[index]?.webhook
-    if (webhook && result.value) checkAllowed(webhook, result.value, warn)
-  }
+  const results = await Promise.allSettled(
+    matches.map((match) => review(dependencies, VALIDATING, match, request)),
+  )
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** Whether all match conditions hold; one that cannot be evaluated counts as the webhook's own failure. */
 function meetsConditions(
-  dependencies: WebhookDependencies,
-  match: Match,
+  { evaluator, logger }: WebhookDependencies,
+  { webhook, resource }: Match,
   request: AdmissionRequest,
 ): boolean {
-  const { webhook, resource } = match
   const conditions = listAt(webhook.raw, 'matchConditions')
   if (conditions.length === 0) return true
-  const { evaluator, logger } = dependencies
   const outcome = evaluator.meets(evaluator.scope(resource, request), conditions)
   if (outcome.kind !== 'error') return outcome.kind === 'met'
-  const message = `failed evaluating match conditions of webhook "${webhook.name}": ${outcome.message}`
-  if (webhook.failurePolicy === 'Fail') throw internalError(message)
-  logger.warn('a webhook is passed over by its failurePolicy', { webhook: webhook.id, error: message })
+  if (webhook.failurePolicy === 'Fail') {
+    const { path, resource: asked } = request.asked
+    throw forbidden(asked.info, request.object?.metadata.name ?? path.name, outcome.message)
+  }
+  logger.warn('a webhook is passed over by its failurePolicy', {
+    webhook: webhook.id,
+    error: outcome.message,
+  })
   return false
 }
 
-/** @returns undefined when the call failed and the webhook's policy is to carry on without it */
+/**
+ * @returns undefined when the call failed and the webhook's policy is to carry on without it
+ * @throws StatusError when the webhook refuses, or failed and may not be left out
+ */
 async function review(
-  { client, logger }: WebhookDependencies,
+  dependencies: WebhookDependencies,
+  kind: WebhookKind,
   match: Match,
   request: AdmissionRequest,
-): Promise<JsonObject | undefined> {
+): Promise<WebhookAnswer | undefined> {
   const { webhook } = match
   if (request.dryRun && webhook.hasSideEffects) {
     throw badRequest(`admission webhook "${webhook.name}" does not support dry run`)
   }
-  const uid = randomUUID()
-  try {
-    const answer = await client.call(webhook, reviewOf(uid, match, request))
-    const response = at(answer, 'response')
-    if (!isObject(response))
-      throw new Error('expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got none')
-    if (response['uid'] !== uid)
-      throw new Error(`expected response.uid="${uid}", got "${String(response['uid'])}"`)
-    return response
-  } catch (error) {
-    const message = `failed calling webhook "${webhook.name}": ${messageOf(error)}`
-    if (webhook.failurePolicy === 'Fail') throw internalError(message)
-    logger.warn('a webhook failed and is ignored by its failurePolicy', {
-      webhook: webhook.id,
-      error: message,
-    })
-    return undefined
-  }
+  const answer = await ask(dependencies.client, kind, match, request)
+  if (!answer.ok) return passOver(dependencies, webhook, answer.error)
+  for (const warning of answer.value.warnings) request.warn(warning)
+  if (!answer.value.allowed) throw refusalBy(webhook.name, answer.value)
+  return answer.value
 }
 
-function reviewOf(uid: string, { resource }: Match, request: AdmissionRequest): JsonObject {
-  return {
-    kind: 'AdmissionReview',
-    apiVersion: 'admission.k8s.io/v1',
-    request: { ...describeRequest(uid, resource, request), ...objectsOf(resource, request) },
-  }
-}
-
-function checkAllowed(webhook: Webhook, response: JsonObject, warn: Warn): void {
-  for (const warning of listAt(response, 'warnings')) warn(String(warning))
-  if (response['allowed'] === true) return
-  const denied = `admission webhook "${webhook.name}" denied the request`
-  const message = stringAt(response, 'status', 'message') ?? ''
-  const reason = stringAt(response, 'status', 'reason') ?? ''
-  const text =
-    message !== ''
-      ? `${denied}: ${message}`
-      : reason !== ''
-        ? `${denied}: ${reason}`
-        : `${denied} without explanation`
-  const code = at(response, 'status', 'code')
-  const isError = typeof code === 'number' && code >= 400
-  const details = at(response, 'status', 'details')
-  throw failure(
-    isError ? code : 403,
-    reason === '' ? (isError ? '' : 'Forbidden') : reason,
-    text,
-    isObject(details) ? details : undefined,
-  )
-}
-
-function applyResponse(
-  webhook: Webhook,
-  request: MutationRequest,
+/** @returns the answer, or why there is none that can be used */
+async function ask(
+  client: WebhookClient,
+  kind: WebhookKind,
   match: Match,
-  response: JsonObject,
-): KubeObject {
-  const patch = stringAt(response, 'patch')
-  if (patch === undefined || patch === '') return request.object
-  if (response['patchType'] !== 'JSONPatch') {
-    throw internalError(
-      `admission webhook "${webhook.name}" returned an unsupported patch type ${JSON.stringify(response['patchType'])}`,
+  request: AdmissionRequest,
+): Promise<Result<WebhookAnswer, string>> {
+  const accepted = listAt(match.webhook.raw, 'admissionReviewVersions')
+  const version = accepted.map((one) => REVIEW_VERSIONS.find((known) => known === one)).find(Boolean)
+  if (!version) {
+    return fail(
+      'could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)',
     )
   }
-  const seen = inVersion(request.object, match.resource)
-  const patched = applyJsonPatch(seen, parsePatch(webhook, patch))
-  if (!patched.ok)
-    throw internalError(
-      `admission webhook "${webhook.name}" returned a patch that cannot be applied: ${patched.error}`,
-    )
-  const object = patched.value as KubeObject
-  if (sameJson(object, seen)) return request.object
-  return { ...object, apiVersion: request.object.apiVersion }
+  const uid = randomUUID()
+  const review: JsonObject = {
+    kind: 'AdmissionReview',
+    apiVersion: `admission.k8s.io/${version}`,
+    request: { ...describeRequest(uid, match.resource, request), ...objectsOf(match.resource, request) },
+  }
+  try {
+    const answer = readAnswer({ kind, version, uid }, await client.call(match.webhook, review))
+    return answer.ok ? answer : fail(`received invalid webhook response: ${answer.error}`)
+  } catch (error) {
+    return fail(`failed to call webhook: ${messageOf(error)}`)
+  }
 }
 
-function parsePatch(webhook: Webhook, base64: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(base64, 'base64').toString('utf8'))
-  } catch (error) {
-    throw internalError(
-      `admission webhook "${webhook.name}" returned a patch that is not JSON: ${messageOf(error)}`,
+/** @throws StatusError unless the webhook's policy is to carry on without it */
+function passOver({ logger }: WebhookDependencies, webhook: Webhook, reason: string): undefined {
+  const message = `failed calling webhook "${webhook.name}": ${reason}`
+  if (webhook.failurePolicy === 'Fail') throw internalError(message)
+  logger.warn('a webhook failed and is ignored by its failurePolicy', { webhook: webhook.id, error: message })
+  return undefined
+}
+
+/** @returns the object as the webhook's patch leaves it, with defaults; undefined when that is no change */
+function changedObject(
+  dependencies: WebhookDependencies,
+  { webhook, resource }: Match,
+  request: AdmissionRequest,
+  { patch, patchType }: WebhookAnswer,
+): KubeObject | undefined {
+  if (patch === '') return undefined
+  const operations = decodePatch(patch)
+  if (!operations.ok) {
+    return passOver(
+      dependencies,
+      webhook,
+      `received undecodable patch in webhook response: ${operations.error}`,
     )
+  }
+  if (operations.value.length === 0) return undefined
+  if (!request.object) {
+    throw internalError(
+      `admission webhook "${webhook.name}" attempted to modify the object, which is not supported for this operation`,
+    )
+  }
+  if (patchType !== 'JSONPatch') {
+    return passOver(dependencies, webhook, `unsupported patch type ${JSON.stringify(patchType)}`)
+  }
+  const seen = inVersion(request.object, resource)
+  const patched = applyJsonPatch(seen, operations.value)
+  if (!patched.ok) throw internalError(patched.error)
+  if (!isKubeObject(patched.value)) {
+    throw internalError(`admission webhook "${webhook.name}" left no object of the one that it patched`)
+  }
+  if (sameJson(patched.value, seen)) return undefined
+  const asked = request.asked.resource
+  const object = inVersion(toStored(patched.value, resource), asked)
+  return pruneAndDefault(asked, object, { fieldValidation: 'Ignore', warn: request.warn })
+}
+
+function isKubeObject(value: unknown): value is KubeObject {
+  return isObject(value) && isObject(value['metadata']) && typeof value['kind'] === 'string'
+}
+
+function decodePatch(base64: string): Result<readonly unknown[], string> {
+  try {
+    const operations: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'))
+    return Array.isArray(operations) ? ok(operations) : fail('a JSON patch is a list of operations')
+  } catch (error) {
+    return fail(messageOf(error))
   }
 }
