@@ -52,6 +52,13 @@ export type ApiResponse =
       readonly contentType?: string
       readonly headers?: Readonly<Record<string, string>>
     }
+  | {
+      readonly kind: 'bytes'
+      readonly status: number
+      readonly bytes: Uint8Array
+      readonly contentType: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'watch'; readonly frames: AsyncIterable<readonly WatchFrame[]> }
   | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly contentType: string }
   /** the connection changes its protocol; only for requests that ask for it by an `Upgrade` header */

@@ -25,6 +25,8 @@ export function createLocalTransport(routes: Routes, user: User): KubeTransport 
           return { status: response.status, body: response.object }
         case 'text':
           return { status: response.status, body: response.text }
+        case 'bytes':
+          return { status: response.status, body: Buffer.from(response.bytes).toString('utf8') }
         case 'stream':
           return { status: 200, body: await readAll(response.chunks) }
         case 'watch':

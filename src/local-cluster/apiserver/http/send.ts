@@ -21,19 +21,22 @@ export async function sendResponse(
       const contentType = response.contentType ?? 'application/json'
       const isYaml = contentType === 'application/yaml'
       const text = isYaml ? stringifyYaml(response.object) : JSON.stringify(response.object)
+      const bytes = Buffer.from(text)
       setHeaders(outgoing, response.headers)
-      await sendText(outgoing, { status: response.status, contentType, text, isHead: options.isHead })
+      await sendBytes(outgoing, { status: response.status, contentType, bytes, isHead: options.isHead })
       return
     }
     case 'text': {
       const contentType = response.contentType ?? 'text/plain; charset=utf-8'
       setHeaders(outgoing, response.headers)
-      await sendText(outgoing, {
-        status: response.status,
-        contentType,
-        text: response.text,
-        isHead: options.isHead,
-      })
+      const bytes = Buffer.from(response.text)
+      await sendBytes(outgoing, { status: response.status, contentType, bytes, isHead: options.isHead })
+      return
+    }
+    case 'bytes': {
+      setHeaders(outgoing, response.headers)
+      const { status, bytes, contentType } = response
+      await sendBytes(outgoing, { status, contentType, bytes, isHead: options.isHead })
       return
     }
     case 'watch': {
@@ -64,14 +67,14 @@ function setHeaders(outgoing: ServerResponse, headers: Readonly<Record<string, s
 }
 
 export function sendError(outgoing: ServerResponse, { status }: StatusError): Promise<void> {
-  const text = JSON.stringify(status)
-  return sendText(outgoing, { status: status.code, contentType: 'application/json', text, isHead: false })
+  const bytes = Buffer.from(JSON.stringify(status))
+  return sendBytes(outgoing, { status: status.code, contentType: 'application/json', bytes, isHead: false })
 }
 
-interface TextAnswer {
+interface BytesAnswer {
   readonly status: number
   readonly contentType: string
-  readonly text: string
+  readonly bytes: Uint8Array
   readonly isHead: boolean
 }
 
@@ -83,11 +86,10 @@ const TAIL_BYTES = 1024
  * request could arrive before the socket reports the drain; Node (24.21) then pauses its parser in the middle of
  * that request and ends the connection with HPE_PAUSED.
  */
-async function sendText(
+async function sendBytes(
   outgoing: ServerResponse,
-  { status, contentType, text, isHead }: TextAnswer,
+  { status, contentType, bytes, isHead }: BytesAnswer,
 ): Promise<void> {
-  const bytes = Buffer.from(text)
   outgoing.writeHead(status, {
     'content-type': contentType,
     'content-length': bytes.length,
