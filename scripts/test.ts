@@ -31,6 +31,8 @@ const ALONE = ['test/e2e/resilience.test.ts']
 /** Clusters at the same time, each in a network of its own: much of an end-to-end test is waiting. */
 const LANES = 2
 const FILE_TIMEOUT_MS = 240_000
+/** Of a failed file's output, what is said again at the end. */
+const FAILURE_CHARACTERS = 6000
 
 const flags = process.argv.slice(2)
 const only = flags.find((flag) => flag === '--unit' || flag === '--e2e')
@@ -60,20 +62,23 @@ async function runTests(name: string, files: readonly string[]): Promise<void> {
 /** @returns 0, or 1 when a file failed; the others run all the same, so that one run tells all that is wrong */
 async function runEndToEnd(): Promise<number> {
   const waiting = [...filesOf(END_TO_END, ALONE)]
-  const failed: string[] = []
+  const failures: string[] = []
   const lane = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      if (!(await runFile(file))) failed.push(file)
+      failures.push(...(await runFile(file)))
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))
-  for (const file of ALONE) if (!(await runFile(file))) failed.push(file)
-  for (const file of failed) console.error(`✗ ${file}`)
-  return failed.length === 0 ? 0 : 1
+  for (const file of ALONE) failures.push(...(await runFile(file)))
+  for (const failure of failures) console.error(failure)
+  return failures.length === 0 ? 0 : 1
 }
 
-/** What a file prints comes in one piece when it is done: two files print at the same time. */
-async function runFile(file: string): Promise<boolean> {
+/**
+ * What a file prints comes in one piece when it is done: two files print at the same time.
+ * @returns nothing, or the file's name with its failures, to be said again where a long log ends
+ */
+async function runFile(file: string): Promise<readonly string[]> {
   const started = performance.now()
   let output = ''
   const status = await inOwnNetwork(async (enter) => {
@@ -88,7 +93,11 @@ async function runFile(file: string): Promise<boolean> {
   })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   console.log(`${output}${status === 0 ? '✔' : '✗'} ${file} (${seconds} s)\n`)
-  return status === 0
+  if (status === 0) return []
+  const failures = output.slice(
+    Math.max(output.indexOf('✖ failing tests:'), output.length - FAILURE_CHARACTERS),
+  )
+  return [`✗ ${file}\n${failures}`]
 }
 
 function testArguments(concurrency: number): readonly string[] {
