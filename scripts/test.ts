@@ -94,10 +94,8 @@ async function runFile(file: string): Promise<readonly string[]> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   console.log(`${output}${status === 0 ? '✔' : '✗'} ${file} (${seconds} s)\n`)
   if (status === 0) return []
-  const failures = output.slice(
-    Math.max(output.indexOf('✖ failing tests:'), output.length - FAILURE_CHARACTERS),
-  )
-  return [`✗ ${file}\n${failures}`]
+  const from = Math.max(output.indexOf('✖ failing tests:'), output.length - FAILURE_CHARACTERS, 0)
+  return [`✗ ${file}\n${output.slice(from)}`]
 }
 
 function testArguments(concurrency: number): readonly string[] {
