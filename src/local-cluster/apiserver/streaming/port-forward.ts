@@ -7,6 +7,7 @@ import type { ApiResponse, UpgradeConnection } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import { negotiateCarrier } from './negotiate.ts'
 import { endStream } from './remote-channels.ts'
+import { askedPorts, PORT_CHANNELS_PROTOCOL, portChannels } from './port-channels.ts'
 import { podOnNode } from './remote-command.ts'
 import { serveSpdy, type SpdyConnection } from './spdy/connection.ts'
 import type { SpdyHeaders } from './spdy/header-block.ts'
@@ -23,11 +24,20 @@ export async function handlePortForward(
   asked: ResourceRequest,
 ): Promise<ApiResponse> {
   const { node, pod } = podOnNode(context, asked)
-  const carrier = negotiateCarrier(asked.request, { websocket: [TUNNEL_PROTOCOL], spdy: [SPDY_PROTOCOL] })
+  const websocket = [TUNNEL_PROTOCOL, PORT_CHANNELS_PROTOCOL]
+  const carrier = negotiateCarrier(asked.request, { websocket, spdy: [SPDY_PROTOCOL] })
+  const ports = carrier.protocol === PORT_CHANNELS_PROTOCOL ? askedPorts(asked.request.query) : []
   const forward = { node, podUid: pod.metadata.uid ?? '', podName: pod.metadata.name }
   return {
     kind: 'upgrade',
     async serve(connection) {
+      if (carrier.protocol === PORT_CHANNELS_PROTOCOL) {
+        const webSocket = await acceptWebSocket(connection, carrier.protocol)
+        const channels = portChannels(webSocket, ports)
+        await Promise.all(channels.map(({ port, ...streams }) => forwardOne(forward, port, streams)))
+        webSocket.close(1000)
+        return
+      }
       const transport = await openTransport(connection, carrier)
       await serveForwards(context, forward, transport).closed
     },
