@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { HostedClient } from './hosted/client.ts'
 import { isRunning, type Slot } from './pod/slot.ts'
+import { descendantsOf } from './runtime/descendants.ts'
 import { initPid } from './runtime/process-container.ts'
 
 /** Length of a kernel tick in /proc/PID/stat: USER_HZ is 100 on every Linux. */
 const TICK_MS = 10
-/** Processes looked at in one container: enough for any real one, a bound for a fork bomb. */
-const PROCESSES_MAX = 4096
 
 /** CPU that the running containers have used since their start. */
 export function cpuOf(slots: readonly Slot[], hosted: HostedClient): number {
@@ -24,11 +23,7 @@ export function containerCpuMs(slot: Slot, hosted: HostedClient): number {
 /** A container's processes are the descendants of its first one, to whom orphans go: it is the first of a namespace. */
 export function containerProcesses(slot: Slot): readonly number[] {
   const root = slot.run === undefined ? undefined : initPid(slot.run.directory)
-  const found: number[] = root === undefined ? [] : [root]
-  for (let index = 0; index < found.length && found.length < PROCESSES_MAX; index += 1) {
-    found.push(...childrenOf(found[index] ?? 0))
-  }
-  return found
+  return root === undefined ? [] : descendantsOf(root)
 }
 
 function processCpuMs(pid: number): number {
@@ -39,14 +34,5 @@ function processCpuMs(pid: number): number {
     return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0) * TICK_MS
   } catch {
     return 0 // the process ended between two reads: its parent's figure has it now
-  }
-}
-
-function childrenOf(pid: number): readonly number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim()
-    return text === '' ? [] : text.split(' ').map(Number)
-  } catch {
-    return []
   }
 }

@@ -88,9 +88,10 @@ function toEvent(
   context: { readonly nowMs: number; readonly now: string; readonly nodeName: string },
 ): Event {
   const { name, namespace = '', uid = '', resourceVersion = '' } = pod.metadata
-  const list = pod.spec.initContainers?.some((one) => one.name === event.container)
-    ? 'initContainers'
-    : 'containers'
+  const list =
+    (['initContainers', 'ephemeralContainers'] as const).find((name) =>
+      pod.spec[name]?.some((one) => one.name === event.container),
+    ) ?? 'containers'
   const component = event.component ?? 'kubelet'
   // Unique like Kubernetes': the object's name and the time in nanoseconds as hexadecimal digits.
   const suffix = (BigInt(Math.round(context.nowMs * 1000)) * 1000n + nextNanos()).toString(16)

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import type { Clock } from '../../base/index.ts'
 import { badRequest, type LogRequest, type NodeApi } from '../apiserver/index.ts'
-import { indexLog, readLog } from './logs.ts'
+import { cutIfLong, indexLog, readLog } from './logs.ts'
 import { isRunning, type Slot } from './pod/slot.ts'
 import type { PodWorker } from './pod/worker.ts'
+import { outputFiles } from './runtime/shim.ts'
 
 /** Serves the logs of this node's containers, and keeps the index of their times. */
 export function createLogApi(options: {
@@ -20,6 +21,8 @@ export function createLogApi(options: {
         const paths = logPaths(worker, slot, slot.run?.record.attempt)
         if (paths === undefined) continue
         sizes.set(paths.log, indexLog(paths, sizes.get(paths.log) ?? 0, clock.now()))
+        if (slot.container.stdin === true && slot.run !== undefined)
+          for (const file of Object.values(outputFiles(slot.run.directory))) cutIfLong(file)
       }
     }
     for (const log of sizes.keys()) if (!existsSync(log)) sizes.delete(log)

@@ -110,6 +110,12 @@ export function indexLog(
   return 0
 }
 
+/** Empties a copy of outputs that only attached clients read: who is that far behind loses the rest. */
+export function cutIfLong(file: string): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  if (size >= LOG_BYTES_MAX) truncateSync(file, 0)
+}
+
 interface TimeEntry {
   readonly offset: number
   readonly timeMs: number

@@ -11,8 +11,9 @@ import { execTargetOf } from './pod/exec-target.ts'
 import { isRunning, type Slot } from './pod/slot.ts'
 import type { PodWorker } from './pod/worker.ts'
 import { execInContainer } from './runtime/exec.ts'
-import { endInput, openInput, waitForInit } from './runtime/process-container.ts'
-import { feed } from './runtime/streams.ts'
+import { feedProgram } from './runtime/container-input.ts'
+import { waitForInit } from './runtime/process-container.ts'
+import { outputFiles } from './runtime/shim.ts'
 
 export interface RemoteApiOptions {
   readonly workers: ReadonlyMap<string, PodWorker>
@@ -80,7 +81,7 @@ function connectWords(error: Error): string {
     : messageOf(error)
 }
 
-/** The program's output is its log; its input is a pipe that is there if the container asked for one. */
+/** Joins the program's streams: its input is a pipe that is there if the container asked for one, its outputs are files. */
 async function attach(
   context: NodeContext,
   { worker, slot }: { readonly worker: PodWorker; readonly slot: Slot },
@@ -88,41 +89,57 @@ async function attach(
 ): Promise<void> {
   const { run } = slot
   if (run === undefined) return
-  const paths = worker.paths.container(slot.name)
-  const attempt = run.record.attempt
+  const { directory } = run
   const isFirst = slot.container.stdin === true && !slot.wasAttached
   slot.wasAttached = true
-  if (tty) followSize(context, run.directory, io)
-  if (io.stdin !== undefined) attachInput(slot, run.directory, io.stdin)
-  const output = io.stdout ?? io.stderr
-  const chunks = readLog(
-    { log: paths.log(attempt), times: paths.logTimes(attempt) },
-    {
-      follow: true,
-      timestamps: false,
-      signal: io.signal,
-      // Who starts a program to talk with it wants its first words too (`kubectl run -i`).
-      ...(isFirst ? {} : { tailLines: 0 }),
-      live: () => slot.run === run && isRunning(slot),
-    },
-    context.clock,
-  )
-  for await (const chunk of chunks) {
-    if (output === undefined || output.destroyed) continue
-    if (!output.write(chunk)) await drained(output, io.signal)
+  if (tty) followSize(context, directory, io)
+  if (io.stdin !== undefined) {
+    const { stdinOnce, tty: onTerminal } = slot.container
+    feedProgram({ directory, from: io.stdin, once: stdinOnce === true, tty: onTerminal === true })
   }
+  const copy = async ({ file, to }: OutputCopy) => {
+    const chunks = readLog(
+      { log: file, times: `${file}.times` },
+      {
+        follow: true,
+        timestamps: false,
+        signal: io.signal,
+        // Who starts a program to talk with it wants its first words too (`kubectl run -i`).
+        ...(isFirst ? {} : { tailLines: 0 }),
+        live: () => slot.run === run && isRunning(slot),
+      },
+      context.clock,
+    )
+    for await (const chunk of chunks) {
+      if (to === undefined || to.destroyed) continue
+      if (!to.write(chunk)) await drained(to, io.signal)
+    }
+  }
+  const log = worker.paths.container(slot.name).log(run.record.attempt)
+  await Promise.all(outputsOf(slot, { log, directory, io }).map(copy))
 }
 
-function attachInput(slot: Slot, directory: string, stdin: NodeJS.ReadableStream): void {
-  const input = openInput(directory)
-  if (input === undefined) {
-    stdin.resume()
-    return
-  }
-  input.on('close', () => {
-    if (slot.container.stdinOnce === true) endInput(directory)
-  })
-  feed(stdin as Parameters<typeof feed>[0], input)
+interface OutputCopy {
+  readonly file: string
+  readonly to: (NodeJS.WritableStream & { readonly destroyed?: boolean }) | undefined
+}
+
+/** The outputs of a program that has an input are files of their own; those of any other are together in its log. */
+function outputsOf(
+  slot: Slot,
+  {
+    log,
+    directory,
+    io,
+  }: { readonly log: string; readonly directory: string; readonly io: AttachRequest['io'] },
+): readonly OutputCopy[] {
+  if (slot.container.stdin !== true || slot.container.tty === true)
+    return [{ file: log, to: io.stdout ?? io.stderr }]
+  const split = outputFiles(directory)
+  return [
+    { file: split.stdout, to: io.stdout },
+    { file: split.stderr, to: io.stderr },
+  ]
 }
 
 /** Gives the program's terminal the client's size, also when the client is quicker than the program. */

@@ -28,14 +28,14 @@ export interface ContainerView {
   readonly restartAtMs: number
 }
 
-export type ContainerRole = 'init' | 'sidecar' | 'main'
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral'
 
 export interface RoledContainer {
   readonly role: ContainerRole
   readonly container: Container
 }
 
-/** Init containers and sidecars in the order of the specification, then the main containers. */
+/** Init containers and sidecars in the order of the specification, then the main containers, then those of `kubectl debug`. */
 export function containersOf(pod: Pod): readonly RoledContainer[] {
   return [
     ...(pod.spec.initContainers ?? []).map((container) => ({
@@ -43,6 +43,7 @@ export function containersOf(pod: Pod): readonly RoledContainer[] {
       container,
     })),
     ...pod.spec.containers.map((container) => ({ role: 'main' as const, container })),
+    ...(pod.spec.ephemeralContainers ?? []).map((container) => ({ role: 'ephemeral' as const, container })),
   ]
 }
 

@@ -8,6 +8,7 @@ import type {
   Secret,
   Service,
 } from '../../../kube/index.ts'
+import { containersOf } from './container-view.ts'
 import { expandVariables } from './expand.ts'
 import { type NodeFacts, readField, readResource } from './field-ref.ts'
 
@@ -124,7 +125,7 @@ export function decodeSecret(secret: Secret): Readonly<Record<string, string>> {
 }
 
 export function findContainer(pod: Pod, name: string): Container | undefined {
-  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((one) => one.name === name)
+  return containersOf(pod).find(({ container }) => container.name === name)?.container
 }
 
 /** `REDIS_SERVICE_HOST` and Docker's old link variables, as the kubelet gives them. */

@@ -41,7 +41,7 @@ export function planPod(pod: Pod, views: ContainerViews, nowMs: number): PodPlan
 export function isInitialized(pod: Pod, views: ContainerViews): boolean {
   if (mainHasRun(pod, views)) return true
   return containersOf(pod)
-    .filter(({ role }) => role !== 'main')
+    .filter(({ role }) => role === 'init' || role === 'sidecar')
     .every((one) => initDone(one, views.get(one.container.name)))
 }
 
@@ -50,9 +50,12 @@ function startable(
   containers: readonly RoledContainer[],
   views: ContainerViews,
 ): readonly RoledContainer[] {
-  const chosen: RoledContainer[] = []
+  // A container for debugging runs once, also while those before it are not done.
+  const chosen = containers.filter(
+    ({ role, container }) => role === 'ephemeral' && mayStart('Never', views.get(container.name)),
+  )
   const passed = mainHasRun(pod, views)
-  for (const one of containers.filter(({ role }) => role !== 'main')) {
+  for (const one of containers.filter(({ role }) => role === 'init' || role === 'sidecar')) {
     const view = views.get(one.container.name)
     if (one.role === 'init' && (passed || initDone(one, view))) continue
     if (view?.state.kind !== 'running') chosen.push(one)

@@ -7,7 +7,7 @@ import type { NodeContext } from '../context.ts'
 import { findProgram, type ImageProgram } from '../images.ts'
 import type { PodPaths } from '../paths.ts'
 import type { RunRequest } from '../runtime/container-runtime.ts'
-import type { LaunchOptions } from '../runtime/process-container.ts'
+import type { LaunchOptions } from '../runtime/launch.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { bindMounts } from '../volume/volumes.ts'
 import { buildEnvironment } from './environment.ts'
@@ -32,6 +32,8 @@ export interface RequestOptions {
   readonly paths: PodPaths
   readonly podIp: string
   readonly nameservers: readonly string[]
+  /** The process namespace to join; its own when absent. */
+  readonly pidNamespace?: string
 }
 
 /** Turns a container's specification into what the runtime is to run. */
@@ -125,7 +127,7 @@ function requestOf(
 }
 
 function processRequest(
-  { context, pod, container, paths }: RequestOptions,
+  { context, pod, container, paths, pidNamespace }: RequestOptions,
   program: Pick<LaunchOptions, 'mounts' | 'env' | 'command' | 'workingDir'>,
 ): RequestResult {
   // Of the command's words, those that are files of this machine must be readable for the program.
@@ -153,6 +155,7 @@ function processRequest(
         opened: user === undefined ? [] : closedAncestors(needed),
         stdin: container.stdin === true ? (container.stdinOnce === true ? 'once' : 'open') : 'none',
         tty: container.tty === true,
+        ...(pidNamespace === undefined ? {} : { pidNamespace }),
       },
     },
   }
@@ -200,7 +203,7 @@ function etcMounts(paths: PodPaths): readonly BindMount[] {
 }
 
 /** A container that does nothing but end when it is told to. */
-const PAUSE = ['/bin/sh', '-c', 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done']
+export const PAUSE = ['/bin/sh', '-c', 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done']
 
 function commandLine(
   program: Extract<ImageProgram, { readonly kind: 'command' | 'shell' | 'machine' | 'pause' }>,

@@ -5,7 +5,8 @@ import { stopOptions } from './ending.ts'
 import { type PodPlan, planPod } from './plan.ts'
 import { etcOptions } from './preparation.ts'
 import { lookAfter } from './probing.ts'
-import { buildRunRequest } from './run-request.ts'
+import { processNamespace } from './process-namespace.ts'
+import { buildRunRequest, type RequestResult } from './run-request.ts'
 import type { Slot } from './slot.ts'
 import { stopContainer } from './stop.ts'
 import {
@@ -43,14 +44,7 @@ export async function startContainers(state: State, pod: Pod): Promise<PodPlan> 
 async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boolean> {
   const { context, paths } = state
   const podIp = state.record?.ip ?? ''
-  const request = buildRunRequest({
-    context,
-    pod,
-    container: slot.container,
-    paths,
-    podIp,
-    nameservers: nameservers(etcOptions(state, pod, podIp)),
-  })
+  const request = await requestFor(state, pod, slot)
   if (request.kind !== 'ready') {
     keepWaiting(state, slot, request)
     return false
@@ -87,6 +81,25 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
   event(state, about(slot, 'Started', `Started container ${slot.name}`))
   startLookingAfter(state, slot, podIp)
   return true
+}
+
+async function requestFor(state: State, pod: Pod, slot: Slot): Promise<RequestResult> {
+  const { context, paths } = state
+  const podIp = state.record?.ip ?? ''
+  try {
+    const pidNamespace = await processNamespace(state, pod, slot)
+    return buildRunRequest({
+      context,
+      pod,
+      container: slot.container,
+      paths,
+      podIp,
+      nameservers: nameservers(etcOptions(state, pod, podIp)),
+      ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    })
+  } catch (error) {
+    return { kind: 'bad-config', message: messageOf(error) }
+  }
 }
 
 function keepWaiting(

@@ -38,21 +38,21 @@ export function podStatus(input: StatusInput): PodStatus {
     role,
     status: containerStatus(container, role, input),
   }))
-  const initStatuses = statuses.filter(({ role }) => role !== 'main').map(({ status }) => status)
+  const ofRoles = (...roles: readonly ContainerRole[]) =>
+    statuses.filter(({ role }) => roles.includes(role)).map(({ status }) => status)
+  const initStatuses = ofRoles('init', 'sidecar')
+  const ephemeralStatuses = ofRoles('ephemeral')
   const hostIp = { hostIP: input.hostIp, hostIPs: [{ ip: input.hostIp }] }
   const ip = input.podIp ?? before?.podIP
   return {
     phase,
-    conditions: conditions(
-      input,
-      phase,
-      statuses.map(({ status }) => status),
-    ),
+    conditions: conditions(input, phase, ofRoles('init', 'sidecar', 'main')),
     ...hostIp,
     ...(ip === undefined ? {} : { podIP: ip, podIPs: [{ ip }] }),
     startTime: before?.startTime ?? time(input.startedAtMs),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
-    containerStatuses: statuses.filter(({ role }) => role === 'main').map(({ status }) => status),
+    containerStatuses: ofRoles('main'),
+    ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     qosClass: before?.qosClass ?? qosClass(pod),
     ...(pod.metadata.generation === undefined || views.size === 0
       ? {}

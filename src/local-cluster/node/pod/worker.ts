@@ -207,7 +207,8 @@ function keepReadiness(slot: Slot, pod: Pod): void {
 /** The image is the one part of a container that may change in place: the program is stopped and the new one started. */
 function replaceChangedImages(state: State, pod: Pod): void {
   for (const slot of state.slots.values()) {
-    if (slot.run === undefined || !isRunning(slot) || slot.stopping || slot.role === 'init') continue
+    if (slot.run === undefined || !isRunning(slot) || slot.stopping) continue
+    if (slot.role === 'init' || slot.role === 'ephemeral') continue
     if (slot.run.record.image === (slot.container.image ?? '')) continue
     stopContainer(slot, graceMsOf(pod), stopOptions(state)).catch((error: unknown) => {
       state.logger.error('a container was not replaced', { container: slot.name, error: messageOf(error) })

@@ -8,17 +8,16 @@ import { readJsonIfExists, readTextIfExists, writeFileAtomic } from '../files.ts
 import type { HostedClient } from '../hosted/client.ts'
 import type { ContainerPaths, PodPaths } from '../paths.ts'
 import type { Cgroups } from './cgroups.ts'
+import { launch, type LaunchOptions } from './launch.ts'
 import {
   type ContainerExit,
   initPid,
-  launch,
   readExit,
   recordExit,
   sendSignal,
   shimPid,
   writtenExit,
   signalContainer,
-  type LaunchOptions,
 } from './process-container.ts'
 import { terminationLog } from './root-filesystem.ts'
 import { applyPodRules } from './sandbox.ts'

@@ -4,9 +4,10 @@ import type { Clock } from '../../../base/index.ts'
 import type { HostedInstance } from '../../../linux/index.ts'
 import { readJsonIfExists } from '../files.ts'
 import type { PodPaths } from '../paths.ts'
-import { containerEnvironment, type LaunchRecord, SETUP, waitForInit } from './process-container.ts'
+import { containerEnvironment, type LaunchRecord, waitForInit } from './process-container.ts'
 import { becomeUser } from './process-user.ts'
 import { prepareRoot, type RootMode } from './root-filesystem.ts'
+import { SETUP } from './shim.ts'
 import { SYSTEM_PATH, systemProgram } from './system-program.ts'
 
 /** A run of a container that commands can join. */
