@@ -26,6 +26,8 @@ const COUNTED_BY_SPEC: ReadonlySet<string> = new Set([
   'networking.k8s.io/networkpolicies',
   'networking.k8s.io/ingressclasses',
   'apiextensions.k8s.io/customresourcedefinitions',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
 ])
 
 /** Resources without a spec, where every change counts. */

@@ -45,7 +45,7 @@ export function termsOf(match: unknown, rules = listAt(match, 'resourceRules')):
 function matchesRule(
   rule: unknown,
   resource: ServedResource,
-  { asked, operation }: AdmissionRequest,
+  { asked, operation, object }: AdmissionRequest,
 ): boolean {
   const { group, version, plural, namespaced } = resource.info
   const scope = stringAt(rule, 'scope') ?? '*'
@@ -54,7 +54,7 @@ function matchesRule(
     includesOrAll(listAt(rule, 'apiGroups'), group) &&
     includesOrAll(listAt(rule, 'apiVersions'), version) &&
     (scope === '*' || (scope === 'Namespaced') === namespaced) &&
-    matchesName(listAt(rule, 'resourceNames'), asked.path.name) &&
+    matchesName(listAt(rule, 'resourceNames'), object?.metadata.name ?? asked.path.name) &&
     listAt(rule, 'resources').some((pattern) =>
       matchesResource(String(pattern), plural, asked.path.subresource),
     )

@@ -6,6 +6,7 @@ import { parseAllDocuments } from 'yaml'
 import { ApiError, createKubeClient, KINDS, type KindRef } from '../../../kube/client/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import { configMap, startTestServer, type TestServer } from '../testing.ts'
+import { postOverTls } from './testing.ts'
 
 const CRDS = join(import.meta.dirname, '../../../../../shared/crds/gateway-api')
 const API_VERSION = 'admissionregistration.k8s.io/v1'
@@ -135,6 +136,87 @@ test('a binding may only warn, and may be for some objects only', async () => {
     await create('h', {})
     const strict = configMap('i', {}, { labels: { strict: 'yes' } })
     assert.match(await refusal(its.client.create(KINDS.configMap, strict)), /denied request: never$/)
+  })
+})
+
+test('what one binding denies is warned about by all others first', async () => {
+  const validations = [{ expression: 'false', message: 'never' }]
+  const warned: string[] = []
+  await under({ validations }, { validationActions: ['Deny'] }, async () => {
+    const binding = { policyName: 'p', validationActions: ['Warn'] }
+    const metadata = { name: 'z' }
+    await its.client.create(BINDING, {
+      apiVersion: API_VERSION,
+      kind: BINDING.kind,
+      metadata,
+      spec: binding,
+    })
+    const port = await its.server.listen({ host: '127.0.0.1', port: 0 })
+    const response = await postOverTls(its.pki, port, configMap('warned'))
+    await its.client.delete(BINDING, 'z')
+    assert.equal(response.status, 422)
+    warned.push(...response.warnings)
+  })
+  assert.deepEqual(warned, [
+    `299 - "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'z': never"`,
+  ])
+})
+
+test('a policy whose parameters are of no kind that is served denies whatever its binding wants', async () => {
+  const spec = { paramKind: { apiVersion: 'v1', kind: 'Nothing' }, validations: [{ expression: 'true' }] }
+  const paramRef = { name: 'x', parameterNotFoundAction: 'Allow' }
+  await under(spec, { validationActions: ['Audit'], paramRef }, async () => {
+    assert.match(
+      await refusal(create('l', {})),
+      /denied request: failed to configure policy: failed to find resource referenced by paramKind: '\/v1, Kind=Nothing'$/,
+    )
+  })
+  await under({ ...spec, failurePolicy: 'Ignore' }, { paramRef }, async () => {
+    await create('l', {})
+  })
+})
+
+test('parameters are chosen by labels, each is judged by, and none is no policy where that is allowed', async () => {
+  const spec = {
+    paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+    matchConditions: [{ name: 'not-the-limits', expression: "!request.name.startsWith('limit')" }],
+    validations: [
+      {
+        expression: 'object.data.size() <= int(params.data.limit)',
+        messageExpression: 'params.metadata.name',
+      },
+    ],
+  }
+  const paramRef = { selector: { matchLabels: { kind: 'limit' } }, parameterNotFoundAction: 'Allow' }
+  await under(spec, { paramRef }, async () => {
+    await create('m', { a: '', b: '' })
+    const labels = { kind: 'limit' }
+    await its.client.create(KINDS.configMap, configMap('limit-3', { limit: '3' }, { labels }))
+    await its.client.create(KINDS.configMap, configMap('limit-1', { limit: '1' }, { labels }))
+    assert.match(await refusal(create('n', { a: '', b: '' })), /denied request: limit-1$/)
+    await create('n', { a: '' })
+  })
+})
+
+test('excluded resources and names are no concern of a policy', async () => {
+  const [rules] = CONFIG_MAPS
+  const matchConstraints = {
+    resourceRules: CONFIG_MAPS,
+    excludeResourceRules: [{ ...rules, resourceNames: ['o'] }],
+  }
+  await under({ matchConstraints, validations: [{ expression: 'false' }] }, {}, async () => {
+    await create('o', {})
+    await refusal(create('q', {}))
+  })
+})
+
+test('an annotation that cannot be evaluated denies under Fail', async () => {
+  const auditAnnotations = [{ key: 'size', valueExpression: 'object.data.size()' }]
+  await under({ auditAnnotations }, {}, async () => {
+    assert.match(
+      await refusal(create('r', { a: '' })),
+      /valueExpression 'object\.data\.size\(\)' resulted in unsupported return type: /,
+    )
   })
 })
 

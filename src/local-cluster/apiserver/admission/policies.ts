@@ -1,16 +1,18 @@
-import { type AdmissionScope, type KubeObject, matchesLabels, parseApiVersion } from '../../../kube/index.ts'
+import { type AdmissionScope, type KubeObject } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
-import { at, isObject, listAt, stringAt } from '../json.ts'
-import { inVersion } from '../resource-request.ts'
+import { at, listAt, stringAt } from '../json.ts'
 import type { Resources, ServedResource } from '../resources.ts'
 import { forbidden, StatusError } from '../status-error.ts'
 import type { Evaluator } from './evaluate.ts'
 import { matchRequest, termsOf } from './match.ts'
+import { paramsOf } from './policy-params.ts'
 import type { AdmissionRequest } from './types.ts'
 
 const GROUP = 'admissionregistration.k8s.io'
 const POLICIES = `${GROUP}/validatingadmissionpolicies`
 const BINDINGS = `${GROUP}/validatingadmissionpolicybindings`
+/** A longer message made by an expression is not told. */
+const MESSAGE_MAX = 5 * 1024
 
 export interface PolicyDependencies {
   readonly store: Store
@@ -25,8 +27,17 @@ interface Bound {
   readonly resource: ServedResource
 }
 
+/** What a policy has against a request; one that could not be evaluated is a refusal under `Fail` alone. */
+interface Finding {
+  readonly kind: 'violation' | 'error' | 'misconfigured'
+  readonly message: string
+  /** '' for the default, `Invalid` */
+  readonly reason: string
+}
+
 /**
- * Evaluates the ValidatingAdmissionPolicies that are bound to the request.
+ * Evaluates the ValidatingAdmissionPolicies that are bound to the request. All of them are, so that all warnings are
+ * told; the first denial is the answer.
  * @throws StatusError with the reason and code of the first validation that denies
  */
 export function checkPolicies(dependencies: PolicyDependencies, request: AdmissionRequest): void {
@@ -35,10 +46,12 @@ export function checkPolicies(dependencies: PolicyDependencies, request: Admissi
   if (request.asked.resource.info.group === GROUP || store.count(BINDINGS) === 0) return
   const listed = store.list({ collection: BINDINGS })
   const bindings = listed.kind === 'listed' ? listed.objects : []
-  for (const { object: binding } of bindings) {
+  const denials = bindings.flatMap(({ object: binding }) => {
     const bound = bindingFor(dependencies, binding, request)
-    if (bound) checkBinding(dependencies, bound, request)
-  }
+    return bound ? denialsOf(dependencies, bound, request) : []
+  })
+  const [first] = denials
+  if (first) throw first
 }
 
 function bindingFor(
@@ -61,58 +74,68 @@ const EVERYTHING = [
   { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*', '*/*'], scope: '*' },
 ]
 
-function checkBinding(dependencies: PolicyDependencies, bound: Bound, request: AdmissionRequest): void {
-  const { policy, binding, resource } = bound
-  const { evaluator } = dependencies
-  const refuses = policy.spec && stringAt(policy.spec, 'failurePolicy') !== 'Ignore'
+/** Warns where the binding asks for that. @returns the denials: what is only audited goes nowhere, there is no log */
+function denialsOf(
+  dependencies: PolicyDependencies,
+  bound: Bound,
+  request: AdmissionRequest,
+): readonly StatusError[] {
+  const { policy, binding } = bound
+  const isForgiving = stringAt(policy.spec, 'failurePolicy') === 'Ignore'
+  const actions = listAt(binding.spec, 'validationActions')
+  const names = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`
+  return findingsOf(dependencies, bound, request).flatMap((finding) => {
+    if (isForgiving && finding.kind !== 'violation') return []
+    // A policy that is not set up denies whatever its binding wants to be done.
+    const isDenied = finding.kind === 'misconfigured' || actions.includes('Deny')
+    if (finding.kind !== 'misconfigured' && actions.includes('Warn')) {
+      request.warn(`Validation failed for ${names}: ${finding.message}`)
+    }
+    return isDenied ? [denial(request, `${names} denied request: ${finding.message}`, finding.reason)] : []
+  })
+}
+
+function findingsOf(
+  dependencies: PolicyDependencies,
+  bound: Bound,
+  request: AdmissionRequest,
+): readonly Finding[] {
   const params = paramsOf(dependencies, bound, request)
-  if (params.kind === 'none') return
   if (params.kind === 'error') {
-    if (refuses) report(bound, request, { message: params.message, reason: '' })
-    return
+    const message = `failed to configure ${params.of}: ${params.message}`
+    return [{ kind: 'misconfigured', message, reason: '' }]
   }
-  for (const param of params.values) {
-    const scope = evaluator.scope(resource, request, param)
-    const conditions = evaluator.meets(scope, listAt(policy.spec, 'matchConditions'))
-    if (conditions.kind === 'not-met') continue
-    if (conditions.kind === 'error') {
-      if (refuses) report(bound, request, { message: conditions.message, reason: '' })
-      continue
-    }
-    for (const variable of listAt(policy.spec, 'variables')) {
-      const expression = stringAt(variable, 'expression') ?? ''
-      evaluator.define(scope, stringAt(variable, 'name') ?? '', expression)
-    }
-    for (const validation of listAt(policy.spec, 'validations')) {
-      const failed = failureOf(evaluator, scope, validation)
-      const isError = failed?.kind === 'error'
-      if (failed && (!isError || refuses)) report({ policy, binding, resource }, request, failed)
-    }
-  }
+  return params.values.flatMap((param) => {
+    const scope = dependencies.evaluator.scope(bound.resource, request, param)
+    return evaluate(dependencies.evaluator, bound.policy, scope)
+  })
 }
 
-interface Failure {
-  readonly message: string
-  readonly reason: string
+function evaluate(evaluator: Evaluator, policy: KubeObject, scope: AdmissionScope): readonly Finding[] {
+  const conditions = evaluator.meets(scope, listAt(policy.spec, 'matchConditions'))
+  if (conditions.kind === 'not-met') return []
+  if (conditions.kind === 'error') return [{ kind: 'error', message: conditions.message, reason: '' }]
+  for (const variable of listAt(policy.spec, 'variables')) {
+    const expression = stringAt(variable, 'expression') ?? ''
+    evaluator.define(scope, stringAt(variable, 'name') ?? '', expression)
+  }
+  const validations = listAt(policy.spec, 'validations').map((each) => findingOf(evaluator, scope, each))
+  const audits = listAt(policy.spec, 'auditAnnotations').map((each) => auditProblem(evaluator, scope, each))
+  return [...validations, ...audits].filter((finding) => finding !== undefined)
 }
 
-function failureOf(
-  evaluator: Evaluator,
-  scope: AdmissionScope,
-  validation: unknown,
-): (Failure & { readonly kind: 'error' | 'violation' }) | undefined {
-  const expression = (stringAt(validation, 'expression') ?? '').trim()
+function findingOf(evaluator: Evaluator, scope: AdmissionScope, validation: unknown): Finding | undefined {
+  const expression = stringAt(validation, 'expression') ?? ''
   const outcome = evaluator.evaluate(scope, expression)
   const reason = stringAt(validation, 'reason') ?? ''
   if (outcome.kind === 'error') {
     const message = `expression '${expression}' resulted in error: ${outcome.message}`
-    return { kind: 'error', message, reason }
+    return { kind: 'error', message, reason: '' }
   }
   if (outcome.value === true) return undefined
-  const message =
-    textFrom(evaluator, scope, stringAt(validation, 'messageExpression')) ??
-    stringAt(validation, 'message')?.trim() ??
-    `failed expression: ${expression}`
+  const made = textFrom(evaluator, scope, stringAt(validation, 'messageExpression'))
+  const given = stringAt(validation, 'message')?.trim() ?? ''
+  const message = made ?? (given === '' ? `failed expression: ${expression.trim()}` : given)
   return { kind: 'violation', message, reason }
 }
 
@@ -126,7 +149,20 @@ function textFrom(
   const outcome = evaluator.evaluate(scope, expression)
   if (outcome.kind === 'error' || typeof outcome.value !== 'string') return undefined
   const text = outcome.value.trim()
-  return text === '' || text.includes('\n') ? undefined : text
+  return text === '' || text.includes('\n') || text.length > MESSAGE_MAX ? undefined : text
+}
+
+/** An annotation for an audit log that does not exist must still be one that could be written. */
+function auditProblem(evaluator: Evaluator, scope: AdmissionScope, annotation: unknown): Finding | undefined {
+  const expression = stringAt(annotation, 'valueExpression') ?? ''
+  const outcome = evaluator.evaluate(scope, expression)
+  if (outcome.kind === 'error') {
+    const message = `expression '${expression}' resulted in error: ${outcome.message}`
+    return { kind: 'error', message, reason: '' }
+  }
+  if (outcome.value === null || typeof outcome.value === 'string') return undefined
+  const message = `valueExpression '${expression}' resulted in unsupported return type: ${typeof outcome.value}. Return type must be either string or null.`
+  return { kind: 'error', message, reason: '' }
 }
 
 const CODES: Readonly<Record<string, number>> = {
@@ -136,68 +172,9 @@ const CODES: Readonly<Record<string, number>> = {
   Invalid: 422,
 }
 
-/** What is audited goes nowhere: there is no audit log. */
-function report(
-  { policy, binding }: Bound,
-  { asked, object, warn }: AdmissionRequest,
-  failed: Failure,
-): void {
-  const actions = listAt(binding.spec, 'validationActions')
-  const policyName = policy.metadata.name
-  const bindingName = binding.metadata.name
-  if (actions.includes('Warn')) {
-    warn(
-      `Validation failed for ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}': ${failed.message}`,
-    )
-  }
-  if (!actions.includes('Deny')) return
-  const message = `ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}' denied request: ${failed.message}`
+function denial({ asked, object }: AdmissionRequest, message: string, given: string): StatusError {
   const name = object?.metadata.name ?? asked.path.name
   const { status } = forbidden(asked.resource.info, name, message, [{ message }])
-  const reason = failed.reason === '' ? 'Invalid' : failed.reason
-  throw new StatusError({ ...status, reason, code: CODES[reason] ?? 422 })
-}
-
-type Params =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'error'; readonly message: string }
-  | { readonly kind: 'found'; readonly values: readonly unknown[] }
-
-/** The objects that a binding parameterizes its policy with: a single nothing where it does not. */
-function paramsOf(
-  { store, resources }: PolicyDependencies,
-  { policy, binding }: Bound,
-  { asked }: AdmissionRequest,
-): Params {
-  const paramKind = at(policy.spec, 'paramKind')
-  const paramRef = at(binding.spec, 'paramRef')
-  if (!isObject(paramKind) || !isObject(paramRef)) return { kind: 'found', values: [undefined] }
-  const { group, version } = parseApiVersion(stringAt(paramKind, 'apiVersion') ?? '')
-  const kind = stringAt(paramKind, 'kind') ?? ''
-  const resource = resources.findKind({ group, version, kind })
-  if (!resource) {
-    return {
-      kind: 'error',
-      message: `failed to configure policy: failed to find resource referenced by paramKind: '${group}/${version}, Kind=${kind}'`,
-    }
-  }
-  const namespace = resource.info.namespaced ? (stringAt(paramRef, 'namespace') ?? asked.path.namespace) : ''
-  const listed = store.list({ collection: resource.collection, ...(namespace === '' ? {} : { namespace }) })
-  const all = listed.kind === 'listed' ? listed.objects : []
-  const name = stringAt(paramRef, 'name')
-  const selector = at(paramRef, 'selector')
-  const values = all.flatMap(({ object }) => {
-    const isMeant =
-      name === undefined
-        ? isObject(selector) && matchesLabels(selector, object.metadata.labels)
-        : object.metadata.name === name
-    return isMeant ? [inVersion(object, resource)] : []
-  })
-  if (values.length > 0) return { kind: 'found', values }
-  if (stringAt(paramRef, 'parameterNotFoundAction') === 'Allow') return { kind: 'none' }
-  return {
-    kind: 'error',
-    message:
-      'failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction',
-  }
+  const reason = given === '' ? 'Invalid' : given
+  return new StatusError({ ...status, reason, code: CODES[reason] ?? 422 })
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:https'
+import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { KubeObject } from '../../../kube/index.ts'
 import type { Pki } from '../auth/pki.ts'
@@ -106,4 +106,25 @@ export function hookConfiguration(
       },
     ],
   }
+}
+
+/** Creates a ConfigMap as any other client would, to see the headers of the answer. */
+export async function postOverTls(
+  pki: Pki,
+  port: number,
+  object: object,
+): Promise<{ readonly status: number; readonly warnings: readonly string[] }> {
+  const { certificate: cert, key } = pki.admin
+  const tls = { ca: pki.caCertificate, cert, key, host: '127.0.0.1', port }
+  const path = '/api/v1/namespaces/default/configmaps'
+  const headers = { 'content-type': 'application/json' }
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest({ ...tls, method: 'POST', path, headers, agent: false }, (response) => {
+      response.resume()
+      const warnings = response.headersDistinct['warning'] ?? []
+      resolve({ status: response.statusCode ?? 0, warnings })
+    })
+    request.on('error', reject)
+    request.end(JSON.stringify(object))
+  })
 }

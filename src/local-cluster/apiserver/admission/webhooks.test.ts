@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:https'
 import { after, before, beforeEach, test } from 'node:test'
 import { ApiError, KINDS } from '../../../kube/client/index.ts'
 import { at } from '../json.ts'
 import { configMap, startTestServer, type TestServer, WIDGET_CRD, widget, WIDGETS } from '../testing.ts'
-import { hookConfiguration, patched, startTestHook, type TestHook } from './testing.ts'
+import { hookConfiguration, patched, postOverTls, startTestHook, type TestHook } from './testing.ts'
 
 let its: TestServer
 let hook: TestHook
@@ -212,26 +211,11 @@ test('warnings of webhooks reach the client, allowed or not', async () => {
     warnings: ['think "twice"'],
     auditAnnotations: { a: 'b' },
   }))
-  const warning = '299 - "think \\"twice\\""'
-  assert.deepEqual(await post(configMap('fine')), { status: 201, warning })
-  assert.deepEqual(await post(configMap('not-fine')), { status: 400, warning })
-})
-
-async function post(object: object): Promise<{ status: number; warning: unknown }> {
+  const warnings = ['299 - "think \\"twice\\""']
   const port = await its.server.listen({ host: '127.0.0.1', port: 0 })
-  const { certificate: cert, key } = its.pki.admin
-  const tls = { ca: its.pki.caCertificate, cert, key, host: '127.0.0.1', port }
-  const path = '/api/v1/namespaces/default/configmaps'
-  const headers = { 'content-type': 'application/json' }
-  return new Promise((resolve, reject) => {
-    const asked = request({ ...tls, method: 'POST', path, headers }, (response) => {
-      response.resume()
-      resolve({ status: response.statusCode ?? 0, warning: response.headers['warning'] })
-    })
-    asked.on('error', reject)
-    asked.end(JSON.stringify(object))
-  })
-}
+  assert.deepEqual(await postOverTls(its.pki, port, configMap('fine')), { status: 201, warnings })
+  assert.deepEqual(await postOverTls(its.pki, port, configMap('not-fine')), { status: 400, warnings })
+})
 
 test('a dry run goes to webhooks without side effects, and is refused by others', async () => {
   const dryRun = () => its.client.create(KINDS.configMap, configMap('dry'), { dryRun: true })
