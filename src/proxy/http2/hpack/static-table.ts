@@ -1,0 +1,35 @@
+/** The static table (RFC 7541, appendix A): names and values by index − 1. */
+// oxfmt-ignore
+export const STATIC_FIELDS: readonly (readonly [name: string, value: string])[] = [
+  [':authority', ''], [':method', 'GET'], [':method', 'POST'], [':path', '/'], [':path', '/index.html'],
+  [':scheme', 'http'], [':scheme', 'https'], [':status', '200'], [':status', '204'], [':status', '206'],
+  [':status', '304'], [':status', '400'], [':status', '404'], [':status', '500'], ['accept-charset', ''],
+  ['accept-encoding', 'gzip, deflate'], ['accept-language', ''], ['accept-ranges', ''], ['accept', ''],
+  ['access-control-allow-origin', ''], ['age', ''], ['allow', ''], ['authorization', ''], ['cache-control', ''],
+  ['content-disposition', ''], ['content-encoding', ''], ['content-language', ''], ['content-length', ''],
+  ['content-location', ''], ['content-range', ''], ['content-type', ''], ['cookie', ''], ['date', ''],
+  ['etag', ''], ['expect', ''], ['expires', ''], ['from', ''], ['host', ''], ['if-match', ''],
+  ['if-modified-since', ''], ['if-none-match', ''], ['if-range', ''], ['if-unmodified-since', ''],
+  ['last-modified', ''], ['link', ''], ['location', ''], ['max-forwards', ''], ['proxy-authenticate', ''],
+  ['proxy-authorization', ''], ['range', ''], ['referer', ''], ['refresh', ''], ['retry-after', ''],
+  ['server', ''], ['set-cookie', ''], ['strict-transport-security', ''], ['transfer-encoding', ''],
+  ['user-agent', ''], ['vary', ''], ['via', ''], ['www-authenticate', ''],
+]
+
+export const STATIC_COUNT: number = STATIC_FIELDS.length
+
+/** Indexes that the encoder writes without a search. */
+export const STATIC = {
+  authority: 1,
+  methodGet: 2,
+  methodPost: 3,
+  path: 4,
+  schemeHttp: 6,
+  schemeHttps: 7,
+  status200: 8,
+  acceptEncoding: 16,
+  authorization: 23,
+  cookie: 32,
+  proxyAuthorization: 49,
+  setCookie: 55,
+} as const
