@@ -4,6 +4,7 @@ import type { Admission } from './admission/types.ts'
 import type { Authorizer } from './auth/access.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import type { TokenIssuer } from './auth/service-account-token.ts'
+import type { ObjectTexts } from './list-text.ts'
 import type { NodeApi } from './node-api.ts'
 import type { WatchFrame } from './request.ts'
 import type { Resources } from './resources.ts'
@@ -25,5 +26,6 @@ export interface ServerContext {
   readonly tokens: TokenIssuer
   readonly services: ServiceAllocator
   readonly encodedFrames: EncodedFrames
+  readonly objectTexts: ObjectTexts
   readonly node: () => NodeApi | undefined
 }

@@ -33,8 +33,10 @@ export interface ApiRequest {
 export interface WatchFrame {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
   readonly object: unknown
-  /** the frame as a line of JSON; shared by all watchers that get the same frame */
-  readonly line: () => string
+  /** the frame as a line of JSON */
+  readonly line: () => Uint8Array
+  /** the line as a chunk of HTTP/1.1, made once for all watchers that get the same frame */
+  readonly chunk: () => Uint8Array
 }
 
 export type ApiResponse =
@@ -42,6 +44,8 @@ export type ApiResponse =
       readonly kind: 'object'
       readonly status: number
       readonly object: JsonObject
+      /** the JSON text of the object, where it may be long and parts of it are there already */
+      readonly pieces?: () => Iterable<string>
       readonly contentType?: string
       readonly headers?: Readonly<Record<string, string>>
     }

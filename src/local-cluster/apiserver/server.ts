@@ -16,6 +16,7 @@ import { createDiscovery } from './discovery.ts'
 import { createHttpsServer } from './http/https-server.ts'
 import { createLocalTransport } from './http/local-transport.ts'
 import { createServiceAllocator, type ServiceRanges } from './kinds/service-allocator.ts'
+import { createObjectTexts } from './list-text.ts'
 import type { NodeApi } from './node-api.ts'
 import { createOpenApi } from './openapi.ts'
 import { createRoutes } from './paths.ts'
@@ -69,12 +70,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     random,
     logger,
     resources,
-    admission: createAdmission({ store, resources, authorizer, client: webhookClient, logger, random }),
+    admission: createAdmission({ store, resources, authorizer, client: webhookClient, logger, random, clock }),
     authorizer,
     authenticator,
     tokens,
     services,
     encodedFrames: new WeakMap(),
+    objectTexts: createObjectTexts(),
     node: options.node ?? (() => undefined),
   }
   const advertised = options.advertised ?? ADVERTISED

@@ -36,6 +36,7 @@ const TIMEOUTS_CHECKED_MS = 2000
 const REQUEST_TIMEOUT_MS = 60_000
 const IDLE_TIMEOUT_MS = 120_000
 const CONNECTIONS_MAX = 4000
+const CLIENT_GONE = new Error('the client went away')
 
 /** The door for everybody outside this process: TLS, a client certificate or a bearer token. */
 export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
@@ -120,7 +121,10 @@ async function serve(
   outgoing: ServerResponse,
 ): Promise<void> {
   const gone = new AbortController()
-  outgoing.on('close', () => gone.abort())
+  outgoing.on('close', () => {
+    // Without a reason each request would cost an exception with a stack trace.
+    if (!outgoing.writableFinished) gone.abort(CLIENT_GONE)
+  })
   const request = await authenticated(options, incoming, { signal: gone.signal, outgoing })
   if (request === undefined) return
   const { response, warnings } = await options.routes.handle(request)

@@ -1,8 +1,10 @@
+import type { KubeObject } from '../../../kube/index.ts'
 import type { StoredObject } from '../../store/index.ts'
 import type { ServerContext } from '../context.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import type { JsonObject } from '../json.ts'
-import { createShaper } from '../output.ts'
+import { listPieces } from '../list-text.ts'
+import { createShaper, type Shaper } from '../output.ts'
 import type { ApiResponse } from '../request.ts'
 import { parseSelection, type Selection } from '../selection.ts'
 import { badRequest, expired, futureRevision } from '../status-error.ts'
@@ -23,15 +25,28 @@ export function handleList(context: ServerContext, asked: ResourceRequest): ApiR
         }
       : {}),
   }
+  const selected = cut.items.map(({ object }) => object)
+  const list = shaper.list(selected, metadata)
   return {
     kind: 'object',
     status: 200,
-    object: shaper.list(
-      cut.items.map(({ object }) => object),
-      metadata,
-    ),
+    object: list,
+    ...piecesOf(context, shaper, { selected, list }),
     contentType: shaper.contentType,
   }
+}
+
+/** Where an item of the list is made of one object alone, its text may be there already. */
+function piecesOf(
+  context: ServerContext,
+  { shareKey }: Shaper,
+  { selected, list }: { readonly selected: readonly KubeObject[]; readonly list: JsonObject },
+): { readonly pieces?: () => Iterable<string> } {
+  const items = list['items']
+  if (shareKey === undefined || !Array.isArray(items)) return {}
+  const textOf = (index: number) =>
+    context.objectTexts.textOf(selected[index] as KubeObject, shareKey, items[index])
+  return { pieces: () => listPieces(list, textOf) }
 }
 
 interface Page {
@@ -94,24 +109,30 @@ function cutPage(objects: readonly StoredObject[], selection: Selection, page: P
   if (selection.isEverything && after === undefined && limit === 0) {
     return { items: objects, next: undefined, remaining: 0 }
   }
-  const rest =
-    after === undefined
-      ? objects
-      : objects.filter((stored) => comparePositions(positionOf(stored), after) > 0)
-  const selected = rest.filter(({ object }) => selection.matches(object))
+  const rest = after === undefined ? objects : objects.slice(countUpTo(objects, after))
+  const selected = selection.isEverything ? rest : rest.filter(({ object }) => selection.matches(object))
   const items = limit === 0 ? selected : selected.slice(0, limit)
   const last = items.at(-1)
   const next = selected.length > items.length && last ? positionOf(last) : undefined
   return { items, next, remaining: selected.length - items.length }
 }
 
+/** How many of the objects, which are in order, are not after a position. */
+function countUpTo(objects: readonly StoredObject[], position: string): number {
+  let low = 0
+  let high = objects.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const isAfter = positionOf(objects[middle] as StoredObject) > position
+    if (isAfter) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
 /** U+0000 keeps the order of (namespace, name): no name holds it. */
 function positionOf({ object }: StoredObject): string {
   return `${object.metadata.namespace ?? ''}\0${object.metadata.name}`
-}
-
-function comparePositions(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function encodeContinue(token: { readonly revision: number; readonly after: string }): string {

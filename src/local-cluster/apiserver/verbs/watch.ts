@@ -11,6 +11,8 @@ import { readCount } from './list.ts'
 
 /** A watcher that is this far behind is cut off; it resumes from its last revision. */
 const QUEUE_MAX = 20_000
+/** The state that a watch begins with goes in batches, so that others have their turn in between. */
+const INITIAL_BATCH = 500
 const BOOKMARK_MS = 20_000
 const TIMEOUT_MIN_MS = 1_800_000
 
@@ -75,15 +77,7 @@ async function* watchFrames(
   const encoder = createEncoder(shaper, context.encodedFrames)
   const namespace = asked.path.namespace === '' ? {} : { namespace: asked.path.namespace }
   const collection = { collection: asked.resource.collection, ...namespace }
-  if (options.fromRevision === undefined) {
-    const listed = context.store.list(collection)
-    if (listed.kind === 'listed') {
-      queue = listed.objects
-        .filter(({ object }) => selection.matches(object))
-        .map(({ object }) => encoder.plain('ADDED', object))
-      if (options.initialEvents && options.bookmarks) queue.push(bookmark(asked, listed.revision, true))
-    }
-  }
+  const initial = options.fromRevision === undefined ? context.store.list(collection) : undefined
   const subscribed = context.store.subscribe({
     ...collection,
     ...(options.fromRevision === undefined ? {} : { fromRevision: options.fromRevision }),
@@ -109,6 +103,14 @@ async function* watchFrames(
   asked.request.signal.addEventListener('abort', end, { once: true })
   if (asked.request.signal.aborted) end()
   try {
+    if (initial?.kind === 'listed') {
+      for (const objects of slices(initial.objects, INITIAL_BATCH)) {
+        if (isOver) return
+        const selected = objects.filter(({ object }) => selection.matches(object))
+        if (selected.length > 0) yield selected.map(({ object }) => encoder.plain('ADDED', object))
+      }
+      if (options.initialEvents && options.bookmarks) yield [bookmark(asked, initial.revision, true)]
+    }
     while (!isOver || (queue.length > 0 && queue.length <= QUEUE_MAX)) {
       if (queue.length > 0) {
         const batch = queue
@@ -126,6 +128,10 @@ async function* watchFrames(
     cancelBookmarks()
     asked.request.signal.removeEventListener('abort', end)
   }
+}
+
+function* slices<T>(all: readonly T[], length: number): Generator<readonly T[]> {
+  for (let start = 0; start < all.length; start += length) yield all.slice(start, start + length)
 }
 
 function everyInterval(context: ServerContext, ms: number, run: () => void): () => void {
@@ -183,8 +189,13 @@ function createEncoder(shaper: Shaper, encodedFrames: EncodedFrames): Encoder {
 }
 
 function frame(type: WatchFrame['type'], object: unknown): WatchFrame {
-  let line: string | undefined
-  return { type, object, line: () => (line ??= `${JSON.stringify({ type, object })}\n`) }
+  let chunk: Buffer | undefined
+  const line = () => Buffer.from(`${JSON.stringify({ type, object })}\n`)
+  return { type, object, line, chunk: () => (chunk ??= chunkOf(line())) }
+}
+
+function chunkOf(bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
 }
 
 function bookmark({ resource }: ResourceRequest, revision: number, endsInitialEvents: boolean): WatchFrame {
