@@ -108,6 +108,9 @@ test('down leaves no process, namespace, link or rule behind, and up brings the 
   await cluster.kubectl('create configmap kept --from-literal=a=b')
   await cluster.kubectl('run lasting --image=alpine --command -- sleep 3600')
   await cluster.kubectl('wait pod/lasting --for=condition=Ready --timeout=30s')
+  const whenProbeEnded = () =>
+    cluster.kubectl('get pod probe -o jsonpath={.status.containerStatuses[0].state.terminated.finishedAt}')
+  const ended = await whenProbeEnded()
   const down = await cluster.lateen('down')
   assert.equal(down.status, 0, down.stdout + down.stderr)
   assert.equal(
@@ -123,7 +126,10 @@ test('down leaves no process, namespace, link or rule behind, and up brings the 
   const up = await cluster.lateen('up')
   assert.equal(up.status, 0, up.stdout + up.stderr)
   assert.equal(await cluster.kubectl('get configmap kept -o jsonpath={.data.a}'), 'b')
+  await cluster.kubectl('label pod probe looked=at')
+  await cluster.kubectl('annotate pod probe looked=again')
   await cluster.kubectl('wait pod/lasting --for=condition=Ready --timeout=30s')
+  assert.equal(await whenProbeEnded(), ended, 'a pod that was over is not run again')
 })
 
 async function curl(url: string): Promise<string> {

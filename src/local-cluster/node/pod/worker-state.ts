@@ -43,6 +43,8 @@ export interface State {
   endAtMs: number
   /** Somebody has shortened it. */
   isHastened: boolean
+  /** it was over before this node agent came: whatever changes in its object, it does not run again */
+  wasOver: boolean
   isClosed: boolean
   /** The next look that is due without anything happening. */
   wake: { readonly atMs: number; readonly cancel: () => void } | undefined

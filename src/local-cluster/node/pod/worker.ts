@@ -99,6 +99,7 @@ function createState(options: WorkerOptions, poke: () => void): State {
     terminating: undefined,
     endAtMs: Infinity,
     isHastened: false,
+    wasOver: false,
     isClosed: false,
     wake: undefined,
     poke,
@@ -119,7 +120,8 @@ async function step(state: State): Promise<void> {
     return
   }
   const phase = pod.status?.phase
-  if (isFirst && (phase === 'Succeeded' || phase === 'Failed')) return
+  if (isFirst) state.wasOver = phase === 'Succeeded' || phase === 'Failed'
+  if (state.wasOver) return
   if (!(await ensureSandbox(state, pod))) return
   if (!(await ensureVolumes(state, pod))) return
   replaceChangedImages(state, pod)
