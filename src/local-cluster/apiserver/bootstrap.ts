@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { SYSTEM_PRIORITY_CLASSES } from './admission/default-classes.ts'
 import { type DefaultObject, defaultRoles } from './auth/default-roles.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import type { ServerContext } from './context.ts'
@@ -23,6 +24,10 @@ export async function bootstrap(context: ServerContext, advertised: Advertised):
   )
   // A role that somebody changed stays as they want it.
   await Promise.all(defaultRoles().map((role) => ensure(context, role)))
+  const collection = 'scheduling.k8s.io/priorityclasses'
+  await Promise.all(
+    SYSTEM_PRIORITY_CLASSES.map((object) => ensure(context, { collection, namespace: '', object })),
+  )
   const inDefault = { namespace: 'default' }
   const renewed = [
     { ...inDefault, collection: 'core/services', object: kubernetesService(advertised) },

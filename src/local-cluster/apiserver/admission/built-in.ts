@@ -102,8 +102,8 @@ function tokenVolume(name: string) {
 const NOT_READY = 'node.kubernetes.io/not-ready'
 const UNREACHABLE = 'node.kubernetes.io/unreachable'
 
-/** Every pod tolerates a node that is away for five minutes, and has the default priority. */
-export function applyPodDefaults({ asked, operation, object }: MutationRequest): KubeObject {
+/** Every pod tolerates a node that is away for five minutes. */
+export function applyTolerations({ asked, operation, object }: MutationRequest): KubeObject {
   if (operation !== 'CREATE' || asked.resource.collection !== 'core/pods' || asked.path.subresource !== '') {
     return object
   }
@@ -111,11 +111,7 @@ export function applyPodDefaults({ asked, operation, object }: MutationRequest):
   const added = [NOT_READY, UNREACHABLE]
     .filter((key) => !tolerations.some((each) => tolerates(each, key)))
     .map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }))
-  return withSpec(object, {
-    tolerations: [...tolerations, ...added],
-    priority: at(object.spec, 'priority') ?? 0,
-    preemptionPolicy: at(object.spec, 'preemptionPolicy') ?? 'PreemptLowerPriority',
-  })
+  return added.length === 0 ? object : withSpec(object, { tolerations: [...tolerations, ...added] })
 }
 
 function tolerates(toleration: unknown, key: string): boolean {
