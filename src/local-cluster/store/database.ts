@@ -4,13 +4,13 @@ import { messageOf } from '../../base/index.ts'
 import { readCurrent, SCHEMA_VERSION } from './history.ts'
 import { readMark } from './revision-mark.ts'
 import { StoreError } from './store-error.ts'
-import type { StoredObject, StoreKey } from './types.ts'
+import type { StoredObject } from './types.ts'
 
 /** 'LATN': how a database of another program is told from ours. */
 const APPLICATION_ID = 0x4c41544e
 
 export interface Contents {
-  readonly current: readonly (readonly [StoreKey, StoredObject])[]
+  readonly current: readonly StoredObject[]
   readonly lastRevision: number
 }
 

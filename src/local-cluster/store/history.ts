@@ -60,7 +60,7 @@ interface Row {
 
 /** Reads the newest state of every key. Needs no right to write. @throws StoreError for a damaged row */
 export function readCurrent(db: DatabaseSync): {
-  readonly current: readonly (readonly [StoreKey, StoredObject])[]
+  readonly current: readonly StoredObject[]
   readonly lastRevision: number
 } {
   if (columnsOf(db).length === 0) return { current: [], lastRevision: 0 }
@@ -70,10 +70,9 @@ export function readCurrent(db: DatabaseSync): {
     `SELECT key, revision, kind, value, sum FROM
        (SELECT key, max(revision) AS revision, kind, value, ${sum} FROM history GROUP BY key) WHERE kind <> 2`,
   )
-  const current: (readonly [StoreKey, StoredObject])[] = []
+  const current: StoredObject[] = []
   for (const row of rows.iterate()) {
-    const { key, revision } = row as unknown as Row
-    current.push([parseKey(key), { revision, object: objectOf(row as unknown as Row) }])
+    current.push(storedIn(row as unknown as Row))
   }
   return { current, lastRevision: lastRevisionOf(db) }
 }
@@ -130,7 +129,7 @@ export function createHistory(db: DatabaseSync): History {
       const keys = sql.keysAfter.all(revision, from, to).map((row) => String(row['key']))
       return keys.map((key) => {
         const row = sql.stateAt.get(key, revision) as unknown as Row | undefined
-        const stored = row && row.kind !== 2 ? { revision: row.revision, object: objectOf(row) } : undefined
+        const stored = row && row.kind !== 2 ? storedIn(row) : undefined
         return { key: parseKey(key), stored }
       })
     },
@@ -196,6 +195,10 @@ function toEvent(row: Row, previous: KubeObject | undefined): StoreEvent {
   const kind = KINDS[row.kind]
   if (!kind) throw new StoreError(`the history row ${row.revision} has the unknown kind ${row.kind}`)
   return { kind, revision: row.revision, key: parseKey(row.key), object: objectOf(row), previous }
+}
+
+function storedIn(row: Row): StoredObject {
+  return { key: parseKey(row.key), revision: row.revision, object: objectOf(row) }
 }
 
 function objectOf(row: Row): KubeObject {

@@ -79,7 +79,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     compactFrom: 0,
   }
   state.mark?.write(committed)
-  for (const [key, stored] of contents.current) state.current.set(key, stored)
+  for (const stored of contents.current) state.current.set(stored)
   const historyMax = options.historyMax ?? 20_000
   const historyMin = options.historyMin ?? 10_000
   const flush = () => {
@@ -155,7 +155,7 @@ function stage(
   const revision = state.next
   state.next += 1
   const object = atRevision(write.kind === 'put' ? write.object : (before as StoredObject).object, revision)
-  const stored = write.kind === 'put' ? { revision, object } : undefined
+  const stored = write.kind === 'put' ? { key: write.key, revision, object } : undefined
   const kind = write.kind === 'delete' ? 'deleted' : before ? 'updated' : 'created'
   state.overlay.set(id, stored)
   state.pending.push({
@@ -188,7 +188,10 @@ function commit(state: State): void {
     for (const write of [...batch, ...refused]) write.reject(failure)
     return
   }
-  for (const write of batch) state.current.set(write.key, write.stored)
+  for (const { key, stored } of batch) {
+    if (stored) state.current.set(stored)
+    else state.current.remove(key)
+  }
   state.committed = state.next - 1
   state.mark?.write(state.committed)
   for (const write of batch) {

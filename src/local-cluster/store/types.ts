@@ -27,6 +27,7 @@ export type WriteResult =
   | { readonly kind: 'conflict'; readonly current: StoredObject | undefined }
 
 export interface StoredObject {
+  readonly key: StoreKey
   /** the revision of the last write of this object; its `metadata.resourceVersion` says the same */
   readonly revision: number
   /** deeply frozen, so that it may be handed out without a copy */

@@ -131,8 +131,8 @@ function countUpTo(objects: readonly StoredObject[], position: string): number {
 }
 
 /** U+0000 keeps the order of (namespace, name): no name holds it. */
-function positionOf({ object }: StoredObject): string {
-  return `${object.metadata.namespace ?? ''}\0${object.metadata.name}`
+function positionOf({ key }: StoredObject): string {
+  return `${key.namespace}\0${key.name}`
 }
 
 function encodeContinue(token: { readonly revision: number; readonly after: string }): string {
