@@ -21,6 +21,8 @@ export interface ContainerView {
   /** The run before the present one. */
   readonly last?: TerminatedRun
   readonly restartCount: number
+  /** Its postStart hook, if there is one, is done; main containers that follow it wait for this. */
+  readonly settled: boolean
   /** Its startup probe has succeeded and its postStart hook is done; what comes after a sidecar waits for this. */
   readonly started: boolean
   readonly ready: boolean

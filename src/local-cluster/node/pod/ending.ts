@@ -34,8 +34,8 @@ export function stopOptions(state: State): StopOptions {
     clock: state.context.clock,
     hook: (slot, handler, timeoutMs) =>
       runHook({ context: state.context, slot, podIp: state.record?.ip ?? '', handler, timeoutMs }),
-    onHookFailure: (slot, message) =>
-      event(state, { ...about(slot, 'FailedPreStopHook', message), type: 'Warning' }),
+    onHookFailure: (slot) =>
+      event(state, { ...about(slot, 'FailedPreStopHook', 'PreStopHook failed'), type: 'Warning' }),
     onKilling: (slot) => event(state, about(slot, 'Killing', `Stopping container ${slot.name}`)),
   }
 }

@@ -7,6 +7,7 @@ import { isInitialized, planPod, restartDelayMs } from './plan.ts'
 const running = (started = true): ContainerView => ({
   state: { kind: 'running', startedAtMs: 0, id: 'x' },
   restartCount: 0,
+  settled: true,
   started,
   ready: started,
   restartAtMs: 0,
@@ -14,6 +15,7 @@ const running = (started = true): ContainerView => ({
 const exited = (exitCode: number, restartAtMs = 0): ContainerView => ({
   state: { kind: 'terminated', run: { exitCode, reason: '', startedAtMs: 0, finishedAtMs: 1, id: 'x' } },
   restartCount: 0,
+  settled: true,
   started: false,
   ready: false,
   restartAtMs,
@@ -97,4 +99,49 @@ test('a container in back-off is not started before its time', () => {
 test('the first restart is immediate, then ten seconds doubling to five minutes', () => {
   const delays = [1, 2, 3, 4, 5, 6, 7, 8, 100].map((failures) => restartDelayMs(failures) / 1000)
   assert.deepEqual(delays, [0, 10, 20, 40, 80, 160, 300, 300, 300])
+})
+
+test('a container whose postStart hook is under way holds up those that follow it', () => {
+  const lifecycle = { postStart: { exec: { command: ['true'] } } }
+  const subject: Pod = { ...pod({ main: ['a', 'b'] }) }
+  const hooked: Pod = {
+    ...subject,
+    spec: { ...subject.spec, containers: [{ name: 'a', lifecycle }, { name: 'b' }] },
+  }
+  assert.deepEqual(planPod(hooked, new Map(), 0).start, ['a'])
+  const unsettled = { ...running(false), settled: false }
+  assert.deepEqual(planPod(hooked, new Map([['a', unsettled]]), 0).start, [])
+  assert.deepEqual(planPod(hooked, new Map([['a', running()]]), 0).start, ['b'])
+})
+
+test('a container’s own policy and rules come before its pod’s policy', () => {
+  const containers: Container[] = [
+    {
+      name: 'a',
+      restartPolicy: 'Never',
+      restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
+    },
+  ]
+  const subject = pod({ main: ['a'] })
+  const ruled: Pod = { ...subject, spec: { ...subject.spec, containers } }
+  assert.deepEqual(planPod(ruled, new Map([['a', exited(42)]]), 5).start, ['a'])
+  assert.equal(planPod(ruled, new Map([['a', exited(1)]]), 5).outcome, 'Failed')
+})
+
+test('a container for debugging starts beside the others and never again', () => {
+  const subject = pod({ main: ['a'], init: ['i'] })
+  const debugged: Pod = { ...subject, spec: { ...subject.spec, ephemeralContainers: [{ name: 'd' }] } }
+  assert.deepEqual(planPod(debugged, new Map(), 0).start, ['d', 'i'])
+  assert.deepEqual(
+    planPod(
+      debugged,
+      new Map([
+        ['d', exited(1)],
+        ['i', exited(0)],
+        ['a', running()],
+      ]),
+      9,
+    ).start,
+    [],
+  )
 })

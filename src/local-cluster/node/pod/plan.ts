@@ -1,4 +1,4 @@
-import type { Pod } from '../../../kube/index.ts'
+import type { Container, Pod } from '../../../kube/index.ts'
 import {
   containersOf,
   type ContainerView,
@@ -52,7 +52,7 @@ function startable(
 ): readonly RoledContainer[] {
   // A container for debugging runs once, also while those before it are not done.
   const chosen = containers.filter(
-    ({ role, container }) => role === 'ephemeral' && mayStart('Never', views.get(container.name)),
+    ({ role, container }) => role === 'ephemeral' && mayStart(() => false, views.get(container.name)),
   )
   const passed = mainHasRun(pod, views)
   for (const one of containers.filter(({ role }) => role === 'init' || role === 'sidecar')) {
@@ -61,13 +61,23 @@ function startable(
     if (view?.state.kind !== 'running') chosen.push(one)
     if (!passed && !initDone(one, view)) return chosen
   }
-  const policy = pod.spec.restartPolicy ?? 'Always'
-  return [
-    ...chosen,
-    ...containers.filter(
-      ({ role, container }) => role === 'main' && mayStart(policy, views.get(container.name)),
-    ),
-  ]
+  return [...chosen, ...startableMain(pod, containers, views)]
+}
+
+/** One after the other: what follows a container waits until its postStart hook is done, not longer. */
+function startableMain(
+  pod: Pod,
+  containers: readonly RoledContainer[],
+  views: ContainerViews,
+): readonly RoledContainer[] {
+  const chosen: RoledContainer[] = []
+  for (const one of containers.filter(({ role }) => role === 'main')) {
+    const view = views.get(one.container.name)
+    if (mayStart((exitCode) => restarts(pod, one.container, exitCode), view)) chosen.push(one)
+    const isUnsettled = view === undefined || (view.state.kind === 'running' && !view.settled)
+    if (isUnsettled && one.container.lifecycle?.postStart !== undefined) break
+  }
+  return chosen
 }
 
 function initDone({ role }: RoledContainer, view: ContainerView | undefined): boolean {
@@ -84,32 +94,39 @@ function mainHasRun(pod: Pod, views: ContainerViews): boolean {
   })
 }
 
-function mayStart(policy: string, view: ContainerView | undefined): boolean {
-  if (view === undefined || view.state.kind === 'waiting') return !ended(policy, view?.last?.exitCode)
-  return view.state.kind === 'terminated' && !ended(policy, view.state.run.exitCode)
+function mayStart(again: (exitCode: number) => boolean, view: ContainerView | undefined): boolean {
+  if (view?.state.kind === 'running') return false
+  const lastRun = view?.state.kind === 'terminated' ? view.state.run : view?.last
+  return lastRun === undefined || again(lastRun.exitCode)
 }
 
-/** @returns whether a container that ended so is not to be started again */
-function ended(policy: string, exitCode: number | undefined): boolean {
-  if (exitCode === undefined || policy === 'Always') return false
-  return policy === 'Never' || exitCode === 0
+/** Whether a container that ended so is started again: its own rules first, then its own policy, then its pod's. */
+function restarts(pod: Pod, container: Container, exitCode: number): boolean {
+  const rule = (container.restartPolicyRules ?? []).find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) === true
+    return exitCodes !== undefined && (exitCodes.operator === 'NotIn' ? !isListed : isListed)
+  })
+  if (rule?.action === 'Restart') return true
+  const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always'
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
 
 function outcomeOf(pod: Pod, views: ContainerViews): 'Succeeded' | 'Failed' | undefined {
-  const policy = pod.spec.restartPolicy ?? 'Always'
-  if (policy === 'Never' && failedInit(pod, views)) return 'Failed'
-  const exitCodes = pod.spec.containers.map(({ name }) => {
-    const state = views.get(name)?.state
-    return state?.kind === 'terminated' ? state.run.exitCode : undefined
+  if (failedInit(pod, views)) return 'Failed'
+  const exitCodes = pod.spec.containers.map((container) => {
+    const state = views.get(container.name)?.state
+    const exitCode = state?.kind === 'terminated' ? state.run.exitCode : undefined
+    return exitCode === undefined || restarts(pod, container, exitCode) ? undefined : exitCode
   })
-  if (!exitCodes.every((code) => code !== undefined && ended(policy, code))) return undefined
+  if (exitCodes.includes(undefined)) return undefined
   return exitCodes.every((code) => code === 0) ? 'Succeeded' : 'Failed'
 }
 
 function failedInit(pod: Pod, views: ContainerViews): boolean {
   return containersOf(pod).some(({ role, container }) => {
     const state = views.get(container.name)?.state
-    return role === 'init' && state?.kind === 'terminated' && state.run.exitCode !== 0
+    if (role !== 'init' || state?.kind !== 'terminated' || state.run.exitCode === 0) return false
+    return !restarts(pod, container, state.run.exitCode)
   })
 }
 

@@ -14,9 +14,13 @@ export interface ProbingOptions {
   /** The slot's `started` or `ready` has changed. */
   readonly onChange: () => void
   readonly onUnhealthy: (message: string) => void
-  readonly onHookFailure: (message: string) => void
+  readonly onHookFailure: () => void
   /** The container is to be killed, and restarted as its pod's policy says. */
-  readonly onDead: (message: string) => void
+  readonly onDead: (death: {
+    readonly message: string
+    /** The probe's own, instead of the pod's. */
+    readonly graceSeconds?: number | undefined
+  }) => void
 }
 
 /** The exit of a hook is waited for no longer than this; Kubernetes has no bound but the pod's patience. */
@@ -29,16 +33,19 @@ export async function lookAfter(options: ProbingOptions): Promise<void> {
   const controller = new AbortController()
   slot.probes = controller
   const postStart = slot.container.lifecycle?.postStart
-  if (postStart) {
+  // A run that a node agent before has started has had its hook.
+  if (postStart && !slot.settled) {
     const outcome = await runHook({ ...options, handler: postStart, timeoutMs: POST_START_MAX_MS })
     if (slot.run !== run || !isRunning(slot)) return
     if (!outcome.ok) {
-      options.onHookFailure(outcome.message)
-      options.onDead('FailedPostStartHook')
+      options.onHookFailure()
+      options.onDead({ message: 'FailedPostStartHook' })
       return
     }
   }
   if (controller.signal.aborted) return
+  slot.settled = true
+  if (postStart) options.onChange()
   startProbes({
     container: slot.container,
     clock: context.clock,
@@ -54,7 +61,13 @@ export async function lookAfter(options: ProbingOptions): Promise<void> {
       options.onChange()
     },
     onFailure: (kind, message) => options.onUnhealthy(`${capitalized(kind)} probe failed: ${message}`),
-    onDead: (kind) => options.onDead(`Container ${slot.name} failed ${kind} probe, will be restarted`),
+    onDead(kind) {
+      const { livenessProbe, startupProbe } = slot.container
+      options.onDead({
+        message: `Container ${slot.name} failed ${kind} probe, will be restarted`,
+        graceSeconds: (kind === 'startup' ? startupProbe : livenessProbe)?.terminationGracePeriodSeconds,
+      })
+    },
   })
 }
 
@@ -88,7 +101,8 @@ function probeTarget({
     podIp,
     async exec(command, timeoutMs) {
       const target = execTargetOf(context, slot)
-      if (target === undefined) return { exitCode: 126, output: 'the container does not run' }
+      if (target === undefined)
+        return { exitCode: 126, output: 'the container does not run', isTimeout: false }
       return execAndCollect({ target, command, timeoutMs, clock: context.clock })
     },
   }

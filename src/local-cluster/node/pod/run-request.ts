@@ -4,6 +4,7 @@ import { messageOf } from '../../../base/index.ts'
 import type { Container, Pod } from '../../../kube/index.ts'
 import type { HostedMount } from '../../../linux/index.ts'
 import type { NodeContext } from '../context.ts'
+import { hasProgram } from '../debian-packages.ts'
 import { findProgram, type ImageProgram } from '../images.ts'
 import type { PodPaths } from '../paths.ts'
 import type { RunRequest } from '../runtime/container-runtime.ts'
@@ -62,7 +63,7 @@ function unmappedMessage(image: string): string {
 function missingProgram({ context, container }: RequestOptions, program: ImageProgram): string | undefined {
   if (program.kind !== 'machine' || (container.command ?? []).length > 0) return undefined
   const path = context.containerEnv['PATH'] ?? ''
-  if (path.split(':').some((directory) => existsSync(join(directory, program.program)))) return undefined
+  if (hasProgram(path, program.program)) return undefined
   return `failed to pull image "${container.image ?? ''}": this node runs it as the machine's own ${program.program}, which is not installed (on Debian: apt-get install -y ${program.debianPackage})`
 }
 

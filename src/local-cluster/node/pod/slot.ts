@@ -1,5 +1,7 @@
 import type { Container } from '../../../kube/index.ts'
+import { withInstallHint } from '../debian-packages.ts'
 import type { ContainerRun } from '../runtime/container-runtime.ts'
+import type { ContainerExit } from '../runtime/process-container.ts'
 import type { ContainerRole, ContainerView, RunState, TerminatedRun } from './container-view.ts'
 import { BACKOFF_RESET_MS, restartDelayMs } from './plan.ts'
 
@@ -17,9 +19,13 @@ export interface Slot {
   failures: number
   /** Tries to find the image's program in a row, for the back-off of pulls. */
   pullFailures: number
+  /** The postStart hook of the present run is done. */
+  settled: boolean
   started: boolean
   ready: boolean
   stopping: boolean
+  /** The event of the present back-off is recorded. */
+  backOffTold: boolean
   /** Somebody has joined the present run's streams. */
   wasAttached: boolean
   /** Ends the probes of the present run. */
@@ -39,9 +45,11 @@ export function createSlot(role: ContainerRole, container: Container): Slot {
     restartAtMs: 0,
     failures: 0,
     pullFailures: 0,
+    settled: false,
     started: false,
     ready: false,
     stopping: false,
+    backOffTold: false,
     wasAttached: false,
     probes: undefined,
     exitWaiters: new Set(),
@@ -58,10 +66,11 @@ export function observeExit(slot: Slot, terminationMessage: string | undefined):
   const exit = slot.ended === undefined ? run?.exit() : undefined
   if (run === undefined || exit === undefined) return false
   const { id, startedAtMs, failures } = run.record
+  const message = exit.startError === undefined ? terminationMessage : withInstallHint(exit.startError)
   slot.ended = {
     exitCode: exit.exitCode,
-    reason: exit.exitCode === 0 ? 'Completed' : exit.isOutOfMemory ? 'OOMKilled' : 'Error',
-    ...(terminationMessage === undefined ? {} : { message: terminationMessage }),
+    reason: reasonOf(exit),
+    ...(message === undefined ? {} : { message }),
     startedAtMs,
     finishedAtMs: Math.max(exit.finishedAtMs, startedAtMs),
     id,
@@ -79,6 +88,12 @@ export function observeExit(slot: Slot, terminationMessage: string | undefined):
   return true
 }
 
+function reasonOf(exit: ContainerExit): string {
+  if (exit.startError !== undefined) return 'StartError'
+  if (exit.exitCode === 0) return 'Completed'
+  return exit.isOutOfMemory ? 'OOMKilled' : 'Error'
+}
+
 /** @returns undefined for a container that has not been tried yet */
 export function viewOf(slot: Slot): ContainerView | undefined {
   const state = stateOf(slot)
@@ -87,6 +102,7 @@ export function viewOf(slot: Slot): ContainerView | undefined {
     state,
     ...(slot.last === undefined ? {} : { last: slot.last }),
     restartCount: slot.run?.record.attempt ?? 0,
+    settled: slot.settled,
     started: slot.started,
     ready: slot.ready && (slot.run?.ready() ?? false),
     restartAtMs: slot.restartAtMs,

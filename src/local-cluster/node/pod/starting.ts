@@ -29,6 +29,7 @@ export async function startContainers(state: State, pod: Pod): Promise<PodPlan> 
   for (;;) {
     const plan = planPod(pod, views(state), clock.now())
     if (plan.wakeAtMs !== undefined) wakeAt(state, plan.wakeAtMs)
+    tellOfBackOff(state, pod, plan)
     let progressed = false
     for (const name of plan.start) {
       const slot = state.slots.get(name)
@@ -37,6 +38,17 @@ export async function startContainers(state: State, pod: Pod): Promise<PodPlan> 
     // A container that starts (a sidecar) or ends at once (the capture) may let the next one go.
     if (!progressed) return plan
     for (const slot of state.slots.values()) noteExit(state, slot)
+  }
+}
+
+/** Once for each end of a container. */
+function tellOfBackOff(state: State, pod: Pod, { backingOff }: PodPlan): void {
+  const { name, namespace = '', uid = '' } = pod.metadata
+  for (const slot of backingOff.map((container) => state.slots.get(container))) {
+    if (slot?.ended === undefined || slot.backOffTold) continue
+    slot.backOffTold = true
+    const message = `Back-off restarting failed container ${slot.name} in pod ${name}_${namespace}(${uid})`
+    event(state, { ...about(slot, 'BackOff', message), type: 'Warning' })
   }
 }
 
@@ -52,9 +64,7 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
   if (request.notice !== undefined)
     event(state, { ...about(slot, 'SecurityContext', request.notice), type: 'Warning' })
   const image = slot.container.image ?? ''
-  if (slot.run === undefined) {
-    event(state, about(slot, 'Pulled', `Container image "${image}" already present on machine`))
-  }
+  event(state, about(slot, 'Pulled', `Container image "${image}" already present on machine`))
   const attempt = slot.run === undefined ? 0 : slot.run.record.attempt + 1
   try {
     slot.run = await context.runtime.start({
@@ -77,6 +87,8 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
   slot.waiting = undefined
   slot.pullFailures = 0
   slot.wasAttached = false
+  slot.backOffTold = false
+  slot.settled = slot.container.lifecycle?.postStart === undefined
   event(state, about(slot, 'Created', `Created container: ${slot.name}`))
   event(state, about(slot, 'Started', `Started container ${slot.name}`))
   startLookingAfter(state, slot, podIp)
@@ -138,11 +150,12 @@ export function startLookingAfter(state: State, slot: Slot, podIp: string): void
     podIp,
     onChange: state.poke,
     onUnhealthy: (message) => event(state, { ...about(slot, 'Unhealthy', message), type: 'Warning' }),
-    onHookFailure: (message) =>
-      event(state, { ...about(slot, 'FailedPostStartHook', message), type: 'Warning' }),
-    onDead(message) {
+    onHookFailure: () =>
+      event(state, { ...about(slot, 'FailedPostStartHook', 'PostStartHook failed'), type: 'Warning' }),
+    onDead({ message, graceSeconds }) {
       event(state, about(slot, 'Killing', message))
-      const graceMs = (state.pod?.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000
+      const ofPod = state.pod?.spec.terminationGracePeriodSeconds
+      const graceMs = (graceSeconds ?? ofPod ?? DEFAULT_GRACE_SECONDS) * 1000
       void stopContainer(slot, graceMs, { ...stopOptions(state), onKilling: () => {} })
     },
   }).catch((error: unknown) => {

@@ -117,13 +117,15 @@ function isWaitingAgain(container: Container, role: ContainerRole, input: Status
 }
 
 function shownState(container: Container, role: ContainerRole, input: StatusInput): ContainerState {
-  const state = input.views.get(container.name)?.state
+  const view = input.views.get(container.name)
+  const state = view?.state
   switch (state?.kind) {
     case 'running':
+      if (view?.settled === false) return { waiting: { reason: waitingReason(role, input) } }
       return { running: { startedAt: time(state.startedAtMs) } }
     case 'terminated': {
       if (!isWaitingAgain(container, role, input)) return { terminated: terminated(state.run) }
-      const restartAtMs = input.views.get(container.name)?.restartAtMs ?? input.nowMs
+      const restartAtMs = view?.restartAtMs ?? input.nowMs
       const backOff = goDuration(restartAtMs - state.run.finishedAtMs)
       const podName = `${input.pod.metadata.name}_${input.pod.metadata.namespace ?? ''}(${input.pod.metadata.uid ?? ''})`
       const message = `back-off ${backOff} restarting failed container=${container.name} pod=${podName}`

@@ -45,6 +45,8 @@ export interface State {
   isHastened: boolean
   /** it was over before this node agent came: whatever changes in its object, it does not run again */
   wasOver: boolean
+  /** The pod has used up its activeDeadlineSeconds before it was done. */
+  isOverdue: boolean
   isClosed: boolean
   /** The next look that is due without anything happening. */
   wake: { readonly atMs: number; readonly cancel: () => void } | undefined
@@ -80,7 +82,7 @@ export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
       ? pod.status
       : { ...pod.status, ...last, conditions: [...(last.conditions ?? []), ...foreign] }
   const nowMs = context.clock.now()
-  const overdue = isOverdue(state, pod, nowMs) && plan.outcome === 'Failed' ? OVERDUE : {}
+  const overdue = state.isOverdue ? OVERDUE : {}
   const status = podStatus({
     pod: before === undefined ? pod : { ...pod, status: before },
     views: views(state),
@@ -98,18 +100,19 @@ export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
   })
 }
 
-const OVERDUE = {
+export const OVERDUE = {
   reason: 'DeadlineExceeded',
   message: 'Pod was active on the node longer than the specified deadline',
 } as const
 
-/** Whether the pod has used up its activeDeadlineSeconds; wakes up when it will have. */
+/** Whether the pod uses up its activeDeadlineSeconds before it is done; wakes up when it will have. */
 export function isOverdue(state: State, pod: Pod, nowMs: number): boolean {
   const seconds = pod.spec.activeDeadlineSeconds
   if (seconds === undefined || state.record === undefined) return false
   const atMs = state.record.startedAtMs + seconds * 1000
   if (atMs > nowMs) wakeAt(state, atMs)
-  return atMs <= nowMs
+  const phase = state.status.last()?.phase ?? pod.status?.phase
+  return atMs <= nowMs && phase !== 'Succeeded' && phase !== 'Failed'
 }
 
 /** Looks again at that time, unless an earlier look is due: every look says anew when the next should be. */
@@ -160,6 +163,9 @@ export function noteExit(state: State, slot: Slot): void {
       container: slot.name,
       exitCode: slot.ended.exitCode,
     })
+    const { reason, message = '' } = slot.ended
+    if (reason === 'StartError')
+      event(state, { ...about(slot, 'Failed', `Error: ${message}`), type: 'Warning' })
   }
 }
 

@@ -11,9 +11,11 @@ import { startContainers, startLookingAfter } from './starting.ts'
 import { createStatusWriter } from './status-writer.ts'
 import { stopContainer } from './stop.ts'
 import {
+  event,
   isOverdue,
   noteExit,
   onRunChange,
+  OVERDUE,
   type PodRecord,
   RETRY_MS,
   type State,
@@ -99,6 +101,7 @@ function createState(options: WorkerOptions, poke: () => void): State {
     terminating: undefined,
     endAtMs: Infinity,
     isHastened: false,
+    isOverdue: false,
     wasOver: false,
     isClosed: false,
     wake: undefined,
@@ -125,23 +128,19 @@ async function step(state: State): Promise<void> {
   if (!(await ensureSandbox(state, pod))) return
   if (!(await ensureVolumes(state, pod))) return
   replaceChangedImages(state, pod)
-  const plan = isOverdue(state, pod, context.clock.now())
-    ? overduePlan(state, pod)
-    : await startContainers(state, pod)
+  if (isOverdue(state, pod, context.clock.now())) tellOfDeadline(state)
+  const plan = state.isOverdue ? OVERDUE_PLAN : await startContainers(state, pod)
   if (plan.outcome !== undefined) await finish(state, pod)
-  writeStatus(
-    state,
-    pod,
-    isOverdue(state, pod, context.clock.now())
-      ? overduePlan(state, pod)
-      : planPod(pod, views(state), context.clock.now()),
-  )
+  writeStatus(state, pod, state.isOverdue ? OVERDUE_PLAN : planPod(pod, views(state), context.clock.now()))
 }
 
-/** A pod that was done before its deadline has what it has reached; any other has failed. */
-function overduePlan(state: State, pod: Pod): PodPlan {
-  const plan = planPod(pod, views(state), state.context.clock.now())
-  return { start: [], backingOff: [], outcome: plan.outcome ?? 'Failed' }
+const OVERDUE_PLAN: PodPlan = { start: [], backingOff: [], outcome: 'Failed' }
+
+/** Whatever its containers say when they are stopped now, the pod has failed. */
+function tellOfDeadline(state: State): void {
+  if (state.isOverdue) return
+  state.isOverdue = true
+  event(state, { type: 'Normal', reason: OVERDUE.reason, message: OVERDUE.message })
 }
 
 /** A second deletion may leave less time than the first (`kubectl delete --now`, `--force`), never more. */
@@ -187,6 +186,7 @@ function adoptSlots(state: State, pod: Pod): void {
       continue
     state.hasSandbox = true
     keepReadiness(slot, pod)
+    slot.settled = true
     if (state.record !== undefined) startLookingAfter(state, slot, state.record.ip)
   }
 }

@@ -5,6 +5,7 @@ const PATH = '/grpc.health.v1.Health/Check'
 const SERVING = 1
 const DEADLINE_EXCEEDED: number = status.DEADLINE_EXCEEDED
 const UNIMPLEMENTED: number = status.UNIMPLEMENTED
+const UNAVAILABLE: number = status.UNAVAILABLE
 
 /**
  * One call of the gRPC health checking protocol. Its two messages have one field each, so they are read and
@@ -28,7 +29,11 @@ export function checkGrpcHealth(options: {
         client.close()
         if (error) resolve({ ok: false, message: grpcMessage(options, error) })
         else if (serving === SERVING) resolve({ ok: true })
-        else resolve({ ok: false, message: 'service unhealthy (responded with "NOT_SERVING")' })
+        else
+          resolve({
+            ok: false,
+            message: `service unhealthy (responded with "${servingStatus(serving ?? 0)}")`,
+          })
       },
     )
   })
@@ -38,12 +43,19 @@ function grpcMessage(
   options: { readonly address: string; readonly timeoutMs: number },
   error: { readonly code: number; readonly details: string },
 ): string {
-  if (error.code === DEADLINE_EXCEEDED) {
-    return `timeout: failed to connect service "${options.address}" within ${options.timeoutMs / 1000}s`
+  const seconds = `${options.timeoutMs / 1000}s`
+  if (error.code === DEADLINE_EXCEEDED) return `timeout: health rpc did not complete within ${seconds}`
+  if (error.code === UNAVAILABLE)
+    return `timeout: failed to connect service "${options.address}" within ${seconds}: context deadline exceeded`
+  if (error.code === UNIMPLEMENTED) {
+    return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.details}`
   }
-  if (error.code === UNIMPLEMENTED)
-    return 'this server does not implement the grpc health protocol (grpc.health.v1.Health)'
-  return `error: health rpc failed: ${error.details}`
+  const name = status[error.code] ?? 'Unknown'
+  return `error: health rpc probe failed: rpc error: code = ${name} desc = ${error.details}`
+}
+
+function servingStatus(value: number): string {
+  return ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'][value] ?? String(value)
 }
 
 function encodeRequest(service: string): Buffer {

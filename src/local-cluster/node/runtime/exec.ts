@@ -10,6 +10,8 @@ export interface ExecResult {
   readonly exitCode: number
   /** Both streams, cut at the limit. */
   readonly output: string
+  /** It was killed because it took too long. */
+  readonly isTimeout: boolean
 }
 
 export interface ExecOptions {
@@ -94,8 +96,8 @@ export async function execAndCollect(options: {
       tty: false,
       io: { stdin: undefined, stdout: collector(), stderr: collector(), onResize: () => {}, signal },
     })
-    return { exitCode, output: signal.aborted ? `command timed out\n${output}` : output }
+    return { exitCode, output, isTimeout: signal.aborted }
   } catch (error) {
-    return { exitCode: 126, output: messageOf(error) }
+    return { exitCode: 126, output: messageOf(error), isTimeout: false }
   }
 }

@@ -17,6 +17,8 @@ export interface LaunchRecord {
 export interface ContainerExit {
   readonly exitCode: number
   readonly finishedAtMs: number
+  /** Why its program could not be started at all. */
+  readonly startError?: string
   /** The kernel has killed it at its memory limit. */
   readonly isOutOfMemory?: boolean
   /** It ended for no fault of its own, and is started again at once. */
@@ -39,6 +41,11 @@ export function readExit(directory: string): ContainerExit | undefined {
   return writtenExit(directory)
 }
 
+/** Where the setup of a container leaves what kept it from its program. */
+function startErrorFile(directory: string): string {
+  return join(directory, 'start-error')
+}
+
 /** For containers without processes of their own. */
 export function recordExit(directory: string, exitCode: number): void {
   writeFileAtomic(join(directory, 'exit'), `${exitCode}\n`)
@@ -50,7 +57,12 @@ export function writtenExit(directory: string): ContainerExit | undefined {
   const text = readTextIfExists(path)
   if (text === undefined || !text.endsWith('\n')) return undefined
   const group = readTextIfExists(join(directory, 'cgroup'))?.trim()
-  const exit = { exitCode: Number(text), finishedAtMs: statSync(path).mtimeMs }
+  const startError = readTextIfExists(startErrorFile(directory))?.trim()
+  const exit = {
+    exitCode: Number(text),
+    finishedAtMs: statSync(path).mtimeMs,
+    ...(startError === undefined || startError === '' ? {} : { startError }),
+  }
   return group !== undefined && exit.exitCode !== 0 && wasOutOfMemory(group)
     ? { ...exit, isOutOfMemory: true }
     : exit

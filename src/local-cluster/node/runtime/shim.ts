@@ -84,13 +84,21 @@ ${RECORDS.first.end}`
  */
 export const SETUP = `dir=$1; root=$2; cwd=$3; program=$4; shift 4
 read -r pid rest < /proc/self/stat
-exec 4> "$dir/pid"
-mount -a -T "$dir/fstab" || exit 128
-if [ -n "$root" ]; then cd "$root" && pivot_root . . && umount -c -l . || exit 128; fi
-mkdir -p "$cwd" && cd "$cwd" || exit 128
+exec 4> "$dir/pid" 5> "$dir/start-error"
+why=$(mount -a -T "$dir/fstab" 2>&1) || { echo "$why" >&5; exit 128; }
+if [ -n "$root" ]; then { cd "$root" && pivot_root . . && umount -c -l .; } 2>&5 || exit 128; fi
+{ mkdir -p "$cwd" && cd "$cwd"; } 2>&5 || exit 128
 export PATH="$LATEEN_PATH"; unset LATEEN_PATH
 echo "$pid" >&4; exec 4>&-
-command -v "$program" > /dev/null || { echo "exec: \\"$program\\": executable file not found in \\$PATH"; exit 127; }
+if ! command -v -- "$program" > /dev/null; then
+  case $program in
+    */*) if [ -e "$program" ]; then why="permission denied"; else why="no such file or directory"; fi
+      echo "exec: \\"$program\\": stat $program: $why" >&5 ;;
+    *) echo "exec: \\"$program\\": executable file not found in \\$PATH" >&5 ;;
+  esac
+  exit 128
+fi
+exec 5>&-
 exec "$@"`
 
 /** Whether the program's outputs are kept apart, beside the log that has both. */

@@ -183,13 +183,18 @@ describe('failures', () => {
     await remove('unknown')
   })
 
-  test('a command that is not there says so', async () => {
+  test('a command that is not there says so, and what to install', async () => {
     const output = await outputOf('absent', {
-      containers: [{ name: 'c', image: 'alpine', command: ['no-such-program'] }],
+      containers: [{ name: 'c', image: 'alpine', command: ['/opt/bin/socat'] }],
     })
-    assert.match(output, /executable file not found/)
+    assert.equal(output, '')
     const pod = await node.until('absent', hasPhase('Failed'), 'fails')
-    assert.equal(statusOf(pod, 'c').state?.terminated?.exitCode, 127)
+    const ended = statusOf(pod, 'c').state?.terminated
+    assert.deepEqual([ended?.exitCode, ended?.reason], [128, 'StartError'])
+    assert.match(
+      ended?.message ?? '',
+      /^exec: "\/opt\/bin\/socat": stat .*: no such file or directory .*apt-get install -y socat\)$/,
+    )
     await remove('absent')
   })
 
