@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import {
   type HorizontalPodAutoscaler,
   type LabelMatcher,
@@ -13,7 +13,8 @@ import type { ApiResources } from './api-resources.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { isActivePod, isPodReady, readySinceMs } from './pods.ts'
 import { findScaleTarget } from './scale-target.ts'
-import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import type { Controller, ControllerContext } from './shared-informers.ts'
 
 /** Cumulative CPU of a pod's processes. */
 export type PodCpu = (podUid: string) => CpuSample | undefined
@@ -46,23 +47,20 @@ const COMPONENT = 'horizontal-pod-autoscaler'
 export function createAutoscaler(
   context: ControllerContext & { readonly podCpu: PodCpu; readonly resources: ApiResources },
 ): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const autoscalers = informers.of<HorizontalPodAutoscaler>(KINDS.horizontalPodAutoscaler)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
   const stabilizer = createStabilizer()
   const samples = new Map<string, BaseSample>()
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'autoscaler',
     concurrency: 2,
+    reads: [pods],
     retryBaseMs: 100,
     retryMaxMs: SYNC_MS,
-    logger: logger.scope('autoscaler'),
-    reconcile: async (key, signal) => {
-      await orAborted(pods.synced, signal)
-      const { namespace, name } = splitKey(key)
+    reconcile: async ({ key, namespace, name }) => {
       const autoscaler = autoscalers.get(name, namespace)
       if (!autoscaler) {
         stabilizer.forget(key)

@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual, messageOf } from '../../base/index.ts'
+import { deepEqual, messageOf } from '../../base/index.ts'
 import type { CronJob, Job, ObjectReference } from '../../kube/index.ts'
 import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
@@ -6,7 +6,8 @@ import { type CronSchedule, parseSchedule } from './cron-schedule.ts'
 import { lastTime, nextTime, type TimeZone, timeZone } from './cron-time.ts'
 import { conditionOf, isJobFinished } from './job-outcome.ts'
 import { addOwners, controllerKeys, controllerOf, controllerReference, formatSeconds } from './pods.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 
 const COMPONENT = 'cronjob-controller'
 const SCHEDULED_AT = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
@@ -17,22 +18,18 @@ const LOOK_MAX_MS = 3_600_000
 
 /** Makes Jobs at the times of a schedule. */
 export function createCronJobController(context: ControllerContext): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const cronJobs = informers.of<CronJob>(KINDS.cronJob)
   const jobs = informers.of<Job>(KINDS.job)
   const jobsByController = jobs.indexBy(controllerKeys)
-  const ready = Promise.all([cronJobs.synced, jobs.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'cronjob',
     concurrency: 4,
+    reads: [cronJobs, jobs],
     retryBaseMs: 20,
     retryMaxMs: 10_000,
-    logger: logger.scope('cronjob'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reconcile: async ({ namespace, name }) => {
       const cron = cronJobs.get(name, namespace)
       if (!cron || cron.metadata.deletionTimestamp !== undefined) return undefined
       return reconcile(cron)

@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import {
   type DaemonSet,
   type DaemonSetStatus,
@@ -15,6 +15,7 @@ import { createExpectations } from './expectations.ts'
 import { intOrPercent } from './int-or-percent.ts'
 import { fitsNode } from './node-fit.ts'
 import { createPodControl } from './pod-control.ts'
+import { createObjectQueue } from './object-queue.ts'
 import {
   addOwners,
   controllerKeys,
@@ -32,7 +33,7 @@ import {
   syncHistory,
   truncateHistory,
 } from './revisions.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 
 const COMPONENT = 'daemonset-controller'
 /** A pod that failed is replaced at once, then after ever longer pauses. */
@@ -41,7 +42,7 @@ const FAILED_MAX_MS = 900_000
 
 /** Keeps one pod of a template on every node that it fits. */
 export function createDaemonSetController(context: ControllerContext): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const sets = informers.of<DaemonSet>(KINDS.daemonSet)
   const pods = informers.of<Pod>(KINDS.pod)
   const nodes = informers.of<Node>(KINDS.node)
@@ -52,18 +53,12 @@ export function createDaemonSetController(context: ControllerContext): Controlle
   const expectations = createExpectations(clock)
   const podControl = createPodControl({ ...context, expectations, component: COMPONENT })
   const failures = new Map<string, { readonly count: number; readonly untilMs: number }>()
-  const ready = Promise.all([sets.synced, pods.synced, nodes.synced, revisions.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'daemonset',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('daemonset'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [sets, pods, nodes, revisions],
+    reconcile: async ({ key, namespace, name }) => {
       const set = sets.get(name, namespace)
       if (!set) failures.delete(key)
       if (!set || set.metadata.deletionTimestamp !== undefined) return undefined

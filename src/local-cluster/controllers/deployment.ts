@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import { type Deployment, matchesLabels, type Pod, type ReplicaSet } from '../../kube/index.ts'
 import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
@@ -11,35 +11,30 @@ import {
   scalePatch,
 } from './deployment-sets.ts'
 import { deploymentStatus } from './deployment-status.ts'
+import { createObjectQueue } from './object-queue.ts'
 import { controllerKeys, controllerOf, orphansOf } from './pods.ts'
 import { scaleProportionally } from './proportional.ts'
 import { planRollout, resolveFenceposts, splitSets } from './rollout.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 import { isSameTemplate, templateHash } from './template-hash.ts'
 
 const COMPONENT = 'deployment-controller'
 
 /** Moves a Deployment's pods from one template to the next, through ReplicaSets. */
 export function createDeploymentController(context: ControllerContext): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const deployments = informers.of<Deployment>(KINDS.deployment)
   const replicaSets = informers.of<ReplicaSet>(KINDS.replicaSet)
   const pods = informers.of<Pod>(KINDS.pod)
   const setsByController = replicaSets.indexBy(controllerKeys)
   const podsByController = pods.indexBy(controllerKeys)
   const deploymentsByNamespace = deployments.indexBy((one) => [one.metadata.namespace ?? ''])
-  const ready = Promise.all([deployments.synced, replicaSets.synced, pods.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'deployment',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('deployment'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [deployments, replicaSets, pods],
+    reconcile: async ({ namespace, name }) => {
       const deployment = deployments.get(name, namespace)
       if (!deployment || deployment.metadata.deletionTimestamp !== undefined) return undefined
       return reconcile(deployment, await claimSets(deployment))

@@ -1,4 +1,3 @@
-import { createWorkQueue } from '../../base/index.ts'
 import {
   type Condition,
   type KubeObject,
@@ -13,9 +12,10 @@ import { KINDS } from '../../kube/client/index.ts'
 import type { ApiResources } from './api-resources.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { intOrPercent } from './int-or-percent.ts'
+import { createObjectQueue } from './object-queue.ts'
 import { controllerOf, formatSeconds, isPodReady, isSameStatus } from './pods.ts'
 import { findScaleTarget } from './scale-target.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 
 const COMPONENT = 'controllermanager'
 /** An eviction that was granted must lead to a deletion within so long, or it counts no more. */
@@ -25,23 +25,17 @@ const DELETION_MS = 120_000
 export function createDisruptionController(
   context: ControllerContext & { readonly resources: ApiResources },
 ): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const budgets = informers.of<PodDisruptionBudget>(KINDS.podDisruptionBudget)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
   const budgetsByNamespace = budgets.indexBy((budget) => [budget.metadata.namespace ?? ''])
-  const ready = Promise.all([budgets.synced, pods.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'disruption',
     concurrency: 4,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('disruption'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [budgets, pods],
+    reconcile: async ({ namespace, name }) => {
       const budget = budgets.get(name, namespace)
       if (!budget || budget.metadata.deletionTimestamp !== undefined) return undefined
       return reconcile(budget)

@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import {
   type Endpoint,
   type EndpointAddress,
@@ -13,7 +13,8 @@ import { ignoreOvertaken } from './claim.ts'
 import { ENDPOINTS_MANAGED_BY, hasSelector } from './endpoints.ts'
 import { createExpectations } from './expectations.ts'
 import { controllerReference } from './pods.ts'
-import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import type { Controller, ControllerContext } from './shared-informers.ts'
 import { MANAGED_BY, SERVICE_NAME } from './slices.ts'
 
 const MIRROR = 'endpointslicemirroring-controller.k8s.io'
@@ -26,25 +27,19 @@ const EXPECTATION_RETRY_MS = 1_000
 
 /** Writes Endpoints that a person wrote for a Service without selector into slices, which is what everybody reads. */
 export function createEndpointsMirror(context: ControllerContext): Controller {
-  const { client, informers, clock, logger } = context
+  const { client, informers, clock } = context
   const services = informers.of<Service>(KINDS.service)
   const endpoints = informers.of<Endpoints>(KINDS.endpoints)
   const slices = informers.of<EndpointSlice>(KINDS.endpointSlice)
   const slicesByService = slices.indexBy((slice) => mirrorKeys(slice))
   const expectations = createExpectations(clock)
-  const ready = Promise.all([services.synced, slices.synced, endpoints.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'endpoints-mirror',
     concurrency: 4,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('endpoints-mirror'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
+    reads: [services, slices, endpoints],
+    reconcile: async ({ key, namespace, name }) => {
       if (!expectations.satisfied(key)) return EXPECTATION_RETRY_MS
-      const { namespace, name } = splitKey(key)
       const service = services.get(name, namespace)
       const source = endpoints.get(name, namespace)
       const isMirrored = service && source && !hasSelector(service) && isWrittenByHand(source)

@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import type {
   Endpoint,
   EndpointAddress,
@@ -9,7 +9,8 @@ import type {
 } from '../../kube/index.ts'
 import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
-import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import type { Controller, ControllerContext } from './shared-informers.ts'
 import { MANAGED_BY, MANAGER, SERVICE_NAME } from './slices.ts'
 
 /** Tells the Endpoints that are written here from those that a person wrote. */
@@ -22,25 +23,19 @@ const ADDRESSES_MAX = 1000
 
 /** Writes what the slices of a Service say into its Endpoints, for programs that read the older kind. */
 export function createEndpointsController(context: ControllerContext): Controller {
-  const { client, informers, logger } = context
+  const { client, informers } = context
   const services = informers.of<Service>(KINDS.service)
   const slices = informers.of<EndpointSlice>(KINDS.endpointSlice)
   const endpoints = informers.of<Endpoints>(KINDS.endpoints)
   const slicesByService = slices.indexBy((slice) => serviceKeys(slice))
   /** Services that were seen to go: what is called like them goes with them, whoever wrote it. */
   const gone = new Set<string>()
-  const ready = Promise.all([services.synced, slices.synced, endpoints.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'endpoints',
     concurrency: 4,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('endpoints'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [services, slices, endpoints],
+    reconcile: async ({ key, namespace, name }) => {
       const service = services.get(name, namespace)
       const current = endpoints.get(name, namespace)
       if (!service) await remove(key, current)

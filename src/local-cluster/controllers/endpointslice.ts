@@ -1,22 +1,15 @@
-import { createWorkQueue } from '../../base/index.ts'
 import type { EndpointSlice, Pod, Service } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { createExpectations } from './expectations.ts'
+import { createObjectQueue } from './object-queue.ts'
 import { isPodReady } from './pods.ts'
-import {
-  type Controller,
-  type ControllerContext,
-  keyOf,
-  type ObjectIndex,
-  orAborted,
-  splitKey,
-} from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf, type ObjectIndex } from './shared-informers.ts'
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './slices.ts'
 
 /** Writes down, for each Service with a selector, which pods answer for it. */
 export function createEndpointSliceController(context: ControllerContext): Controller {
-  const { client, informers, clock, logger } = context
+  const { client, informers, clock } = context
   const services = informers.of<Service>(KINDS.service)
   const pods = informers.of<Pod>(KINDS.pod)
   const slices = informers.of<EndpointSlice>(KINDS.endpointSlice)
@@ -24,20 +17,14 @@ export function createEndpointSliceController(context: ControllerContext): Contr
   const servicesByLabel = services.indexBy((service) => selectorKeys(service).slice(0, 1))
   const slicesByService = slices.indexBy((slice) => ownerKey(slice) ?? [])
   const expectations = createExpectations(clock)
-  const ready = Promise.all([services.synced, pods.synced, slices.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'endpointslice',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('endpointslice'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
+    reads: [services, pods, slices],
+    reconcile: async ({ key, namespace, name }) => {
       // A slice that was made but is not seen yet would be made a second time; its arrival brings the key back.
       if (!expectations.satisfied(key)) return EXPECTATION_RETRY_MS
-      const { namespace, name } = splitKey(key)
       const service = services.get(name, namespace)
       const existing = [...slicesByService.lookup(key)].sort((a, b) =>
         a.metadata.name < b.metadata.name ? -1 : 1,

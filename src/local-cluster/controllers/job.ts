@@ -1,4 +1,4 @@
-import { createWorkQueue, deepEqual } from '../../base/index.ts'
+import { deepEqual } from '../../base/index.ts'
 import type { Job, JobStatus, Pod } from '../../kube/index.ts'
 import { isNotFound, KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
@@ -10,7 +10,8 @@ import { jobStatus } from './job-status.ts'
 import { type JobTally, tallyJob } from './job-tally.ts'
 import { createPodControl } from './pod-control.ts'
 import { addOwners, controllerKeys, controllerOf } from './pods.ts'
-import { type Controller, type ControllerContext, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import type { Controller, ControllerContext } from './shared-informers.ts'
 
 const COMPONENT = 'job-controller'
 /** Pods made at once; the rest follows in the next round. */
@@ -24,7 +25,7 @@ const OWN_NAME = 'kubernetes.io/job-controller'
 export function createJobController(
   context: ControllerContext & { readonly jobBackoffMs?: number },
 ): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const jobs = informers.of<Job>(KINDS.job)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByController = pods.indexBy(controllerKeys)
@@ -34,20 +35,14 @@ export function createJobController(
   })
   const expectations = createExpectations(clock)
   const podControl = createPodControl({ ...context, expectations, component: COMPONENT })
-  const ready = Promise.all([jobs.synced, pods.synced])
   /** The version of each Job that was written last: on an older one nothing must be counted. */
   const written = new Map<string, number>()
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'job',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('job'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [jobs, pods],
+    reconcile: async ({ key, namespace, name }) => {
       const job = jobs.get(name, namespace)
       // A Job's pods outlive it for a while, and nobody is left who would count them.
       const stray = podsByOwner.lookup(key).filter((pod) => controllerOf(pod)?.uid !== job?.metadata.uid)

@@ -1,9 +1,10 @@
-import { createWorkQueue, deepEqual, messageOf } from '../../base/index.ts'
+import { deepEqual, messageOf } from '../../base/index.ts'
 import { matchesLabels, type Pod, type ReplicaSet, type ReplicaSetStatus } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { createExpectations } from './expectations.ts'
 import { createPodControl, podFromTemplate } from './pod-control.ts'
+import { createObjectQueue } from './object-queue.ts'
 import {
   addOwners,
   controllerKeys,
@@ -14,33 +15,26 @@ import {
   readySinceMs,
 } from './pods.ts'
 import { replicaSetStatus } from './replicaset-status.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 
 /** Pods made or deleted in one go; what is left over follows in the next round (Kubernetes' burst is 500). */
 const BURST = 100
 
 /** Keeps as many pods of a template running as the ReplicaSet says. */
 export function createReplicaSetController(context: ControllerContext): Controller {
-  const { client, informers, clock, logger } = context
+  const { client, informers, clock } = context
   const sets = informers.of<ReplicaSet>(KINDS.replicaSet)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByController = pods.indexBy(controllerKeys)
   const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
   const expectations = createExpectations(clock)
   const podControl = createPodControl({ ...context, expectations, component: 'replicaset-controller' })
-  // Acting on half a list would make what is there already.
-  const ready = Promise.all([sets.synced, pods.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'replicaset',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('replicaset'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [sets, pods],
+    reconcile: async ({ key, namespace, name }) => {
       const set = sets.get(name, namespace)
       return set ? reconcile(set, key) : undefined
     },

@@ -1,4 +1,4 @@
-import { createWorkQueue, messageOf } from '../../base/index.ts'
+import { messageOf } from '../../base/index.ts'
 import {
   type KubeObject,
   matchesLabels,
@@ -19,7 +19,8 @@ import {
   templateOf,
   truncateHistory,
 } from './revisions.ts'
-import { type Controller, type ControllerContext, keyOf, orAborted, splitKey } from './shared-informers.ts'
+import { createObjectQueue } from './object-queue.ts'
+import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 import { planStateful, type StatefulInput, type StatefulPlan } from './stateful-plan.ts'
 import { availableInMs, claimNames, ordinalOf, statefulPodFrom, toStatefulPod } from './stateful-pods.ts'
 import { statefulSetStatus } from './statefulset-status.ts'
@@ -30,25 +31,19 @@ const BURST = 100
 
 /** Keeps pods with names of their own, in order. */
 export function createStatefulSetController(context: ControllerContext): Controller {
-  const { client, informers, events, clock, logger } = context
+  const { client, informers, events, clock } = context
   const sets = informers.of<StatefulSet>(KINDS.statefulSet)
   const pods = informers.of<Pod>(KINDS.pod)
   const revisions = informers.of<ControllerRevision>(CONTROLLER_REVISION)
   const podsByController = pods.indexBy(controllerKeys)
   const revisionsByController = revisions.indexBy(controllerKeys)
   const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
-  const ready = Promise.all([sets.synced, pods.synced, revisions.synced])
 
-  const queue = createWorkQueue({
-    ...context,
+  const queue = createObjectQueue(context, {
     name: 'statefulset',
     concurrency: 8,
-    retryBaseMs: 5,
-    retryMaxMs: 5_000,
-    logger: logger.scope('statefulset'),
-    reconcile: async (key, signal) => {
-      await orAborted(ready, signal)
-      const { namespace, name } = splitKey(key)
+    reads: [sets, pods, revisions],
+    reconcile: async ({ namespace, name }) => {
       const set = sets.get(name, namespace)
       if (!set || set.metadata.deletionTimestamp !== undefined) return undefined
       return reconcile(set)
