@@ -52,26 +52,34 @@ const membership = object<Membership>({ ports: record(port, portText), ready: fl
 
 const locality = object<Locality>({ region: text, zone: text, subzone: text })
 
-const workload = object<Workload>({
-  type: oneOf('workload'),
-  key: filledText,
-  name: filledText,
-  namespace: filledText,
-  addresses: list(filledText, { filled: true }),
-  labels,
-  identity: textThat('a SPIFFE ID', (value) => value.startsWith('spiffe://')),
-  serviceAccount: text,
-  owner: object<Workload['owner']>({ kind: filledText, name: filledText }),
-  canonicalName: text,
-  canonicalRevision: text,
-  cluster: text,
-  node: optional(text),
-  locality: optional(locality),
-  weight: integer(1),
-  tlsMode: oneOf('istio', 'disabled'),
-  services: record(membership),
-  origin,
-})
+const workload = when(
+  object<Workload>({
+    type: oneOf('workload'),
+    key: filledText,
+    name: filledText,
+    namespace: filledText,
+    addresses: list(filledText),
+    hostname: optional(filledText),
+    labels,
+    identity: textThat('a SPIFFE ID', (value) => value.startsWith('spiffe://')),
+    serviceAccount: text,
+    owner: object<Workload['owner']>({ kind: filledText, name: filledText }),
+    canonicalName: text,
+    canonicalRevision: text,
+    cluster: text,
+    node: optional(text),
+    locality: optional(locality),
+    weight: integer(1),
+    tlsMode: oneOf('istio', 'disabled'),
+    services: record(membership),
+    origin,
+  }),
+  (value, _path, report) => {
+    const { addresses, hostname } = value as Workload
+    if (addresses.length === 0 && hostname === undefined)
+      report({ path: 'addresses', message: 'must not be empty without a host name' })
+  },
+)
 
 const balancer = union<Balancer['kind']>('kind', {
   'round-robin': object({}),

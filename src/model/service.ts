@@ -7,10 +7,10 @@ export interface Service {
   readonly namespace: string
   /** Fully qualified and lower case: `backend.demo.svc.cluster.local`, or a ServiceEntry's host. */
   readonly hostname: string
-  /** Virtual addresses; empty for a headless service. */
+  /** Virtual addresses, also networks in CIDR form; empty for a headless service. */
   readonly addresses: readonly string[]
   readonly ports: readonly ServicePort[]
-  /** static: endpoints are workloads; dns: the proxy resolves the host name; passthrough: the address the client asked for. */
+  /** static: workloads with addresses; dns: workloads with host names too; passthrough: the address that the client asked for. */
   readonly resolution: 'static' | 'dns' | 'passthrough'
   readonly visibility: Visibility
   /** From DestinationRules, in order of precedence: the first whose client namespace fits decides. */

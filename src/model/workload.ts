@@ -1,7 +1,7 @@
 import type { Origin, ServiceName, SpiffeId, WorkloadUid } from './names.ts'
 
 /**
- * A running instance with an identity: a pod, an entry of a hand-made EndpointSlice, later a WorkloadEntry.
+ * A running instance with an identity: a pod, an entry of a hand-made EndpointSlice, a WorkloadEntry.
  * The endpoints of a service are the workloads that name it: one changed pod is one changed Workload, whatever leads to it.
  */
 export interface Workload {
@@ -9,8 +9,10 @@ export interface Workload {
   readonly key: WorkloadUid
   readonly name: string
   readonly namespace: string
-  /** IP addresses, primary first; never empty. */
+  /** IP addresses, primary first; empty only when there is a host name instead. */
   readonly addresses: readonly string[]
+  /** Resolved by the proxy, in place of addresses. */
+  readonly hostname?: string
   readonly labels: Readonly<Record<string, string>>
   readonly identity: SpiffeId
   readonly serviceAccount: string

@@ -6,6 +6,7 @@ import { type GatewayDeployment, gatewayDeployment } from './gateway-api/gateway
 import { gatewayStatus } from './gateway-api/gateway-status.ts'
 import { type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
 import { type Attachment, type HttpRouteResult, translateHttpRoute } from './gateway-api/http-route.ts'
+import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { namespaceOf } from './names.ts'
 import { type Registry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
@@ -89,7 +90,8 @@ function createHttpRoutes(
         namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
         service: (namespace, name) =>
           read.get(registry.plainServices, registryKey(namespace, name, settings)),
-        serviceByHost: (hostname) => read.lookup(registry.servicesByHost, hostname)[0],
+        serviceByHost: (hostname) =>
+          serviceSeenFrom(namespaceOf(route), read.lookup(registry.servicesByHost, hostname)),
         grants: (namespace) => read.lookup(grants, namespace),
         settings,
       }),

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/index.ts'
 import type { Listener, Route } from '../../model/index.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
 import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
+import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { translateVirtualService, type VirtualServiceResult } from './istio-api/virtual-service.ts'
 import { namespaceOf } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
@@ -58,9 +59,7 @@ export function createIstioPipeline(
         input: results,
         transform: (result) => result.problems,
       }),
-      notServed(graph, sources.serviceEntries),
       notServed(graph, sources.sidecars),
-      notServed(graph, sources.workloadEntries),
       notServed(graph, sources.grpcRoutes),
     ],
   }
@@ -92,7 +91,8 @@ function createVirtualServices(
           meshShare(key, read.lookup(claimsByHost, host), () =>
             read.list(sources.namespaces).map((namespace) => namespace.metadata.name),
           ),
-        serviceByHost: (hostname) => read.lookup(registry.servicesByHost, hostname)[0],
+        serviceByHost: (hostname) =>
+          serviceSeenFrom(namespaceOf(object), read.lookup(registry.servicesByHost, hostname)),
         settings,
       }),
     ],

@@ -36,8 +36,14 @@ export function protocolOf(port: ServicePort): AppProtocol {
     ? KUBERNETES_APP_PROTOCOLS[text]
     : undefined
   if (kubernetes !== undefined) return kubernetes
-  if (text.startsWith('grpc-web')) return 'http'
-  const name = text.split('-', 1)[0] ?? ''
+  return namedProtocol(text, port.port)
+}
+
+/** What a port's name, or the protocol of an Istio object, stands for. */
+export function namedProtocol(text: string, port: number): AppProtocol {
+  const lower = text.toLowerCase()
+  if (lower.startsWith('grpc-web')) return 'http'
+  const name = lower.split('-', 1)[0] ?? ''
   const named = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
-  return named ?? (SERVER_FIRST_PORTS.has(port.port) ? 'tcp' : 'auto')
+  return named ?? (SERVER_FIRST_PORTS.has(port) ? 'tcp' : 'auto')
 }

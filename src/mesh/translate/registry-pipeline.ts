@@ -3,7 +3,8 @@ import { type Mesh, type Service, serviceName, type Workload } from '../../model
 import { type HostRule, policiesOf, translateDestinationRule } from './istio-api/destination-rule.ts'
 import { type SliceEndpoint, translateSlice } from './endpoint.ts'
 import { translateMeshConfig } from './mesh-config.ts'
-import { objectKey, serviceHostname } from './names.ts'
+import { createEntries, createEntryWorkloads, type Entries, entryMemberships } from './entry-pipeline.ts'
+import { namespaceOf, objectKey, serviceHostname } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { translateService } from './service.ts'
 import type { MeshSettings } from './settings.ts'
@@ -27,15 +28,18 @@ export interface Registry {
 
 export function createRegistry(graph: Graph, sources: Sources, settings: MeshSettings): Registry {
   const { mesh, problems: meshProblems } = createMesh(graph, sources, settings)
-  const plainServices = graph.derive({
-    name: 'plain services',
+  const kubeServices = graph.derive({
+    name: 'kubernetes services',
     input: sources.services,
     transform: (object) => [translateService(object, settings)],
   })
+  const entries = createEntries(graph, sources, kubeServices)
+  const plainServices = graph.merge('plain services', [kubeServices, entries.services])
   const servicesByHost = graph.index(plainServices, 'services by host', (service) => [service.hostname])
   const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, settings)
-  const workloads = createWorkloads(graph, sources, { mesh, plainServices, settings })
-  return { mesh, services, plainServices, servicesByHost, workloads, problems: [meshProblems, ruleProblems] }
+  const workloads = createWorkloads(graph, sources, { mesh, kubeServices, entries, settings })
+  const problems = [meshProblems, ruleProblems, entries.problems]
+  return { mesh, services, plainServices, servicesByHost, workloads, problems }
 }
 
 /** The mesh has settings even while it has no ConfigMap: they hang on a source of one constant. */
@@ -105,11 +109,12 @@ function createWorkloads(
   sources: Sources,
   from: {
     readonly mesh: Collection<Mesh>
-    readonly plainServices: Collection<Service>
+    readonly kubeServices: Collection<Service>
+    readonly entries: Entries
     readonly settings: MeshSettings
   },
 ): Collection<Workload> {
-  const { mesh, plainServices, settings } = from
+  const { mesh, kubeServices, entries, settings } = from
   // Pods on the node's network share its address, which then says nothing.
   const podsByAddress = graph.index(sources.pods, 'pods by address', (pod) =>
     pod.spec?.hostNetwork === true ? [] : addressesOf(pod),
@@ -119,7 +124,7 @@ function createWorkloads(
     input: sources.endpointSlices,
     transform: (slice, read) =>
       translateSlice(slice, {
-        service: (key) => read.get(plainServices, key),
+        service: (key) => read.get(kubeServices, key),
         podByAddress: (address) => {
           const [pod] = read.lookup(podsByAddress, address)
           return pod === undefined ? undefined : objectKey(pod)
@@ -138,6 +143,11 @@ function createWorkloads(
       if (settled === undefined) return []
       const workload = translatePod(pod, {
         endpoints: read.lookup(endpointsByPod, key),
+        entries: entryMemberships(
+          { namespace: namespaceOf(pod), labels: pod.metadata.labels ?? {} },
+          entries,
+          read,
+        ),
         mesh: settled,
         settings,
       })
@@ -153,7 +163,8 @@ function createWorkloads(
       return [translateStandaloneEndpoint(endpoint, { endpoints: [], mesh: settled, settings })]
     },
   })
-  return graph.merge('workloads', [pods, standalone])
+  const others = createEntryWorkloads(graph, sources, { entries, mesh, settings })
+  return graph.merge('workloads', [pods, standalone, ...others])
 }
 
 /** The key under which a Service of Kubernetes is found in the registry. */

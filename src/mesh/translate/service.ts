@@ -42,3 +42,19 @@ function addressesOf(object: KubeService): readonly string[] {
   const all = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? '']
   return all.filter((address) => address !== '' && address !== 'None')
 }
+
+/**
+ * Service port → port on a workload that is no pod: its own port of that name, or the Service's target.
+ * A target that is a name is looked for among the workload's ports.
+ */
+export function portsOf(
+  object: KubeService,
+  own: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    (object.spec.ports ?? []).map(({ port, name = '', targetPort }) => {
+      const target = typeof targetPort === 'string' ? own[targetPort] : targetPort
+      return [String(port), own[name] ?? target ?? port]
+    }),
+  )
+}

@@ -12,12 +12,14 @@ import type { SliceEndpoint } from './endpoint.ts'
 import { namespaceOf } from './names.ts'
 import type { MeshSettings } from './settings.ts'
 
-const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
+export const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
 const LOCALITY_LABEL = 'istio-locality'
 
 export interface WorkloadContext {
   /** The addresses of EndpointSlices that stand for this workload. */
   readonly endpoints: readonly SliceEndpoint[]
+  /** What it serves for ServiceEntries that select it. */
+  readonly entries?: Workload['services']
   readonly mesh: Mesh
   readonly settings: MeshSettings
 }
@@ -33,7 +35,7 @@ export function translatePod(pod: Pod, context: WorkloadContext): Workload | und
   const owner = ownerOf(pod)
   const serviceAccount = pod.spec?.serviceAccountName ?? pod.spec?.serviceAccount ?? 'default'
   const node = pod.spec?.nodeName
-  const locality = localityOf(labels[LOCALITY_LABEL])
+  const locality = localityOf(labels[LOCALITY_LABEL], '.')
   return {
     type: 'workload',
     key: workloadUid({ cluster: context.settings.clusterId, group: '', kind: 'Pod', namespace, name }),
@@ -50,7 +52,7 @@ export function translatePod(pod: Pod, context: WorkloadContext): Workload | und
     ...(locality === undefined ? {} : { locality }),
     weight: 1,
     tlsMode: labels[TLS_MODE_LABEL] === 'istio' ? 'istio' : 'disabled',
-    services: membershipsOf(context.endpoints),
+    services: { ...context.entries, ...membershipsOf(context.endpoints) },
     origin: { kind: 'Pod', namespace, name },
   }
 }
@@ -105,7 +107,7 @@ function ownerOf(pod: Pod): Workload['owner'] {
 }
 
 /** @see Istio, canonical service: its own labels first, then the usual ones, then the workload's name */
-function canonicalOf(
+export function canonicalOf(
   labels: Readonly<Record<string, string>>,
   workloadName: string,
 ): Pick<Workload, 'canonicalName' | 'canonicalRevision'> {
@@ -123,10 +125,10 @@ function canonicalOf(
   }
 }
 
-/** `region.zone.subzone`; a label value has no slash. */
-function localityOf(label: string | undefined): Locality | undefined {
-  if (label === undefined || label === '') return undefined
-  const [region = '', zone = '', subzone = ''] = label.split('.')
+/** `region/zone/subzone`; a label, whose value has no slash, parts them with dots. */
+export function localityOf(text: string | undefined, separator: '.' | '/'): Locality | undefined {
+  if (text === undefined || text === '') return undefined
+  const [region = '', zone = '', subzone = ''] = text.split(separator)
   return { region, zone, subzone }
 }
 

@@ -169,15 +169,48 @@ export interface IstioLoadBalancer {
   readonly warmupDurationSecs?: unknown
 }
 
-/** Kinds whose own fields the mesh does not read yet. */
 export interface ServiceEntry extends KubeObject {
   readonly kind: 'ServiceEntry'
+  readonly spec: {
+    readonly hosts?: readonly string[]
+    readonly addresses?: readonly string[]
+    readonly ports?: readonly {
+      readonly number: number
+      readonly name: string
+      readonly protocol?: string
+      readonly targetPort?: number
+    }[]
+    readonly location?: 'MESH_EXTERNAL' | 'MESH_INTERNAL'
+    readonly resolution?: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS'
+    readonly endpoints?: readonly IstioWorkload[]
+    readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> }
+    readonly exportTo?: readonly string[]
+    readonly subjectAltNames?: readonly string[]
+  }
 }
-export interface Sidecar extends KubeObject {
-  readonly kind: 'Sidecar'
+
+/** What stands somewhere under an address: the spec of a WorkloadEntry, and an endpoint of a ServiceEntry. */
+export interface IstioWorkload {
+  /** An IP address, a host name, or `unix://` with a path. */
+  readonly address?: string
+  /** By the name of the service's port. */
+  readonly ports?: Readonly<Record<string, number>>
+  readonly labels?: Readonly<Record<string, string>>
+  readonly network?: string
+  /** `region/zone/subzone` */
+  readonly locality?: string
+  readonly weight?: number
+  readonly serviceAccount?: string
 }
+
 export interface WorkloadEntry extends KubeObject {
   readonly kind: 'WorkloadEntry'
+  readonly spec: IstioWorkload
+}
+
+/** Kinds whose own fields the mesh does not read yet. */
+export interface Sidecar extends KubeObject {
+  readonly kind: 'Sidecar'
 }
 export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
