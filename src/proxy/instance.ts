@@ -21,6 +21,7 @@ import { createRecorder, destinationFinder, sourceFinder } from './listener/reco
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import type { Network } from './net/network.ts'
 import type { UpstreamSettings } from './upstream/host.ts'
+import type { ResolvedName } from './upstream/names.ts'
 
 export interface ProxyInstanceOptions {
   readonly node: ProxyNode
@@ -32,6 +33,8 @@ export interface ProxyInstanceOptions {
   readonly writeLog: (line: string) => void
   /** Where listeners bind. */
   readonly address: string
+  /** Names of endpoints that are no addresses. */
+  readonly resolve: (name: string) => Promise<ResolvedName>
   /** 15001 and 15006; others in tests that run several proxies on one address. */
   readonly ports?: { readonly outbound: number; readonly inbound: number }
   /** Something that readiness depends on may have changed. */
@@ -84,6 +87,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     clientNamespace: node.namespace,
     clock: thread.clock,
     logger,
+    resolve: options.resolve,
     sink: () => sink,
   })
   const own = createOwnWorkload(runtime, node)

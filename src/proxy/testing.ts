@@ -188,6 +188,7 @@ export function createTestProxy(
     logger: silentLogger,
     writeLog: (line) => logLines.push(line),
     address: '127.0.0.1',
+    resolve: async () => ({ addresses: [] }),
     onStateChange: () => {},
     ...options,
   })

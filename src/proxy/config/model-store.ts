@@ -1,3 +1,4 @@
+import { createAddressMap } from './address-map.ts'
 import type {
   Listener,
   ListenerName,
@@ -15,9 +16,12 @@ export interface ModelStore {
   readonly service: (name: ServiceName) => Service | undefined
   readonly services: () => Iterable<Service>
   readonly listeners: () => Iterable<Listener>
+  readonly workload: (uid: WorkloadUid) => Workload | undefined
   readonly workloads: () => Iterable<Workload>
   readonly workloadsOf: (service: ServiceName) => Iterable<Workload>
   readonly workloadAt: (address: string) => Workload | undefined
+  /** The services that a workload of this host name belongs to. */
+  readonly servicesOfName: (hostname: string) => readonly ServiceName[]
   /** The service that has this virtual address and port. */
   readonly serviceAt: (address: string, port: number) => ServiceAt | undefined
   /** By fully qualified name, or as a pod of `namespace` may write it. */
@@ -44,7 +48,7 @@ export function createModelStore(): ModelStore {
   let mesh: Mesh | undefined
   const services = new Map<ServiceName, Service>()
   const byHost = new Map<string, Service[]>()
-  const byAddress = new Map<string, Service>()
+  const byAddress = createAddressMap<Service>()
   const workloads = new Map<WorkloadUid, Workload>()
   const members = new Map<ServiceName, Map<WorkloadUid, Workload>>()
   const workloadByAddress = new Map<string, Workload>()
@@ -57,8 +61,7 @@ export function createModelStore(): ModelStore {
     const same = (byHost.get(service.hostname) ?? []).filter((other) => other.key !== name)
     if (same.length > 0) byHost.set(service.hostname, same)
     else byHost.delete(service.hostname)
-    for (const address of service.addresses)
-      if (byAddress.get(address)?.key === name) byAddress.delete(address)
+    for (const address of service.addresses) byAddress.remove(address, service)
   }
 
   function deleteWorkload(uid: WorkloadUid): readonly ServiceName[] {
@@ -89,7 +92,16 @@ export function createModelStore(): ModelStore {
       const found = byHost.get(candidate)
       if (found !== undefined) return found.find((service) => service.namespace === namespace) ?? found[0]
     }
-    return byAddress.get(host)
+    return wildcardFor(host) ?? byAddress.find(host)[0]
+  }
+
+  /** The most specific `*.suffix` that holds the host. */
+  function wildcardFor(host: string): Service | undefined {
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      const found = byHost.get(`*${host.slice(dot)}`)
+      if (found !== undefined) return found[0]
+    }
+    return undefined
   }
 
   return {
@@ -97,13 +109,20 @@ export function createModelStore(): ModelStore {
     service: (name) => services.get(name),
     services: () => services.values(),
     listeners: () => listeners.values(),
+    workload: (uid) => workloads.get(uid),
     workloads: () => workloads.values(),
     workloadsOf: (name) => members.get(name)?.values() ?? [],
     workloadAt: (address) => workloadByAddress.get(address),
+    servicesOfName: (hostname) =>
+      [...workloads.values()]
+        .filter((workload) => workload.hostname === hostname)
+        .flatMap((workload) => Object.keys(workload.services) as ServiceName[]),
     serviceAt(address, portNumber) {
-      const service = byAddress.get(address)
-      const port = service?.ports.find((one) => one.port === portNumber)
-      return service !== undefined && port !== undefined ? { service, port } : undefined
+      for (const service of byAddress.find(address)) {
+        const port = service.ports.find((one) => one.port === portNumber)
+        if (port !== undefined) return { service, port }
+      }
+      return undefined
     },
     serviceNamed,
     serviceOfWorkload(workload, portNumber) {
@@ -122,7 +141,7 @@ export function createModelStore(): ModelStore {
       deleteService(service.key)
       services.set(service.key, service)
       byHost.set(service.hostname, [...(byHost.get(service.hostname) ?? []), service])
-      for (const address of service.addresses) byAddress.set(address, service)
+      for (const address of service.addresses) byAddress.add(address, service)
     },
     deleteService,
     setWorkload(workload) {

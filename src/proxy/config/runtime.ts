@@ -7,12 +7,14 @@ import type {
   Route,
   RouteName,
   ServiceName,
+  Workload,
   WorkloadUid,
 } from '../../model/index.ts'
 import type { CompiledRoute } from '../../routing/index.ts'
 import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
 import type { UpstreamSettings } from '../upstream/host.ts'
+import { createNameTable, type ResolvedName } from '../upstream/names.ts'
 import { compileChain, type FilterChain } from '../filters/chain.ts'
 import type { FilterContext } from '../filters/order.ts'
 import type { Interner } from './interner.ts'
@@ -49,6 +51,8 @@ export function createRuntime(options: {
   readonly clientNamespace: string
   readonly clock: Clock
   readonly logger: Logger
+  /** For endpoints that are host names. */
+  readonly resolve: (name: string) => Promise<ResolvedName>
   readonly sink: () => RouteSink
 }): Runtime {
   const { logger, clock } = options
@@ -71,9 +75,34 @@ export function createRuntime(options: {
     return found
   }
 
+  const names = createNameTable({
+    resolve: options.resolve,
+    clock,
+    random: options.upstream.thread.random,
+    logger,
+    onChange(name) {
+      for (const service of store.servicesOfName(name)) dirty.add(service)
+      refreshClusters()
+    },
+  })
+
+  /** Those with a host name stand there once for each of its addresses. */
+  function workloadsOf(service: ServiceName): readonly Workload[] {
+    return [...store.workloadsOf(service)].flatMap((workload) =>
+      workload.hostname === undefined
+        ? [workload]
+        : names.addressesOf(workload.hostname).map((address) => ({ ...workload, addresses: [address] })),
+    )
+  }
+
+  function refreshClusters(): void {
+    for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
+    dirty.clear()
+  }
+
   const sources = {
     service: store.service,
-    workloadsOf: store.workloadsOf,
+    workloadsOf,
     clientNamespace: options.clientNamespace,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
   }
@@ -128,6 +157,9 @@ export function createRuntime(options: {
         store.setMesh(object)
         return undefined
       case 'workload':
+        // The new name is held before the old one is let go: they may be the same.
+        if (object.hostname !== undefined) names.retain(object.hostname)
+        releaseName(object.key)
         for (const name of store.setWorkload(object)) dirty.add(name)
         return undefined
       case 'service':
@@ -146,12 +178,18 @@ export function createRuntime(options: {
   }
   const offered: CompiledRoute[] = []
 
+  function releaseName(key: WorkloadUid): void {
+    const hostname = store.workload(key)?.hostname
+    if (hostname !== undefined) names.release(hostname)
+  }
+
   function remove(type: ModelType, key: string): void {
     options.interner.forget(type, key)
     switch (type) {
       case 'mesh':
         return store.setMesh(undefined)
       case 'workload':
+        releaseName(key as WorkloadUid)
         for (const name of store.deleteWorkload(key as WorkloadUid)) dirty.add(name)
         return undefined
       case 'service':
@@ -168,8 +206,7 @@ export function createRuntime(options: {
   }
 
   function settle(changes: readonly XdsChange[]): void {
-    for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
-    dirty.clear()
+    refreshClusters()
     for (const route of offered.splice(0)) offer(route)
     for (const [key, { route }] of waiting) {
       if (servicesOf(route.source).every((name) => store.service(name) !== undefined)) {
@@ -207,6 +244,7 @@ export function createRuntime(options: {
     close() {
       for (const { cancel } of waiting.values()) cancel()
       waiting.clear()
+      names.close()
       for (const one of clusters.values()) one.close()
     },
   }

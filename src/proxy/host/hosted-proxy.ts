@@ -8,6 +8,7 @@ import type { Interner } from '../config/interner.ts'
 import type { ProxyThread } from '../exchange/types.ts'
 import { createProxyInstance, type ProxyInstance } from '../instance.ts'
 import type { Network } from '../net/network.ts'
+import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
 
 export interface HostedProxyOptions {
@@ -17,7 +18,7 @@ export interface HostedProxyOptions {
   readonly interner: Interner
   readonly channels: XdsChannels
   readonly readFile: (path: string) => string | undefined
-  readonly resolve: (host: string) => Promise<readonly string[]>
+  readonly resolve: (host: string) => Promise<ResolvedName>
   readonly writeLog: (line: string) => void
   readonly clock: Clock
   readonly random: Random
@@ -55,6 +56,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     interner: options.interner,
     logger,
     writeLog: options.writeLog,
+    resolve: options.resolve,
     address: bootstrap.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0',
     ...(options.inboundSource !== undefined && { inboundSource: options.inboundSource }),
     // A port that answers before its routes are here would say 404 where a moment later it would not.
@@ -63,7 +65,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   })
   const xds: XdsClient = createXdsClient({
     address: bootstrap.discoveryAddress,
-    resolve: options.resolve,
+    resolve: async (host) => (await options.resolve(host)).addresses,
     rootCertificate: () => options.readFile(PROXY_FILES.rootCertificate),
     token: () => options.readFile(PROXY_FILES.token)?.trim(),
     plaintext: bootstrap.plaintext,

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises'
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import type { ResolvedName } from '../upstream/names.ts'
 
 /** A pod's resolv.conf has a search list; names inside the mesh need only this much of it. */
 const LOOKUP_TIMEOUT_MS = 2000
@@ -12,23 +13,29 @@ const LOOKUP_TIMEOUT_MS = 2000
 export function createNameLookup(options: {
   readonly nameservers: readonly string[]
   readonly clusterDomain: string
-}): (host: string) => Promise<readonly string[]> {
+}): (host: string) => Promise<ResolvedName> {
   const { nameservers, clusterDomain } = options
   if (nameservers.length === 0) {
-    return async (host) => (await lookup(host, { all: true })).map((one) => one.address)
+    return async (host) => ({
+      addresses: (await lookup(host, { all: true })).map((one) => one.address),
+    })
   }
   const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
   resolver.setServers([...nameservers])
   return async (host) => {
-    if (isIP(host) !== 0) return [host]
+    if (isIP(host) !== 0) return { addresses: [host] }
     const names = host.endsWith('.svc')
       ? [`${host}.${clusterDomain}`, host]
       : [host, `${host}.${clusterDomain}`]
     let problem: unknown
     for (const name of names) {
       try {
-        const addresses = await resolver.resolve4(name)
-        if (addresses.length > 0) return addresses
+        const records = await resolver.resolve4(name, { ttl: true })
+        if (records.length > 0)
+          return {
+            addresses: records.map((record) => record.address),
+            ttlMs: Math.min(...records.map((record) => record.ttl)) * 1000,
+          }
       } catch (error) {
         problem = error
       }
