@@ -14,6 +14,17 @@ export function defaultStateDirectory(): string {
   return process.env['LATEEN_STATE'] ?? join(homedir(), '.lateen')
 }
 
+/** Ordinary users do not have the folders of `ip` and `nft` on their search path; our processes hand it down. */
+export function completeSearchPath(): void {
+  const folders = searchPath().split(':')
+  const missing = ['/usr/local/sbin', '/usr/sbin', '/sbin'].filter((folder) => !folders.includes(folder))
+  process.env['PATH'] = [...folders, ...missing].join(':')
+}
+
+export function searchPath(): string {
+  return process.env['PATH'] ?? '/usr/bin:/bin'
+}
+
 /**
  * How a process of ours starts another command of this program.
  * @param nodeOptions of this process alone, such as the size of its young generation

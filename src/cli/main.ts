@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { CliError, ExitCode, exitWith } from './exit.ts'
 import { COMMANDS } from './commands/index.ts'
-import { defaultStateDirectory, PACKAGE_VERSION } from './environment.ts'
+import { completeSearchPath, defaultStateDirectory, PACKAGE_VERSION } from './environment.ts'
 
 // Start-up is mostly compiling; the cache makes the second start of each process several times as quick.
 enableCompileCache(join(defaultStateDirectory(), 'cache'))
+completeSearchPath()
 
 const program = withGlobalOptions(new Command('lateen'))
   .description('A service mesh and Gateway API gateway, with a one-machine Kubernetes to run it on.')

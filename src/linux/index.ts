@@ -1,7 +1,8 @@
 /**
  * linux: what the project asks of the kernel. Sockets inside network namespaces (`setns` for the call to
  * `socket(2)`), where a redirected connection was going (`SO_ORIGINAL_DST`), namespaces and links (`ip`),
- * rule sets (`nft`), the traffic capture of a pod, and the protocol between the node agent and the node proxy.
+ * rule sets (`nft`), the traffic capture of a pod, user namespaces for those who are not root, and the protocol
+ * between the node agent and the node proxy.
  * Knows nothing of Kubernetes or of the mesh. Every file descriptor it returns belongs to the caller.
  */
 export { captureRules } from './capture.ts'
@@ -37,6 +38,7 @@ export { openPty, type Pty, setTerminalSize } from './pty.ts'
 export type { SocketAddress } from './socket-address.ts'
 export {
   closeFd,
+  enterNetns,
   inNetns,
   openTcpListener,
   openTcpSocket,
@@ -49,3 +51,13 @@ export {
   type TcpSocketOptions,
   type UdpSocketOptions,
 } from './sockets.ts'
+export {
+  enterWords,
+  hasManyIds,
+  isInOtherUserNamespace,
+  isPrivileged,
+  startDetached,
+  startNamespaces,
+  tryUserNamespace,
+} from './user-namespace.ts'
+export { explainRefusal, type Refusal } from './user-namespace-refusal.ts'

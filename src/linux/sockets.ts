@@ -50,6 +50,16 @@ export function inNetns<T>(netnsPath: string | undefined, call: () => T): T {
   }
 }
 
+/** Takes the calling thread into the network namespace for good; other threads stay where they are. */
+export function enterNetns(netnsPath: string): void {
+  const target = openNamespace(netnsPath)
+  try {
+    if (libc().setns(target, CLONE_NEWNET) < 0) throw systemError('setns', netnsPath)
+  } finally {
+    libc().close(target)
+  }
+}
+
 function settle<T>(call: () => T): Result<T, unknown> {
   try {
     return ok(call())

@@ -47,6 +47,7 @@ export const SUB_DOORS = [
   'src/local-cluster/apiserver',
   'src/local-cluster/controllers',
   'src/local-cluster/node',
+  'src/local-cluster/rootless',
   'src/proxy/host',
   'src/mesh/install',
   'src/mesh/istiod',

@@ -2,6 +2,7 @@ import { parseDurationMs } from '../../base/index.ts'
 import { findKubectl } from '../demo/kubectl.ts'
 import { deployDemo, gatewayAddress, walkThrough } from '../demo/walkthrough.ts'
 import { connect, stateOf } from '../cluster.ts'
+import { reachable } from '../composition/machine.ts'
 import { PACKAGE_ROOT, untilTerminated } from '../environment.ts'
 import { CliError } from '../exit.ts'
 import { down } from './down.ts'
@@ -24,7 +25,7 @@ export async function run(call: CommandCall): Promise<void> {
     timeoutMs: parseDurationMs('2m') ?? 0,
     print,
   })
-  const options = { kubectl, print }
+  const options = { kubectl, print, reach: (own: string) => reachable(state, own) }
   await deployDemo(options)
   const address = await gatewayAddress(options)
   print(`\n  The gateway answers at http://${address} (${seconds(started)} since the start)`)

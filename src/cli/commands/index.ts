@@ -118,6 +118,21 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./node-proxy.ts'),
   },
   {
+    name: 'forward',
+    summary: 'ports of a cluster without root at 127.0.0.1',
+    hidden: true,
+    declare: (command) =>
+      command.option('--api-port <port>', '', '6443').requiredOption('--netns <file>', ''),
+    load: () => import('./forward.ts'),
+  },
+  {
+    name: 'teardown',
+    summary: 'take away pods, links and rules',
+    hidden: true,
+    declare: noOptions,
+    load: () => import('./teardown.ts'),
+  },
+  {
     name: 'istiod',
     summary: 'the control plane (the program of its container)',
     hidden: true,

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { systemClock, systemRandom } from '../../base/index.ts'
 import { createClusterDns, parseResolvConf } from '../../local-cluster/dns/index.ts'
-import { CLUSTER_NETWORK, createStateDirectory } from '../../local-cluster/index.ts'
+import { CLUSTER_NETWORK, createStateDirectory, type StateDirectory } from '../../local-cluster/index.ts'
+import { resolvConfPath } from '../../local-cluster/rootless/index.ts'
 import { createNodeProxy } from '../../proxy/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
@@ -32,12 +33,16 @@ export async function run(call: CommandCall): Promise<void> {
     client: connect({ ...call, options: { ...call.options, kubeconfig: state.kubeconfig } }),
     listen: { address: CLUSTER_NETWORK.dnsAddress, port: 53 },
     clusterDomain: CLUSTER_NETWORK.clusterDomain,
-    upstreams: () =>
-      parseResolvConf(existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : ''),
+    upstreams: () => parseResolvConf(resolvConf(state)),
   })
   await dns.ready
   await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
   await Promise.all([dns.stop(), proxy.close()])
   // The drain of a proxy that was stopping already must not hold up the end.
   exitWith(0)
+}
+
+function resolvConf(state: StateDirectory): string {
+  const path = [resolvConfPath(state), '/etc/resolv.conf'].find((file) => existsSync(file))
+  return path === undefined ? '' : readFileSync(path, 'utf8')
 }

@@ -1,15 +1,20 @@
-import { CLUSTER_NETWORK, runningProcess } from '../../local-cluster/index.ts'
+import { isPrivileged } from '../../linux/index.ts'
+import { CLUSTER_NETWORK, runningProcess, type StateDirectory } from '../../local-cluster/index.ts'
+import { type Forward, FORWARD_HOST, readForwards } from '../../local-cluster/rootless/index.ts'
+import { unreachable } from '../../base/index.ts'
 import type { KubeObject, Pod } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
 import { connect, stateOf } from '../cluster.ts'
+import { rootlessLimits } from '../composition/machine.ts'
+import { CLUSTER_PROCESSES } from '../composition/processes.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import type { CommandCall } from '../command-call.ts'
 
-const PROCESSES = ['supervisor', 'api-server', 'node-proxy'] as const
-
 export async function run(call: CommandCall): Promise<void> {
   const state = stateOf(call)
-  const running = PROCESSES.map((name) => ({ name, process: runningProcess(state.run, name) }))
+  const rootless = !isPrivileged()
+  const names = ['supervisor', ...CLUSTER_PROCESSES, ...(rootless ? ['forwarder'] : [])]
+  const running = names.map((name) => ({ name, process: runningProcess(state.run, name) }))
   console.log(`state directory  ${state.root}`)
   for (const { name, process } of running)
     console.log(`${name.padEnd(16)} ${process ? `runs (pid ${process.pid})` : 'does not run'}`)
@@ -24,4 +29,25 @@ export async function run(call: CommandCall): Promise<void> {
   console.log(`node             ${node ? node.metadata.name : 'not registered'}`)
   console.log(`pods             ${ready.length} of ${pods.items.length} ready`)
   console.log(`kubeconfig       ${state.kubeconfig}`)
+  if (rootless) printRootless(state)
+}
+
+function printRootless(state: StateDirectory): void {
+  console.log('\nWithout root the cluster has a network of its own. From this machine:')
+  for (const forward of readForwards(state))
+    console.log(`  ${`${FORWARD_HOST}:${forward.localPort}`.padEnd(16)} ${describe(forward)}`)
+  for (const limit of rootlessLimits(state)) console.log(`  ${limit}`)
+}
+
+function describe({ target, address, port }: Forward): string {
+  switch (target.kind) {
+    case 'api':
+      return 'the Kubernetes API'
+    case 'node-port':
+      return `node port of ${target.service}, port ${target.servicePort}`
+    case 'load-balancer':
+      return `${address}:${port}, the address of ${target.service}`
+    default:
+      return unreachable(target)
+  }
 }

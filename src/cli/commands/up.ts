@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -14,7 +14,10 @@ import {
   runningProcess,
   type StateDirectory,
 } from '../../local-cluster/index.ts'
+import { isPrivileged } from '../../linux/index.ts'
 import { connect, stateOf } from '../cluster.ts'
+import { requireMachine, rootlessLimits } from '../composition/machine.ts'
+import { CLUSTER_PROCESSES } from '../composition/processes.ts'
 import { selfCommand } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import { type CommandCall, textOption } from '../command-call.ts'
@@ -22,13 +25,6 @@ import { type CommandCall, textOption } from '../command-call.ts'
 const READY_DEADLINE_MS = 60_000
 /** One end may be bad luck, such as a port that the process before has not let go of yet. */
 const FAILURES_MAX = 3
-const CLUSTER_PROCESSES = ['api-server', 'node-proxy'] as const
-const TOOLS = [
-  { program: 'ip', debianPackage: 'iproute2' },
-  { program: 'nft', debianPackage: 'nftables' },
-  { program: 'unshare', debianPackage: 'util-linux' },
-  { program: 'nsenter', debianPackage: 'util-linux' },
-] as const
 
 export async function run(call: CommandCall): Promise<void> {
   const fresh = await up(call, (line) => console.log(line))
@@ -44,35 +40,21 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
   const state = stateOf(call)
   createStateDirectory(state)
   const running = runningProcess(state.run, 'supervisor') !== undefined
-  if (!running && !runningProcess(state.run, 'api-server')) await requireFreePort(apiPort(call))
+  const listener = isPrivileged() ? 'api-server' : 'forwarder'
+  if (!running && !runningProcess(state.run, listener)) await requireFreePort(apiPort(call))
   if (!running) startSupervisor(state, textOption(call, 'apiPort') ?? String(CLUSTER_NETWORK.apiPort))
   const started = performance.now()
   await waitUntilReady(call, state)
   progress(
     `✔ Kubernetes ${running ? 'runs already' : `is up (${((performance.now() - started) / 1000).toFixed(1)} s)`}`,
   )
+  if (!isPrivileged()) tellOfRootless(state, progress)
   return !running
 }
 
-function requireMachine(): void {
-  if (process.getuid?.() !== 0) {
-    throw new CliError(
-      'the cluster makes network namespaces and needs root for them: run the same command with sudo',
-      ExitCode.unavailable,
-    )
-  }
-  const missing = TOOLS.filter(
-    ({ program }) =>
-      spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' })
-        .status !== 0,
-  )
-  if (missing.length > 0) {
-    const packages = [...new Set(missing.map((tool) => tool.debianPackage))].join(' ')
-    throw new CliError(
-      `missing on this machine: ${missing.map((tool) => tool.program).join(', ')}. On Debian or Ubuntu:  apt-get install -y ${packages}`,
-      ExitCode.unavailable,
-    )
-  }
+function tellOfRootless(state: StateDirectory, progress: (line: string) => void): void {
+  progress('  without root: its ports are forwarded to 127.0.0.1, and `lateen status` says which')
+  for (const limit of rootlessLimits(state)) progress(`  ${limit}`)
 }
 
 function apiPort(call: CommandCall): number {

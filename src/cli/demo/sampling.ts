@@ -7,6 +7,7 @@ export interface Answer {
 }
 
 export interface Ask {
+  /** An IPv4 address, with a port if it is not 80. */
   readonly address: string
   readonly port?: number
   readonly path: string
@@ -21,11 +22,12 @@ const agent = new Agent({ keepAlive: true, maxSockets: 8 })
 /** One request to the gateway. @throws when it is not answered within 5 s */
 export function ask(question: Ask): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { address, port, path, method, headers, body } = question
+    const { address, path, method, headers, body } = question
+    const [host = '', ownPort] = address.split(':')
     const outgoing = request(
       {
-        host: address,
-        port: port ?? 80,
+        host,
+        port: question.port ?? ownPort ?? 80,
         path,
         method: method ?? 'GET',
         headers: { ...headers },

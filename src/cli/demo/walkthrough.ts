@@ -11,10 +11,12 @@ const DEADLINE_MS = 60_000
 export interface WalkthroughOptions {
   readonly kubectl: Kubectl
   readonly print: (line: string) => void
+  /** Where this machine reaches port 80 of an address of the cluster: without root it is somewhere else. */
+  readonly reach: (address: string) => Promise<string>
 }
 
 /** Namespace, gateway and application, as the article deploys them; what is there already is left as it is. */
-export async function deployDemo({ kubectl, print }: WalkthroughOptions): Promise<void> {
+export async function deployDemo({ kubectl, print }: Omit<WalkthroughOptions, 'reach'>): Promise<void> {
   print('\nThe demo application')
   await once(kubectl, print, ['get', 'namespace', DEMO_NAMESPACE], ['create', 'namespace', DEMO_NAMESPACE])
   await kubectl.show(['label', 'namespace', DEMO_NAMESPACE, 'istio-injection=enabled', '--overwrite'])
@@ -34,8 +36,8 @@ export async function deployDemo({ kubectl, print }: WalkthroughOptions): Promis
   print((await kubectl.show(['get', 'pods', '-n', DEMO_NAMESPACE])).trimEnd().replaceAll(/^/gm, '    '))
 }
 
-/** @returns the address of the demo's Gateway, once it has one and serves */
-export async function gatewayAddress({ kubectl }: WalkthroughOptions): Promise<string> {
+/** @returns where the demo's Gateway is reached, once it has an address and serves */
+export async function gatewayAddress({ kubectl, reach }: WalkthroughOptions): Promise<string> {
   await kubectl.run([
     'wait',
     'gateway/demo-app-gateway',
@@ -44,7 +46,7 @@ export async function gatewayAddress({ kubectl }: WalkthroughOptions): Promise<s
     DEMO_NAMESPACE,
     '--timeout=60s',
   ])
-  return kubectl.run([
+  const address = await kubectl.run([
     'get',
     'gateway/demo-app-gateway',
     '-n',
@@ -52,11 +54,12 @@ export async function gatewayAddress({ kubectl }: WalkthroughOptions): Promise<s
     '-o',
     'jsonpath={.status.addresses[0].value}',
   ])
+  return reach(address)
 }
 
-/** @returns the address of the shared gateway of the Istio API */
-export async function ingressAddress({ kubectl }: WalkthroughOptions): Promise<string> {
-  return kubectl.run([
+/** @returns where the shared gateway of the Istio API is reached */
+export async function ingressAddress({ kubectl, reach }: WalkthroughOptions): Promise<string> {
+  const address = await kubectl.run([
     'get',
     'service/istio-ingressgateway',
     '-n',
@@ -64,6 +67,7 @@ export async function ingressAddress({ kubectl }: WalkthroughOptions): Promise<s
     '-o',
     'jsonpath={.status.loadBalancer.ingress[0].ip}',
   ])
+  return reach(address)
 }
 
 /** Goes through the routing modes. @returns what did not come out as it must, none if all did */

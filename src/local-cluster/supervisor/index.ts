@@ -14,6 +14,7 @@ export {
 } from './process-record.ts'
 export { createStateDirectory, type StateDirectory, stateDirectory } from './state-directory.ts'
 export {
+  type CommandLine,
   type ProcessSpec,
   recordPath,
   runningProcess,

@@ -53,7 +53,7 @@ test('a record of a process number that now belongs to another process is not ta
 
 function options(): SupervisorOptions {
   return {
-    specs: [{ name: 'sleeper', command: 'sleep', args: ['60'] }],
+    specs: [{ name: 'sleeper', commandLine: async () => ({ command: 'sleep', args: ['60'] }) }],
     runDirectory: directory,
     logsDirectory: directory,
     clock: systemClock,

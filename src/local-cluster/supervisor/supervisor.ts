@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Clock, createBackoff, type Logger, type Random } from '../../base/index.ts'
+import { type Clock, createBackoff, type Logger, messageOf, type Random } from '../../base/index.ts'
 import { recordFailures } from './failures.ts'
 import {
   isAlive,
@@ -16,6 +16,11 @@ import {
 /** A process of the cluster that is to run always. */
 export interface ProcessSpec {
   readonly name: string
+  /** What to run; asked before every start, since it may depend on what runs by then. */
+  readonly commandLine: () => Promise<CommandLine>
+}
+
+export interface CommandLine {
   readonly command: string
   readonly args: readonly string[]
 }
@@ -83,7 +88,7 @@ async function keepRunning(
   let failures = 0
   while (!signal.aborted) {
     const adopted = runningProcess(options.runDirectory, spec.name)
-    const record = adopted ?? startProcess(spec, options)
+    const record = adopted ?? (await startProcess(spec, options))
     if (record) {
       writeRecord(path, record)
       logger.info(adopted ? 'adopted' : 'started', { process: spec.name, pid: record.pid })
@@ -104,17 +109,28 @@ async function keepRunning(
 }
 
 /** @returns undefined when it ended at once or could not be started; the reason is in its log */
-function startProcess(spec: ProcessSpec, options: SupervisorOptions): ProcessRecord | undefined {
+async function startProcess(
+  spec: ProcessSpec,
+  options: SupervisorOptions,
+): Promise<ProcessRecord | undefined> {
   const logPath = join(options.logsDirectory, `${spec.name}.log`)
   rotateLog(logPath)
   const log = openSync(logPath, 'a', 0o600)
+  const fail = (error: unknown) => {
+    writeSync(log, `Error: ${messageOf(error)}\n`)
+    options.logger.error('cannot be started', { process: spec.name, error: messageOf(error) })
+    return undefined
+  }
   try {
-    const child = spawn(spec.command, spec.args, { detached: true, stdio: ['ignore', log, log] })
-    child.on('error', (error) =>
-      options.logger.error('cannot be started', { process: spec.name, error: error.message }),
-    )
+    const { command, args } = await spec.commandLine()
+    const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log] })
     child.unref()
-    return child.pid === undefined ? undefined : recordProcess(child.pid)
+    return await new Promise((resolve) => {
+      child.once('error', (error) => resolve(fail(error)))
+      child.once('spawn', () => resolve(recordProcess(child.pid ?? 0)))
+    })
+  } catch (error) {
+    return fail(error)
   } finally {
     closeSync(log)
   }

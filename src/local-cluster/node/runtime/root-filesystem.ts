@@ -6,17 +6,20 @@ import {
   mkdirSync,
   readFileSync,
   realpathSync,
-  type Stats,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { fstabLine } from './fstab.ts'
+import { layerEach } from './layers.ts'
 
 /** How a container sees the machine's files. */
 export type RootMode =
   /** A private copy-on-write view of them (overlayfs) behind pivot_root. */
   | 'overlay'
+  /** The same of each directory of / by itself: all that the kernel allows in a user namespace. */
+  | { readonly skeleton: string }
   /** The machine's files themselves, with private mounts on top; for machines where overlayfs does not work. */
   | 'shared'
 
@@ -59,29 +62,36 @@ export function prepareRoot(options: RootOptions): PreparedRoot {
     mkdirSync(join(directory, path), { recursive: true })
     chmodSync(join(directory, path), mode)
   }
-  const root = options.mode === 'overlay' ? join(directory, 'root') : ''
-  for (const name of options.mode === 'overlay' ? ['upper', 'work', 'root'] : []) {
+  const root = options.mode === 'shared' ? '' : join(directory, 'root')
+  for (const name of options.mode === 'shared' ? [] : ['upper', 'work', 'root']) {
     mkdirSync(join(directory, name), { recursive: true, mode: 0o755 })
   }
   const binds = [...hiddenPaths(options), ...options.mounts].sort(byDepth)
   const lines = [
-    ...(options.mode === 'overlay' ? overlayLines(directory, root) : []),
+    ...layerLines(options, root),
     // Under the usual source's name `mount -a` would take the machine's own for it in shared mode.
-    line('lateen-proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
-    ...PRIVATE_DIRECTORIES.map(([path]) => line(join(directory, path), `${root}${path}`, 'none', 'bind')),
+    fstabLine('lateen-proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec'),
+    ...PRIVATE_DIRECTORIES.map(([path]) =>
+      fstabLine(join(directory, path), `${root}${path}`, 'none', 'bind'),
+    ),
     ...binds.flatMap((bind) => bindLines(bind, mountPoint(options, bind), root)),
   ]
-  if (root !== '') openDirectories(join(directory, 'upper'), options.opened ?? [])
+  if (root !== '') openDirectories(options, options.opened ?? [])
   return { root, fstab: `${lines.join('\n')}\n` }
 }
 
-function overlayLines(directory: string, root: string): readonly string[] {
+function layerLines({ mode, directory }: RootOptions, root: string): readonly string[] {
+  if (mode === 'shared') return []
+  const system = [
+    ...deviceLines(directory, root),
+    fstabLine('sysfs', `${root}/sys`, 'sysfs', 'ro,nosuid,nodev,noexec'),
+  ]
+  if (mode !== 'overlay') return [...layerEach({ directory, root, skeleton: mode.skeleton }), ...system]
   const layers = `lowerdir=/,upperdir=${join(directory, 'upper')},workdir=${join(directory, 'work')}`
   return [
-    line('overlay', root, 'overlay', layers),
-    ...deviceLines(directory, root),
-    line('sysfs', `${root}/sys`, 'sysfs', 'ro,nosuid,nodev,noexec'),
-    ...otherFileSystems(directory).map((path) => line(path, `${root}${path}`, 'none', 'bind')),
+    fstabLine('overlay', root, 'overlay', layers),
+    ...system,
+    ...otherFileSystems(directory).map((path) => fstabLine(path, `${root}${path}`, 'none', 'bind')),
   ]
 }
 
@@ -110,18 +120,28 @@ function deviceLines(directory: string, root: string): readonly string[] {
   for (const device of DEVICES) writeFileSync(join(place, device), '')
   writeFileSync(terminationLog(directory), '', { mode: 0o666 })
   return [
-    line(place, `${root}/dev`, 'none', 'bind'),
-    ...DEVICES.map((device) => line(`/dev/${device}`, `${root}/dev/${device}`, 'none', 'bind')),
-    line('/dev/pts', `${root}/dev/pts`, 'none', 'bind'),
-    line('shm', `${root}/dev/shm`, 'tmpfs', 'nosuid,nodev,noexec,mode=1777,size=64m'),
+    fstabLine(place, `${root}/dev`, 'none', 'bind'),
+    ...DEVICES.map((device) => fstabLine(`/dev/${device}`, `${root}/dev/${device}`, 'none', 'bind')),
+    fstabLine('/dev/pts', `${root}/dev/pts`, 'none', 'bind'),
+    fstabLine('shm', `${root}/dev/shm`, 'tmpfs', 'nosuid,nodev,noexec,mode=1777,size=64m'),
   ]
 }
 
 function bindLines(bind: BindMount, target: string, root: string): readonly string[] {
   const place = `${root}${target}`
-  const first = line(bind.hostPath, place, 'none', 'bind')
-  // A bind mount takes read-only only when it is mounted a second time.
-  return bind.readOnly ? [first, line(bind.hostPath, place, 'none', 'remount,bind,ro')] : [first]
+  const first = fstabLine(bind.hostPath, place, 'none', 'bind')
+  // A bind mount takes read-only only when it is mounted a second time; nobody but root may drop what the source forbids.
+  const options = ['remount', 'bind', 'ro', ...restrictions(bind.hostPath)]
+  return bind.readOnly ? [first, fstabLine(bind.hostPath, place, 'none', options.join(','))] : [first]
+}
+
+const RESTRICTIONS = ['nosuid', 'nodev', 'noexec']
+
+/** What the file system that the path is on was mounted with. */
+function restrictions(path: string): readonly string[] {
+  const above = mountTable().filter((mount) => mount.path === '/' || `${path}/`.startsWith(`${mount.path}/`))
+  const options = above.toSorted((a, b) => a.path.length - b.path.length).at(-1)?.options ?? []
+  return RESTRICTIONS.filter((one) => options.includes(one))
 }
 
 /** Makes the place to mount on in the private layer. @returns the path in the container, symbolic links resolved */
@@ -139,8 +159,8 @@ function mountPoint(options: RootOptions, bind: BindMount): string {
     makePlace(join(covering.hostPath, relative(resolveOnHost(covering.mountPath), target)), isDirectory)
     return target
   }
-  if (options.mode === 'overlay') makeLike(join(options.directory, 'upper'), target, isDirectory)
-  else makePlace(target, isDirectory)
+  if (options.mode === 'shared') makePlace(target, isDirectory)
+  else makeLike(options, target, isDirectory)
   return target
 }
 
@@ -151,22 +171,23 @@ function makePlace(path: string, isDirectory: boolean): void {
 }
 
 /** A directory in the upper layer decides the mode of the merged one, so it takes that of the machine's. */
-function makeLike(upper: string, target: string, isDirectory: boolean): void {
+function makeLike({ mode, directory }: RootOptions, target: string, isDirectory: boolean): void {
+  const upper = join(directory, 'upper')
   makePlace(`${upper}${target}`, isDirectory)
   for (let path = isDirectory ? target : dirname(target); path !== '/'; path = dirname(path)) {
-    if (existsSync(path) && statSync(path).isDirectory()) takeOver(`${upper}${path}`, statSync(path))
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined || !stat.isDirectory()) continue
+    chmodSync(`${upper}${path}`, stat.mode & 0o7777)
+    // In a user namespace the machine's directories belong to nobody, and their places to the container's root.
+    if (mode === 'overlay') chownSync(`${upper}${path}`, stat.uid, stat.gid)
   }
 }
 
-function takeOver(place: string, { mode, uid, gid }: Stats): void {
-  chmodSync(place, mode & 0o7777)
-  chownSync(place, uid, gid)
-}
-
 /** The upper layer's mode is what the container sees: the machine's directories stay closed. */
-function openDirectories(upper: string, paths: readonly string[]): void {
+function openDirectories(options: RootOptions, paths: readonly string[]): void {
+  const upper = join(options.directory, 'upper')
   // Making one takes the modes of all above it from the machine, so they are opened when all are there.
-  for (const path of paths) makeLike(upper, path, true)
+  for (const path of paths) makeLike(options, path, true)
   for (const path of paths) chmodSync(`${upper}${path}`, statSync(`${upper}${path}`).mode | 0o011)
 }
 
@@ -183,18 +204,14 @@ function hiddenPaths(options: RootOptions): readonly BindMount[] {
     .filter((path) => existsSync(path))
     .filter(
       (path) =>
-        /^\/(tmp|run)\//.test(path) || (options.mode === 'overlay' && statSync(path).dev !== rootDevice),
+        /^\/(tmp|run)\//.test(path) || (options.mode !== 'shared' && statSync(path).dev !== rootDevice),
     )
     .map((path) => ({ hostPath: path, mountPath: path, readOnly: false }))
 }
 
 /** Other disks of the machine (a separate /usr or /home), which the overlay of / does not show. */
 function otherFileSystems(directory: string): readonly string[] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((text) => text.split(' '))
-    .map((fields) => ({ path: fields[4] ?? '/', type: fields[fields.indexOf('-') + 1] ?? '' }))
-  return mounts
+  return mountTable()
     .filter(({ path, type }) => path !== '/' && REAL_FILE_SYSTEMS.includes(type))
     .filter(
       ({ path }) =>
@@ -204,13 +221,22 @@ function otherFileSystems(directory: string): readonly string[] {
     .filter((path) => existsSync(path) && lstatSync(path).isDirectory())
 }
 
-function byDepth(a: BindMount, b: BindMount): number {
-  return a.mountPath.split('/').length - b.mountPath.split('/').length
+function mountTable(): readonly {
+  readonly path: string
+  readonly type: string
+  readonly options: readonly string[]
+}[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(' '))
+    .map((fields) => ({
+      path: fields[4] ?? '/',
+      options: (fields[5] ?? '').split(','),
+      type: fields[fields.indexOf('-') + 1] ?? '',
+    }))
 }
 
-/** One line of an fstab, whose fields are parted by blanks. */
-function line(source: string, target: string, type: string, options: string): string {
-  const escape = (text: string) =>
-    text.replace(/[\s\\]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`)
-  return `${escape(source)} ${escape(target)} ${type} ${escape(options)} 0 0`
+function byDepth(a: BindMount, b: BindMount): number {
+  return a.mountPath.split('/').length - b.mountPath.split('/').length
 }

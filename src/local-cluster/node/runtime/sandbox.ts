@@ -31,7 +31,7 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
   const link = linkName(options.uid)
   const script = [
     'set -e',
-    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'echo "$1" > /proc/sys/kernel/hostname; eval "$3"; echo "$2" | ip -batch -\' sh "$4" "$5" "$7"',
+    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"; eval "$3"; echo "$2" | ip -batch -\' sh "$4" "$5" "$7"',
     'echo "$6" | ip -batch -',
   ].join('\n')
   await runCommand('sh', [
