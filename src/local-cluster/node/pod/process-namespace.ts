@@ -1,4 +1,5 @@
 import type { EphemeralContainer, Pod } from '../../../kube/index.ts'
+import { DEFAULT_TERMINATION_PATH } from '../runtime/launch.ts'
 import { initPid, waitForInit } from '../runtime/process-container.ts'
 import { PAUSE } from './run-request.ts'
 import { isRunning, type Slot } from './slot.ts'
@@ -58,8 +59,10 @@ async function holderPid(state: State, pod: Pod): Promise<number> {
         command: PAUSE,
         workingDir: '/',
         env: context.containerEnv,
+        rights: {},
         stdin: 'none',
         tty: false,
+        terminationMessagePath: DEFAULT_TERMINATION_PATH,
       },
     },
     onChange: () => {},

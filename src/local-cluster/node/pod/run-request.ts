@@ -8,9 +8,10 @@ import { hasProgram } from '../debian-packages.ts'
 import { findProgram, type ImageProgram } from '../images.ts'
 import type { PodPaths } from '../paths.ts'
 import type { RunRequest } from '../runtime/container-runtime.ts'
-import type { LaunchOptions } from '../runtime/launch.ts'
+import { DEFAULT_TERMINATION_PATH, type LaunchOptions } from '../runtime/launch.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { bindMounts } from '../volume/volumes.ts'
+import { capabilitiesOf } from './capabilities.ts'
 import { buildEnvironment } from './environment.ts'
 import { expandVariables } from './expand.ts'
 import { closedAncestors, decideUser } from './security.ts'
@@ -122,6 +123,7 @@ function requestOf(
   return processRequest(options, {
     mounts,
     env,
+    kind: program.kind,
     command: commandLine(program, command, args),
     workingDir: container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
   })
@@ -129,22 +131,34 @@ function requestOf(
 
 function processRequest(
   { context, pod, container, paths, pidNamespace }: RequestOptions,
-  program: Pick<LaunchOptions, 'mounts' | 'env' | 'command' | 'workingDir'>,
+  program: Pick<LaunchOptions, 'mounts' | 'env' | 'command' | 'workingDir'> & Pick<ImageProgram, 'kind'>,
 ): RequestResult {
   // Of the command's words, those that are files of this machine must be readable for the program.
   const files = program.command.filter((word) => word.startsWith('/') && existsSync(word))
   const needed = [...context.visiblePaths, ...files]
-  const decision = decideUser(pod, container, { machine: context.userMachine, paths: needed })
+  const isRootImage = ROOT_IMAGES.some((kind) => kind === program.kind)
+  const decision = decideUser(pod, container, { machine: context.userMachine, paths: needed, isRootImage })
   if (decision.kind === 'refused') return { kind: 'bad-config', message: decision.message }
   const user = decision.kind === 'user' ? decision.user : undefined
+  const security = container.securityContext ?? {}
+  const capabilities = capabilitiesOf(security)
+  const isFrozen = security.readOnlyRootFilesystem === true
   const home = user !== undefined && user.uid !== 0 && program.env['HOME'] === context.containerEnv['HOME']
+  const notices = [
+    ...(decision.kind === 'root-instead' ? [decision.message] : []),
+    ...(isFrozen && context.rootMode === 'shared'
+      ? [`the root file system of container ${container.name} stays writable: overlayfs does not work here`]
+      : []),
+  ]
   return {
     kind: 'ready',
-    ...(decision.kind === 'root-instead' ? { notice: decision.message } : {}),
+    ...(notices.length > 0 ? { notice: notices.join('; ') } : {}),
     request: {
       kind: 'process',
       launch: {
-        ...program,
+        mounts: program.mounts,
+        command: program.command,
+        workingDir: program.workingDir,
         netns: paths.netns,
         uts: paths.uts,
         ipc: paths.ipc,
@@ -152,14 +166,28 @@ function processRequest(
         visiblePaths: context.visiblePaths,
         // The node's own default is root's home, which is not this user's.
         env: home ? { ...program.env, HOME: '/' } : program.env,
-        ...(user === undefined ? {} : { user }),
+        rights: {
+          ...(user === undefined ? {} : { user }),
+          ...(capabilities === undefined ? {} : { capabilities }),
+          noNewPrivileges: security.allowPrivilegeEscalation === false,
+        },
+        ...(isFrozen && context.rootMode !== 'shared' ? { readOnly: frozenPlaces(program.mounts) } : {}),
         opened: user === undefined ? [] : closedAncestors(needed),
         stdin: container.stdin === true ? (container.stdinOnce === true ? 'once' : 'open') : 'none',
         tty: container.tty === true,
+        terminationMessagePath: container.terminationMessagePath ?? DEFAULT_TERMINATION_PATH,
         ...(pidNamespace === undefined ? {} : { pidNamespace }),
       },
     },
   }
+}
+
+/** Elsewhere these images (alpine, nginx, python…) run as root. */
+const ROOT_IMAGES: readonly ImageProgram['kind'][] = ['shell', 'machine']
+
+/** What of the root file system is writable otherwise; a volume in such a place stays as it is. */
+function frozenPlaces(mounts: readonly BindMount[]): readonly string[] {
+  return ['/', '/tmp', '/run'].filter((place) => !mounts.some(({ mountPath }) => mountPath === place))
 }
 
 function hostedRequest(

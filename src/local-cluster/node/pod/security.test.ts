@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container, Pod } from '../../../kube/index.ts'
+import { capabilitiesOf } from './capabilities.ts'
 import { decideUser, type UserMachine, volumeOwner } from './security.ts'
 
 const machine: UserMachine = {
@@ -34,6 +35,29 @@ test('who must not be root is some other user, and never root by his own word', 
     refused.kind === 'refused' && refused.message,
     'container\'s runAsUser breaks non-root policy (pod: "p_n(u)", container: c)',
   )
+})
+
+test('who must not be root is refused an image that runs as root everywhere else', () => {
+  const pod = podOf({ securityContext: { runAsNonRoot: true } })
+  const container = pod.spec.containers[0] ?? { name: '' }
+  const refused = decideUser(pod, container, { machine, paths: [], isRootImage: true })
+  assert.equal(
+    refused.kind === 'refused' && refused.message,
+    'container has runAsNonRoot and image will run as root (pod: "p_n(u)", container: c)',
+  )
+})
+
+test('capabilities are those of container engines, less and more as the container says', () => {
+  const all = capabilitiesOf({ capabilities: { drop: ['ALL'], add: ['CAP_NET_ADMIN', 'chown'] } })
+  assert.deepEqual(all, ['chown', 'net_admin'])
+  assert.equal(capabilitiesOf({})?.includes('net_raw'), true)
+  assert.equal(capabilitiesOf({})?.includes('sys_admin'), false)
+  assert.equal(capabilitiesOf({ capabilities: { drop: ['NET_RAW'] } })?.includes('net_raw'), false)
+  assert.equal(
+    capabilitiesOf({ capabilities: { add: ['ALL'], drop: ['SYS_TIME'] } })?.includes('sys_time'),
+    false,
+  )
+  assert.equal(capabilitiesOf({ privileged: true }), undefined)
 })
 
 test('what the machine cannot give is said, and root runs the container', () => {

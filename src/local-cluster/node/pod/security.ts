@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Container, Pod } from '../../../kube/index.ts'
-import type { ProcessUser } from '../runtime/process-user.ts'
+import type { ProcessUser } from '../runtime/process-rights.ts'
 import type { RootMode } from '../runtime/root-filesystem.ts'
 
 /** Whose rights a container's programs get. */
@@ -24,11 +24,18 @@ export interface UserMachine {
   readonly unreadable: (paths: readonly string[]) => string | undefined
 }
 
-/** @param paths what the program must be able to read: the project's directory, its own file */
+export interface UserOptions {
+  readonly machine: UserMachine
+  /** What the program must be able to read: the project's directory, its own file. */
+  readonly paths: readonly string[]
+  /** The image that the name stands for elsewhere runs as root where nobody says otherwise. */
+  readonly isRootImage?: boolean
+}
+
 export function decideUser(
   pod: Pod,
   container: Container,
-  { machine, paths }: { readonly machine: UserMachine; readonly paths: readonly string[] },
+  { machine, paths, isRootImage = false }: UserOptions,
 ): UserDecision {
   const ofPod = pod.spec.securityContext ?? {}
   const own = container.securityContext ?? {}
@@ -37,11 +44,13 @@ export function decideUser(
   const subject = `(pod: "${pod.metadata.name}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid ?? ''})", container: ${container.name})`
   if (nonRoot && asked === 0)
     return { kind: 'refused', message: `container's runAsUser breaks non-root policy ${subject}` }
+  if (nonRoot && asked === undefined && isRootImage)
+    return { kind: 'refused', message: `container has runAsNonRoot and image will run as root ${subject}` }
   const uid = asked ?? (nonRoot ? ANONYMOUS_UID : 0)
   const gid = own.runAsGroup ?? ofPod.runAsGroup ?? (asked === undefined ? uid : 0)
-  if (uid === 0 && gid === 0) return { kind: 'root' }
   const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]
   const groups = [...new Set([...fsGroup, ...(ofPod.supplementalGroups ?? [])])]
+  if (uid === 0 && gid === 0 && groups.length === 0) return { kind: 'root' }
   const unmapped = [uid, gid, ...groups].find((id) => !machine.isMapped(id))
   const instead = (why: string): UserDecision => ({
     kind: 'root-instead',

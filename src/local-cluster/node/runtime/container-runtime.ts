@@ -8,7 +8,7 @@ import { readJsonIfExists, readTextIfExists, writeFileAtomic } from '../files.ts
 import type { HostedClient } from '../hosted/client.ts'
 import type { ContainerPaths, PodPaths } from '../paths.ts'
 import type { Cgroups } from './cgroups.ts'
-import { launch, type LaunchOptions } from './launch.ts'
+import { DEFAULT_TERMINATION_PATH, launch, type LaunchOptions, terminationFile } from './launch.ts'
 import {
   type ContainerExit,
   initPid,
@@ -19,7 +19,6 @@ import {
   writtenExit,
   signalContainer,
 } from './process-container.ts'
-import { terminationLog } from './root-filesystem.ts'
 import { applyPodRules } from './sandbox.ts'
 
 /** One run of a container: what a restarted node agent needs to know of it. */
@@ -237,7 +236,8 @@ function processRun(
     record,
     directory,
     exit: () => (ended ??= mayHaveEnded() ? readExit(directory) : undefined),
-    terminationMessage: (path) => nonEmpty(readTextIfExists(terminationLog(directory, path))),
+    terminationMessage: (path = DEFAULT_TERMINATION_PATH) =>
+      nonEmpty(readTextIfExists(terminationFile(directory, path))),
     ready: () => true,
     terminate: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),

@@ -5,7 +5,7 @@ import type { HostedInstance } from '../../../linux/index.ts'
 import { readJsonIfExists } from '../files.ts'
 import type { PodPaths } from '../paths.ts'
 import { containerEnvironment, type LaunchRecord, waitForInit } from './process-container.ts'
-import { becomeUser } from './process-user.ts'
+import { giveUpRights } from './process-rights.ts'
 import { prepareRoot, type RootMode } from './root-filesystem.ts'
 import { SETUP } from './shim.ts'
 import { SYSTEM_PATH, systemProgram } from './system-program.ts'
@@ -50,7 +50,7 @@ export async function execCommand(
       ...NAMESPACES,
       '--',
       ...session(options.tty),
-      ...becomeUser(record?.user),
+      ...giveUpRights(record?.rights ?? {}),
       // The directory is that of the container, into which nsenter has no way of its own.
       systemProgram('env'),
       `--chdir=${record?.workingDir ?? '/'}`,
@@ -89,7 +89,7 @@ function hostedCommand(
     writeFileSync(join(directory, 'fstab'), fstab)
     const { env } = instance
     const unshared = [systemProgram('unshare'), '--mount', '--pid', '--fork', '--kill-child']
-    const setup = ['sh', '-c', SETUP, 'setup', directory, root, '/', 'true', systemProgram('env')]
+    const setup = ['sh', '-c', SETUP, 'setup', directory, root, '/', '', 'true', systemProgram('env')]
     const { uts, ipc } = target.pathsOf(instance.podUid)
     return {
       words: [

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { closeSync, fchownSync, openSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fchownSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openInputs } from './container-input.ts'
 import type { LaunchRecord } from './process-container.ts'
-import { type BindMount, prepareRoot, type RootMode } from './root-filesystem.ts'
+import { type BindMount, prepareRoot, type RootMode, terminationLog } from './root-filesystem.ts'
 import { hasSplitOutputs, outputFiles, type ShimOptions, shimCommand } from './shim.ts'
 import { SYSTEM_PATH } from './system-program.ts'
 
@@ -18,6 +18,8 @@ export interface LaunchOptions extends Omit<ShimOptions, 'root'> {
   readonly mounts: readonly BindMount[]
   /** Directories that this user must be able to walk through. */
   readonly opened: readonly string[]
+  /** Where the program leaves its last words. */
+  readonly terminationMessagePath: string
   /** The control group to run in. */
   readonly cgroup?: string
 }
@@ -29,15 +31,17 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
     mode: options.rootMode,
     directory,
     visiblePaths: options.visiblePaths,
-    mounts: options.mounts,
+    mounts: [...options.mounts, ...terminationMount(options)],
     opened: options.opened,
   })
   writeFileSync(join(directory, 'fstab'), fstab)
+  // Whoever the program runs as.
+  if (existsSync(terminationLog(directory))) chmodSync(terminationLog(directory), 0o666)
   if (options.cgroup !== undefined) writeFileSync(join(directory, 'cgroup'), `${options.cgroup}\n`)
-  const { workingDir, user } = options
+  const { workingDir, rights } = options
   const record: LaunchRecord = {
     workingDir,
-    ...(user === undefined ? {} : { user }),
+    rights,
     ...(options.pidNamespace === undefined ? {} : { sharesProcesses: true }),
   }
   writeFileSync(join(directory, 'launch.json'), JSON.stringify(record))
@@ -54,6 +58,22 @@ export async function launch(options: LaunchOptions, onExit: () => void): Promis
   await spawnShim({ args, env, options, onExit })
 }
 
+export const DEFAULT_TERMINATION_PATH = '/dev/termination-log'
+
+/** The file is mounted where the program expects it; below /dev, which is the container's own, it just lies there. */
+function terminationMount({ directory, terminationMessagePath }: LaunchOptions): readonly BindMount[] {
+  if (terminationMessagePath.startsWith('/dev/')) return []
+  const hostPath = terminationFile(directory, terminationMessagePath)
+  writeFileSync(hostPath, '')
+  chmodSync(hostPath, 0o666)
+  return [{ hostPath, mountPath: terminationMessagePath, readOnly: false }]
+}
+
+/** Where that file is on the machine. @param path in the container */
+export function terminationFile(directory: string, path: string): string {
+  return path.startsWith('/dev/') ? terminationLog(directory, path) : join(directory, 'termination-log')
+}
+
 async function spawnShim({
   args,
   env,
@@ -67,7 +87,8 @@ async function spawnShim({
 }): Promise<void> {
   const log = openSync(options.logFile, 'a', 0o600)
   // A program that opens /dev/stdout anew needs the right to.
-  if (options.user !== undefined) fchownSync(log, options.user.uid, options.user.gid)
+  const { user } = options.rights
+  if (user !== undefined) fchownSync(log, user.uid, user.gid)
   const inputs = await openInputs(options)
   await new Promise<void>((resolve, reject) => {
     const child = spawn('nsenter', args, {

@@ -4,12 +4,12 @@ import type { Clock } from '../../../base/index.ts'
 import { readJsonIfExists, readTextIfExists, writeFileAtomic } from '../files.ts'
 import { wasOutOfMemory } from './cgroups.ts'
 import { descendantsOf } from './descendants.ts'
-import type { ProcessUser } from './process-user.ts'
+import type { ProcessRights } from './process-rights.ts'
 
 /** What a command that joins the container later must know of its start; lies beside its other traces. */
 export interface LaunchRecord {
   readonly workingDir: string
-  readonly user?: ProcessUser
+  readonly rights: ProcessRights
   /** Its processes are among another container's. */
   readonly sharesProcesses?: boolean
 }

@@ -148,15 +148,17 @@ function restrictions(path: string): readonly string[] {
 function mountPoint(options: RootOptions, bind: BindMount): string {
   const target = resolveOnHost(bind.mountPath)
   const isDirectory = statSync(bind.hostPath).isDirectory()
-  if (PRIVATE_DIRECTORIES.some(([path]) => target === path || target.startsWith(`${path}/`))) {
-    makePlace(join(options.directory, target), isDirectory)
-    return target
-  }
-  const covering = options.mounts.find(
-    (other) => other !== bind && target.startsWith(`${resolveOnHost(other.mountPath)}/`),
-  )
+  // The innermost volume around it, since that one hides what is below.
+  const covering = options.mounts
+    .filter((other) => other !== bind && target.startsWith(`${resolveOnHost(other.mountPath)}/`))
+    .toSorted(byDepth)
+    .at(-1)
   if (covering !== undefined) {
     makePlace(join(covering.hostPath, relative(resolveOnHost(covering.mountPath), target)), isDirectory)
+    return target
+  }
+  if (PRIVATE_DIRECTORIES.some(([path]) => target === path || target.startsWith(`${path}/`))) {
+    makePlace(join(options.directory, target), isDirectory)
     return target
   }
   if (options.mode === 'shared') makePlace(target, isDirectory)

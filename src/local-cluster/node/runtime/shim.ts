@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { becomeUser, type ProcessUser } from './process-user.ts'
+import { giveUpRights, type ProcessRights } from './process-rights.ts'
 import { systemProgram } from './system-program.ts'
 
 /** How a container's program is connected: what decides which scripts stand between it and the node agent. */
@@ -11,7 +11,9 @@ export interface ShimOptions {
   readonly workingDir: string
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  readonly user?: ProcessUser
+  readonly rights: ProcessRights
+  /** Places in the container's view that are to be read-only, beside the layers of its root; none when absent. */
+  readonly readOnly?: readonly string[]
   /** Whether the program has an input: for every attach, or up to the end of the first. */
   readonly stdin: 'none' | 'open' | 'once'
   readonly tty: boolean
@@ -82,12 +84,17 @@ ${RECORDS.first.end}`
  * Runs as the first process of the new mount and process namespaces and becomes the program: the rest of the
  * words, which begin with helpers (another user, more environment) when there is something for them to do.
  */
-export const SETUP = `dir=$1; root=$2; cwd=$3; program=$4; shift 4
+export const SETUP = `dir=$1; root=$2; cwd=$3; frozen=$4; program=$5; shift 5
 read -r pid rest < /proc/self/stat
 exec 4> "$dir/pid" 5> "$dir/start-error"
 why=$(mount -a -T "$dir/fstab" 2>&1) || { echo "$why" >&5; exit 128; }
 if [ -n "$root" ]; then { cd "$root" && pivot_root . . && umount -c -l .; } 2>&5 || exit 128; fi
 { mkdir -p "$cwd" && cd "$cwd"; } 2>&5 || exit 128
+if [ -n "$frozen" ]; then
+  for place in $(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - overlay .*$/\\1/p' /proc/self/mountinfo) $frozen; do
+    mount -o remount,bind,ro "$place" 2>&5 || exit 128
+  done
+fi
 export PATH="$LATEEN_PATH"; unset LATEEN_PATH
 echo "$pid" >&4; exec 4>&-
 if ! command -v -- "$program" > /dev/null; then
@@ -114,8 +121,10 @@ export function outputFiles(directory: string): { readonly stdout: string; reado
 /** The whole command line, from the shell that records the exit to the container's program. */
 export function shimCommand(options: ShimOptions): readonly string[] {
   const { directory, root, workingDir, command, pidNamespace } = options
-  const program = [...becomeUser(options.user), ...unusualVariables(options.env), ...command]
-  const setup = ['sh', '-c', SETUP, 'setup', directory, root, workingDir, command[0] ?? '', ...program]
+  const program = [...giveUpRights(options.rights), ...unusualVariables(options.env), ...command]
+  const readOnly = (options.readOnly ?? []).join(' ')
+  const about = [directory, root, workingDir, readOnly, command[0] ?? '']
+  const setup = ['sh', '-c', SETUP, 'setup', ...about, ...program]
   // If someone kills the shim, the program goes with it and nothing runs on unseen.
   const inside = [...BOUND, 'unshare', '--mount', ...setup]
   const split = hasSplitOutputs(options)
