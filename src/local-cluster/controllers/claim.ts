@@ -1,5 +1,11 @@
 import type { KubeObject } from '../../kube/index.ts'
-import { isConflict, isNotFound, type KindRef, type KubeClient } from '../../kube/client/index.ts'
+import {
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  type KindRef,
+  type KubeClient,
+} from '../../kube/client/index.ts'
 import { controllerReference } from './pods.ts'
 
 export interface ClaimOptions<T extends KubeObject> {
@@ -60,4 +66,9 @@ function ownersPatch(object: KubeObject, ownerReferences: unknown) {
 /** A newer version comes through the watch and brings the key back. */
 export function ignoreOvertaken(error: unknown): void {
   if (!isConflict(error) && !isNotFound(error)) throw error
+}
+
+/** What was to be made is there: made before, but not seen yet. */
+export function ignoreExisting(error: unknown): void {
+  if (!isAlreadyExists(error)) throw error
 }

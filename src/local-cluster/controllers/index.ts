@@ -19,9 +19,15 @@ import { createGarbageCollector } from './garbage-collector.ts'
 import { createJobController } from './job.ts'
 import { createLoadBalancerController } from './load-balancer.ts'
 import { createNamespaceController } from './namespace.ts'
+import { createPolicyStatusController } from './policy-status.ts'
 import { createReplicaSetController } from './replicaset.ts'
+import { createResourceQuotaController } from './resource-quota.ts'
 import { createStatefulSetController } from './statefulset.ts'
 import { type ControllerContext, createSharedInformers } from './shared-informers.ts'
+import { createVolumeClaimController } from './volume-claims.ts'
+import { createVolumeDirectories } from './volume-directories.ts'
+import { createEphemeralClaims } from './volume-ephemeral.ts'
+import { createClaimProtection, createVolumeController } from './volumes.ts'
 
 export type { PodCpu } from './autoscaler.ts'
 
@@ -32,6 +38,8 @@ export interface ControllersOptions extends Omit<ControllerContext, 'informers' 
   /** PEM of the cluster's certificate authority, put into every namespace. */
   readonly rootCertificate: string
   readonly podCpu: PodCpu
+  /** Where the volumes of the class `standard` are kept. */
+  readonly volumesDirectory: string
   /** The pause of a Job after a first failure; ten seconds unless tests are in a hurry. */
   readonly jobBackoffMs?: number
 }
@@ -42,6 +50,7 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
   const events = createEventRecorder({ ...options, logger: options.logger.scope('events') })
   const context = { ...options, informers, events }
   const resources = createApiResources(options.client)
+  const directories = createVolumeDirectories(options.volumesDirectory)
   const controllers = [
     createNamespaceController({ ...context, resources }),
     createDeploymentController(context),
@@ -57,6 +66,12 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createGarbageCollector({ ...context, resources }),
     createAutoscaler({ ...context, resources }),
     createDisruptionController({ ...context, resources }),
+    createResourceQuotaController({ ...context, resources }),
+    createPolicyStatusController(context),
+    createVolumeClaimController({ ...context, directories }),
+    createVolumeController({ ...context, directories }),
+    createClaimProtection(context),
+    createEphemeralClaims(context),
     createEventExpiry(context),
   ]
   return {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { messageOf, parseIpv4Cidr, silentLogger, systemClock, systemRandom } from '../../base/index.ts'
 import type { Deployment, Event, Pod } from '../../kube/index.ts'
 import { createInformer, isConflict, isNotFound, type KubeClient, KINDS } from '../../kube/client/index.ts'
@@ -10,6 +11,8 @@ export const ROOT_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nroot\n-----END CER
 /** The real API server over a store in memory, all controllers, and a kubelet that only writes statuses. */
 export interface TestCluster {
   readonly client: KubeClient
+  /** what the cluster keeps on disk, for the length of a test */
+  readonly directory: string
   readonly kubelet: TestKubelet
   /** Stops the controllers at once and starts them anew, without anything that they remember. */
   readonly restartControllers: () => Promise<void>
@@ -41,6 +44,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       ...common,
       loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
       rootCertificate: ROOT_CERTIFICATE,
+      volumesDirectory: join(api.directory, 'volumes'),
       podCpu: options.podCpu ?? (() => undefined),
       ...(options.jobBackoffMs === undefined ? {} : { jobBackoffMs: options.jobBackoffMs }),
     })
@@ -48,6 +52,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const kubelet = startKubelet(api.client, options.readyForMs ?? 0)
   return {
     client: api.client,
+    directory: api.directory,
     kubelet,
     async restartControllers() {
       await controllers.stop()
