@@ -37,7 +37,11 @@ export interface HistoryRow {
 export interface History {
   /** Writes the rows in one transaction. @throws when the disk refuses; then none is written */
   readonly append: (rows: readonly HistoryRow[]) => void
-  readonly eventsAfter: (revision: number, collection: string, namespace: string | undefined) => StoreEvent[]
+  /** What is after `upTo` is not durable yet. */
+  readonly eventsBetween: (
+    revisions: { readonly after: number; readonly upTo: number },
+    of: { readonly collection: string; readonly namespace?: string },
+  ) => StoreEvent[]
   /** What each key that changed after a revision held at it; undefined where it was not there. */
   readonly changedSince: (
     revision: number,
@@ -119,9 +123,9 @@ export function createHistory(db: DatabaseSync): History {
         throw error
       }
     },
-    eventsAfter(revision, collection, namespace) {
+    eventsBetween({ after, upTo }, { collection, namespace }) {
       const [from, to] = keyRange(collection, namespace)
-      const rows = sql.eventsAfter.all(revision, from, to) as unknown as Row[]
+      const rows = sql.eventsBetween.all(after, upTo, from, to) as unknown as Row[]
       return rows.map((row) => toEvent(row, previousOf(sql, row)))
     },
     changedSince(revision, collection, namespace) {
@@ -159,8 +163,8 @@ function prepare(db: DatabaseSync) {
     rollback: db.prepare('ROLLBACK'),
     insert: db.prepare('INSERT INTO history (revision, key, kind, value, sum) VALUES (?, ?, ?, ?, ?)'),
     // The unary plus keeps the planner on the revision's own order.
-    eventsAfter: db.prepare(
-      'SELECT revision, key, kind, value, sum FROM history WHERE revision > ? AND +key >= ? AND +key < ? ORDER BY revision',
+    eventsBetween: db.prepare(
+      'SELECT revision, key, kind, value, sum FROM history WHERE revision > ? AND revision <= ? AND +key >= ? AND +key < ? ORDER BY revision',
     ),
     previous: db.prepare(
       'SELECT revision, key, kind, value, sum FROM history WHERE key = ? AND revision < ? ORDER BY revision DESC LIMIT 1',
