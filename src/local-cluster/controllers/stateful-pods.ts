@@ -1,7 +1,8 @@
-import type { Pod, PodSpec, PodTemplateSpec, StatefulSet } from '../../kube/index.ts'
+import type { Pod, PodTemplateSpec, StatefulSet } from '../../kube/index.ts'
 import { podFromTemplate } from './pod-control.ts'
 import { isPodReady, readySinceMs } from './pods.ts'
 import { REVISION_LABEL } from './revisions.ts'
+import { claimVolumes } from './stateful-claims.ts'
 import type { StatefulPod } from './stateful-plan.ts'
 
 const POD_NAME = 'statefulset.kubernetes.io/pod-name'
@@ -38,24 +39,9 @@ export function statefulPodFrom(
       ...pod.spec,
       hostname: name,
       ...(serviceName === undefined || serviceName === '' ? {} : { subdomain: serviceName }),
-      ...volumesOf(set, pod.spec),
+      ...claimVolumes(set, pod.spec, ordinal),
     },
   }
-}
-
-/**
- * There are no persistent volumes here, and a pod that waits for one would never start: each claim template stands for
- * an emptyDir, whose content goes with the pod.
- */
-function volumesOf(set: StatefulSet, spec: PodSpec): Pick<PodSpec, 'volumes'> {
-  const claims = claimNames(set)
-  if (claims.length === 0) return {}
-  const others = (spec.volumes ?? []).filter((volume) => !claims.includes(volume.name))
-  return { volumes: [...others, ...claims.map((name) => ({ name, emptyDir: {} }))] }
-}
-
-export function claimNames(set: StatefulSet): readonly string[] {
-  return (set.spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name)
 }
 
 /** @returns when a ready pod that counts as unavailable will be available; undefined for all others */

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import type { Pod, StatefulSet } from '../../kube/index.ts'
+import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../kube/index.ts'
 import { type KubeClient, KINDS } from '../../kube/client/index.ts'
 import { isActivePod, isPodReady } from './pods.ts'
 import { CONTROLLER_REVISION, type ControllerRevision } from './revisions.ts'
 import { planStateful, type StatefulInput, type StatefulPod } from './stateful-plan.ts'
 import { deploymentOf, eventsOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
+import { CLAIM } from './volume-kinds.ts'
 
 let cluster: TestCluster
 let client: KubeClient
@@ -150,30 +151,64 @@ test('a ControllerRevision’s data is a patch that brings its template back', a
   assert.equal(set.spec.template.spec.containers[0]?.image, 'app:1')
 })
 
-test('volumeClaimTemplates are taken, become emptyDir volumes, and an event says so', async () => {
-  const volumeClaimTemplates = [
-    {
-      apiVersion: 'v1' as const,
-      kind: 'PersistentVolumeClaim' as const,
-      metadata: { name: 'data' },
-      spec: { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } },
-    },
-  ]
-  const { template } = deploymentOf('claims').spec
-  const volumeMounts = [{ name: 'data', mountPath: '/data' }]
-  const containers = template.spec.containers.map((container) => ({ ...container, volumeMounts }))
-  const mounting = { ...template, spec: { ...template.spec, containers } }
-  await client.create(KINDS.statefulSet, setOf('claims', { volumeClaimTemplates, template: mounting }))
+const CLAIM_TEMPLATES = [
+  {
+    apiVersion: 'v1' as const,
+    kind: 'PersistentVolumeClaim' as const,
+    metadata: { name: 'data' },
+    spec: { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } },
+  },
+]
+const claimsLike = async (prefix: string) => {
+  const { items } = await client.list<PersistentVolumeClaim>(CLAIM, { namespace: 'default' })
+  return items.filter(({ metadata }) => metadata.name.startsWith(prefix))
+}
+
+test('each pod has claims of its own, and finds them again', async () => {
+  const volumeClaimTemplates = CLAIM_TEMPLATES
+  await client.create(KINDS.statefulSet, setOf('claims', { volumeClaimTemplates, replicas: 2 }))
   await rolledOut('claims')
   const [pod] = await podsOf('claims')
-  assert.deepEqual(pod?.spec.volumes?.find((volume) => volume.name === 'data')?.emptyDir, {})
-  await eventually(async () => {
-    const told = await eventsOf(client, 'StatefulSet', 'claims')
-    assert.match(
-      told.find((one) => one.reason === 'VolumeClaimsNotProvided')?.message ?? '',
-      /volumeClaimTemplates data/,
+  assert.ok(pod)
+  const volume = pod.spec.volumes?.find(({ name }) => name === 'data')
+  assert.deepEqual(volume?.persistentVolumeClaim, { claimName: 'data-claims-0' })
+  const claims = await eventually(async () => {
+    const found = await claimsLike('data-claims-')
+    assert.deepEqual(
+      found.map(({ metadata, status }) => [metadata.name, metadata.labels, status?.phase]),
+      ['data-claims-0', 'data-claims-1'].map((name) => [name, { app: 'claims' }, 'Bound']),
     )
+    return found
   })
+  await client.delete(KINDS.pod, 'claims-0', 'default')
+  await eventually(async () => {
+    const again = (await podsOf('claims')).find(({ metadata }) => metadata.name === 'claims-0')
+    assert.notEqual(again?.metadata.uid ?? pod.metadata.uid, pod.metadata.uid)
+  })
+  await client.delete(KINDS.statefulSet, 'claims', 'default')
+  await eventually(async () => assert.deepEqual(await podsOf('claims'), []))
+  const left = await claimsLike('data-claims-')
+  assert.deepEqual(
+    left.map(({ metadata }) => metadata.uid),
+    claims.map(({ metadata }) => metadata.uid),
+  )
+  const told = await eventsOf(client, 'StatefulSet', 'claims')
+  const messages = told.map(({ message }) => message)
+  assert.ok(messages.includes('create Claim data-claims-0 Pod claims-0 in StatefulSet claims success'))
+})
+
+test('claims go with their pod or their set where the set says so', async () => {
+  const persistentVolumeClaimRetentionPolicy = { whenScaled: 'Delete', whenDeleted: 'Delete' }
+  const spec = { persistentVolumeClaimRetentionPolicy, volumeClaimTemplates: CLAIM_TEMPLATES, replicas: 2 }
+  await client.create(KINDS.statefulSet, setOf('tidy', spec))
+  await rolledOut('tidy')
+  await client.patch(KINDS.statefulSet, 'tidy', 'default', { spec: { replicas: 1 } }, { type: 'merge' })
+  await eventually(async () => {
+    const names = (await claimsLike('data-tidy-')).map(({ metadata }) => metadata.name)
+    assert.deepEqual(names, ['data-tidy-0'])
+  })
+  await client.delete(KINDS.statefulSet, 'tidy', 'default')
+  await eventually(async () => assert.deepEqual(await claimsLike('data-tidy-'), []))
 })
 
 test('a failed pod is replaced under the same name', async () => {

@@ -22,7 +22,8 @@ import {
 import { createObjectQueue } from './object-queue.ts'
 import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 import { planStateful, type StatefulInput, type StatefulPlan } from './stateful-plan.ts'
-import { availableInMs, claimNames, ordinalOf, statefulPodFrom, toStatefulPod } from './stateful-pods.ts'
+import { createStatefulClaims } from './stateful-claims.ts'
+import { availableInMs, ordinalOf, statefulPodFrom, toStatefulPod } from './stateful-pods.ts'
 import { statefulSetStatus } from './statefulset-status.ts'
 
 const COMPONENT = 'statefulset-controller'
@@ -38,6 +39,7 @@ export function createStatefulSetController(context: ControllerContext): Control
   const podsByController = pods.indexBy(controllerKeys)
   const revisionsByController = revisions.indexBy(controllerKeys)
   const setsByNamespace = sets.indexBy((set) => [set.metadata.namespace ?? ''])
+  const claims = createStatefulClaims(context)
 
   const queue = createObjectQueue(context, {
     name: 'statefulset',
@@ -92,7 +94,8 @@ export function createStatefulSetController(context: ControllerContext): Control
 
   const carryOut = async (set: StatefulSet, owned: readonly Pod[], history: History, plan: StatefulPlan) => {
     const create = plan.create.slice(0, BURST)
-    if (create.length > 0) tellOfClaims(set)
+    // Before a pod goes: its claims may be meant to go with it.
+    for (const pod of owned) await claims.keepOwners(set, ordinalOf(set, pod) ?? 0, pod)
     const results = await Promise.allSettled([
       ...create.map((ordinal) => createPod(set, history, ordinal)),
       ...plan.remove.map(({ ordinal, because }) => {
@@ -111,6 +114,11 @@ export function createStatefulSetController(context: ControllerContext): Control
     const pod = statefulPodFrom(set, from, ordinal)
     const { name, namespace } = pod.metadata
     try {
+      for (const made of await claims.ensure(set, ordinal)) {
+        const message = `create Claim ${made} Pod ${name} in StatefulSet ${set.metadata.name} success`
+        tell(set, 'SuccessfulCreate', message)
+      }
+      await claims.keepOwners(set, ordinal, undefined)
       await client.create<Pod>(KINDS.pod, pod)
       tell(set, 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)
     } catch (error) {
@@ -139,13 +147,6 @@ export function createStatefulSetController(context: ControllerContext): Control
     const isDeleted = await client.delete(KINDS.pod, name, namespace, { uid })
     if (isDeleted)
       tell(set, 'SuccessfulDelete', `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`)
-  }
-
-  const tellOfClaims = (set: StatefulSet) => {
-    const claims = claimNames(set)
-    if (claims.length === 0) return
-    const message = `persistent volume claims are not provided by this cluster: volumeClaimTemplates ${claims.join(', ')} are emptyDir volumes, whose content goes with their pod`
-    tell(set, 'VolumeClaimsNotProvided', message, 'Warning')
   }
 
   const tell = (
