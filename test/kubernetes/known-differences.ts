@@ -304,7 +304,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
       'delete: get namespace doomed -o yaml',
       'delete: create configmap late --from-literal=a=b -n doomed',
       'access: auth can-i --list --as=system:serviceaccount:{ns}:robot',
-      'admission: wait --for=jsonpath={.metadata.generation}=1 validatingadmissionpolicy no-blue.example.com --timeout=1s',
     ],
   },
   {
@@ -391,7 +390,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
       'kinds: get priorityclass/system-node-critical -o wide',
       'kinds: get priorityclass/system-node-critical -o yaml',
       'kinds: describe priorityclass/system-node-critical',
-      'admission: run important --image=x --overrides={"spec":{"priorityClassName":"nothing"}}',
     ],
   },
   {
