@@ -20,8 +20,7 @@ async function serve(directory: string, historyMax: number, fault: Fault): Promi
   const common = { clock: systemClock, random: systemRandom, logger }
   const pki = await createPki({ directory: join(directory, 'pki'), clock: systemClock })
   const path = join(directory, 'store', 'store.db')
-  const historyMin = Math.floor(historyMax / 2)
-  const store = withFault(createSqliteStore({ path, historyMax, historyMin, logger }), fault)
+  const store = withFault(createSqliteStore({ path, historyMax, logger }), fault)
   const server = await createApiServer({ ...common, store, pki })
   const port = await server.listen({ host: '127.0.0.1', port: 0 })
   // A test that dies without ending its servers must not leave them behind.

@@ -36,7 +36,7 @@ const summary = (events: readonly WatchEvent<KubeObject>[]) =>
 async function withServer(run: (its: TestServer) => Promise<void>, historyMax?: number): Promise<void> {
   const store = createSqliteStore({
     path: ':memory:',
-    ...(historyMax === undefined ? {} : { historyMax, historyMin: 5 }),
+    ...(historyMax === undefined ? {} : { historyMax }),
   })
   const its = await startTestServer({ store })
   try {

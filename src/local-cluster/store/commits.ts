@@ -112,12 +112,13 @@ function stage(
   const object = atRevision(write.kind === 'put' ? write.object : (before as StoredObject).object, revision)
   const stored = write.kind === 'put' ? { key: write.key, revision, object } : undefined
   const kind = write.kind === 'delete' ? 'deleted' : before ? 'updated' : 'created'
+  const json = JSON.stringify(object)
   state.claims.set(id, { batch: state.waiting, stored })
   state.waiting.writes.push({
     key: write.key,
     stored,
-    row: { revision, key: write.key, kind, json: JSON.stringify(object) },
-    event: { kind, revision, key: write.key, object, previous: before?.object },
+    row: { revision, key: write.key, kind, json },
+    event: { kind, revision, key: write.key, object, previous: before?.object, size: json.length },
     resolve,
     reject,
   })

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { messageOf } from '../../base/index.ts'
+import { type Logger, messageOf } from '../../base/index.ts'
 import { readCurrent, SCHEMA_VERSION } from './history.ts'
 import { readMark } from './revision-mark.ts'
 import { StoreError } from './store-error.ts'
@@ -44,7 +44,9 @@ export function openDatabase(path: string): DatabaseSync {
       // the write is acknowledged: it outlives power loss too.
       db.exec('PRAGMA synchronous = NORMAL')
       db.exec('PRAGMA cache_size = -4096')
+      // The log is folded into the file at 4 MB, and cut to that again when one large commit made it longer.
       db.exec('PRAGMA wal_autocheckpoint = 1000')
+      db.exec(`PRAGMA journal_size_limit = ${4 * 1024 * 1024}`)
       db.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
       return db
     } catch (error) {
@@ -52,6 +54,23 @@ export function openDatabase(path: string): DatabaseSync {
       throw error
     }
   })
+}
+
+const RECLAIMED_BYTES_MIN = 16 * 1024 * 1024
+
+/**
+ * SQLite uses free pages again and never gives them back. A file that is for the most part free, as after many objects
+ * were deleted, is written anew when it is opened; its live part is small then, so that takes a moment.
+ */
+export function reclaimSpace(db: DatabaseSync, logger: Logger): void {
+  const free = pragmaOf(db, 'freelist_count')
+  if (free * pragmaOf(db, 'page_size') < RECLAIMED_BYTES_MIN || free < pragmaOf(db, 'page_count') / 2) return
+  try {
+    db.exec('VACUUM')
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    logger.warn('the free space of the store could not be given back', { error: messageOf(error) })
+  }
 }
 
 /** Without the file, SQLite would delete a log that was left beside it, and with it the newest writes of some store. */
@@ -77,9 +96,8 @@ function readContents(path: string): Contents {
 }
 
 function refuseForeign(db: DatabaseSync): void {
-  const pragma = (name: string) => Number(db.prepare(`PRAGMA ${name}`).get()?.[name])
-  const id = pragma('application_id')
-  const version = pragma('user_version')
+  const id = pragmaOf(db, 'application_id')
+  const version = pragmaOf(db, 'user_version')
   const tables = db.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table'").get()
   const isOurs = id === APPLICATION_ID || hasHistory(db)
   if (!isOurs && (id !== 0 || Number(tables?.['count']) > 0)) {
@@ -90,6 +108,10 @@ function refuseForeign(db: DatabaseSync): void {
       `a newer version of Lateen wrote it (schema ${version}, this one knows ${SCHEMA_VERSION})`,
     )
   }
+}
+
+function pragmaOf(db: DatabaseSync, name: string): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name])
 }
 
 function hasHistory(db: DatabaseSync): boolean {

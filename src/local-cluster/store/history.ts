@@ -48,6 +48,8 @@ export interface History {
     collection: string,
     namespace: string | undefined,
   ) => { readonly key: StoreKey; readonly stored: StoredObject | undefined }[]
+  /** The bytes of the objects in the rows after one revision up to another. */
+  readonly bytesBetween: (after: number, upTo: number) => number
   readonly lastRevision: () => number
   readonly compacted: () => number
   /** Forgets what is older. @throws when the disk refuses; then nothing is forgotten */
@@ -137,6 +139,7 @@ export function createHistory(db: DatabaseSync): History {
         return { key: parseKey(key), stored }
       })
     },
+    bytesBetween: (after, upTo) => Number(sql.bytesBetween.get(after, upTo)?.['bytes']),
     lastRevision: () => lastRevisionOf(db),
     compacted: () => compacted,
     compact(revision) {
@@ -165,6 +168,9 @@ function prepare(db: DatabaseSync) {
     // The unary plus keeps the planner on the revision's own order.
     eventsBetween: db.prepare(
       'SELECT revision, key, kind, value, sum FROM history WHERE revision > ? AND revision <= ? AND +key >= ? AND +key < ? ORDER BY revision',
+    ),
+    bytesBetween: db.prepare(
+      'SELECT total(octet_length(value)) AS bytes FROM history WHERE revision > ? AND revision <= ?',
     ),
     previous: db.prepare(
       'SELECT revision, key, kind, value, sum FROM history WHERE key = ? AND revision < ? ORDER BY revision DESC LIMIT 1',
@@ -198,7 +204,8 @@ function previousOf(sql: ReturnType<typeof prepare>, row: Row): KubeObject | und
 function toEvent(row: Row, previous: KubeObject | undefined): StoreEvent {
   const kind = KINDS[row.kind]
   if (!kind) throw new StoreError(`the history row ${row.revision} has the unknown kind ${row.kind}`)
-  return { kind, revision: row.revision, key: parseKey(row.key), object: objectOf(row), previous }
+  const { revision, value } = row
+  return { kind, revision, key: parseKey(row.key), object: objectOf(row), previous, size: value.length }
 }
 
 function storedIn(row: Row): StoredObject {

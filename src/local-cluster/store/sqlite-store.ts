@@ -1,8 +1,9 @@
-import { assert, type Logger, messageOf, silentLogger } from '../../base/index.ts'
+import { assert, type Logger, silentLogger } from '../../base/index.ts'
 import { createCollections } from './collections.ts'
 import { createCommits } from './commits.ts'
-import { openDatabase, readDatabase } from './database.ts'
-import { createHistory, type History } from './history.ts'
+import { createCompaction } from './compaction.ts'
+import { openDatabase, readDatabase, reclaimSpace } from './database.ts'
+import { createHistory } from './history.ts'
 import { openLogSync } from './log-sync.ts'
 import { openMark } from './revision-mark.ts'
 import { StoreError } from './store-error.ts'
@@ -12,14 +13,15 @@ import type { Store } from './types.ts'
 export interface SqliteStoreOptions {
   /** a file, or `:memory:` */
   readonly path: string
-  /** the history is compacted down to `historyMin` whenever it exceeds `historyMax` revisions */
+  /** the revisions that watches may resume from */
   readonly historyMax?: number
-  readonly historyMin?: number
+  /** the JSON of these revisions, in bytes */
+  readonly historyBytesMax?: number
   readonly logger?: Logger
 }
 
-/** After a compaction that the disk refused, the next is tried so many revisions later. */
-const COMPACTION_RETRY_REVISIONS = 1000
+const HISTORY_MAX = 20_000
+const HISTORY_BYTES_MAX = 128 * 1024 * 1024
 
 /**
  * Opens (or makes) the database.
@@ -30,6 +32,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
   const logger = (options.logger ?? silentLogger).scope('store')
   const contents = isFile ? readDatabase(options.path) : { current: [], lastRevision: 0 }
   const db = openDatabase(options.path)
+  reclaimSpace(db, logger)
   const history = createHistory(db)
   assert(
     history.lastRevision() === contents.lastRevision,
@@ -41,7 +44,12 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
   const current = createCollections()
   for (const stored of contents.current) current.set(stored)
   const subscriptions = createSubscriptions()
-  const compactWhenLong = createCompaction(history, options, logger)
+  const compactWhenLong = createCompaction({
+    history,
+    revisionsMax: options.historyMax ?? HISTORY_MAX,
+    bytesMax: options.historyBytesMax ?? HISTORY_BYTES_MAX,
+    logger,
+  })
   const commits = createCommits({
     history,
     current,
@@ -49,7 +57,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     onDurable: (revision) => mark?.write(revision),
     onCommitted(events) {
       subscriptions.publish(events)
-      compactWhenLong(commits.revision())
+      compactWhenLong(events, commits.revision())
     },
   })
   let isClosed = false
@@ -94,23 +102,5 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
       db.close()
       mark?.close()
     },
-  }
-}
-
-/** Nobody waits for a compaction: one that fails is told and tried again later, and writes go on. */
-function createCompaction(
-  history: History,
-  { historyMax = 20_000, historyMin = 10_000 }: SqliteStoreOptions,
-  logger: Logger,
-): (revision: number) => void {
-  let notBefore = 0
-  return (revision) => {
-    if (revision - history.compacted() <= historyMax || revision < notBefore) return
-    try {
-      history.compact(revision - historyMin)
-    } catch (error) {
-      notBefore = revision + COMPACTION_RETRY_REVISIONS
-      logger.warn('the history could not be compacted and grows', { error: messageOf(error) })
-    }
   }
 }

@@ -242,7 +242,7 @@ for (const implementation of implementations) {
 }
 
 test('a bounded history compacts itself', async () => {
-  const store = createSqliteStore({ path: ':memory:', historyMax: 20, historyMin: 10 })
+  const store = createSqliteStore({ path: ':memory:', historyMax: 20 })
   for (let value = 0; value < 50; value += 1) await put(store, 'a', value)
   assert.equal(
     store.subscribe({ collection: 'core/pods', fromRevision: 5, onEvents: () => {} }).kind,

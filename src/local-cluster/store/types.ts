@@ -42,6 +42,8 @@ export interface StoreEvent {
   readonly object: KubeObject
   /** the state before an update or deletion; undefined after a creation, or when it has been compacted */
   readonly previous: KubeObject | undefined
+  /** of the object's JSON, in characters */
+  readonly size: number
 }
 
 export interface ListOptions {
