@@ -1,0 +1,61 @@
+import { TABLE_SIZE_DEFAULT } from './hpack/limits.ts'
+
+/** Settings and limits of connections; the defaults are those of Envoy (1.36 and later) where it has them. */
+export interface Http2Options {
+  /** Bytes that the peer's encoder may keep in our memory. */
+  readonly headerTableSize: number
+  /** Streams that the peer may have open. */
+  readonly maxConcurrentStreams: number
+  /** Bytes that the peer may send on a stream, and on all of them, before the reader takes them. */
+  readonly streamWindow: number
+  readonly connectionWindow: number
+  /** Extended CONNECT (RFC 8441). */
+  readonly allowConnect: boolean
+  /** Frames that wait for a peer that does not read; of them answers to PING, SETTINGS and broken streams. */
+  readonly maxOutboundFrames: number
+  readonly maxOutboundControlFrames: number
+  /** HEADERS, CONTINUATION and DATA in a row that carry nothing. */
+  readonly maxConsecutiveEmptyFrames: number
+  readonly maxPriorityFramesPerStream: number
+  readonly maxWindowUpdatesPerDataFrame: number
+  /** Frames of one field section after its first. */
+  readonly maxContinuations: number
+  readonly maxSettingsPerFrame: number
+  /** Streams broken by the peer, or because of it: at once, and then per second. */
+  readonly resetBurst: number
+  readonly resetsPerSecond: number
+  /** A PING is sent when nothing was received for so long; 0 never. */
+  readonly keepAliveIntervalMs: number
+  readonly keepAliveTimeoutMs: number
+  /** For a connection without streams. */
+  readonly idleTimeoutMs: number
+  /** For the preface and for a field section to become complete. */
+  readonly headTimeoutMs: number
+  /** For a peer that opens no window, or reads nothing, while there is something to send. */
+  readonly stallTimeoutMs: number
+  /** Between the two GOAWAY of a graceful end, unless the peer answers sooner. */
+  readonly drainNoticeMs: number
+}
+
+export const HTTP2_DEFAULTS: Http2Options = {
+  headerTableSize: TABLE_SIZE_DEFAULT,
+  maxConcurrentStreams: 1024,
+  streamWindow: 16 * 1024 * 1024,
+  connectionWindow: 24 * 1024 * 1024,
+  allowConnect: true,
+  maxOutboundFrames: 10_000,
+  maxOutboundControlFrames: 1000,
+  maxConsecutiveEmptyFrames: 1,
+  maxPriorityFramesPerStream: 100,
+  maxWindowUpdatesPerDataFrame: 10,
+  maxContinuations: 8,
+  maxSettingsPerFrame: 32,
+  resetBurst: 500,
+  resetsPerSecond: 33,
+  keepAliveIntervalMs: 0,
+  keepAliveTimeoutMs: 20_000,
+  idleTimeoutMs: 3_600_000,
+  headTimeoutMs: 60_000,
+  stallTimeoutMs: 300_000,
+  drainNoticeMs: 1000,
+}
