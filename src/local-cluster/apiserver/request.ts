@@ -24,6 +24,8 @@ export interface ApiRequest {
   readonly query: URLSearchParams
   /** @param name in lower case */
   readonly header: (name: string) => string | undefined
+  /** all headers whose names begin so, in lower case, with all their values; none where there are none to see */
+  readonly headersFrom?: (prefix: string) => readonly (readonly [name: string, values: readonly string[]])[]
   readonly body: () => Promise<RequestBody>
   readonly user: User
   /** aborted when the client goes away */

@@ -40,14 +40,21 @@ function subjectOf(asked: ResourceRequest, body: JsonObject): User {
   if (name === '' && groups.length === 0) {
     throw invalid(asked.resource.info, '', [
       {
-        type: 'Required value',
+        type: 'Invalid value',
         path: 'spec.user',
+        value: '',
         detail: 'at least one of user or group must be specified',
       },
     ])
   }
   const uid = stringAt(body, 'spec', 'uid')
-  return { name, groups, ...(uid === undefined ? {} : { uid }) }
+  const extra = at(body, 'spec', 'extra')
+  return {
+    name,
+    groups,
+    ...(uid === undefined ? {} : { uid }),
+    ...(isObject(extra) ? { extra: extra as Readonly<Record<string, readonly string[]>> } : {}),
+  }
 }
 
 function checkOneQuestion(asked: ResourceRequest, body: JsonObject): void {

@@ -58,11 +58,11 @@ async function aggregateAll(store: Store): Promise<void> {
 
 function changedRoles(stored: readonly StoredObject[]): readonly StoredObject[] {
   const roles = stored.map(({ object }) => object as ClusterRole)
-  return stored.flatMap(({ object, revision }) => {
-    const role = object as ClusterRole
+  return stored.flatMap((entry) => {
+    const role = entry.object as ClusterRole
     if (!role.aggregationRule) return []
     const rules = aggregatedRules(role, roles)
-    return sameJson(rules, role.rules ?? []) ? [] : [{ object: { ...role, rules }, revision }]
+    return sameJson(rules, role.rules ?? []) ? [] : [{ ...entry, object: { ...role, rules } }]
   })
 }
 

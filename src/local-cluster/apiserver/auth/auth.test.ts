@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,9 +57,12 @@ test('a client certificate of the cluster says who asks, one of another authorit
   const review = { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1' }
   const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
   const { body } = await ask({ cert: client.certificate, key: client.key }, path, 'POST', review)
+  const { fingerprint256 } = new X509Certificate(client.certificate)
+  const digest = fingerprint256.replaceAll(':', '').toLowerCase()
   assert.deepEqual(at(body, 'status', 'userInfo'), {
     username: 'jane',
     groups: ['dev', 'ops', 'system:authenticated'],
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] },
   })
   const directory = mkdtempSync(join(tmpdir(), 'lateen-pki-'))
   const other = await createPki({ directory, clock: systemClock })

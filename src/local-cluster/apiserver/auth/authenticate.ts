@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../../base/index.ts'
 import type { Store } from '../../store/index.ts'
@@ -16,6 +17,7 @@ export interface Authenticator {
 }
 
 const AUTHENTICATED = 'system:authenticated'
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id'
 
 /** A client certificate of ours (CN is the user, O the groups), or a ServiceAccount token. */
 export function createAuthenticator(options: {
@@ -55,11 +57,13 @@ export function createAuthenticator(options: {
 
 function certificateUser(socket: TLSSocket): User | undefined {
   if (!socket.authorized) return undefined
-  const subject: { CN?: string | string[]; O?: string | string[] } | undefined =
-    socket.getPeerCertificate().subject
+  const certificate = socket.getPeerCertificate()
+  const subject: { CN?: string | string[]; O?: string | string[] } | undefined = certificate.subject
   const name = asList(subject?.CN)[0]
   if (name === undefined || name === '') return undefined
-  return { name, groups: [...asList(subject?.O), AUTHENTICATED] }
+  const digest = createHash('sha256').update(certificate.raw).digest('hex')
+  const extra = { [CREDENTIAL_ID]: [`X509SHA256=${digest}`] }
+  return { name, groups: [...asList(subject?.O), AUTHENTICATED], extra }
 }
 
 function asList(value: string | string[] | undefined): string[] {
@@ -69,7 +73,7 @@ function asList(value: string | string[] | undefined): string[] {
 function userOf(claims: TokenClaims): User {
   const { namespace, serviceAccount, bound } = claims
   const extra: Record<string, readonly string[]> = {
-    'authentication.kubernetes.io/credential-id': [`JTI=${claims.id}`],
+    [CREDENTIAL_ID]: [`JTI=${claims.id}`],
   }
   if (bound?.kind === 'Pod') {
     extra['authentication.kubernetes.io/pod-name'] = [bound.name]

@@ -8,7 +8,7 @@ import type { Authenticator } from '../auth/authenticate.ts'
 import type { Pki } from '../auth/pki.ts'
 import { BODY_MAX_BYTES } from '../decode.ts'
 import { PUBLIC_PATHS, type Routes } from '../paths.ts'
-import type { ApiRequest, RequestBody, User } from '../request.ts'
+import type { ApiRequest, ApiResponse, RequestBody, User } from '../request.ts'
 import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
 import { sendError, sendResponse } from './send.ts'
 import { createTurns } from './turns.ts'
@@ -138,6 +138,10 @@ async function authenticated(
   { signal, outgoing }: { readonly signal: AbortSignal; readonly outgoing: ServerResponse },
 ): Promise<ApiRequest | undefined> {
   const [path, query] = splitOnce(incoming.url ?? '/', '?')
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) {
+    await sendResponse(outgoing, BAD_ESCAPE, { warnings: [], isHead: false })
+    return undefined
+  }
   const user = options.authenticator.authenticate(
     incoming.socket as TLSSocket,
     incoming.headers.authorization,
@@ -154,11 +158,18 @@ async function authenticated(
       const value = incoming.headers[name]
       return Array.isArray(value) ? value.join(', ') : value
     },
+    headersFrom: (prefix) =>
+      Object.entries(incoming.headersDistinct).flatMap(([name, values]) =>
+        values && name.startsWith(prefix) ? [[name, values] as const] : [],
+      ),
     body: () => readBody(incoming),
     user: user ?? ANONYMOUS,
     signal,
   }
 }
+
+/** Go's server does not hand such a request on. */
+const BAD_ESCAPE: ApiResponse = { kind: 'text', status: 400, text: '400 Bad Request' }
 
 const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 

@@ -56,6 +56,10 @@ function toApiRequest(request: TransportRequest, user: User): ApiRequest {
     path: request.path,
     query: new URLSearchParams(formatQuery(request.query)),
     header: (name) => headers[name],
+    headersFrom: (prefix) =>
+      Object.entries(headers).flatMap(([name, value]) =>
+        name.startsWith(prefix) ? [[name, [value]] as const] : [],
+      ),
     body: () => Promise.resolve({ kind: 'value', value: request.body }),
     user,
     signal: request.signal ?? new AbortController().signal,

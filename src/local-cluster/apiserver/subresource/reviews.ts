@@ -1,7 +1,7 @@
 import { reviewAccess, reviewRules } from '../auth/access-review.ts'
 import type { ServerContext } from '../context.ts'
 import { readObject } from '../decode.ts'
-import { type JsonObject, listAt, stringAt } from '../json.ts'
+import { formatTime, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { ApiResponse, User } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import { badRequest, methodNotAllowed } from '../status-error.ts'
@@ -14,7 +14,8 @@ export async function handleReview(context: ServerContext, asked: ResourceReques
   const { kind } = asked.resource.info
   const status = statusOf(context, asked, kind, body)
   if (!status) throw methodNotAllowed(asked.resource.info)
-  const metadata = { creationTimestamp: null }
+  const isAboutSelf = kind === 'SelfSubjectReview'
+  const metadata = { creationTimestamp: isAboutSelf ? formatTime(context.clock.now()) : null }
   return {
     kind: 'object',
     status: 201,
