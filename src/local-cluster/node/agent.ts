@@ -16,7 +16,7 @@ import { cpuOf } from './cpu.ts'
 import { createEventRecorder } from './events.ts'
 import { readJsonIfExists } from './files.ts'
 import { createHostedClient } from './hosted/client.ts'
-import { type ImageEntry, listImageMappings } from './images.ts'
+import { findProgram, type ImageEntry, listImageMappings } from './images.ts'
 import { createIpPool } from './ip-pool.ts'
 import { createLogApi } from './log-api.ts'
 import { createRemoteApi } from './remote-api.ts'
@@ -29,7 +29,7 @@ import type { PodRecord } from './pod/worker-state.ts'
 import { createCgroups } from './runtime/cgroups.ts'
 import { createContainerRuntime } from './runtime/container-runtime.ts'
 import { findRootMode } from './runtime/root-mode.ts'
-import { createScheduler } from './scheduler.ts'
+import { createScheduler, type Scheduler } from './scheduling/scheduler.ts'
 import { prepareShellDirectory } from './shell-directory.ts'
 import { createTokenCache } from './volume/tokens.ts'
 
@@ -74,6 +74,8 @@ export async function createNodeAgent(options: NodeAgentOptions): Promise<NodeAg
   const scheduler = createScheduler({
     ...context,
     node: () => options.client.get<Node>(KINDS.node, options.nodeName),
+    // Instances in the node proxy share one process, whatever they ask for.
+    counts: ({ image = '' }) => findProgram(context.images(), image)?.kind !== 'hosted',
   })
   const workerOf = (uid: string) => {
     const worker = workers.get(uid) ?? createPodWorker({ context, uid, onGone: () => workers.delete(uid) })
@@ -209,14 +211,17 @@ function onPodChange(
   { before, after }: Change<Pod>,
   node: {
     readonly options: NodeAgentOptions
-    readonly scheduler: { readonly consider: (pod: Pod) => void }
+    readonly scheduler: Scheduler
     readonly workers: ReadonlyMap<string, PodWorker>
     readonly workerOf: (uid: string) => PodWorker
   },
 ): void {
   const gone = before?.metadata.uid
   // A pod of the same name that was made anew while nobody looked is another pod.
-  if (gone !== undefined && gone !== after?.metadata.uid) node.workers.get(gone)?.update(undefined)
+  if (gone !== undefined && gone !== after?.metadata.uid) {
+    node.scheduler.forget(gone)
+    node.workers.get(gone)?.update(undefined)
+  }
   if (after === undefined) return
   node.scheduler.consider(after)
   if (after.spec.nodeName === node.options.nodeName) node.workerOf(after.metadata.uid ?? '').update(after)

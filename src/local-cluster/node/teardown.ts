@@ -5,6 +5,7 @@ import { netnsPrefix, podPaths, podsDirectory } from './paths.ts'
 import { removeCgroups } from './runtime/cgroups.ts'
 import { killShims } from './runtime/container-runtime.ts'
 import { deleteSandboxes } from './runtime/sandbox.ts'
+import { unmountBelow } from './volume/memory.ts'
 
 export interface TeardownOptions {
   readonly stateDir: string
@@ -27,6 +28,7 @@ export async function teardownNode(options: TeardownOptions): Promise<void> {
   const pods = uids.map((uid) => ({ uid, paths: podPaths({ stateDir, clusterId, uid }) }))
   await Promise.all(pods.map(({ paths }) => killShims(paths, clock)))
   await deleteSandboxes(pods, clock)
+  await unmountBelow(directory)
   for (const { paths } of pods) rmSync(paths.root, { recursive: true, force: true })
   removeCgroups(clusterId)
   // Namespaces whose directory somebody has deleted.

@@ -3,6 +3,7 @@ import { messageOf } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
 import { KINDS } from '../../../kube/client/index.ts'
 import { linkName } from '../paths.ts'
+import { unmountBelow } from '../volume/memory.ts'
 import { deleteSandbox } from '../runtime/sandbox.ts'
 import { planPod } from './plan.ts'
 import { runHook } from './probing.ts'
@@ -87,6 +88,7 @@ export async function removeEverything(state: State, uid: string): Promise<void>
   await deleteSandbox(paths, uid)
   if (state.record !== undefined) context.ipPool.release(state.record.ip)
   context.tokens.forget(uid)
+  await unmountBelow(paths.root)
   rmSync(paths.root, { recursive: true, force: true })
   state.logger.debug('a pod is gone', { pod: state.pod?.metadata.name, link: linkName(uid) })
 }

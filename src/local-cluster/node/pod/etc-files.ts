@@ -8,6 +8,8 @@ export interface EtcOptions {
   readonly dnsAddress: string
   /** The machine's own resolv.conf, for `dnsPolicy: Default`. */
   readonly hostResolvConf: string
+  /** The machine's own hosts file, for pods in its network. */
+  readonly hostHosts: string
 }
 
 /** @see Kubernetes "Adding entries to Pod /etc/hosts with HostAliases" */
@@ -19,6 +21,11 @@ export function hostsFile(options: EtcOptions): string {
   const aliases = (pod.spec.hostAliases ?? []).map(
     (alias) => `${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`,
   )
+  const added = aliases.length > 0 ? ['', '# Entries added by HostAliases.', ...aliases] : []
+  if (pod.spec.hostNetwork === true) {
+    const header = '# Kubernetes-managed hosts file (host network).'
+    return [header, options.hostHosts.trimEnd(), ...added, ''].join('\n')
+  }
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -28,7 +35,7 @@ export function hostsFile(options: EtcOptions): string {
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
     `${podIp}\t${names}`,
-    ...(aliases.length > 0 ? ['', '# Entries added by HostAliases.', ...aliases] : []),
+    ...added,
     '',
   ].join('\n')
 }
@@ -42,7 +49,9 @@ export function nameservers(options: EtcOptions): readonly string[] {
 export function resolvConf(options: EtcOptions): string {
   const { pod, clusterDomain } = options
   const config = pod.spec.dnsConfig ?? {}
-  const policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
+  const asked = pod.spec.dnsPolicy ?? 'ClusterFirst'
+  // In the machine's network the cluster's names have to be asked for by ClusterFirstWithHostNet.
+  const policy = asked === 'ClusterFirst' && pod.spec.hostNetwork === true ? 'Default' : asked
   const base =
     policy === 'Default'
       ? parse(options.hostResolvConf)

@@ -16,7 +16,7 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
   const { context, paths } = state
   const uid = pod.metadata.uid ?? ''
   if (state.hasSandbox) return true
-  if (state.record !== undefined && sandboxExists(paths, uid)) {
+  if (state.record !== undefined && sandboxExists(paths, uid, pod.spec.hostNetwork === true)) {
     state.hasSandbox = true
     return true
   }
@@ -32,10 +32,12 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
       paths,
       uid,
       ip: record.ip,
-      hostname: hostnameOf(pod),
+      hostname: utsName(state, pod),
       bridge,
       gateway,
       sysctls: pod.spec.securityContext?.sysctls ?? [],
+      hostNetwork: pod.spec.hostNetwork === true,
+      hostIpc: pod.spec.hostIPC === true,
     })
     state.hasSandbox = true
     return true
@@ -54,7 +56,7 @@ export function newRecord(state: State, pod: Pod): PodRecord {
     uid: pod.metadata.uid ?? '',
     namespace: pod.metadata.namespace ?? '',
     name: pod.metadata.name,
-    ip: state.context.ipPool.allocate(),
+    ip: pod.spec.hostNetwork === true ? state.context.network.bridgeAddress : state.context.ipPool.allocate(),
     startedAtMs: state.context.clock.now(),
   }
 }
@@ -62,8 +64,20 @@ export function newRecord(state: State, pod: Pod): PodRecord {
 export function etcOptions(state: State, pod: Pod, podIp: string) {
   const { clusterDomain, dnsAddress } = state.context.network
   const hostResolvConf = existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : ''
-  return { pod, podIp, hostname: hostnameOf(pod), clusterDomain, dnsAddress, hostResolvConf }
+  const hostHosts = existsSync('/etc/hosts') ? readFileSync('/etc/hosts', 'utf8') : ''
+  const hostname = hostnameOf(pod, state.context.nodeName)
+  return { pod, podIp, hostname, clusterDomain, dnsAddress, hostResolvConf, hostHosts }
 }
+
+/** What `hostname` says: the whole name where the pod wants it so and it is no longer than the kernel allows. */
+function utsName({ context }: State, pod: Pod): string {
+  const { subdomain = '', setHostnameAsFQDN } = pod.spec
+  const hostname = hostnameOf(pod, context.nodeName)
+  const whole = `${hostname}.${subdomain}.${pod.metadata.namespace ?? ''}.svc.${context.network.clusterDomain}`
+  return setHostnameAsFQDN === true && subdomain !== '' && whole.length <= UTS_NAME_MAX ? whole : hostname
+}
+
+const UTS_NAME_MAX = 64
 
 export function writeEtc(state: State, pod: Pod, podIp: string): void {
   const options = etcOptions(state, pod, podIp)
@@ -73,6 +87,9 @@ export function writeEtc(state: State, pod: Pod, podIp: string): void {
   writeFileSync(join(state.paths.etc, 'hostname'), `${options.hostname}\n`, { mode: 0o644 })
 }
 
+/** What a volume waits for may be made by hand, and nobody tells of that. */
+const MOUNT_RETRY_MAX_MS = 16_000
+
 /** @returns whether every volume is there */
 export async function ensureVolumes(state: State, pod: Pod): Promise<boolean> {
   const { context, paths } = state
@@ -81,15 +98,20 @@ export async function ensureVolumes(state: State, pod: Pod): Promise<boolean> {
     pod,
     paths,
     tokens: context.tokens,
+    client: context.client,
     owner: volumeOwner(pod, context.userMachine.isMapped),
     facts: factsOf({ context, podIp: state.record?.ip ?? '' }),
     configMap: (name) => context.lookups.configMap(namespace, name),
     secret: (name) => context.lookups.secret(namespace, name),
   })
   wakeAt(state, context.tokens.refreshAtMs(pod.metadata.uid ?? ''))
-  if (result.ok) return true
+  if (result.ok) {
+    state.mountFailures = 0
+    return true
+  }
   event(state, { type: 'Warning', reason: 'FailedMount', message: result.error })
-  wakeAt(state, context.clock.now() + RETRY_MS)
+  wakeAt(state, context.clock.now() + Math.min(MOUNT_RETRY_MAX_MS, RETRY_MS * 2 ** state.mountFailures))
+  state.mountFailures = Math.min(state.mountFailures + 1, 10)
   // Running containers keep the volumes they have; only new ones have to wait.
   writeStatus(state, pod, planPod(pod, views(state), context.clock.now()))
   return false

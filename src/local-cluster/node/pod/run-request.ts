@@ -77,7 +77,7 @@ function environmentOf(options: RequestOptions, program: ImageProgram) {
     facts: factsOf(options),
     defaults: {
       ...context.containerEnv,
-      HOSTNAME: hostnameOf(pod),
+      HOSTNAME: hostnameOf(pod, context.nodeName),
       ...(program.kind === 'command' ? program.env : {}),
     },
     services: context.lookups.services(),
@@ -96,8 +96,9 @@ export function factsOf(options: { readonly context: NodeContext; readonly podIp
   }
 }
 
-/** At most 63 characters, as the kernel and DNS allow. */
-export function hostnameOf(pod: Pod): string {
+/** At most 63 characters, as the kernel and DNS allow; in the machine's network the node's own. */
+export function hostnameOf(pod: Pod, nodeName: string): string {
+  if (pod.spec.hostNetwork === true) return nodeName
   return (pod.spec.hostname ?? pod.metadata.name).slice(0, 63).replace(/[-.]+$/, '')
 }
 

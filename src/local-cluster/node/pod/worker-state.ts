@@ -48,6 +48,8 @@ export interface State {
   /** The pod has used up its activeDeadlineSeconds before it was done. */
   isOverdue: boolean
   isClosed: boolean
+  /** Tries to set up the volumes that failed in a row. */
+  mountFailures: number
   /** The next look that is due without anything happening. */
   wake: { readonly atMs: number; readonly cancel: () => void } | undefined
   readonly poke: () => void

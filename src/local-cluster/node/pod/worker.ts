@@ -103,6 +103,7 @@ function createState(options: WorkerOptions, poke: () => void): State {
     isHastened: false,
     isOverdue: false,
     wasOver: false,
+    mountFailures: 0,
     isClosed: false,
     wake: undefined,
     poke,

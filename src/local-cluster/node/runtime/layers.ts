@@ -2,7 +2,10 @@ import {
   accessSync,
   chmodSync,
   constants,
+  copyFileSync,
+  type Dirent,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -29,14 +32,12 @@ const NOT_LAYERED = ['proc', 'sys', 'dev', 'run', 'tmp', 'lost+found']
 /**
  * Without root the kernel lays nothing over /: that would show what the machine has mounted something on. So the new root
  * is the private layer itself, with an overlay for each directory of / that has no mounts in it; the others are bound as
- * they are. What this user cannot read is empty and the container's own.
+ * they are, but for /etc, of which there is a copy then. What this user cannot read is empty and the container's own.
  * @returns the lines of an fstab
  */
 export function layerEach({ directory, root, skeleton }: LayerOptions): readonly string[] {
   const upper = join(directory, 'upper')
-  // Mounts that the cluster has made itself hide nothing of the machine's, and must not be kept by every container.
-  const own = `${dirname(dirname(skeleton))}/`
-  const mounts = mountPoints().filter((path) => !path.startsWith(own))
+  const mounts = machineMounts(skeleton)
   const lines = [fstabLine(upper, root, 'none', 'bind')]
   for (const entry of readdirSync('/', { withFileTypes: true })) {
     const path = `/${entry.name}`
@@ -45,61 +46,83 @@ export function layerEach({ directory, root, skeleton }: LayerOptions): readonly
     mkdirSync(join(upper, path), { recursive: true })
     if (NOT_LAYERED.includes(entry.name) || !isReadable(path)) continue
     chmodSync(join(upper, path), statSync(path).mode & 0o7777)
-    if (mounts.some((mount) => mount.startsWith(`${path}/`))) {
+    const over = join(skeleton, path)
+    const hasMounts = isMountedIn(path, mounts)
+    const lower = [...(existsSync(over) ? [over] : []), ...(hasMounts ? [] : [path])]
+    if (hasMounts && path !== COPIED) {
       lines.push(fstabLine(path, `${root}${path}`, 'none', 'rbind'))
       continue
     }
     const work = join(directory, 'work', entry.name)
     mkdirSync(work, { recursive: true })
-    const over = join(skeleton, entry.name)
-    const lower = existsSync(over) ? `${over}:${path}` : path
-    lines.push(
-      fstabLine(
-        'overlay',
-        `${root}${path}`,
-        'overlay',
-        `lowerdir=${lower},upperdir=${join(upper, path)},workdir=${work},userxattr`,
-      ),
-    )
+    const layers = `lowerdir=${lower.join(':')},upperdir=${join(upper, path)},workdir=${work},userxattr`
+    lines.push(fstabLine('overlay', `${root}${path}`, 'overlay', layers))
   }
   return lines
 }
 
+/** Container engines mount files into it. */
+const COPIED = '/etc'
 /** Where programs write as root; the machine's root is nobody to them. */
-const WRITTEN = ['/etc', '/var', '/usr/local']
+const WRITTEN = [COPIED, '/var', '/usr/local']
 /** Deeper down, programs make their directories themselves. */
-const SKELETON_DEPTH = 3
-const SKELETON_DIRECTORIES_MAX = 5_000
+const DEPTH = 3
+const ENTRIES_MAX = 10_000
+const FILE_BYTES_MAX = 4 * 1024 * 1024
 
 /**
- * Makes a layer of directories alone, which belong to this user, to go over those that belong to the machine's root:
- * programs in containers may then make files there.
+ * Makes a layer of directories that belong to this user, to go over those that belong to the machine's root: programs in
+ * containers may then make files there. It has copies of the files of /etc where that cannot be a layer itself.
  */
 export function prepareSkeleton(skeleton: string): void {
-  let left = SKELETON_DIRECTORIES_MAX
+  const copiesFiles = isMountedIn(COPIED, machineMounts(skeleton))
+  let left = ENTRIES_MAX
   const copy = (path: string, depth: number) => {
-    if (left === 0 || !isReadable(path)) return
-    left -= 1
+    if (!isReadable(path)) return
     mkdirSync(join(skeleton, path), { recursive: true })
-    chmodSync(join(skeleton, path), statSync(path).mode & 0o7777)
-    if (depth === 0) return
-    for (const entry of readdirSync(path, { withFileTypes: true }))
-      if (entry.isDirectory()) copy(join(path, entry.name), depth - 1)
+    chmodSync(join(skeleton, path), (statSync(path).mode & 0o7777) | 0o700)
+    const withFiles = copiesFiles && (path === COPIED || path.startsWith(`${COPIED}/`))
+    if (depth === 0 && !withFiles) return
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const place = join(path, entry.name)
+      left -= 1
+      if (left < 0) return
+      if (entry.isDirectory()) copy(place, depth - 1)
+      else if (withFiles) copyFile(place, join(skeleton, place), entry)
+    }
   }
-  for (const path of WRITTEN) if (existsSync(path)) copy(path, SKELETON_DEPTH)
+  for (const path of WRITTEN) if (existsSync(path)) copy(path, DEPTH)
+}
+
+function copyFile(from: string, to: string, entry: Dirent): void {
+  if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return
+  if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
+  else if (entry.isFile() && mayRead(from, constants.R_OK) && statSync(from).size <= FILE_BYTES_MAX)
+    copyFileSync(from, to)
+}
+
+function isMountedIn(path: string, mounts: readonly string[]): boolean {
+  return mounts.some((mount) => mount.startsWith(`${path}/`))
 }
 
 function isReadable(path: string): boolean {
+  return mayRead(path, constants.R_OK | constants.X_OK)
+}
+
+function mayRead(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.R_OK | constants.X_OK)
+    accessSync(path, mode)
     return true
   } catch {
     return false
   }
 }
 
-function mountPoints(): readonly string[] {
+/** Mounts that the cluster has made itself hide nothing of the machine's, and must not be kept by every container. */
+function machineMounts(skeleton: string): readonly string[] {
+  const own = `${dirname(dirname(skeleton))}/`
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '/')
+    .filter((path) => !path.startsWith(own))
 }

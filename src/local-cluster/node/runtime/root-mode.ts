@@ -7,10 +7,10 @@ import type { RootMode } from './root-filesystem.ts'
 /** Tries an overlay of the machine's files once: some file systems (another overlay, NFS) cannot carry the upper layer. */
 export async function findRootMode(stateDir: string): Promise<RootMode> {
   const directory = join(stateDir, 'run', 'overlay-probe')
-  for (const name of ['upper', 'work', 'root']) mkdirSync(join(directory, name), { recursive: true })
+  for (const name of ['lower', 'upper', 'work', 'root']) mkdirSync(join(directory, name), { recursive: true })
   try {
     if (await overlayWorks(directory, 'lowerdir=/')) return 'overlay'
-    if (!(await overlayWorks(directory, 'userxattr,lowerdir=/etc'))) return 'shared'
+    if (!(await overlayWorks(directory, `userxattr,lowerdir=${directory}/lower`))) return 'shared'
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

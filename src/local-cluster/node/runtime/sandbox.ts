@@ -13,6 +13,9 @@ export interface SandboxOptions {
   /** The bridge's own address. */
   readonly gateway: string
   readonly sysctls: readonly { readonly name: string; readonly value: string }[]
+  /** The machine's own network instead of one for the pod. */
+  readonly hostNetwork: boolean
+  readonly hostIpc: boolean
 }
 
 const NETNS_DIRECTORY = '/run/netns'
@@ -29,10 +32,14 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
   mkdirSync(NETNS_DIRECTORY, { recursive: true })
   for (const file of [paths.netns, paths.uts, paths.ipc]) writeFileSync(file, '')
   const link = linkName(options.uid)
+  const inside =
+    '{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"; eval "$3"; echo "$2" | ip -batch -'
   const script = [
     'set -e',
-    'unshare "--net=$1" "--uts=$2" "--ipc=$3" sh -c \'{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"; eval "$3"; echo "$2" | ip -batch -\' sh "$4" "$5" "$7"',
-    'echo "$6" | ip -batch -',
+    ...(options.hostNetwork ? ['mount --bind "/proc/$8/ns/net" "$1"'] : []),
+    ...(options.hostIpc ? ['mount --bind "/proc/$8/ns/ipc" "$3"'] : []),
+    `unshare ${unsharedNamespaces(options)} sh -c '${options.hostNetwork ? NAME_ONLY : inside}' sh "$4" "$5" "$7"`,
+    ...(options.hostNetwork ? [] : ['echo "$6" | ip -batch -']),
   ].join('\n')
   await runCommand('sh', [
     '-c',
@@ -45,7 +52,15 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
     insideCommands(options, link).join('\n'),
     [`link set ${link} master ${options.bridge}`, `link set ${link} up`].join('\n'),
     sysctlScript(options.sysctls),
+    String(process.pid),
   ])
+}
+
+const NAME_ONLY = '{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"'
+
+function unsharedNamespaces({ hostNetwork, hostIpc }: SandboxOptions): string {
+  const own = ['"--uts=$2"', ...(hostNetwork ? [] : ['"--net=$1"']), ...(hostIpc ? [] : ['"--ipc=$3"'])]
+  return own.join(' ')
 }
 
 /** As container runtimes do: who is not root may listen on every port and send pings. */
@@ -79,8 +94,8 @@ function insideCommands(options: SandboxOptions, link: string): readonly string[
 }
 
 /** @returns whether namespaces and link are all there (they are gone after a reboot) */
-export function sandboxExists(paths: PodPaths, uid: string): boolean {
-  return existsSync(paths.netns) && existsSync(paths.uts) && linkExists(linkName(uid))
+export function sandboxExists(paths: PodPaths, uid: string, hostNetwork: boolean): boolean {
+  return existsSync(paths.netns) && existsSync(paths.uts) && (hostNetwork || linkExists(linkName(uid)))
 }
 
 /** Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces. */

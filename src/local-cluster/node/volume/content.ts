@@ -98,7 +98,7 @@ function configMapFiles(sources: ContentSources, source: ObjectSource, mode: num
   for (const [key, value] of Object.entries(found.data ?? {})) entries.set(key, Buffer.from(value))
   for (const [key, value] of Object.entries(found.binaryData ?? {}))
     entries.set(key, Buffer.from(value, 'base64'))
-  return pick(entries, source, mode)
+  return pick(entries, source, { mode, kind: 'config' })
 }
 
 function secretFiles(sources: ContentSources, source: ObjectSource, mode: number): Files {
@@ -107,10 +107,14 @@ function secretFiles(sources: ContentSources, source: ObjectSource, mode: number
   const entries = Object.entries(found.data ?? {}).map(
     ([key, value]) => [key, Buffer.from(value, 'base64')] as const,
   )
-  return pick(new Map(entries), source, mode)
+  return pick(new Map(entries), source, { mode, kind: 'secret' })
 }
 
-function pick(entries: ReadonlyMap<string, Uint8Array>, source: ObjectSource, mode: number): Files {
+function pick(
+  entries: ReadonlyMap<string, Uint8Array>,
+  source: ObjectSource,
+  { mode, kind }: { readonly mode: number; readonly kind: 'config' | 'secret' },
+): Files {
   if (source.items === undefined || source.items.length === 0) {
     return ok([...entries].map(([path, content]) => ({ path, content, mode })))
   }
@@ -118,7 +122,7 @@ function pick(entries: ReadonlyMap<string, Uint8Array>, source: ObjectSource, mo
   for (const item of source.items) {
     const content = entries.get(item.key)
     if (content !== undefined) files.push({ path: item.path, content, mode: item.mode ?? mode })
-    else if (!source.optional) return fail(`references non-existent config key: ${item.key}`)
+    else if (!source.optional) return fail(`references non-existent ${kind} key: ${item.key}`)
   }
   return checkedPaths(files)
 }

@@ -1,18 +1,23 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fail, messageOf, ok, type Result } from '../../../base/index.ts'
-import type { Container, HostPathVolumeSource, Pod, Volume, VolumeMount } from '../../../kube/index.ts'
+import type { Container, Pod, Volume, VolumeMount } from '../../../kube/index.ts'
+import type { KubeClient } from '../../../kube/client/index.ts'
 import type { PodPaths } from '../paths.ts'
 import { expandVariables } from '../pod/expand.ts'
 import type { VolumeOwner } from '../pod/security.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { writeVolume } from './atomic-writer.ts'
+import { claimedPath, claimNameOf } from './claims.ts'
 import { type ContentSources, tokenProjections, volumeContent } from './content.ts'
+import { prepareHostPath } from './host-path.ts'
+import { mountMemory } from './memory.ts'
 import type { TokenCache } from './tokens.ts'
 
 export interface VolumeOptions extends Omit<ContentSources, 'token' | 'tokensArePrivate'> {
   readonly paths: PodPaths
   readonly tokens: TokenCache
+  readonly client: KubeClient
   readonly owner: VolumeOwner
 }
 
@@ -45,10 +50,35 @@ async function syncVolume(options: VolumeOptions, volume: Volume): Promise<Resul
     writeVolume(options.paths.volume(volume.name), content.value, options.owner)
     return ok(undefined)
   }
-  if (volume.hostPath) return prepareHostPath(volume.hostPath)
-  if (volume.emptyDir === undefined)
-    return fail('this node has emptyDir, configMap, secret, projected, downwardAPI and hostPath volumes only')
-  prepareEmptyDirectory(options.paths.volume(volume.name), options.owner.group)
+  if (volume.hostPath) return prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '')
+  const claim = claimNameOf(options.pod, volume)
+  if (claim !== undefined) return linkClaim(options, options.paths.volume(volume.name), claim)
+  if (volume.emptyDir === undefined) return fail(UNKNOWN_KIND)
+  const { group } = options.owner
+  const directory = options.paths.volume(volume.name)
+  if (volume.emptyDir.medium === 'Memory') {
+    await mountMemory(directory, { sizeLimit: volume.emptyDir.sizeLimit, group })
+  } else prepareEmptyDirectory(directory, group)
+  return ok(undefined)
+}
+
+const UNKNOWN_KIND =
+  'this node has emptyDir, configMap, secret, projected, downwardAPI, hostPath and persistentVolumeClaim volumes only'
+
+/** A bound claim keeps its volume: it is looked up once, and the link stands for it from then on. */
+async function linkClaim(
+  { client, pod }: VolumeOptions,
+  link: string,
+  claim: string,
+): Promise<Result<void, string>> {
+  if (existsSync(link)) return ok(undefined)
+  const found = await claimedPath(client, pod.metadata.namespace ?? '', claim)
+  if (!found.ok) return found
+  const prepared = prepareHostPath(found.value.path, found.value.type)
+  if (!prepared.ok) return prepared
+  mkdirSync(dirname(link), { recursive: true })
+  rmSync(link, { force: true })
+  symlinkSync(found.value.path, link)
   return ok(undefined)
 }
 
@@ -58,20 +88,6 @@ function prepareEmptyDirectory(directory: string, group: number | undefined): vo
   mkdirSync(directory, { recursive: true })
   if (group !== undefined) chownSync(directory, 0, group)
   chmodSync(directory, group === undefined ? 0o777 : 0o2777)
-}
-
-function prepareHostPath({ path, type = '' }: HostPathVolumeSource): Result<void, string> {
-  if (type === 'DirectoryOrCreate') mkdirSync(path, { recursive: true, mode: 0o755 })
-  if (type === 'FileOrCreate' && !existsSync(path)) writeFileSync(path, '')
-  if (!existsSync(path)) {
-    if (type !== '') return fail(`hostPath type check failed: ${path} is not there`)
-    mkdirSync(path, { recursive: true, mode: 0o755 })
-  }
-  const isDirectory = statSync(path).isDirectory()
-  const wantsDirectory = type.startsWith('Directory')
-  if (type !== '' && wantsDirectory !== isDirectory)
-    return fail(`hostPath type check failed: ${path} is not a ${type}`)
-  return ok(undefined)
 }
 
 /** Where the volumes appear in a container. @throws when a sub-path leads out of its volume or is not there */
@@ -91,6 +107,7 @@ export function bindMounts(options: {
       mountPath: mount.mountPath.replace(/(?<=.)\/+$/, ''),
       readOnly:
         mount.readOnly === true ||
+        volume.persistentVolumeClaim?.readOnly === true ||
         volume.configMap !== undefined ||
         volume.secret !== undefined ||
         volume.projected !== undefined ||
@@ -98,6 +115,8 @@ export function bindMounts(options: {
     }
   })
 }
+
+const WRITABLE = ['emptyDir', 'hostPath', 'persistentVolumeClaim', 'ephemeral'] as const
 
 function subPath(
   source: string,
@@ -110,7 +129,7 @@ function subPath(
   if (path.startsWith('/') || path.split('/').includes('..'))
     throw new Error(`subPath "${path}" leads out of its volume`)
   const target = join(source, path)
-  if (volume.emptyDir !== undefined || volume.hostPath !== undefined) {
+  if (WRITABLE.some((kind) => volume[kind] !== undefined)) {
     if (!existsSync(target)) mkdirSync(target, { recursive: true })
   }
   if (!existsSync(target))

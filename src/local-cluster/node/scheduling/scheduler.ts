@@ -1,12 +1,17 @@
-import { type Clock, type Logger, messageOf } from '../../base/index.ts'
-import type { Node, Pod } from '../../kube/index.ts'
-import { isConflict, isNotFound, KINDS, type KubeClient } from '../../kube/client/index.ts'
-import type { EventRecorder } from './events.ts'
-import { unfitReason } from './scheduling-fit.ts'
+import { type Clock, type Logger, messageOf } from '../../../base/index.ts'
+import type { Container, Node, Pod } from '../../../kube/index.ts'
+import { isConflict, isNotFound, KINDS, type KubeClient } from '../../../kube/client/index.ts'
+import type { EventRecorder } from '../events.ts'
+import { unboundClaims } from '../volume/claims.ts'
+import { createAllocations, type Allocations } from './allocations.ts'
+import { unfitMessage, unfitness } from './node-fit.ts'
 
 /** Gives every unscheduled pod to the one node, unless the pod asks for another. */
 export interface Scheduler {
+  /** A pod as it is now, wherever it is: what it takes of the node counts. */
   readonly consider: (pod: Pod) => void
+  /** A pod that is there no more. */
+  readonly forget: (uid: string) => void
 }
 
 const SCHEDULERS = ['', 'default-scheduler']
@@ -20,11 +25,14 @@ export interface SchedulerOptions {
   readonly logger: Logger
   readonly events: EventRecorder
   readonly nodeName: string
-  /** The node's object: labels, taints and whether it is cordoned. */
+  /** The node's object: labels, taints, what it has, and whether it is cordoned. */
   readonly node: () => Promise<Node | undefined>
+  /** Whether a container's requests count. */
+  readonly counts: (container: Container) => boolean
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
+  const allocations = createAllocations(options.nodeName, options.counts)
   const underWay = new Set<string>()
   /** Pods that do not fit, by uid; they are looked at again when time has passed, as the node may have changed. */
   const unfit = new Map<string, Pod>()
@@ -41,10 +49,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   }
   const consider = (pod: Pod) => {
     const { uid = '' } = pod.metadata
+    allocations.note(pod)
     unfit.delete(uid)
     if (!isUnscheduled(pod) || underWay.has(uid)) return
     underWay.add(uid)
-    schedule(options, pod)
+    schedule(options, allocations, pod)
       .then((outcome) => {
         if (outcome.kind !== 'unfit') return
         unfit.set(uid, outcome.pod)
@@ -55,16 +64,23 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       })
       .finally(() => underWay.delete(uid))
   }
-  return { consider }
+  return {
+    consider,
+    forget(uid) {
+      unfit.delete(uid)
+      allocations.forget(uid)
+    },
+  }
 }
 
 type Outcome = { readonly kind: 'done' } | { readonly kind: 'unfit'; readonly pod: Pod }
 
-async function schedule(options: SchedulerOptions, pod: Pod): Promise<Outcome> {
+async function schedule(options: SchedulerOptions, allocations: Allocations, pod: Pod): Promise<Outcome> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await place(options, pod)
+      return await place(options, allocations, pod)
     } catch (error) {
+      allocations.forget(pod.metadata.uid ?? '')
       if (isNotFound(error) || isConflict(error)) return { kind: 'done' }
       if (attempt >= TRIES_MAX) throw error
       await options.clock.sleep(RETRY_MS)
@@ -78,10 +94,15 @@ function isUnscheduled({ spec, metadata }: Pod): boolean {
   return SCHEDULERS.includes(spec.schedulerName ?? '')
 }
 
-async function place(options: SchedulerOptions, pod: Pod): Promise<Outcome> {
+async function place(options: SchedulerOptions, allocations: Allocations, pod: Pod): Promise<Outcome> {
   const node = await options.node()
-  const reason = node === undefined ? undefined : unfitReason(pod, node)
+  const claims = await unboundClaims(options.client, pod)
+  const unfit = node === undefined ? undefined : unfitness(pod, node, allocations)
+  const reason =
+    claims === undefined ? unfit && unfitMessage(unfit) : `0/1 nodes are available: ${claims}. not found`
   if (reason !== undefined) return { kind: 'unfit', pod: await markUnschedulable(options, pod, reason) }
+  // From here on its room is its own, whatever is decided before the API server has answered.
+  allocations.assume(pod)
   await bind(options, pod)
   const { name, namespace = '' } = pod.metadata
   options.events.record(pod, {
