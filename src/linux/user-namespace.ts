@@ -101,9 +101,11 @@ export function isInOtherUserNamespace(pid: number): boolean {
 }
 
 async function giveIds(pid: number): Promise<void> {
-  const { username, uid, gid } = userInfo()
-  const gids = subordinateIds('/etc/subgid', username, uid)
-  const uids = subordinateIds('/etc/subuid', username, uid)
+  const uid = process.geteuid?.() ?? 0
+  const gid = process.getegid?.() ?? 0
+  const owners = [String(uid), ...ownName()]
+  const gids = subordinateIds('/etc/subgid', owners)
+  const uids = subordinateIds('/etc/subuid', owners)
   const hasGroups = gids !== undefined && (await mapRange('newgidmap', mapWords(pid, gid, gids)))
   if (!hasGroups) {
     // The kernel lets an ordinary user map its own group only where nobody can leave a group.
@@ -131,12 +133,20 @@ function mapWords(pid: number, own: number, { first, count }: IdRange): readonly
   return [String(pid), '0', String(own), '1', '1', String(first), String(count)]
 }
 
+/** The user's name; a user of a container need not have one. */
+function ownName(): readonly string[] {
+  try {
+    return [userInfo().username]
+  } catch {
+    return []
+  }
+}
+
 /** The first range that the file gives the user, by name or by number. @see subuid(5) */
-function subordinateIds(path: string, username: string, uid: number): IdRange | undefined {
+function subordinateIds(path: string, owners: readonly string[]): IdRange | undefined {
   for (const line of (readIfThere(path) ?? '').split('\n')) {
-    const [owner, first, count] = line.split(':')
-    if ((owner === username || owner === String(uid)) && Number(count) > 0)
-      return { first: Number(first), count: Number(count) }
+    const [owner = '', first, count] = line.split(':')
+    if (owners.includes(owner) && Number(count) > 0) return { first: Number(first), count: Number(count) }
   }
   return undefined
 }
