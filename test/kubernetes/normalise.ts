@@ -6,6 +6,7 @@ const EVERYWHERE: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, '<time>'],
   [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, '<time>'],
   [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} UTC/g, '<time>'],
+  [/\bX509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<digest>'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
   [/("?resourceVersion"?: ?)"\d+"/g, '$1"<version>"'],
   [/(\\+"resourceVersion\\+":\\+")\d+/g, '$1<version>'],
