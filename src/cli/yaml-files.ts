@@ -1,7 +1,6 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMap, LineCounter, parseAllDocuments } from 'yaml'
-import type { KubeObject } from '../kube/index.ts'
+import { type KubeObject, parseManifests } from '../kube/index.ts'
 import { CliError, ExitCode } from './exit.ts'
 
 export interface LoadedObject {
@@ -26,30 +25,14 @@ function filesBelow(path: string): readonly string[] {
 }
 
 function objectsOf(path: string, defaultNamespace: string): readonly LoadedObject[] {
-  const text = readFileSync(path === '-' ? 0 : path, 'utf8')
-  const lines = new LineCounter()
-  return [...parseAllDocuments(text, { lineCounter: lines })].flatMap((document) => {
-    const [error] = document.errors
-    if (error) {
-      const { line, col } = lines.linePos(error.pos[0])
-      throw new CliError(`${path}:${line}:${col}: ${error.message.split('\n')[0]}`, ExitCode.data)
-    }
-    if (!isMap(document.contents)) return [] // an empty document between two separators
-    const value = document.toJS() as Partial<KubeObject>
-    const { line } = lines.linePos(document.contents.range?.[0] ?? 0)
-    if (
-      typeof value.apiVersion !== 'string' ||
-      typeof value.kind !== 'string' ||
-      typeof value.metadata?.name !== 'string'
-    ) {
-      throw new CliError(
-        `${path}:${line}: not a Kubernetes object: apiVersion, kind and metadata.name are required`,
-        ExitCode.data,
-      )
-    }
-    const object = withNamespace(value as KubeObject, defaultNamespace)
-    return [{ object, reference: `${path}:${line}` }]
-  })
+  const { manifests, problems } = parseManifests(readFileSync(path === '-' ? 0 : path, 'utf8'))
+  const [problem] = problems
+  if (problem)
+    throw new CliError(`${path}:${problem.line}:${problem.column}: ${problem.message}`, ExitCode.data)
+  return manifests.map(({ object, line }) => ({
+    object: withNamespace(object, defaultNamespace),
+    reference: `${path}:${line}`,
+  }))
 }
 
 /** As kubectl: what names no namespace goes to the one that is worked in. */

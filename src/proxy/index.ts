@@ -10,7 +10,10 @@
  */
 export { createProxyInstance, type ProxyInstance, type ProxyInstanceOptions } from './instance.ts'
 export {
+  createLocalProxy,
   createNodeProxy,
+  type LocalProxy,
+  type ModelChanges,
   type NodeProxy,
   type NodeProxyOptions,
   runProxy,

@@ -91,6 +91,18 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./analyze.ts'),
   },
   {
+    name: 'serve',
+    summary: 'serve Gateway API and Istio YAML files on this machine, without a cluster',
+    declare: (command) =>
+      command
+        .argument('[files...]', 'YAML files or folders')
+        .option('-f, --filename <path>', 'a YAML file or folder; may be given again', collect, [])
+        .option('--address <ip>', 'where to listen', '0.0.0.0')
+        .option('--admin-port <port>', 'Envoy’s admin interface on 127.0.0.1; 0: none', '15000')
+        .option('--access-log', 'log requests, where the files have no MeshConfig', false),
+    load: () => import('./serve.ts'),
+  },
+  {
     name: 'demo',
     summary: 'the whole walkthrough: cluster, mesh, demo application, every routing mode',
     declare: (command) => command.option('--once', 'exit when it is done, 0 or 1', false),

@@ -21,7 +21,11 @@ type Paths = Readonly<Record<string, AdminHandler>>
  * the runtime.
  */
 export async function startAdminServers(
-  options: Omit<AdminContext, 'startedAt'> & { readonly network: Network },
+  options: Omit<AdminContext, 'startedAt'> & {
+    readonly network: Network
+    /** A port on 127.0.0.1 for all of it, instead of Istio's four. */
+    readonly only?: number
+  },
 ): Promise<AdminServers> {
   const context: AdminContext = { ...options, startedAt: options.clock.monotonic() }
   registerProxyStats(context)
@@ -34,13 +38,17 @@ export async function startAdminServers(
     for (const listener of listeners) listener.close()
     for (const server of servers) server.closeAllConnections()
   }
+  const ports: readonly (readonly [string, number, Paths])[] =
+    options.only === undefined
+      ? [
+          ['127.0.0.1', ADMIN_PORT, ADMIN_PATHS],
+          [any, HEALTH_PORT, health],
+          [any, AGENT_PORT, { ...health, ...stats }],
+          [any, STATS_PORT, stats],
+        ]
+      : [['127.0.0.1', options.only, { ...ADMIN_PATHS, ...health }]]
   try {
-    for (const [address, port, paths] of [
-      ['127.0.0.1', ADMIN_PORT, ADMIN_PATHS],
-      [any, HEALTH_PORT, health],
-      [any, AGENT_PORT, { ...health, ...stats }],
-      [any, STATS_PORT, stats],
-    ] as const) {
+    for (const [address, port, paths] of ports) {
       const server = createServer((request, response) => answer(request, response, paths, context))
       server.requestTimeout = 10_000
       servers.push(server)

@@ -1,0 +1,157 @@
+import { type Clock, type Logger, messageOf, type Random } from '../base/index.ts'
+import { DEFAULT_SETTINGS } from '../mesh/translate/index.ts'
+import { createLocalProxy, type LocalProxy } from '../proxy/index.ts'
+import {
+  type ConfigurationProblem,
+  formatProblem,
+  type FileText,
+  type PlacedObject,
+  readConfiguration,
+} from './configuration.ts'
+import { readFiles, watchFiles } from './files.ts'
+import { createFileTranslation, type FileTranslation, type Remark } from './translation.ts'
+
+export interface ServeOptions {
+  /** Files, and folders of files. */
+  readonly paths: readonly string[]
+  /** Where listeners bind; `0.0.0.0` unless the user says otherwise. */
+  readonly address: string
+  readonly adminPort: number | undefined
+  readonly accessLog: boolean
+  /** How long requests under way may take when it is asked to end. */
+  readonly drainMs: number
+  readonly version: string
+  readonly writeLog: (line: string) => void
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Aborted when the process is asked to end. */
+  readonly signal: AbortSignal
+  /** Called when the first configuration serves, with the ports that are open. */
+  readonly onReady?: (ports: readonly number[]) => void
+}
+
+/** A bad configuration at the start: there is no last good one to serve. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly ConfigurationProblem[]
+  constructor(problems: readonly ConfigurationProblem[]) {
+    super(problems.map(formatProblem).join('\n'))
+    this.problems = problems
+  }
+}
+
+/** Serves files until the signal. @throws ConfigurationError; Error when files or ports cannot be had at the start */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { clock, logger } = options
+  const proxy = createLocalProxy({
+    name: 'lateen',
+    version: options.version,
+    address: options.address,
+    adminPort: options.adminPort,
+    clusterDomain: DEFAULT_SETTINGS.clusterDomain,
+    writeLog: options.writeLog,
+    clock,
+    random: options.random,
+    logger,
+  })
+  const loader = createLoader({
+    translation: createFileTranslation({ settings: DEFAULT_SETTINGS, accessLog: options.accessLog }),
+    proxy,
+    logger,
+  })
+  const first = readFiles(options.paths)
+  await proxy.start()
+  try {
+    const problems = loader.take(first)
+    if (problems.length > 0) throw new ConfigurationError(problems)
+    await proxy.bound()
+    const { ports, problems: unbound } = proxy.listeners()
+    if (ports.length === 0 && unbound.size > 0) throw new Error([...unbound.values()].join('\n'))
+    logger.info('serving', { ports: ports.join(',') || 'none: no Gateway in the files' })
+    options.onReady?.(ports)
+    const stopWatching = watchFiles(options.paths, clock, () => reload(options.paths, loader, logger))
+    await aborted(options.signal)
+    stopWatching()
+  } finally {
+    await proxy.stop(options.drainMs)
+  }
+}
+
+interface Loader {
+  /** @returns why it was not taken: the last good configuration goes on serving */
+  readonly take: (files: readonly FileText[]) => readonly ConfigurationProblem[]
+  /** Whether these files are what was looked at last. */
+  readonly isKnown: (files: readonly FileText[]) => boolean
+}
+
+function createLoader(parts: {
+  readonly translation: FileTranslation
+  readonly proxy: LocalProxy
+  readonly logger: Logger
+}): Loader {
+  const { translation, proxy, logger } = parts
+  let last: readonly FileText[] = []
+  let remarked = new Set<string>()
+
+  return {
+    isKnown: (files) =>
+      files.length === last.length &&
+      files.every(({ path, text }, i) => last[i]?.path === path && last[i].text === text),
+    take(files) {
+      last = files
+      const { objects, problems, ignored } = readConfiguration(files)
+      if (problems.length > 0) return problems
+      const changes = translation.replace(objects.map(({ object }) => object))
+      for (const { key, reason } of proxy.apply(changes)) {
+        logger.warn(`${key} is not taken, its last good version stays: ${reason}`)
+      }
+      const remarks = [
+        ...translation.remarks().map((remark) => `${placeOf(remark, objects)}${remark.message}`),
+        ...ignored.map(
+          ({ path, line, object }) => `${path}:${line}: a ${object.kind} means nothing to a proxy`,
+        ),
+      ]
+      for (const text of remarks) if (!remarked.has(text)) logger.warn(text)
+      remarked = new Set(remarks)
+      logger.info('configuration is live', {
+        objects: objects.length,
+        changed: changes.set.length + changes.removed.length,
+      })
+      return []
+    },
+  }
+}
+
+function placeOf(remark: Remark, objects: readonly PlacedObject[]): string {
+  const found = objects.find(
+    ({ object }) =>
+      remark.kind.endsWith(object.kind) &&
+      object.metadata.name === remark.name &&
+      (object.metadata.namespace ?? '') === (remark.namespace ?? ''),
+  )
+  const name = `${remark.kind} ${remark.namespace === undefined ? '' : `${remark.namespace}/`}${remark.name}: `
+  return found === undefined ? name : `${found.path}:${found.line}: ${name}`
+}
+
+/** What cannot be read or is bad changes nothing; its reasons are said once. */
+function reload(paths: readonly string[], loader: Loader, logger: Logger): void {
+  let files: readonly FileText[]
+  try {
+    files = readFiles(paths)
+  } catch (error) {
+    logger.error(`the last good configuration stays: ${messageOf(error)}`)
+    return
+  }
+  if (loader.isKnown(files)) return
+  const problems = loader.take(files)
+  if (problems.length === 0) return
+  for (const problem of problems) logger.error(formatProblem(problem))
+  logger.error('the files are not taken; the last good configuration goes on serving')
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
