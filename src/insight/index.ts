@@ -1,6 +1,7 @@
 /**
  * insight: what can be said about configuration without running it. `analyze` finds mistakes in a set of Kubernetes
- * objects and reports them with Istio's codes and istioctl's words and exit codes. Pure: objects in, messages out.
+ * objects and reports them with Istio's codes and istioctl's words and exit codes; `explainRequest` says which rule takes a
+ * request and what kept the others from it, by the tables that serve requests. Pure: objects in, messages out.
  */
 export { analyze, type AnalyzeOptions, ANALYZERS, friendlyName } from './analyze/analyze.ts'
 export type { Analyzer } from './analyze/context.ts'
@@ -14,3 +15,12 @@ export {
   type ReportOptions,
 } from './analyze/format.ts'
 export { type Code, type Level, LEVELS, type Message } from './analyze/messages.ts'
+export {
+  BadRequestError,
+  type ExplainedDestination,
+  explainRequest,
+  type Outcome,
+  type RequestExplanation,
+  type WonderedRequest,
+} from './explain/explain.ts'
+export { formatExplanations } from './explain/format.ts'

@@ -22,6 +22,8 @@ export {
   type GatewayTable,
   type NoRoute,
 } from './gateway-table.ts'
+export { meshDomain } from './mesh.ts'
+export { normalizePath } from './normalize-path.ts'
 export { pickDestination } from './pick.ts'
 export { compileFullMatch, type TextTest } from './regex.ts'
 export { hostOf, pathOnly, portOf, type RouteRequest } from './request.ts'

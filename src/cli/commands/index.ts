@@ -91,6 +91,21 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./analyze.ts'),
   },
   {
+    name: 'explain',
+    summary: 'say which rule takes a request, and why not the others',
+    declare: (command) =>
+      command
+        .argument('<url>', 'such as http://demo.example/api')
+        .argument('[files...]', 'YAML files or folders to read, over those of the cluster')
+        .option('-X, --request <method>', 'the request’s method', 'GET')
+        .option('-H, --header <line>', 'a header of the request; may be given again', collect, [])
+        .option('--gateway <namespace/name>', 'the one gateway that is meant')
+        .option('--from <namespace[/pod]>', 'a client in the mesh, whose sidecar decides')
+        .option('-k, --use-kube <bool>', 'read the cluster too', 'true')
+        .option('-o, --output <format>', 'text or json', 'text'),
+    load: () => import('./explain.ts'),
+  },
+  {
     name: 'serve',
     summary: 'serve Gateway API and Istio YAML files on this machine, without a cluster',
     declare: (command) =>

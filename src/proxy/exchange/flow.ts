@@ -1,3 +1,4 @@
+import { normalizePath } from '../../routing/index.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
@@ -7,7 +8,6 @@ import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
 import { dropUpstream, finish, settle } from './finish.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
-import { normalizePath } from './path.ts'
 import { isRetriableResponse } from './retry.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { AppProtocol, Service } from '../../model/index.ts'
-import { hostOf, type RouteTable } from '../../routing/index.ts'
+import { hostOf, meshDomain, type RouteTable } from '../../routing/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import { DEFAULT_RETRY } from '../exchange/retry.ts'
@@ -79,9 +79,8 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     const host = hostOf(exchange.authority)
     const service = store.serviceNamed(host, parts.namespace)
     const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
-    const domain = named?.hostname ?? host
-    // Istio: rules for a host that is no service of the dialled port hold on port 80 alone.
-    if ((named !== undefined || original.port === 80) && table.hasHost(domain)) {
+    const domain = meshDomain(table, { host, port: original.port }, named)
+    if (domain !== undefined) {
       const result = table.match(exchange, domain)
       if (result === undefined) {
         sendLocalReply(exchange, REPLIES.routeNotFound)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { normalizePath } from './path.ts'
+import { normalizePath } from './normalize-path.ts'
 
 test('dot segments, encoded letters and backslashes are resolved, the query is left alone', () => {
   for (const [path, expected] of [
