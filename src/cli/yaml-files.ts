@@ -11,7 +11,9 @@ export interface LoadedObject {
 
 /** Reads the Kubernetes objects of files, and of the YAML files below folders; `-` is standard input. @throws CliError */
 export function loadObjects(paths: readonly string[], defaultNamespace: string): readonly LoadedObject[] {
-  return paths.flatMap(filesBelow).flatMap((path) => objectsOf(path, defaultNamespace))
+  return paths.flatMap((path) =>
+    filesBelow(path).flatMap((file) => objectsOf(file, { defaultNamespace, isNamed: file === path })),
+  )
 }
 
 function filesBelow(path: string): readonly string[] {
@@ -24,13 +26,16 @@ function filesBelow(path: string): readonly string[] {
     .map((name) => join(path, name))
 }
 
-function objectsOf(path: string, defaultNamespace: string): readonly LoadedObject[] {
+function objectsOf(
+  path: string,
+  from: { readonly defaultNamespace: string; readonly isNamed: boolean },
+): readonly LoadedObject[] {
   const { manifests, problems } = parseManifests(readFileSync(path === '-' ? 0 : path, 'utf8'))
-  const [problem] = problems
+  const problem = problems.find((one) => from.isNamed || one.foreign !== true)
   if (problem)
     throw new CliError(`${path}:${problem.line}:${problem.column}: ${problem.message}`, ExitCode.data)
   return manifests.map(({ object, line }) => ({
-    object: withNamespace(object, defaultNamespace),
+    object: withNamespace(object, from.defaultNamespace),
     reference: `${path}:${line}`,
   }))
 }

@@ -16,6 +16,8 @@ export interface Manifest extends Position {
 
 export interface ManifestProblem extends Position {
   readonly message: string
+  /** It was not meant for Kubernetes: no error where a folder holds other things too. */
+  readonly foreign?: true
 }
 
 export interface ParsedManifests {
@@ -50,7 +52,7 @@ export function parseManifests(text: string): ParsedManifests {
         manifests.push({ object: value, ...at, locate: (path) => positionOf(offsetOf(node, path)) })
       } else {
         const message = 'not a Kubernetes object: apiVersion, kind and metadata.name are required'
-        problems.push({ ...at, message })
+        problems.push({ ...at, message, ...(isForeign(value) && { foreign: true }) })
       }
     }
   }
@@ -79,6 +81,14 @@ function isKubeObject(value: unknown): value is KubeObject {
     isRecord(metadata) &&
     typeof metadata['name'] === 'string'
   )
+}
+
+/** What else lies about in folders of manifests: settings of other programs, and of kustomize. */
+function isForeign(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  if (typeof value['apiVersion'] === 'string' && value['apiVersion'].startsWith('kustomize.config.k8s.io/'))
+    return true
+  return value['apiVersion'] === undefined && value['kind'] === undefined
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -13,7 +13,7 @@ spec:
 `
 
 function problemsOf(...texts: readonly string[]): readonly string[] {
-  const files = texts.map((text, i) => ({ path: `f${i}.yaml`, text }))
+  const files = texts.map((text, i) => ({ path: `f${i}.yaml`, text, isFound: false }))
   return readConfiguration(files).problems.map(formatProblem)
 }
 
@@ -43,6 +43,7 @@ test('objects get their namespace and defaults; kinds that are nothing to a prox
   const { objects, problems, ignored } = readConfiguration([
     {
       path: 'a.yaml',
+      isFound: false,
       text: `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: web }
@@ -62,4 +63,13 @@ metadata: { name: job }
     ignored.map(({ object, line }) => [object.kind, line]),
     [['Job', 6]],
   )
+})
+
+test('in a folder, settings of other programs are left alone; a file that was named has to hold objects', () => {
+  const text =
+    'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\nsome: { other: thing }\n'
+  assert.deepEqual(readConfiguration([{ path: 'k.yaml', text, isFound: true }]).problems, [])
+  assert.equal(readConfiguration([{ path: 'k.yaml', text, isFound: false }]).problems.length, 2)
+  const half = [{ path: 'k.yaml', text: 'kind: Gateway\n', isFound: true }]
+  assert.equal(readConfiguration(half).problems.length, 1)
 })

@@ -16,6 +16,8 @@ export interface FileText {
   /** As the user named it, or below the folder that the user named. */
   readonly path: string
   readonly text: string
+  /** Found in a folder: what else lies there is left alone. */
+  readonly isFound: boolean
 }
 
 export interface ConfigurationProblem extends Position {
@@ -45,9 +47,11 @@ export function readConfiguration(files: readonly FileText[]): Configuration {
   const ignored: PlacedObject[] = []
   const problems: ConfigurationProblem[] = []
   const places = new Map<string, PlacedObject>()
-  for (const { path, text } of files) {
+  for (const { path, text, isFound } of files) {
     const parsed = parseManifests(text)
-    problems.push(...parsed.problems.map((problem) => ({ path, ...problem })))
+    for (const { foreign, ...problem } of parsed.problems) {
+      if (!isFound || foreign !== true) problems.push({ path, ...problem })
+    }
     for (const manifest of parsed.manifests) {
       const { line, column } = manifest
       const kind = kindOf(manifest.object)

@@ -16,10 +16,12 @@ const LOOK_MS = 2000
  * @throws when one cannot be read, naming it
  */
 export function readFiles(paths: readonly string[]): readonly FileText[] {
-  return paths.flatMap(filesBelow).map((path) => {
-    if (statSync(path).size > FILE_BYTES_MAX) throw new Error(`${path} is larger than 64 MiB`)
-    return { path, text: readFileSync(path, 'utf8') }
-  })
+  return paths.flatMap((named) =>
+    filesBelow(named).map((path) => {
+      if (statSync(path).size > FILE_BYTES_MAX) throw new Error(`${path} is larger than 64 MiB`)
+      return { path, text: readFileSync(path, 'utf8'), isFound: path !== named }
+    }),
+  )
 }
 
 function filesBelow(path: string): readonly string[] {
