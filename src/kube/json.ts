@@ -86,7 +86,10 @@ export function isDeeperThan(value: unknown, limit: number): boolean {
   return false
 }
 
-/** Compact JSON as Go prints it: keys of objects sorted, and `<`, `>`, `&` escaped. */
+/**
+ * Compact JSON as Go prints it: keys of objects sorted, those of a Map (which stands for a Go struct) as they are, and
+ * `<`, `>`, `&` escaped.
+ */
 export function toGoJson(value: unknown): string {
   return write(value).replace(
     /[<>&\u2028\u2029]/g,
@@ -99,8 +102,13 @@ function write(value: unknown): string {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
+  if (value instanceof Map) return writeMembers([...(value as ReadonlyMap<string, unknown>)])
   const entries = Object.entries(value).filter(([, item]) => item !== undefined)
   entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return writeMembers(entries)
+}
+
+function writeMembers(entries: readonly (readonly [string, unknown])[]): string {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${write(item)}`).join(',')}}`
 }
 

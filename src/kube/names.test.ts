@@ -7,7 +7,7 @@ test('names are checked in the words of Kubernetes', () => {
   assert.deepEqual(names.checkDns1123Label('my-name'), [])
   assert.deepEqual(names.checkDns1123Label('a.b'), ['must not contain dots'])
   assert.deepEqual(names.checkDns1123Label('My_Name'), [
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
   ])
   assert.deepEqual(names.checkDns1123Label('a'.repeat(64)), ['must be no more than 63 characters'])
   assert.deepEqual(names.checkDns1123Subdomain('a.b-c'), [])
@@ -35,7 +35,8 @@ test('metadata is checked field by field', () => {
     /^metadata\.annotations: Invalid value: "a b": name part/,
   )
   const owner = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', controller: true }
+  const printed = '{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true}'
   assert.deepEqual(errors({ name: 'a', ownerReferences: [owner, owner] }), [
-    'metadata.ownerReferences: Forbidden: Only one reference can have Controller set to true',
+    `metadata.ownerReferences: Invalid value: [${printed},${printed}]: Only one reference can have Controller set to true. Found "true" in references for Pod/p and Pod/p`,
   ])
 })

@@ -1,9 +1,11 @@
 /** Rules for names, with the wording of apimachinery. Each check returns what is wrong, nothing if all is well. */
-import { child, type FieldError, forbidden, invalid, required } from './schema/field-error.ts'
+import { child, type FieldError, invalid, required } from './schema/field-error.ts'
+import { goForm } from './schema/go-form.ts'
 import { getOwn, isRecord, type JsonRecord } from './json.ts'
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN = String.raw`${LABEL}(\.${LABEL})*`
+const WILDCARD = String.raw`\*\.${SUBDOMAIN}`
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
 const LABEL_VALUE = '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?'
@@ -11,6 +13,7 @@ const CONFIG_KEY = '[-._a-zA-Z0-9]+'
 
 const LABEL_REGEX = new RegExp(`^${LABEL}$`)
 const SUBDOMAIN_REGEX = new RegExp(`^${SUBDOMAIN}$`)
+const WILDCARD_REGEX = new RegExp(`^${WILDCARD}$`)
 const LABEL_1035_REGEX = new RegExp(`^${LABEL_1035}$`)
 const QUALIFIED_REGEX = new RegExp(`^${QUALIFIED}$`)
 const LABEL_VALUE_REGEX = new RegExp(`^${LABEL_VALUE}$`)
@@ -62,6 +65,19 @@ export const checkPathSegment: NameCheck = (name) => {
   return ['/', '%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`)
 }
 
+/** A host of an Ingress that stands for all hosts below a domain. */
+export const checkWildcardSubdomain: NameCheck = (name) => [
+  ...maxLength(name, 253),
+  ...matchOr(
+    WILDCARD_REGEX.test(name.slice(0, 1024)),
+    regexMessage(
+      "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+      WILDCARD,
+      ['*.example.com'],
+    ),
+  ),
+]
+
 export const checkConfigKey: NameCheck = (key) => [
   ...maxLength(key, 253),
   ...matchOr(
@@ -102,7 +118,7 @@ export const checkQualifiedName: NameCheck = (key) => {
   const parts = key.split('/')
   if (parts.length > 2) {
     return [
-      `a qualified name ${regexMessage(NAME_PART, QUALIFIED, ['MyName', 'my.name', '123-abc'])} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a valid label key ${regexMessage(NAME_PART, QUALIFIED, ['MyName', 'my.name', '123-abc'])} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ]
   }
   const [prefix, name] = parts.length === 2 ? [parts[0] ?? '', parts[1] ?? ''] : [undefined, key]
@@ -114,7 +130,7 @@ export const checkQualifiedName: NameCheck = (key) => {
         : checkDns1123Subdomain(prefix).map((text) => `prefix part ${text}`)
   const nameErrors = [
     ...(name === '' ? ['name part must be non-empty'] : []),
-    ...(name.length > 63 ? ['name part must be no more than 63 characters'] : []),
+    ...(name.length > 63 ? ['name part must be no more than 63 bytes'] : []),
     ...matchOr(
       QUALIFIED_REGEX.test(name.slice(0, 1024)),
       `name part ${regexMessage(NAME_PART, QUALIFIED, ['MyName', 'my.name', '123-abc'])}`,
@@ -127,7 +143,7 @@ const NAME_PART =
   "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
 export const checkLabelValue: NameCheck = (value) => [
-  ...maxLength(value, 63),
+  ...(value.length > 63 ? ['must be no more than 63 bytes'] : []),
   ...matchOr(
     LABEL_VALUE_REGEX.test(value.slice(0, 1024)),
     regexMessage(
@@ -146,8 +162,9 @@ function matchOr(matches: boolean, message: string): readonly string[] {
   return matches ? [] : [message]
 }
 
-function regexMessage(message: string, format: string, examples: readonly string[]): string {
-  const list = examples.map((example) => `'${example}', `).join('or ')
+/** The blanks between examples are Kubernetes' own. */
+export function regexMessage(message: string, format: string, examples: readonly string[]): string {
+  const list = examples.map((example) => `'${example}', `).join(' or ')
   return `${message} (e.g. ${list}regex used for validation is '${format}')`
 }
 
@@ -165,8 +182,8 @@ export function validateObjectMeta(
     ...validateName(meta, checkName, path),
     ...validateLabels(getOwn(meta, 'labels'), child(path, 'labels')),
     ...validateAnnotations(getOwn(meta, 'annotations'), child(path, 'annotations')),
-    ...validateFinalizers(getOwn(meta, 'finalizers'), child(path, 'finalizers')),
     ...validateOwners(getOwn(meta, 'ownerReferences'), child(path, 'ownerReferences')),
+    ...validateFinalizers(getOwn(meta, 'finalizers'), child(path, 'finalizers')),
   ]
 }
 
@@ -210,10 +227,30 @@ function validateAnnotations(annotations: unknown, path: string): readonly Field
 
 function validateFinalizers(finalizers: unknown, path: string): readonly FieldError[] {
   if (!Array.isArray(finalizers)) return []
-  return finalizers.flatMap((finalizer, index) =>
+  return finalizers.flatMap((finalizer) =>
     typeof finalizer === 'string'
-      ? checkQualifiedName(finalizer).map((text) => invalid(`${path}[${index}]`, finalizer, text))
+      ? checkQualifiedName(finalizer).map((text) => invalid(path, finalizer, text))
       : [],
+  )
+}
+
+/** The finalizers of Kubernetes itself: all others are named under a domain. */
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
+
+/** Most built-in kinds take no other finalizers than these; custom resources take any. */
+export function validateStandardFinalizers(meta: unknown): readonly FieldError[] {
+  const finalizers = isRecord(meta) ? getOwn(meta, 'finalizers') : undefined
+  if (!Array.isArray(finalizers)) return []
+  return finalizers.flatMap((finalizer, index) =>
+    typeof finalizer !== 'string' || finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer)
+      ? []
+      : [
+          invalid(
+            `metadata.finalizers[${index}]`,
+            finalizer,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ],
   )
 }
 
@@ -222,11 +259,21 @@ function validateOwners(owners: unknown, path: string): readonly FieldError[] {
   const errors = owners.flatMap((owner, index) =>
     ['apiVersion', 'kind', 'name', 'uid'].flatMap((field) =>
       isRecord(owner) && (getOwn(owner, field) ?? '') === ''
-        ? [invalid(child(`${path}[${index}]`, field), '', `${field} must not be empty`)]
+        ? [required(child(`${path}[${index}]`, field), 'must not be empty')]
         : [],
     ),
   )
   const controllers = owners.filter((owner) => isRecord(owner) && owner['controller'] === true)
-  if (controllers.length <= 1) return errors
-  return [...errors, forbidden(path, 'Only one reference can have Controller set to true')]
+  const [first, ...others] = controllers.map((owner) => `${owner['kind']}/${owner['name']}`)
+  const printed = owners.map((owner) => goForm(owner, 'meta/v1.OwnerReference'))
+  return [
+    ...errors,
+    ...others.map((other) =>
+      invalid(
+        path,
+        printed,
+        `Only one reference can have Controller set to true. Found "true" in references for ${first} and ${other}`,
+      ),
+    ),
+  ]
 }

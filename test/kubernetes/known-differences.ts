@@ -58,7 +58,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
   {
     reason: 'refused by both, in other words or with another set of causes',
     cases: [
-      'create: create service clusterip taken --clusterip=192.168.1.1 --tcp=80:80',
       'create: create token robot --duration=10s',
       'server-side-apply: apply --server-side -f - --field-manager=',
       'replace: replace another uid',

@@ -1,6 +1,18 @@
 import type { MutableRecord } from '../json.ts'
 import { ensureRecord, fill, fillAll, recordIn, recordsIn } from './edit.ts'
 
+/** Defaults that a pod has beyond those of its template. */
+export function defaultPod(spec: MutableRecord): void {
+  defaultPodSpec(spec)
+  fill(spec, 'enableServiceLinks', true)
+  const grace = spec['terminationGracePeriodSeconds']
+  if (typeof grace === 'number' && grace < 0) spec['terminationGracePeriodSeconds'] = 1
+  if (spec['hostNetwork'] === true) fillHostPorts(spec)
+  for (const container of [...recordsIn(spec, 'initContainers'), ...recordsIn(spec, 'containers')]) {
+    defaultRequests(container)
+  }
+}
+
 /** Defaults of a pod's spec, in a Pod and in every template. @see kubernetes core/v1 defaults */
 export function defaultPodSpec(spec: MutableRecord): void {
   fillAll(spec, {
@@ -12,7 +24,6 @@ export function defaultPodSpec(spec: MutableRecord): void {
   })
   if (spec['serviceAccountName'] !== undefined) fill(spec, 'serviceAccount', spec['serviceAccountName'])
   else if (spec['serviceAccount'] !== undefined) spec['serviceAccountName'] = spec['serviceAccount']
-  if (spec['hostNetwork'] === true) fillHostPorts(spec)
   for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
     for (const container of recordsIn(spec, list)) defaultContainer(container)
   }
@@ -50,7 +61,6 @@ function defaultContainer(container: MutableRecord): void {
     const handler = lifecycle && recordIn(lifecycle, hook)
     if (handler) defaultHttpGet(handler)
   }
-  defaultRequests(container)
 }
 
 /** A limit without a request is also the request. */

@@ -1,5 +1,5 @@
 import { isRecord, type MutableRecord, setOwn } from '../json.ts'
-import { defaultPodSpec } from './defaults-pod.ts'
+import { defaultPod, defaultPodSpec } from './defaults-pod.ts'
 import { ensureRecord, fill, fillAll, recordIn, recordsIn } from './edit.ts'
 
 type Defaulter = (object: MutableRecord, spec: MutableRecord) => void
@@ -7,14 +7,16 @@ type Defaulter = (object: MutableRecord, spec: MutableRecord) => void
 /** What each built-in kind fills in, by kind and group. Those not named have only the defaults of their field table. */
 const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   Pod: (object, spec) => {
-    defaultPodSpec(spec)
-    fill(spec, 'enableServiceLinks', true)
+    defaultPod(spec)
     const status = ensureRecord(object, 'status')
     if (status) fill(status, 'phase', 'Pending')
   },
   PodTemplate: (object) => defaultTemplate(object),
   ReplicationController: (object, spec) => defaultReplicationController(object, spec),
-  Service: (_, spec) => defaultService(spec),
+  Service: (object, spec) => {
+    defaultService(spec)
+    defaultBalancerStatus(object, spec)
+  },
   Namespace: (object, spec) => {
     fill(spec, 'finalizers', ['kubernetes'])
     const status = ensureRecord(object, 'status')
@@ -26,6 +28,9 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
     for (const subset of recordsIn(object, 'subsets')) {
       for (const port of recordsIn(subset, 'ports')) fill(port, 'protocol', 'TCP')
     }
+  },
+  Node: (_, spec) => {
+    if (typeof spec['podCIDR'] === 'string') fill(spec, 'podCIDRs', [spec['podCIDR']])
   },
   PersistentVolume: (object, spec) => {
     fillAll(spec, { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' })
@@ -51,6 +56,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
       failedJobsHistoryLimit: 1,
     })
     const template = recordIn(spec, 'jobTemplate')
+    if (template) ensureRecord(template, 'metadata')
     const jobSpec = template && recordIn(template, 'spec')
     if (jobSpec) defaultTemplate(jobSpec)
   },
@@ -140,7 +146,8 @@ function defaultStatefulSet(spec: MutableRecord): void {
   const strategy = ensureRecord(spec, 'updateStrategy')
   if (strategy) {
     fill(strategy, 'type', 'RollingUpdate')
-    if (strategy['type'] === 'RollingUpdate') fill(strategy, 'rollingUpdate', { partition: 0 })
+    const rolling = strategy['type'] === 'RollingUpdate' ? ensureRecord(strategy, 'rollingUpdate') : undefined
+    if (rolling) fillAll(rolling, { partition: 0, maxUnavailable: 1 })
   }
   for (const claim of recordsIn(spec, 'volumeClaimTemplates')) {
     fillAll(claim, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', status: { phase: 'Pending' } })
@@ -168,6 +175,7 @@ function defaultJob(spec: MutableRecord): void {
     backoffLimit: spec['backoffLimitPerIndex'] === undefined ? 6 : 2147483647,
     completionMode: 'NonIndexed',
     suspend: false,
+    manualSelector: false,
     podReplacementPolicy: spec['podFailurePolicy'] === undefined ? 'TerminatingOrFailed' : 'Failed',
   })
   defaultTemplate(spec)
@@ -182,12 +190,26 @@ function defaultService(spec: MutableRecord): void {
   }
   const type = spec['type']
   if (type !== 'ExternalName') fill(spec, 'internalTrafficPolicy', 'Cluster')
-  if (type === 'NodePort' || type === 'LoadBalancer') fill(spec, 'externalTrafficPolicy', 'Cluster')
+  const isReached = type === 'NodePort' || type === 'LoadBalancer' || hasItems(spec['externalIPs'])
+  if (isReached && type !== 'ExternalName') fill(spec, 'externalTrafficPolicy', 'Cluster')
   if (type === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true)
   for (const port of recordsIn(spec, 'ports')) {
     fill(port, 'protocol', 'TCP')
     if (port['targetPort'] === '' || port['targetPort'] === 0) delete port['targetPort']
     fill(port, 'targetPort', port['port'])
+  }
+}
+
+function hasItems(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0
+}
+
+/** Addresses of a balancer are those that the world sends to, unless the balancer says otherwise. */
+function defaultBalancerStatus(object: MutableRecord, spec: MutableRecord): void {
+  if (spec['type'] !== 'LoadBalancer') return
+  const balancer = recordIn(recordIn(object, 'status') ?? {}, 'loadBalancer')
+  for (const ingress of recordsIn(balancer, 'ingress')) {
+    if (typeof ingress['ip'] === 'string' && ingress['ip'] !== '') fill(ingress, 'ipMode', 'VIP')
   }
 }
 

@@ -181,10 +181,23 @@ test('nulls and empty values count as absent, quantities become canonical, zero 
   assert.ok(!Object.hasOwn(filled.spec, 'paused') && !Object.hasOwn(filled.spec, 'minReadySeconds'))
   const [container] = filled.spec.template.spec.containers
   assert.ok(container && !Object.hasOwn(container, 'command') && !Object.hasOwn(container, 'env'))
-  assert.deepEqual((container as { resources: object }).resources, {
-    limits: { cpu: '500m' },
-    requests: { cpu: '500m' },
-  })
+  assert.deepEqual((container as { resources: object }).resources, { limits: { cpu: '500m' } })
+})
+
+test('what a container is limited to it requests as well, in a pod and not in a template', () => {
+  const container = {
+    name: 'c',
+    image: 'x',
+    resources: { limits: { cpu: '1' }, requests: { memory: '1Gi' } },
+  }
+  const pod = {
+    spec: { containers: [container], initContainers: [container], terminationGracePeriodSeconds: -5 },
+  }
+  const filled = schemaOf('', 'Pod').applyDefaults(pod) as typeof pod
+  const requests = { memory: '1Gi', cpu: '1' }
+  assert.deepEqual(filled.spec.containers[0]?.resources.requests, requests)
+  assert.deepEqual(filled.spec.initContainers[0]?.resources.requests, requests)
+  assert.equal(filled.spec.terminationGracePeriodSeconds, 1)
 })
 
 test('defaulting twice is defaulting once, and the source is not touched', () => {
@@ -247,7 +260,7 @@ test('common mistakes in a Deployment are reported as Kubernetes reports them', 
     'spec.selector: Invalid value: {"matchLabels":{"app":"web","x":"y"}}: field is immutable',
   ])
   assert.deepEqual(errorsOf(DEPLOYMENT, deployment({}, { imagePullPolicy: 'Sometimes' })), [
-    'spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "IfNotPresent"',
+    'spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"',
   ])
 })
 

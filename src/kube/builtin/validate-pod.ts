@@ -1,16 +1,14 @@
-import { parseQuantity } from '../quantity.ts'
 import {
   deepEqual,
   getList,
   getNumber,
-  getOwn,
   getPath,
   getRecord,
   getString,
   isRecord,
   type JsonRecord,
 } from '../json.ts'
-import { checkDns1123Label, checkDns1123Subdomain, checkEnvVarName, checkPortName } from '../names.ts'
+import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName, validateLabels } from '../names.ts'
 import {
   duplicate,
   type FieldError,
@@ -19,231 +17,209 @@ import {
   required,
   unsupported,
 } from '../schema/field-error.ts'
+import { checkAddress, checkRange, checkText, INT32_MAX, notNegative } from './checks.ts'
+import {
+  type PodContext,
+  validateContainers,
+  validateInitContainers,
+  validateSeccomp,
+} from './validate-container.ts'
+import {
+  validateAddedTolerations,
+  validateAffinity,
+  validateSpreading,
+  validateTolerations,
+} from './validate-scheduling.ts'
+import { validateVolumes } from './validate-volume.ts'
 
-/** Semantic checks of a pod's spec, the same for a Pod and for every template. */
-export function validatePodSpec(spec: JsonRecord, path: string): readonly FieldError[] {
-  const volumes = new Set(getList(spec, 'volumes').map((volume) => getString(volume, 'name') ?? ''))
-  const main = getList(spec, 'containers')
-  const init = getList(spec, 'initContainers')
-  const names = new Set<string>()
-  const check = (list: readonly unknown[], field: string) =>
-    list.flatMap((container, index) =>
-      isRecord(container)
-        ? validateContainer(container, {
-            path: `${path}.${field}[${index}]`,
-            names,
-            volumes,
-            init: field !== 'containers',
-          })
-        : [],
-    )
+export function validatePod(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
+  const spec = getRecord(object, 'spec') ?? {}
+  const before = getRecord(old, 'spec')
+  return [
+    ...validatePodSpec(spec, 'spec'),
+    ...validateOnlyOfPods(spec),
+    ...(before ? validatePodUpdate(spec, before) : []),
+  ]
+}
+
+/**
+ * Semantic checks of a pod's spec, the same for a Pod and for every template.
+ * @param claims names of the claims that a StatefulSet makes, which its pods mount like volumes of their own
+ */
+export function validatePodSpec(
+  spec: JsonRecord,
+  path: string,
+  claims: readonly string[] = [],
+): readonly FieldError[] {
+  const containers = getList(spec, 'containers')
+  const context: PodContext = {
+    volumes: new Map([
+      ...getList(spec, 'volumes').flatMap((volume) =>
+        isRecord(volume) ? [[getString(volume, 'name') ?? '', volume] as const] : [],
+      ),
+      ...claims.map((name) => [name, undefined] as const),
+    ]),
+    gracePeriodSeconds: getNumber(spec, 'terminationGracePeriodSeconds'),
+  }
+  const others = containers.map((container) => getString(container, 'name') ?? '')
   return [
     ...validateVolumes(getList(spec, 'volumes'), `${path}.volumes`),
-    ...(main.length === 0 ? [required(`${path}.containers`)] : []),
-    ...check(main, 'containers'),
-    ...check(init, 'initContainers'),
-    ...invalidName(
-      getString(spec, 'serviceAccountName'),
-      checkDns1123Subdomain,
-      `${path}.serviceAccountName`,
+    ...validateContainers(containers, `${path}.containers`, context),
+    ...validateInitContainers(getList(spec, 'initContainers'), `${path}.initContainers`, {
+      ...context,
+      others,
+    }),
+    ...validateHostPorts(spec, path),
+    ...validateLabels(getRecord(spec, 'nodeSelector'), `${path}.nodeSelector`),
+    ...validateSecurity(spec, path),
+    ...validateAffinity(getRecord(spec, 'affinity'), `${path}.affinity`),
+    ...validateDns(spec, path),
+    ...validateGates(spec, path),
+    ...validateSpreading(getList(spec, 'topologySpreadConstraints'), `${path}.topologySpreadConstraints`),
+    ...validatePodNames(spec, path),
+    ...validateTolerations(getList(spec, 'tolerations'), `${path}.tolerations`),
+    ...validateHostAliases(getList(spec, 'hostAliases'), `${path}.hostAliases`),
+    ...['priorityClassName', 'runtimeClassName'].flatMap((field) =>
+      checkText(getPath(spec, field), checkDns1123Subdomain, `${path}.${field}`),
     ),
-    ...invalidName(getString(spec, 'hostname'), checkDns1123Label, `${path}.hostname`),
-    ...invalidName(getString(spec, 'subdomain'), checkDns1123Label, `${path}.subdomain`),
-    ...notNegative(getNumber(spec, 'terminationGracePeriodSeconds'), `${path}.terminationGracePeriodSeconds`),
   ]
 }
 
-export function notNegative(value: number | undefined, path: string): readonly FieldError[] {
-  return value !== undefined && value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : []
+/** On the host's network a container's port is the host's. */
+function validateHostPorts(spec: JsonRecord, path: string): readonly FieldError[] {
+  if (getPath(spec, 'hostNetwork') !== true) return []
+  return getList(spec, 'containers').flatMap((container, index) =>
+    getList(container, 'ports').flatMap((port, number) => {
+      const host = getNumber(port, 'hostPort') ?? 0
+      if (host === 0 || host === getNumber(port, 'containerPort')) return []
+      const at = `${path}.containers[${index}].ports[${number}].hostPort`
+      return [invalid(at, host, 'must match `containerPort` when `hostNetwork` is true')]
+    }),
+  )
 }
 
-function invalidName(
-  name: string | undefined,
-  check: (name: string) => readonly string[],
-  path: string,
-): readonly FieldError[] {
-  return name === undefined ? [] : check(name).map((text) => invalid(path, name, text))
-}
-
-function validateVolumes(volumes: readonly unknown[], path: string): readonly FieldError[] {
-  const seen = new Set<string>()
-  return volumes.flatMap((volume, index) => {
-    const at = `${path}[${index}]`
-    const name = getString(volume, 'name') ?? ''
-    const errors: FieldError[] = []
-    if (name === '') errors.push(required(`${at}.name`))
-    else errors.push(...checkDns1123Label(name).map((text) => invalid(`${at}.name`, name, text)))
-    if (seen.has(name)) errors.push(duplicate(`${at}.name`, name))
-    seen.add(name)
-    const sources = isRecord(volume) ? Object.keys(volume).filter((key) => key !== 'name') : []
-    for (const source of sources.slice(1)) {
-      errors.push(forbidden(`${at}.${source}`, 'may not specify more than 1 volume type'))
-    }
-    return errors
-  })
-}
-
-interface ContainerContext {
-  readonly path: string
-  readonly names: Set<string>
-  readonly volumes: ReadonlySet<string>
-  readonly init: boolean
-}
-
-function validateContainer(container: JsonRecord, context: ContainerContext): readonly FieldError[] {
-  const { path, names } = context
-  const name = getString(container, 'name') ?? ''
-  const errors: FieldError[] = []
-  if (name === '') errors.push(required(`${path}.name`))
-  else errors.push(...checkDns1123Label(name).map((text) => invalid(`${path}.name`, name, text)))
-  if (name !== '' && names.has(name)) errors.push(duplicate(`${path}.name`, name))
-  names.add(name)
-  const image = getString(container, 'image') ?? ''
-  if (image === '') errors.push(required(`${path}.image`))
-  else if (image.trim() !== image)
-    errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'))
+function validateSecurity(spec: JsonRecord, path: string): readonly FieldError[] {
+  const context = getRecord(spec, 'securityContext')
+  const at = `${path}.securityContext`
+  const ids = ['fsGroup', 'runAsUser', 'runAsGroup'].flatMap((field) =>
+    checkRange(getPath(context, field), 0, INT32_MAX, `${at}.${field}`),
+  )
+  const groups = getList(context, 'supplementalGroups').flatMap((group, index) =>
+    checkRange(group, 0, INT32_MAX, `${at}.supplementalGroups[${index}]`),
+  )
+  const shares = getPath(spec, 'shareProcessNamespace') === true && getPath(spec, 'hostPID') === true
+  const both = 'ShareProcessNamespace and HostPID cannot both be enabled'
   return [
-    ...errors,
-    ...validatePorts(getList(container, 'ports'), `${path}.ports`),
-    ...validateEnv(getList(container, 'env'), `${path}.env`),
-    ...validateMounts(getList(container, 'volumeMounts'), `${path}.volumeMounts`, context.volumes),
-    ...validateProbes(container, context),
-    ...validateResources(getRecord(container, 'resources'), `${path}.resources`),
+    ...ids,
+    ...groups,
+    ...validateSysctls(getList(context, 'sysctls'), `${at}.sysctls`),
+    ...validateSeccomp(getRecord(context, 'seccompProfile'), `${at}.seccompProfile`),
+    ...(shares ? [invalid(`${path}.shareProcessNamespace`, true, both)] : []),
   ]
 }
 
-export function validatePortNumber(value: unknown, path: string): readonly FieldError[] {
-  return typeof value === 'number' && (value < 1 || value > 65535)
-    ? [invalid(path, value, 'must be between 1 and 65535, inclusive')]
-    : []
-}
+const SYSCTL_SEGMENT = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+const SYSCTL = String.raw`^(${SYSCTL_SEGMENT}[\./])*${SYSCTL_SEGMENT}$`
+const SYSCTL_LENGTH_MAX = 253
 
-/** A port by number or by name, as probes and Services have it. */
-export function validatePortReference(value: unknown, path: string): readonly FieldError[] {
-  if (typeof value === 'string') return checkPortName(value).map((text) => invalid(path, value, text))
-  return validatePortNumber(value, path)
-}
-
-function validatePorts(ports: readonly unknown[], path: string): readonly FieldError[] {
+function validateSysctls(sysctls: readonly unknown[], path: string): readonly FieldError[] {
   const seen = new Set<string>()
-  return ports.flatMap((port, index) => {
-    const at = `${path}[${index}]`
-    const name = getString(port, 'name')
-    const number = getNumber(port, 'containerPort')
-    const errors: FieldError[] = []
-    if (name !== undefined) {
-      errors.push(...checkPortName(name).map((text) => invalid(`${at}.name`, name, text)))
-      if (seen.has(name)) errors.push(duplicate(`${at}.name`, name))
+  return sysctls.flatMap((sysctl, index) => {
+    const name = getString(sysctl, 'name') ?? ''
+    const at = `${path}[${index}].name`
+    if (name === '') return [required(at)]
+    if (name.length > SYSCTL_LENGTH_MAX || !new RegExp(SYSCTL).test(name)) {
+      const detail = `must have at most ${SYSCTL_LENGTH_MAX} characters and match regex ${SYSCTL}`
+      return [invalid(at, name, detail)]
+    }
+    if (seen.has(name)) return [duplicate(at, name)]
+    seen.add(name)
+    return []
+  })
+}
+
+const NAMESERVERS_MAX = 3
+const SEARCHES_MAX = 32
+
+function validateDns(spec: JsonRecord, path: string): readonly FieldError[] {
+  const config = getRecord(spec, 'dnsConfig')
+  const at = `${path}.dnsConfig`
+  const servers = getList(config, 'nameservers')
+  const searches = getList(config, 'searches')
+  if (getString(spec, 'dnsPolicy') === 'None') {
+    if (!config) return [required(at, 'must provide `dnsConfig` when `dnsPolicy` is None')]
+    const detail = 'must provide at least one DNS nameserver when `dnsPolicy` is None'
+    if (servers.length === 0) return [required(`${at}.nameservers`, detail)]
+  }
+  const tooMany = (list: readonly unknown[], max: number, field: string, what: string) =>
+    list.length > max ? [invalid(`${at}.${field}`, list, `must not have more than ${max} ${what}`)] : []
+  return [
+    ...tooMany(servers, NAMESERVERS_MAX, 'nameservers', 'nameservers'),
+    ...servers.flatMap((server, index) => checkAddress(server, `${at}.nameservers[${index}]`)),
+    ...tooMany(searches, SEARCHES_MAX, 'searches', 'search paths'),
+    ...getList(config, 'options').flatMap((option, index) =>
+      (getString(option, 'name') ?? '') === ''
+        ? [required(`${at}.options[${index}]`, 'must not be empty')]
+        : [],
+    ),
+  ]
+}
+
+function validateGates(spec: JsonRecord, path: string): readonly FieldError[] {
+  const seen = new Set<string>()
+  return [
+    ...getList(spec, 'readinessGates').flatMap((gate, index) => {
+      const type = getString(gate, 'conditionType') ?? ''
+      return checkText(type, checkQualifiedName, `${path}.readinessGates[${index}].conditionType`)
+    }),
+    ...getList(spec, 'schedulingGates').flatMap((gate, index) => {
+      const name = getString(gate, 'name') ?? ''
+      const at = `${path}.schedulingGates[${index}]`
+      const errors = [
+        ...checkText(name, checkQualifiedName, at),
+        ...(seen.has(name) ? [duplicate(at, name)] : []),
+      ]
       seen.add(name)
-    }
-    if (number === 0) errors.push(required(`${at}.containerPort`))
-    else errors.push(...validatePortNumber(number, `${at}.containerPort`))
-    return [...errors, ...validatePortNumber(getNumber(port, 'hostPort'), `${at}.hostPort`)]
-  })
+      return errors
+    }),
+  ]
 }
 
-const ENV_SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef']
-
-function validateEnv(env: readonly unknown[], path: string): readonly FieldError[] {
-  return env.flatMap((variable, index) => {
-    const at = `${path}[${index}]`
-    const name = getString(variable, 'name') ?? ''
-    const errors: FieldError[] =
-      name === ''
-        ? [required(`${at}.name`)]
-        : checkEnvVarName(name).map((text) => invalid(`${at}.name`, name, text))
-    const source = getRecord(variable, 'valueFrom')
-    if (!source) return errors
-    const given = ENV_SOURCES.filter((key) => Object.hasOwn(source, key))
-    if (given.length === 0) {
-      errors.push(
-        invalid(
-          `${at}.valueFrom`,
-          '',
-          `must specify one of: ${ENV_SOURCES.map((key) => `\`${key}\``).join(', ')}`,
-        ),
-      )
-    }
-    if (given.length > 1)
-      errors.push(invalid(`${at}.valueFrom`, '', 'may not have more than one field specified at a time'))
-    if ((getString(variable, 'value') ?? '') !== '') {
-      errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'))
-    }
-    return errors
-  })
-}
-
-function validateMounts(
-  mounts: readonly unknown[],
-  path: string,
-  volumes: ReadonlySet<string>,
-): readonly FieldError[] {
-  const seen = new Set<string>()
-  return mounts.flatMap((mount, index) => {
-    const at = `${path}[${index}]`
-    const name = getString(mount, 'name') ?? ''
-    const mountPath = getString(mount, 'mountPath') ?? ''
-    const errors: FieldError[] = []
-    if (name === '') errors.push(required(`${at}.name`))
-    else if (!volumes.has(name))
-      errors.push({ type: 'Not found', path: `${at}.name`, value: name, detail: '' })
-    if (mountPath === '') errors.push(required(`${at}.mountPath`))
-    else if (seen.has(mountPath)) errors.push(invalid(`${at}.mountPath`, mountPath, 'must be unique'))
-    seen.add(mountPath)
-    return errors
-  })
-}
-
-const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc']
-
-function validateProbes(container: JsonRecord, context: ContainerContext): readonly FieldError[] {
-  const sidecar = getString(container, 'restartPolicy') === 'Always'
-  return ['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((field) => {
-    const probe = getRecord(container, field)
-    const at = `${context.path}.${field}`
-    if (!probe) return []
-    if (context.init && !sidecar)
-      return [forbidden(at, 'may not be set for init containers without restartPolicy=Always')]
-    return validateProbe(probe, field, at)
-  })
-}
-
-function validateProbe(probe: JsonRecord, field: string, path: string): readonly FieldError[] {
-  const errors: FieldError[] = []
-  const given = HANDLERS.filter((handler) => Object.hasOwn(probe, handler))
-  if (given.length === 0) errors.push(required(path, 'must specify a handler type'))
-  for (const handler of given.slice(1)) {
-    errors.push(forbidden(`${path}.${handler}`, 'may not specify more than 1 handler type'))
+function validatePodNames(spec: JsonRecord, path: string): readonly FieldError[] {
+  const name = (field: string, check: typeof checkDns1123Label) => {
+    const text = getString(spec, field) ?? ''
+    return text === '' ? [] : checkText(text, check, `${path}.${field}`)
   }
-  for (const handler of given) {
-    errors.push(...validatePortReference(getPath(probe, handler, 'port'), `${path}.${handler}.port`))
-  }
-  for (const key of [
-    'initialDelaySeconds',
-    'timeoutSeconds',
-    'periodSeconds',
-    'successThreshold',
-    'failureThreshold',
-  ]) {
-    errors.push(...notNegative(getNumber(probe, key), `${path}.${key}`))
-  }
-  const success = getNumber(probe, 'successThreshold')
-  if (field !== 'readinessProbe' && success !== undefined && success !== 1) {
-    errors.push(invalid(`${path}.successThreshold`, success, 'must be 1'))
-  }
-  return errors
+  return [
+    ...name('serviceAccountName', checkDns1123Subdomain),
+    ...name('nodeName', checkDns1123Subdomain),
+    ...checkRange(getPath(spec, 'activeDeadlineSeconds'), 1, INT32_MAX, `${path}.activeDeadlineSeconds`),
+    ...name('hostname', checkDns1123Label),
+    ...name('subdomain', checkDns1123Label),
+  ]
 }
 
-function validateResources(resources: JsonRecord | undefined, path: string): readonly FieldError[] {
-  const requests = getRecord(resources, 'requests') ?? {}
-  const limits = getRecord(resources, 'limits') ?? {}
-  return Object.entries(requests).flatMap(([name, request]) => {
-    const limit = getOwn(limits, name)
-    if (typeof request !== 'string' || typeof limit !== 'string') return []
-    const [asked, allowed] = [parseQuantity(request), parseQuantity(limit)]
-    if (!asked || !allowed || asked.nanos <= allowed.nanos) return []
-    return [invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`)]
-  })
+function validateHostAliases(aliases: readonly unknown[], path: string): readonly FieldError[] {
+  return aliases.flatMap((alias, index) => [
+    ...checkAddress(getString(alias, 'ip') ?? '', `${path}[${index}].ip`),
+    ...getList(alias, 'hostnames').flatMap((name, number) =>
+      checkText(name, checkDns1123Subdomain, `${path}[${index}].hostnames[${number}]`),
+    ),
+  ])
+}
+
+/** Rules of pods that templates, for the sake of old ones, are not held to. */
+function validateOnlyOfPods(spec: JsonRecord): readonly FieldError[] {
+  return [
+    ...notNegative(getPath(spec, 'terminationGracePeriodSeconds'), 'spec.terminationGracePeriodSeconds'),
+    ...['containers', 'initContainers'].flatMap((list) =>
+      getList(spec, list).flatMap((container, index) => {
+        const image = getString(container, 'image') ?? ''
+        const detail = 'must not have leading or trailing whitespace'
+        return image.trim() === image ? [] : [invalid(`spec.${list}[${index}].image`, image, detail)]
+      }),
+    ),
+  ]
 }
 
 /** The restart policies that a kind allows its pods. */
@@ -260,23 +236,67 @@ const POD_UPDATE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
 
 /** Which parts of a pod's spec may change; binding to a node (an empty nodeName filled) is allowed here too. */
-export function validatePodUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
-  const bound = getString(old, 'nodeName') === undefined
-  const fixed = (from: JsonRecord) => {
-    const { activeDeadlineSeconds: _1, tolerations: _2, terminationGracePeriodSeconds: _3, ...rest } = from
-    const { ephemeralContainers: _4, schedulingGates: _5, ...kept } = rest
-    const withoutImages = (list: unknown) =>
-      Array.isArray(list)
-        ? list.map((item) =>
-            isRecord(item) ? { ...item, image: '', imagePullPolicy: '', resources: {} } : item,
-          )
-        : list
-    return {
-      ...kept,
-      containers: withoutImages(kept['containers']),
-      initContainers: withoutImages(kept['initContainers']),
-      ...(bound && { nodeName: '' }),
-    }
+function validatePodUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
+  for (const list of ['containers', 'initContainers']) {
+    if (getList(spec, list).length !== getList(old, list).length)
+      return [forbidden(`spec.${list}`, 'pod updates may not add or remove containers')]
   }
-  return deepEqual(fixed(spec), fixed(old)) ? [] : [forbidden('spec', POD_UPDATE)]
+  const deadline = validateDeadlineUpdate(spec, old)
+  if (deadline.length > 0) return deadline
+  const tolerations = validateAddedTolerations(
+    getList(spec, 'tolerations'),
+    getList(old, 'tolerations'),
+    'spec.tolerations',
+  )
+  return [
+    ...tolerations,
+    ...validateGateUpdate(spec, old),
+    ...(deepEqual(fixedPart(spec, old), fixedPart(old, old)) ? [] : [forbidden('spec', POD_UPDATE)]),
+  ]
+}
+
+/** A deadline may be set, and brought nearer. */
+function validateDeadlineUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
+  const path = 'spec.activeDeadlineSeconds'
+  const [now, before] = [getNumber(spec, 'activeDeadlineSeconds'), getNumber(old, 'activeDeadlineSeconds')]
+  if (before === undefined) return []
+  if (now === undefined) return [invalid(path, null, 'must not update from a positive integer to nil value')]
+  return now > before ? [invalid(path, now, 'must be less than or equal to previous value')] : []
+}
+
+function validateGateUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
+  const before = getList(old, 'schedulingGates').map((gate) => getString(gate, 'name'))
+  return getList(spec, 'schedulingGates').flatMap((gate, index) => {
+    const name = getString(gate, 'name') ?? ''
+    const detail = `only deletion is allowed, but found new scheduling gate '${name}'`
+    return before.includes(name) ? [] : [forbidden(`spec.schedulingGates[${index}].name`, detail)]
+  })
+}
+
+/** A spec without what may change; of a pod that waits at a gate, that is where it may run as well. */
+function fixedPart(from: JsonRecord, old: JsonRecord): JsonRecord {
+  const {
+    activeDeadlineSeconds: _1,
+    tolerations: _2,
+    schedulingGates: _3,
+    ephemeralContainers: _4,
+    ...kept
+  } = from
+  const withoutImages = (list: unknown) =>
+    Array.isArray(list)
+      ? list.map((item) =>
+          isRecord(item) ? { ...item, image: '', imagePullPolicy: '', resources: {} } : item,
+        )
+      : list
+  const isBound = getString(old, 'nodeName') !== undefined
+  const isGated = getList(old, 'schedulingGates').length > 0
+  const grace = getNumber(old, 'terminationGracePeriodSeconds') ?? 0
+  return {
+    ...kept,
+    containers: withoutImages(kept['containers']),
+    initContainers: withoutImages(kept['initContainers']),
+    ...(!isBound && { nodeName: '' }),
+    ...(isGated && { nodeSelector: {}, affinity: {} }),
+    ...(grace < 0 && { terminationGracePeriodSeconds: 0 }),
+  }
 }

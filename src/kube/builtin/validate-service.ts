@@ -1,15 +1,6 @@
-import {
-  deepEqual,
-  getList,
-  getNumber,
-  getPath,
-  getRecord,
-  getString,
-  isRecord,
-  type JsonRecord,
-} from '../json.ts'
+import { deepEqual, getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
 import { isIp } from '../ip.ts'
-import { checkConfigKey, checkDns1123Label, checkDns1123Subdomain, validateLabels } from '../names.ts'
+import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName, validateLabels } from '../names.ts'
 import {
   duplicate,
   type FieldError,
@@ -18,7 +9,16 @@ import {
   required,
   unsupported,
 } from '../schema/field-error.ts'
-import { validatePortNumber, validatePortReference } from './validate-pod.ts'
+import { goForm } from '../schema/go-form.ts'
+import {
+  checkAddress,
+  checkCidr,
+  checkPortNumber,
+  checkPortReference,
+  checkRange,
+  checkText,
+} from './checks.ts'
+import { checkEndpointAddress } from './validate-endpoints.ts'
 
 export function validateService(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
   const spec = getRecord(object, 'spec') ?? {}
@@ -26,186 +26,209 @@ export function validateService(object: JsonRecord, old: JsonRecord | undefined)
   const ports = getList(spec, 'ports')
   const headless = getString(spec, 'clusterIP') === 'None'
   return [
+    ...(old ? validateAddressUpdate(spec, getRecord(old, 'spec') ?? {}) : []),
     ...(ports.length === 0 && !headless && type !== 'ExternalName' ? [required('spec.ports')] : []),
-    ...validateServicePorts(ports, type),
-    ...validateLabels(getRecord(spec, 'selector'), 'spec.selector'),
-    ...validateExternalName(spec, type),
-    ...validateClusterIp(spec, old),
     ...(headless && (type === 'NodePort' || type === 'LoadBalancer')
       ? [invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`)]
       : []),
+    ...validateExternalName(spec, type),
+    ...validatePorts(ports),
+    ...validateLabels(getRecord(spec, 'selector'), 'spec.selector'),
+    ...validateAffinity(spec),
+    ...(type === 'ExternalName' ? [] : validateAddresses(spec)),
+    ...validateExternalAddresses(spec, old),
+    ...validateUniquePorts(ports, type),
+    ...validateBalancer(spec, type),
+    ...validateExternalPolicy(spec, type),
+    ...validateDistribution(spec),
   ]
 }
 
-function validateServicePorts(ports: readonly unknown[], type: string | undefined): readonly FieldError[] {
+function validatePorts(ports: readonly unknown[]): readonly FieldError[] {
   const names = new Set<string>()
-  const numbers = new Set<string>()
   return ports.flatMap((port, index) => {
     const at = `spec.ports[${index}]`
     const name = getString(port, 'name') ?? ''
     const errors: FieldError[] = []
     if (name === '' && ports.length > 1) errors.push(required(`${at}.name`))
     if (name !== '') {
-      errors.push(...checkDns1123Label(name).map((text) => invalid(`${at}.name`, name, text)))
+      errors.push(...checkText(name, checkDns1123Label, `${at}.name`))
       if (names.has(name)) errors.push(duplicate(`${at}.name`, name))
       names.add(name)
     }
-    const number = getNumber(port, 'port')
-    const key = `${number}/${getString(port, 'protocol') ?? 'TCP'}`
-    if (numbers.has(key))
-      errors.push(duplicate(at, { port: number, protocol: getString(port, 'protocol') ?? 'TCP' }))
-    numbers.add(key)
-    const nodePort = getNumber(port, 'nodePort') ?? 0
-    if (nodePort !== 0 && type === 'ClusterIP') {
-      errors.push(forbidden(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
-    }
     return [
       ...errors,
-      ...validatePortNumber(number, `${at}.port`),
-      ...validatePortReference(getPath(port, 'targetPort'), `${at}.targetPort`),
+      ...checkPortNumber(getNumber(port, 'port') ?? 0, `${at}.port`),
+      ...checkPortReference(getPath(port, 'targetPort'), `${at}.targetPort`),
+      ...checkText(getString(port, 'appProtocol'), checkQualifiedName, `${at}.appProtocol`),
     ]
   })
 }
 
+/** One number serves each protocol once, inside the cluster and on the nodes. */
+function validateUniquePorts(ports: readonly unknown[], type: string | undefined): readonly FieldError[] {
+  const taken = new Set<string>()
+  const isNew = (key: string) => !taken.has(key) && taken.add(key)
+  const protocolOf = (port: unknown) => getString(port, 'protocol') ?? 'TCP'
+  const nodePorts = ports.map((port) => getNumber(port, 'nodePort') ?? 0)
+  return [
+    ...nodePorts.flatMap((number, index) =>
+      number === 0 || type !== 'ClusterIP'
+        ? []
+        : [forbidden(`spec.ports[${index}].nodePort`, "may not be used when `type` is 'ClusterIP'")],
+    ),
+    ...nodePorts.flatMap((number, index) =>
+      number === 0 || isNew(`node ${number}/${protocolOf(ports[index])}`)
+        ? []
+        : [duplicate(`spec.ports[${index}].nodePort`, number)],
+    ),
+    ...ports.flatMap((port, index) => {
+      const key = { protocol: protocolOf(port), port: getNumber(port, 'port') }
+      return isNew(`${key.port}/${key.protocol}`)
+        ? []
+        : [duplicate(`spec.ports[${index}]`, goForm(key, 'core/v1.ServicePort'))]
+    }),
+  ]
+}
+
 function validateExternalName(spec: JsonRecord, type: string | undefined): readonly FieldError[] {
   if (type !== 'ExternalName') return []
-  const name = getString(spec, 'externalName') ?? ''
-  if (name === '') return [required('spec.externalName')]
-  return checkDns1123Subdomain(name.replace(/\.$/, '')).map((text) =>
-    invalid('spec.externalName', name, text),
-  )
+  const name = (getString(spec, 'externalName') ?? '').replace(/\.$/, '')
+  const given = ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'].filter((field) => Object.hasOwn(spec, field))
+  return [
+    ...given.map((field) => forbidden(`spec.${field}`, 'may not be set for ExternalName services')),
+    ...(name === ''
+      ? [required('spec.externalName')]
+      : checkText(name, checkDns1123Subdomain, 'spec.externalName')),
+  ]
 }
 
-function validateClusterIp(spec: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const address = getString(spec, 'clusterIP') ?? ''
-  const before = getString(old, 'spec', 'clusterIP') ?? ''
-  const external =
-    getString(spec, 'type') === 'ExternalName' || getString(old, 'spec', 'type') === 'ExternalName'
-  if (before !== '' && address !== before && !external) {
-    return [invalid('spec.clusterIPs[0]', [address], 'may not change once set')]
+const AFFINITY_SECONDS_MAX = 86_400
+
+function validateAffinity(spec: JsonRecord): readonly FieldError[] {
+  const config = getRecord(spec, 'sessionAffinityConfig')
+  const path = 'spec.sessionAffinityConfig'
+  if (getString(spec, 'sessionAffinity') !== 'ClientIP') {
+    const isGiven = config && getString(spec, 'sessionAffinity') === 'None'
+    return isGiven ? [forbidden(path, 'must not be set when session affinity is None')] : []
   }
-  if (address === '' || address === 'None' || isIp(address)) return []
-  return [
-    invalid('spec.clusterIPs[0]', address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-  ]
+  const when = 'when session affinity type is ClientIP'
+  if (!config) return [required(path, when)]
+  if (!getRecord(config, 'clientIP')) return [required(`${path}.clientIP`, when)]
+  const seconds = getNumber(config, 'clientIP', 'timeoutSeconds')
+  const at = `${path}.clientIP.timeoutSeconds`
+  if (seconds === undefined) return [required(at, when)]
+  const isWithin = seconds > 0 && seconds <= AFFINITY_SECONDS_MAX
+  return isWithin
+    ? []
+    : [invalid(at, seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)]
 }
 
-/** All keys and values of a ConfigMap or Secret together. */
-const DATA_BYTES_MAX = 1024 * 1024
+const FAMILIES = ['IPv4', 'IPv6']
 
-export function validateConfigMap(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  return [
-    ...validateData(object, ['data', 'binaryData']),
-    ...validateImmutable(object, old, ['data', 'binaryData']),
-  ]
-}
-
-function validateData(object: JsonRecord, fields: readonly string[]): readonly FieldError[] {
-  let size = 0
-  const errors = fields.flatMap((field) =>
-    Object.entries(getRecord(object, field) ?? {}).flatMap(([key, value]) => {
-      size += String(value).length
-      return checkConfigKey(key).map((text) => invalid(`${field}[${key}]`, key, text))
-    }),
-  )
-  if (size <= DATA_BYTES_MAX) return errors
-  return [...errors, { type: 'Too long', path: '', detail: `may not be more than ${DATA_BYTES_MAX} bytes` }]
-}
-
-function validateImmutable(
-  object: JsonRecord,
-  old: JsonRecord | undefined,
-  fields: readonly string[],
-): readonly FieldError[] {
-  if (getPath(old, 'immutable') !== true) return []
-  return ['immutable', ...fields]
-    .filter((field) => !deepEqual(getPath(old, field), getPath(object, field)))
-    .map((field) => forbidden(field, 'field is immutable when `immutable` is set'))
-}
-
-/** Types of Secret with keys they cannot do without. */
-const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-}
-
-export function validateSecret(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const type = getString(object, 'type') ?? 'Opaque'
-  const data = getRecord(object, 'data') ?? {}
-  const needed = Object.hasOwn(SECRET_KEYS, type) ? (SECRET_KEYS[type] ?? []) : []
-  return [
-    ...validateData(object, ['data']),
-    ...needed.filter((key) => !Object.hasOwn(data, key)).map((key) => required(`data[${key}]`)),
-    ...(old && getString(old, 'type') !== type ? [invalid('type', type, 'field is immutable')] : []),
-    ...validateImmutable(object, old, ['data']),
-  ]
-}
-
-const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6']
-
-export function validateEndpointSlice(
-  object: JsonRecord,
-  old: JsonRecord | undefined,
-): readonly FieldError[] {
-  const type = getString(object, 'addressType') ?? ''
+function validateAddresses(spec: JsonRecord): readonly FieldError[] {
+  const first = getString(spec, 'clusterIP') ?? ''
+  const given = getList(spec, 'clusterIPs')
+  const addresses = given.length > 0 ? given : first === '' ? [] : [first]
+  const families = getList(spec, 'ipFamilies')
+  const path = 'spec.clusterIPs'
   const errors: FieldError[] = []
-  if (type === '') errors.push(required('addressType'))
-  else if (!ADDRESS_TYPES.includes(type)) errors.push(unsupported('addressType', type, ADDRESS_TYPES))
-  if (old && getString(old, 'addressType') !== type)
-    errors.push(invalid('addressType', type, 'field is immutable'))
-  for (const [index, endpoint] of getList(object, 'endpoints').entries()) {
-    const addresses = getList(endpoint, 'addresses')
-    if (addresses.length === 0)
-      errors.push(required(`endpoints[${index}].addresses`, 'must contain at least 1 address'))
-    for (const [at, address] of addresses.entries()) {
-      if (type !== 'FQDN' && typeof address === 'string' && !isIp(address)) {
-        const path = `endpoints[${index}].addresses[${at}]`
-        errors.push(invalid(path, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'))
-      }
-    }
+  if (given.length > 0 && first !== '' && given[0] !== first)
+    errors.push(invalid(path, given, 'first value must match `clusterIP`'))
+  for (const [index, family] of families.entries()) {
+    const at = `spec.ipFamilies[${index}]`
+    if (!FAMILIES.includes(String(family))) errors.push(unsupported(at, family, FAMILIES))
+    if (families.indexOf(family) < index) errors.push(duplicate(at, family))
   }
+  for (const [index, address] of addresses.entries()) {
+    if (index > 0 || address !== 'None') errors.push(...checkAddress(address, `${path}[${index}]`))
+    else if (addresses.length > 1)
+      errors.push(invalid(path, addresses, "'None' must be the first and only value"))
+  }
+  if (addresses.length > 2) errors.push(invalid(path, addresses, 'may only hold up to 2 values'))
   return errors
 }
 
-export function validateLease(object: JsonRecord): readonly FieldError[] {
-  const seconds = getNumber(object, 'spec', 'leaseDurationSeconds')
-  return seconds !== undefined && seconds <= 0
-    ? [invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0')]
-    : []
+/** An address stays with its Service, unless the Service is, or becomes, a name for something else. */
+function validateAddressUpdate(spec: JsonRecord, before: JsonRecord): readonly FieldError[] {
+  if ([spec, before].some((each) => getString(each, 'type') === 'ExternalName')) return []
+  const addressesOf = (from: JsonRecord) => {
+    const first = getString(from, 'clusterIP') ?? ''
+    const list = getList(from, 'clusterIPs')
+    return list.length > 0 || first === '' ? list : [first]
+  }
+  const [now, old] = [addressesOf(spec), addressesOf(before)]
+  const errors: FieldError[] = []
+  if (now.length === 0 && old.length > 0)
+    errors.push(invalid('spec.clusterIPs[0]', null, 'primary clusterIP can not be unset'))
+  else if (old.length > 0 && now[0] !== old[0])
+    errors.push(invalid('spec.clusterIPs[0]', now, 'may not change once set'))
+  const isBalancer = [spec, before].every((each) => getString(each, 'type') === 'LoadBalancer')
+  const className = getString(spec, 'loadBalancerClass')
+  if (isBalancer && className !== getString(before, 'loadBalancerClass'))
+    errors.push(invalid('spec.loadBalancerClass', className ?? null, 'may not change once set'))
+  const families = getList(spec, 'ipFamilies')
+  const isSame = deepEqual(families[0], getList(before, 'ipFamilies')[0])
+  if (!isSame && now[0] !== 'None' && old[0] !== 'None' && families.length > 0 && old.length > 0)
+    errors.push(invalid('spec.ipFamilies[0]', families, 'may not change once set'))
+  return errors
 }
 
-export function validateRole(object: JsonRecord): readonly FieldError[] {
-  return getList(object, 'rules').flatMap((rule, index) => {
-    const at = `rules[${index}]`
-    const errors: FieldError[] = []
-    if (getList(rule, 'verbs').length === 0) {
-      errors.push(required(`${at}.verbs`, 'verbs must contain at least one value'))
-    }
-    if (getList(rule, 'nonResourceURLs').length > 0) return errors
-    if (getList(rule, 'apiGroups').length === 0) {
-      errors.push(required(`${at}.apiGroups`, 'resource rules must supply at least one api group'))
-    }
-    if (getList(rule, 'resources').length === 0) {
-      errors.push(required(`${at}.resources`, 'resource rules must supply at least one resource'))
-    }
-    return errors
+function validateExternalAddresses(spec: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
+  const known = getList(old, 'spec', 'externalIPs')
+  return getList(spec, 'externalIPs').flatMap((address, index) => {
+    const at = `spec.externalIPs[${index}]`
+    if (typeof address !== 'string' || known.includes(address)) return []
+    return isIp(address) ? checkEndpointAddress(address, at) : checkAddress(address, at)
   })
 }
 
-export function validateRoleBinding(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const role = getRecord(object, 'roleRef')
+function validateBalancer(spec: JsonRecord, type: string | undefined): readonly FieldError[] {
+  const only = "may only be used when `type` is 'LoadBalancer'"
+  const ranges = getList(spec, 'loadBalancerSourceRanges')
+  const path = 'spec.LoadBalancerSourceRanges'
+  const className = getString(spec, 'loadBalancerClass')
+  const isBalancer = type === 'LoadBalancer'
+  return [
+    ...(ranges.length > 0 && !isBalancer ? [forbidden(path, only)] : []),
+    ...ranges.flatMap((range, index) =>
+      typeof range === 'string' ? checkCidr(range.trim(), `${path}[${index}]`) : [],
+    ),
+    ...(getPath(spec, 'allocateLoadBalancerNodePorts') !== undefined && !isBalancer
+      ? [forbidden('spec.allocateLoadBalancerNodePorts', only)]
+      : []),
+    ...(className !== undefined && !isBalancer ? [forbidden('spec.loadBalancerClass', only)] : []),
+    ...(isBalancer ? checkText(className, checkQualifiedName, 'spec.loadBalancerClass') : []),
+  ]
+}
+
+/** Only what is reached from outside of the cluster has a way in to speak of. */
+function validateExternalPolicy(spec: JsonRecord, type: string | undefined): readonly FieldError[] {
+  const policy = getString(spec, 'externalTrafficPolicy') ?? ''
+  const port = getNumber(spec, 'healthCheckNodePort') ?? 0
+  const isReached =
+    type === 'NodePort' ||
+    type === 'LoadBalancer' ||
+    (type === 'ClusterIP' && getList(spec, 'externalIPs').length > 0)
+  const needsCheck = type === 'LoadBalancer' && policy === 'Local'
   const errors: FieldError[] = []
-  if ((getString(role, 'name') ?? '') === '') errors.push(required('roleRef.name'))
-  if (old && !deepEqual(getPath(old, 'roleRef'), role))
-    errors.push(invalid('roleRef', role, 'cannot change roleRef'))
-  for (const [index, subject] of getList(object, 'subjects').entries()) {
-    if (!isRecord(subject)) continue
-    if ((getString(subject, 'name') ?? '') === '') errors.push(required(`subjects[${index}].name`))
-    if (getString(subject, 'kind') === 'ServiceAccount' && (getString(subject, 'namespace') ?? '') === '') {
-      errors.push(required(`subjects[${index}].namespace`))
-    }
+  if (!isReached && policy !== '') {
+    const detail = 'may only be set for externally-accessible services'
+    errors.push(invalid('spec.externalTrafficPolicy', policy, detail))
   }
+  if (!needsCheck && port !== 0) {
+    const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    errors.push(invalid('spec.healthCheckNodePort', port, detail))
+  }
+  if (needsCheck && port !== 0) errors.push(...checkRange(port, 1, 65_535, 'spec.healthCheckNodePort'))
   return errors
+}
+
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
+
+function validateDistribution(spec: JsonRecord): readonly FieldError[] {
+  const wanted = getString(spec, 'trafficDistribution')
+  return wanted === undefined || DISTRIBUTIONS.includes(wanted)
+    ? []
+    : [unsupported('spec.trafficDistribution', wanted, DISTRIBUTIONS)]
 }

@@ -1,106 +1,227 @@
-import {
-  deepEqual,
-  getList,
-  getNumber,
-  getPath,
-  getRecord,
-  getString,
-  isRecord,
-  type JsonRecord,
-} from '../json.ts'
-import { validateLabels } from '../names.ts'
-import { type FieldError, forbidden, invalid, required } from '../schema/field-error.ts'
+/** Deployments, ReplicaSets, StatefulSets and DaemonSets: kinds that keep pods of a template running. */
+import { deepEqual, getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
+import { checkDns1123Label, validateLabels } from '../names.ts'
+import { type FieldError, forbidden, invalid, required, unsupported } from '../schema/field-error.ts'
+import { goForm } from '../schema/go-form.ts'
 import { matchesLabels } from '../selector.ts'
-import { notNegative, validatePodSpec, validateRestartPolicy } from './validate-pod.ts'
+import {
+  checkAtMostAll,
+  checkCountOrPercent,
+  checkText,
+  checkUnchanged,
+  countOrPercent,
+  notNegative,
+  validateLabelSelector,
+} from './checks.ts'
+import { validatePodSpec, validateRestartPolicy } from './validate-pod.ts'
+import { validateClaimSpec } from './validate-storage.ts'
 
-/** Checks of the kinds that make pods from a template: selector, template, replicas. */
-export function validateWorkload(
-  object: JsonRecord,
-  old: JsonRecord | undefined,
-  kindWord: string,
-): readonly FieldError[] {
-  const spec = getRecord(object, 'spec')
-  if (!spec) return [required('spec')]
+type Check = (object: JsonRecord, old: JsonRecord | undefined) => readonly FieldError[]
+
+export const validateDeployment: Check = (object, old) => {
+  const spec = getRecord(object, 'spec') ?? {}
+  const deadline = getNumber(spec, 'progressDeadlineSeconds')
+  const ready = getNumber(spec, 'minReadySeconds') ?? 0
+  const detail = 'must be greater than minReadySeconds'
   return [
-    ...notNegative(getNumber(spec, 'replicas'), 'spec.replicas'),
-    ...notNegative(getNumber(spec, 'minReadySeconds'), 'spec.minReadySeconds'),
-    ...notNegative(getNumber(spec, 'revisionHistoryLimit'), 'spec.revisionHistoryLimit'),
-    ...validateSelector(spec, old, kindWord),
+    ...notNegative(getPath(spec, 'replicas'), 'spec.replicas'),
+    ...validateSelector(spec, 'deployment'),
     ...validateTemplate(spec),
-    ...validateRestartPolicy(getRecord(spec, 'template', 'spec'), 'spec.template.spec.restartPolicy', [
-      'Always',
-    ]),
+    ...alwaysRestarts(spec),
+    ...validateStrategy(getRecord(spec, 'strategy')),
+    ...notNegative(getPath(spec, 'minReadySeconds'), 'spec.minReadySeconds'),
+    ...notNegative(getPath(spec, 'revisionHistoryLimit'), 'spec.revisionHistoryLimit'),
+    ...notNegative(deadline, 'spec.progressDeadlineSeconds'),
+    ...(deadline !== undefined && deadline <= ready
+      ? [invalid('spec.progressDeadlineSeconds', deadline, detail)]
+      : []),
+    ...sameSelector(spec, old),
   ]
 }
 
-function validateSelector(
-  spec: JsonRecord,
-  old: JsonRecord | undefined,
-  kindWord: string,
-): readonly FieldError[] {
+export const validateReplicaSet: Check = (object, old) => {
+  const spec = getRecord(object, 'spec') ?? {}
+  return [
+    ...notNegative(getPath(spec, 'replicas'), 'spec.replicas'),
+    ...notNegative(getPath(spec, 'minReadySeconds'), 'spec.minReadySeconds'),
+    ...validateSelector(spec, 'deployment'),
+    ...validateTemplate(spec),
+    ...alwaysRestarts(spec),
+    ...sameSelector(spec, old),
+  ]
+}
+
+export const validateDaemonSet: Check = (object, old) => {
+  const spec = getRecord(object, 'spec') ?? {}
+  return [
+    ...validateSelector(spec, 'daemonset'),
+    ...validateTemplate(spec),
+    ...alwaysRestarts(spec),
+    ...noDeadline(spec, 'DaemonSet'),
+    ...notNegative(getPath(spec, 'minReadySeconds'), 'spec.minReadySeconds'),
+    ...validateDaemonStrategy(getRecord(spec, 'updateStrategy')),
+    ...notNegative(getPath(spec, 'revisionHistoryLimit'), 'spec.revisionHistoryLimit'),
+    ...sameSelector(spec, old),
+  ]
+}
+
+const RETENTION = ['Retain', 'Delete']
+
+export const validateStatefulSet: Check = (object, old) => {
+  const spec = getRecord(object, 'spec') ?? {}
+  const retention = ['whenDeleted', 'whenScaled'].flatMap((field) => {
+    const policy = getString(spec, 'persistentVolumeClaimRetentionPolicy', field)
+    const path = `spec.persistentVolumeClaimRetentionPolicy.${field}`
+    return policy === undefined || RETENTION.includes(policy) ? [] : [unsupported(path, policy, RETENTION)]
+  })
+  return [
+    ...validatePodManagement(spec),
+    ...validateStatefulStrategy(getRecord(spec, 'updateStrategy')),
+    ...retention,
+    ...getList(spec, 'volumeClaimTemplates').flatMap((claim, index) =>
+      validateClaimSpec(getRecord(claim, 'spec') ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
+    ),
+    ...notNegative(getPath(spec, 'replicas'), 'spec.replicas'),
+    ...notNegative(getPath(spec, 'minReadySeconds'), 'spec.minReadySeconds'),
+    ...notNegative(getPath(spec, 'ordinals', 'start'), 'spec.ordinals.start'),
+    ...checkText(getString(spec, 'serviceName') || undefined, checkDns1123Label, 'spec.serviceName'),
+    ...validateSelector(spec, 'statefulset'),
+    ...validateTemplate(spec),
+    ...alwaysRestarts(spec),
+    ...noDeadline(spec, 'StatefulSet'),
+    ...(old ? validateStatefulUpdate(spec, getRecord(old, 'spec') ?? {}) : []),
+  ]
+}
+
+function validatePodManagement(spec: JsonRecord): readonly FieldError[] {
+  const policy = getString(spec, 'podManagementPolicy')
+  if (policy === undefined || policy === 'OrderedReady' || policy === 'Parallel') return []
+  return [invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'")]
+}
+
+/** What is missing is reported of the selector; that it then matches nothing, of the labels. */
+function validateSelector(spec: JsonRecord, kindWord: string): readonly FieldError[] {
   const selector = getRecord(spec, 'selector')
-  if (!selector) return [required('spec.selector')]
-  const isEmpty = Object.values(selector).every((part) => isRecord(part) && Object.keys(part).length === 0)
-  if (isEmpty) return [invalid('spec.selector', selector, `empty selector is invalid for ${kindWord}`)]
-  const labels = getRecord(spec, 'template', 'metadata', 'labels') ?? {}
-  const errors: FieldError[] = [...validateLabels(labels, 'spec.template.metadata.labels')]
-  if (!matchesLabels(selector, labels as Readonly<Record<string, string>>)) {
-    errors.push(
-      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
-    )
-  }
-  const before = getPath(old, 'spec', 'selector')
-  if (old && !deepEqual(before, selector))
-    errors.push(invalid('spec.selector', selector, 'field is immutable'))
-  return errors
+  const labels = getRecord(spec, 'template', 'metadata', 'labels')
+  const path = 'spec.template.metadata.labels'
+  const wrong = validateLabelSelector(selector, 'spec.selector')
+  const parts = [
+    ...getList(selector, 'matchExpressions'),
+    ...Object.keys(getRecord(selector, 'matchLabels') ?? {}),
+  ]
+  const empty = `empty selector is invalid for ${kindWord}`
+  const matches = selector && matchesLabels(selector, (labels ?? {}) as Readonly<Record<string, string>>)
+  return [
+    ...(selector ? wrong : [required('spec.selector')]),
+    ...(selector && parts.length === 0 ? [invalid('spec.selector', goForm(selector, SELECTOR), empty)] : []),
+    ...(wrong.length === 0 && !matches
+      ? [invalid(path, labels ?? null, '`selector` does not match template `labels`')]
+      : []),
+  ]
+}
+
+const SELECTOR = 'meta/v1.LabelSelector'
+
+function sameSelector(spec: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
+  if (!old) return []
+  const now = getPath(spec, 'selector')
+  const values = { now, before: getPath(old, 'spec', 'selector'), shown: goForm(now, SELECTOR) }
+  return checkUnchanged('spec.selector', values)
 }
 
 function validateTemplate(spec: JsonRecord): readonly FieldError[] {
-  const podSpec = getRecord(spec, 'template', 'spec')
-  return podSpec
-    ? validatePodSpec(podSpec, 'spec.template.spec')
-    : [required('spec.template.spec.containers')]
+  const claims = getList(spec, 'volumeClaimTemplates').map(
+    (claim) => getString(claim, 'metadata', 'name') ?? '',
+  )
+  return [
+    ...validateLabels(getRecord(spec, 'template', 'metadata', 'labels'), 'spec.template.labels'),
+    ...validatePodSpec(getRecord(spec, 'template', 'spec') ?? {}, 'spec.template.spec', claims),
+  ]
 }
 
-export function validateDeployment(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const errors = [...validateWorkload(object, old, 'deployment')]
-  const strategy = getRecord(object, 'spec', 'strategy')
+function alwaysRestarts(spec: JsonRecord): readonly FieldError[] {
+  return validateRestartPolicy(getRecord(spec, 'template', 'spec'), 'spec.template.spec.restartPolicy', [
+    'Always',
+  ])
+}
+
+function noDeadline(spec: JsonRecord, kind: string): readonly FieldError[] {
+  if (getPath(spec, 'template', 'spec', 'activeDeadlineSeconds') === undefined) return []
+  const detail = `activeDeadlineSeconds in ${kind} is not Supported`
+  return [forbidden('spec.template.spec.activeDeadlineSeconds', detail)]
+}
+
+function validateStrategy(strategy: JsonRecord | undefined): readonly FieldError[] {
+  const type = getString(strategy, 'type')
   const rolling = getRecord(strategy, 'rollingUpdate')
-  if (getString(strategy, 'type') === 'Recreate' && rolling) {
-    errors.push(
-      forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"),
-    )
+  const path = 'spec.strategy.rollingUpdate'
+  if (type === 'Recreate') {
+    return rolling ? [forbidden(path, "may not be specified when strategy `type` is 'Recreate'")] : []
   }
-  if (rolling) errors.push(...validateRolling(rolling, 'spec.strategy.rollingUpdate'))
-  const deadline = getNumber(object, 'spec', 'progressDeadlineSeconds')
-  const ready = getNumber(object, 'spec', 'minReadySeconds') ?? 0
-  if (deadline !== undefined && deadline <= ready) {
-    errors.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
+  if (type !== undefined && type !== 'RollingUpdate') {
+    return [
+      unsupported('spec.strategy', goForm(strategy, 'apps/v1.DeploymentStrategy'), [
+        'Recreate',
+        'RollingUpdate',
+      ]),
+    ]
   }
+  if (!rolling) return []
+  const [absence, surge] = [getPath(rolling, 'maxUnavailable'), getPath(rolling, 'maxSurge')]
+  const isStuck = countOrPercent(absence) === 0 && countOrPercent(surge) === 0
+  return [
+    ...checkCountOrPercent(absence, `${path}.maxUnavailable`),
+    ...checkCountOrPercent(surge, `${path}.maxSurge`),
+    ...(isStuck ? [invalid(`${path}.maxUnavailable`, absence, 'may not be 0 when `maxSurge` is 0')] : []),
+    ...checkAtMostAll(absence, `${path}.maxUnavailable`),
+  ]
+}
+
+function validateDaemonStrategy(strategy: JsonRecord | undefined): readonly FieldError[] {
+  const type = getString(strategy, 'type')
+  if (type === undefined || type === 'OnDelete') return []
+  if (type !== 'RollingUpdate') {
+    const shown = goForm(strategy, 'apps/v1.DaemonSetUpdateStrategy')
+    return [unsupported('spec.updateStrategy', shown, ['RollingUpdate', 'OnDelete'])]
+  }
+  const path = 'spec.updateStrategy.rollingUpdate'
+  const rolling = getRecord(strategy, 'rollingUpdate')
+  if (!rolling) return [required(path)]
+  const [absence, surge] = [getPath(rolling, 'maxUnavailable'), getPath(rolling, 'maxSurge')]
+  const errors = [
+    ...checkCountOrPercent(absence, `${path}.maxUnavailable`),
+    ...checkCountOrPercent(surge, `${path}.maxSurge`),
+    ...checkAtMostAll(absence, `${path}.maxUnavailable`),
+    ...checkAtMostAll(surge, `${path}.maxSurge`),
+  ]
+  const [hasAbsence, hasSurge] = [countOrPercent(absence) !== 0, countOrPercent(surge) !== 0]
+  if (hasAbsence && hasSurge)
+    errors.push(invalid(`${path}.maxSurge`, surge, 'may not be set when maxUnavailable is non-zero'))
+  if (!hasAbsence && !hasSurge)
+    errors.push(required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
   return errors
 }
 
-function validateRolling(rolling: JsonRecord, path: string): readonly FieldError[] {
-  const errors: FieldError[] = []
-  for (const key of ['maxUnavailable', 'maxSurge']) {
-    const value = getPath(rolling, key)
-    if (typeof value === 'number') errors.push(...notNegative(value, `${path}.${key}`))
-    if (typeof value === 'string' && !/^\d+%$/.test(value)) {
-      errors.push(
-        invalid(
-          `${path}.${key}`,
-          value,
-          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-        ),
-      )
-    }
+function validateStatefulStrategy(strategy: JsonRecord | undefined): readonly FieldError[] {
+  const type = getString(strategy, 'type')
+  const rolling = getRecord(strategy, 'rollingUpdate')
+  const path = 'spec.updateStrategy.rollingUpdate'
+  if (type === 'OnDelete') {
+    const shown = goForm(rolling, 'apps/v1.RollingUpdateStatefulSetStrategy')
+    return rolling ? [invalid(path, shown, "only allowed for updateStrategy 'RollingUpdate'")] : []
   }
-  const isZero = (value: unknown) => value === 0 || value === '0%'
-  if (isZero(getPath(rolling, 'maxUnavailable')) && isZero(getPath(rolling, 'maxSurge'))) {
-    const value = getPath(rolling, 'maxUnavailable')
-    errors.push(invalid(`${path}.maxUnavailable`, value, 'may not be 0 when `maxSurge` is 0'))
+  if (type !== undefined && type !== 'RollingUpdate') {
+    const shown = goForm(strategy, 'apps/v1.StatefulSetUpdateStrategy')
+    return [invalid('spec.updateStrategy', shown, "must be 'RollingUpdate' or 'OnDelete'")]
   }
-  return errors
+  const absence = getPath(rolling, 'maxUnavailable')
+  const at = `${path}.maxUnavailable`
+  return [
+    ...notNegative(getPath(rolling, 'partition'), `${path}.partition`),
+    ...checkCountOrPercent(absence, at),
+    ...(absence !== undefined && countOrPercent(absence) === 0 ? [invalid(at, absence, 'cannot be 0')] : []),
+    ...checkAtMostAll(absence, at),
+  ]
 }
 
 const STATEFUL_SET_UPDATE =
@@ -116,78 +237,8 @@ const STATEFUL_SET_MUTABLE = [
   'minReadySeconds',
 ]
 
-export function validateStatefulSet(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const errors = validateWorkload(withClaimVolumes(object), undefined, 'statefulset')
-  const fixed = (from: JsonRecord | undefined) =>
-    Object.fromEntries(Object.entries(from ?? {}).filter(([key]) => !STATEFUL_SET_MUTABLE.includes(key)))
-  if (!old || deepEqual(fixed(getRecord(object, 'spec')), fixed(getRecord(old, 'spec')))) return errors
-  return [...errors, forbidden('spec', STATEFUL_SET_UPDATE)]
-}
-
-/** Containers may mount what the claim templates stand for as if it were a volume of the pod. */
-function withClaimVolumes(object: JsonRecord): JsonRecord {
-  const spec = getRecord(object, 'spec')
-  const template = getRecord(spec, 'template')
-  const podSpec = getRecord(template, 'spec')
-  const claims = getList(spec, 'volumeClaimTemplates').map((claim) => ({
-    name: getString(claim, 'metadata', 'name'),
-  }))
-  if (!podSpec || claims.length === 0) return object
-  const volumes = [...getList(podSpec, 'volumes'), ...claims]
-  return { ...object, spec: { ...spec, template: { ...template, spec: { ...podSpec, volumes } } } }
-}
-
-export function validateJob(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
-  const spec = getRecord(object, 'spec') ?? {}
-  const errors = [...validateJobSpec(spec, 'spec')]
-  for (const field of ['completions', 'selector', 'template', 'completionMode']) {
-    const value = getPath(spec, field)
-    const isSuspended = getPath(old, 'spec', 'suspend') === true
-    if (old && !isSuspended && !deepEqual(getPath(old, 'spec', field), value)) {
-      errors.push(invalid(`spec.${field}`, value, 'field is immutable'))
-    }
-  }
-  return errors
-}
-
-export function validateCronJob(object: JsonRecord): readonly FieldError[] {
-  const schedule = getString(object, 'spec', 'schedule') ?? ''
-  const errors: FieldError[] = schedule.trim() === '' ? [required('spec.schedule')] : []
-  if (schedule !== '' && !/^@\w+|^(?:\S+\s+){4}\S+$/.test(schedule.trim())) {
-    const count = schedule.trim().split(/\s+/).length
-    errors.push(invalid('spec.schedule', schedule, `expected exactly 5 fields, found ${count}: ${schedule}`))
-  }
-  const jobSpec = getRecord(object, 'spec', 'jobTemplate', 'spec')
-  return jobSpec ? [...errors, ...validateJobSpec(jobSpec, 'spec.jobTemplate.spec')] : errors
-}
-
-function validateJobSpec(spec: JsonRecord, path: string): readonly FieldError[] {
-  const podSpec = getRecord(spec, 'template', 'spec')
-  return [
-    ...notNegative(getNumber(spec, 'parallelism'), `${path}.parallelism`),
-    ...notNegative(getNumber(spec, 'completions'), `${path}.completions`),
-    ...notNegative(getNumber(spec, 'backoffLimit'), `${path}.backoffLimit`),
-    ...(podSpec
-      ? validatePodSpec(podSpec, `${path}.template.spec`)
-      : [required(`${path}.template.spec.containers`)]),
-    ...validateRestartPolicy(podSpec, `${path}.template.spec.restartPolicy`, ['OnFailure', 'Never']),
-  ]
-}
-
-export function validateAutoscaler(object: JsonRecord): readonly FieldError[] {
-  const min = getNumber(object, 'spec', 'minReplicas')
-  const max = getNumber(object, 'spec', 'maxReplicas') ?? 0
-  const errors: FieldError[] = []
-  if (min !== undefined && min < 1)
-    errors.push(invalid('spec.minReplicas', min, 'must be greater than or equal to 1'))
-  if (max < 1) errors.push(invalid('spec.maxReplicas', max, 'must be greater than 0'))
-  if (min !== undefined && max < min) {
-    errors.push(invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'))
-  }
-  for (const field of ['kind', 'name']) {
-    if ((getString(object, 'spec', 'scaleTargetRef', field) ?? '') === '') {
-      errors.push(required(`spec.scaleTargetRef.${field}`))
-    }
-  }
-  return errors
+function validateStatefulUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
+  const fixed = (from: JsonRecord) =>
+    Object.fromEntries(Object.entries(from).filter(([key]) => !STATEFUL_SET_MUTABLE.includes(key)))
+  return deepEqual(fixed(spec), fixed(old)) ? [] : [forbidden('spec', STATEFUL_SET_UPDATE)]
 }

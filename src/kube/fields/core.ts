@@ -2,7 +2,7 @@
 export const CORE_V1 = `
 AWSElasticBlockStoreVolumeSource volumeID:1! fsType:2 partition:3i readOnly:4b
 Affinity nodeAffinity:1NodeAffinity podAffinity:2PodAffinity podAntiAffinity:3PodAntiAffinity
-AppArmorProfile type:1!|Unconfined|RuntimeDefault|Localhost localhostProfile:2?
+AppArmorProfile type:1!|Localhost|RuntimeDefault|Unconfined localhostProfile:2?
 AttachedVolume name:1! devicePath:2!
 AzureDiskVolumeSource diskName:1! diskURI:2! cachingMode:3? fsType:4?(ext4) readOnly:5b?(false) kind:6?
 AzureFilePersistentVolumeSource secretName:1! shareName:2! readOnly:3b secretNamespace:4?
@@ -38,11 +38,11 @@ Container name:1! image:2 command:3[] args:4[] workingDir:5
   volumeMounts:9[VolumeMount]~mountPath=mountPath volumeDevices:21[VolumeDevice]~devicePath=devicePath
   livenessProbe:10Probe readinessProbe:11Probe startupProbe:22Probe lifecycle:12Lifecycle
   terminationMessagePath:13 terminationMessagePolicy:20|File|FallbackToLogsOnError
-  imagePullPolicy:14|Always|Never|IfNotPresent securityContext:15SecurityContext stdin:16b stdinOnce:17b
+  imagePullPolicy:14|Always|IfNotPresent|Never securityContext:15SecurityContext stdin:16b stdinOnce:17b
   tty:18b
 ContainerExtendedResourceRequest containerName:1! resourceName:2! requestName:3!
 ContainerImage names:1[] sizeBytes:2l
-ContainerPort name:1 hostPort:2i containerPort:3i! protocol:4(TCP)|TCP|UDP|SCTP hostIP:5
+ContainerPort name:1 hostPort:2i containerPort:3i! protocol:4(TCP)|SCTP|TCP|UDP hostIP:5
 ContainerResizePolicy resourceName:1! restartPolicy:2!
 ContainerRestartRule action:1 exitCodes:2ContainerRestartRuleOnExitCodes
 ContainerRestartRuleOnExitCodes operator:1 values:2[i]=set
@@ -63,7 +63,7 @@ DownwardAPIVolumeFile path:1! fieldRef:2ObjectFieldSelector resourceFieldRef:3Re
 DownwardAPIVolumeSource items:1[DownwardAPIVolumeFile] defaultMode:2i? defaultUser:3l?
 EmptyDirVolumeSource medium:1 sizeLimit:2q? mode:3i?
 EndpointAddress ip:1! hostname:3 nodeName:4? targetRef:2ObjectReference
-EndpointPort name:1 port:2i! protocol:3|TCP|UDP|SCTP appProtocol:4?
+EndpointPort name:1 port:2i! protocol:3|SCTP|TCP|UDP appProtocol:4?
 EndpointSubset addresses:1[EndpointAddress] notReadyAddresses:2[EndpointAddress] ports:3[EndpointPort]
 Endpoints metadata:1meta/v1.ObjectMeta subsets:2[EndpointSubset]
 EnvFromSource prefix:1 configMapRef:2ConfigMapEnvSource secretRef:3SecretEnvSource
@@ -78,7 +78,7 @@ EphemeralContainerCommon name:1! image:2 command:3[] args:4[] workingDir:5
   volumeMounts:9[VolumeMount]~mountPath=mountPath volumeDevices:21[VolumeDevice]~devicePath=devicePath
   livenessProbe:10Probe readinessProbe:11Probe startupProbe:22Probe lifecycle:12Lifecycle
   terminationMessagePath:13 terminationMessagePolicy:20|File|FallbackToLogsOnError
-  imagePullPolicy:14|Always|Never|IfNotPresent securityContext:15SecurityContext stdin:16b stdinOnce:17b
+  imagePullPolicy:14|Always|IfNotPresent|Never securityContext:15SecurityContext stdin:16b stdinOnce:17b
   tty:18b
 EphemeralVolumeSource volumeClaimTemplate:1PersistentVolumeClaimTemplate
 Event metadata:1meta/v1.ObjectMeta! involvedObject:2ObjectReference! reason:3 message:4 source:5EventSource
@@ -107,7 +107,7 @@ ISCSIPersistentVolumeSource targetPortal:1! iqn:2! lun:3i! iscsiInterface:4(defa
   portals:7[] chapAuthDiscovery:8b chapAuthSession:11b secretRef:10SecretReference initiatorName:12?
 ISCSIVolumeSource targetPortal:1! iqn:2! lun:3i! iscsiInterface:4(default) fsType:5 readOnly:6b portals:7[]
   chapAuthDiscovery:8b chapAuthSession:11b secretRef:10LocalObjectReference initiatorName:12?
-ImageVolumeSource reference:1 pullPolicy:2|Always|Never|IfNotPresent
+ImageVolumeSource reference:1 pullPolicy:2|Always|IfNotPresent|Never
 ImageVolumeStatus imageRef:1
 KeyToPath key:1! path:2! mode:3i? user:4l?
 Lifecycle postStart:1LifecycleHandler preStop:2LifecycleHandler stopSignal:3?
@@ -162,12 +162,12 @@ PersistentVolumeClaim metadata:1meta/v1.ObjectMeta spec:2PersistentVolumeClaimSp
   status:3PersistentVolumeClaimStatus
 PersistentVolumeClaimCondition type:1! status:2!|True|False|Unknown lastProbeTime:3t lastTransitionTime:4t
   reason:5 message:6
-PersistentVolumeClaimSpec accessModes:1[]|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod
+PersistentVolumeClaimSpec accessModes:1[]|ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod
   selector:4meta/v1.LabelSelector resources:2VolumeResourceRequirements volumeName:3 storageClassName:5?
   volumeMode:6?|Block|Filesystem dataSource:7TypedLocalObjectReference dataSourceRef:8TypedObjectReference
   volumeAttributesClassName:9?
 PersistentVolumeClaimStatus phase:1|Pending|Bound|Lost
-  accessModes:2[]|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod capacity:3{q}
+  accessModes:2[]|ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod capacity:3{q}
   conditions:4[PersistentVolumeClaimCondition]~type=type allocatedResources:5{q}
   allocatedResourceStatuses:7{} currentVolumeAttributesClassName:8? modifyVolumeStatus:9ModifyVolumeStatus
   healthStatus:10VolumeHealthStatus
@@ -184,8 +184,8 @@ PersistentVolumeSource gcePersistentDisk:1GCEPersistentDiskVolumeSource
   portworxVolume:18PortworxVolumeSource scaleIO:19ScaleIOPersistentVolumeSource local:20LocalVolumeSource
   storageos:21StorageOSPersistentVolumeSource csi:22CSIPersistentVolumeSource
 PersistentVolumeSpec capacity:1{q} persistentVolumeSource:2*PersistentVolumeSource
-  accessModes:3[]|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod claimRef:4ObjectReference
-  persistentVolumeReclaimPolicy:5|Recycle|Delete|Retain storageClassName:6 mountOptions:7[]
+  accessModes:3[]|ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod claimRef:4ObjectReference
+  persistentVolumeReclaimPolicy:5|Delete|Recycle|Retain storageClassName:6 mountOptions:7[]
   volumeMode:8?|Block|Filesystem nodeAffinity:9VolumeNodeAffinity volumeAttributesClassName:10?
 PersistentVolumeStatus phase:1|Pending|Available|Bound|Released|Failed message:2 reason:3
   lastPhaseTransitionTime:4t?
@@ -214,7 +214,7 @@ PodSchedulingGroup podGroupName:1?
 PodSecurityContext seLinuxOptions:1SELinuxOptions windowsOptions:8WindowsSecurityContextOptions
   runAsUser:2l? runAsGroup:6l? runAsNonRoot:3b? supplementalGroups:4[l]
   supplementalGroupsPolicy:12?|Merge|Strict fsGroup:5l? sysctls:7[Sysctl]
-  fsGroupChangePolicy:9?|OnRootMismatch|Always seccompProfile:10SeccompProfile
+  fsGroupChangePolicy:9?|Always|OnRootMismatch seccompProfile:10SeccompProfile
   appArmorProfile:11AppArmorProfile seLinuxChangePolicy:13?
 PodSpec volumes:1[Volume]~~name=name initContainers:20[Container]~name=name
   containers:2[Container]!~name=name ephemeralContainers:34[EphemeralContainer]~name=name
@@ -243,7 +243,7 @@ PodStatus observedGeneration:17l phase:1|Pending|Running|Succeeded|Failed|Unknow
 PodTemplate metadata:1meta/v1.ObjectMeta template:2PodTemplateSpec
 PodTemplateSpec metadata:1meta/v1.ObjectMeta spec:2PodSpec
 PodVolumeHealth name:1! healthConditions:2[VolumeHealthCondition]~status=status,reason lastTransitionTime:3t
-PortStatus port:1i! protocol:2!|TCP|UDP|SCTP error:3?
+PortStatus port:1i! protocol:2!|SCTP|TCP|UDP error:3?
 PortworxVolumeSource volumeID:1! fsType:2 readOnly:3b
 PreferredSchedulingTerm weight:1i! preference:2NodeSelectorTerm!
 Probe handler:1*ProbeHandler initialDelaySeconds:2i timeoutSeconds:3i periodSeconds:4i successThreshold:5i
@@ -276,7 +276,7 @@ ScaleIOVolumeSource gateway:1! system:2! secretRef:3LocalObjectReference sslEnab
   storagePool:6 storageMode:7(ThinProvisioned) volumeName:8 fsType:9(xfs) readOnly:10b
 ScopeSelector matchExpressions:1[ScopedResourceSelectorRequirement]
 ScopedResourceSelectorRequirement scopeName:1! operator:2!|In|NotIn|Exists|DoesNotExist values:3[]
-SeccompProfile type:1!|Unconfined|RuntimeDefault|Localhost localhostProfile:2?
+SeccompProfile type:1!|Localhost|RuntimeDefault|Unconfined localhostProfile:2?
 Secret metadata:1meta/v1.ObjectMeta immutable:5b? data:2{y} stringData:4{} type:3
 SecretEnvSource localObjectReference:1*LocalObjectReference optional:2b?
 SecretKeySelector localObjectReference:1*LocalObjectReference key:2! optional:3b?
@@ -291,12 +291,12 @@ Service metadata:1meta/v1.ObjectMeta spec:2ServiceSpec status:3ServiceStatus
 ServiceAccount metadata:1meta/v1.ObjectMeta secrets:2[ObjectReference]~name=name
   imagePullSecrets:3[LocalObjectReference] automountServiceAccountToken:4b?
 ServiceAccountTokenProjection audience:1 expirationSeconds:2l? path:3! user:4l?
-ServicePort name:1 protocol:2(TCP)|TCP|UDP|SCTP appProtocol:6? port:3i! targetPort:4o nodePort:5i
+ServicePort name:1 protocol:2(TCP)|SCTP|TCP|UDP appProtocol:6? port:3i! targetPort:4o nodePort:5i
 ServiceSpec ports:1[ServicePort]~port=port,protocol selector:2{} clusterIP:3 clusterIPs:18[]
-  type:4|ClusterIP|NodePort|LoadBalancer|ExternalName externalIPs:5[] sessionAffinity:7|ClientIP|None
+  type:4|ClusterIP|ExternalName|LoadBalancer|NodePort externalIPs:5[] sessionAffinity:7|ClientIP|None
   loadBalancerIP:8 loadBalancerSourceRanges:9[] externalName:10 externalTrafficPolicy:11|Cluster|Local
   healthCheckNodePort:12i publishNotReadyAddresses:13b sessionAffinityConfig:14SessionAffinityConfig
-  ipFamilies:19[] ipFamilyPolicy:17?|SingleStack|PreferDualStack|RequireDualStack
+  ipFamilies:19[] ipFamilyPolicy:17?|PreferDualStack|RequireDualStack|SingleStack
   allocateLoadBalancerNodePorts:20b? loadBalancerClass:21? internalTrafficPolicy:22?|Cluster|Local
   trafficDistribution:23?
 ServiceStatus loadBalancer:1LoadBalancerStatus conditions:2[meta/v1.Condition]~type=type
@@ -313,8 +313,8 @@ Toleration key:1 operator:2|Exists|Equal|Lt|Gt value:3 effect:4|NoSchedule|Prefe
 TopologySelectorLabelRequirement key:1! values:2[]!
 TopologySelectorTerm matchLabelExpressions:1[TopologySelectorLabelRequirement]
 TopologySpreadConstraint maxSkew:1i! topologyKey:2! whenUnsatisfiable:3!|DoNotSchedule|ScheduleAnyway
-  labelSelector:4meta/v1.LabelSelector minDomains:5i? nodeAffinityPolicy:6?|Ignore|Honor
-  nodeTaintsPolicy:7?|Ignore|Honor matchLabelKeys:8[]
+  labelSelector:4meta/v1.LabelSelector minDomains:5i? nodeAffinityPolicy:6?|Honor|Ignore
+  nodeTaintsPolicy:7?|Honor|Ignore matchLabelKeys:8[]
 TypedLocalObjectReference apiGroup:1? kind:2! name:3!
 TypedObjectReference apiGroup:1? kind:2! name:3! namespace:4?
 Volume name:1! volumeSource:2*VolumeSource
@@ -322,7 +322,7 @@ VolumeDevice name:1! devicePath:2!
 VolumeHealthCondition status:1! reason:2! message:3
 VolumeHealthStatus healthConditions:1[VolumeHealthCondition]~status=status,reason lastTransitionTime:2t
 VolumeMount name:1! readOnly:2b recursiveReadOnly:7? mountPath:3! subPath:4
-  mountPropagation:5?|None|HostToContainer|Bidirectional subPathExpr:6 bindMountOptions:8[]=set
+  mountPropagation:5?|Bidirectional|HostToContainer|None subPathExpr:6 bindMountOptions:8[]=set
 VolumeMountStatus name:1! mountPath:2! readOnly:3b recursiveReadOnly:4? volumeStatus:5VolumeStatus
 VolumeNodeAffinity required:1NodeSelector
 VolumeProjection secret:1SecretProjection downwardAPI:2DownwardAPIProjection configMap:3ConfigMapProjection

@@ -5,9 +5,9 @@ ExpressionWarning fieldRef:2! warning:3!
 MatchCondition name:1! expression:2!
 MatchResources namespaceSelector:1meta/v1.LabelSelector objectSelector:2meta/v1.LabelSelector
   resourceRules:3[NamedRuleWithOperations] excludeResourceRules:4[NamedRuleWithOperations]
-  matchPolicy:7?|Exact|Equivalent
+  matchPolicy:7?|Equivalent|Exact
 MutatingWebhook name:1! clientConfig:2WebhookClientConfig! rules:3[RuleWithOperations]
-  failurePolicy:4?|Ignore|Fail matchPolicy:9?|Exact|Equivalent namespaceSelector:5meta/v1.LabelSelector
+  failurePolicy:4?|Fail|Ignore matchPolicy:9?|Equivalent|Exact namespaceSelector:5meta/v1.LabelSelector
   objectSelector:11meta/v1.LabelSelector sideEffects:6?|Unknown|None|Some|NoneOnDryRun timeoutSeconds:7i?
   admissionReviewVersions:8[]! reinvocationPolicy:10?|Never|IfNeeded
   matchConditions:12[MatchCondition]~name=name
@@ -15,8 +15,8 @@ MutatingWebhookConfiguration metadata:1meta/v1.ObjectMeta webhooks:2[MutatingWeb
 NamedRuleWithOperations resourceNames:1[] ruleWithOperations:2*RuleWithOperations
 ParamKind apiVersion:1 kind:2
 ParamRef name:1 namespace:2 selector:3meta/v1.LabelSelector parameterNotFoundAction:4?
-Rule apiGroups:1[] apiVersions:2[] resources:3[] scope:4?|Cluster|Namespaced|*
-RuleWithOperations operations:1[]|*|CREATE|UPDATE|DELETE|CONNECT rule:2*Rule
+Rule apiGroups:1[] apiVersions:2[] resources:3[] scope:4?|*|Cluster|Namespaced
+RuleWithOperations operations:1[]|*|CONNECT|CREATE|DELETE|UPDATE rule:2*Rule
 ServiceReference namespace:1! name:2! path:3? port:4i?
 TypeChecking expressionWarnings:1[ExpressionWarning]
 ValidatingAdmissionPolicy metadata:1meta/v1.ObjectMeta spec:2ValidatingAdmissionPolicySpec
@@ -25,12 +25,12 @@ ValidatingAdmissionPolicyBinding metadata:1meta/v1.ObjectMeta spec:2ValidatingAd
 ValidatingAdmissionPolicyBindingSpec policyName:1 paramRef:2ParamRef matchResources:3MatchResources
   validationActions:4[]=set|Deny|Warn|Audit
 ValidatingAdmissionPolicySpec paramKind:1ParamKind matchConstraints:2MatchResources
-  validations:3[Validation] failurePolicy:4?|Ignore|Fail auditAnnotations:5[AuditAnnotation]
+  validations:3[Validation] failurePolicy:4?|Fail|Ignore auditAnnotations:5[AuditAnnotation]
   matchConditions:6[MatchCondition]~name=name variables:7[Variable]~name=name
 ValidatingAdmissionPolicyStatus observedGeneration:1l typeChecking:2TypeChecking
   conditions:3[meta/v1.Condition]=type
 ValidatingWebhook name:1! clientConfig:2WebhookClientConfig! rules:3[RuleWithOperations]
-  failurePolicy:4?|Ignore|Fail matchPolicy:9?|Exact|Equivalent namespaceSelector:5meta/v1.LabelSelector
+  failurePolicy:4?|Fail|Ignore matchPolicy:9?|Equivalent|Exact namespaceSelector:5meta/v1.LabelSelector
   objectSelector:10meta/v1.LabelSelector sideEffects:6?|Unknown|None|Some|NoneOnDryRun timeoutSeconds:7i?
   admissionReviewVersions:8[]! matchConditions:11[MatchCondition]~name=name
 ValidatingWebhookConfiguration metadata:1meta/v1.ObjectMeta webhooks:2[ValidatingWebhook]~name=name

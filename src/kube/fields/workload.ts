@@ -91,7 +91,7 @@ ContainerResourceMetricStatus name:1! current:2MetricValueStatus! container:3!
 CrossVersionObjectReference kind:1! name:2! apiVersion:3
 ExternalMetricSource metric:1MetricIdentifier! target:2MetricTarget!
 ExternalMetricStatus metric:1MetricIdentifier! current:2MetricValueStatus!
-HPAScalingPolicy type:1!|Pods|Percent value:2i! periodSeconds:3i!
+HPAScalingPolicy type:1!|Percent|Pods value:2i! periodSeconds:3i!
 HPAScalingRules stabilizationWindowSeconds:3i? selectPolicy:1? policies:2[HPAScalingPolicy] tolerance:4q?
 HorizontalPodAutoscaler metadata:1meta/v1.ObjectMeta spec:2HorizontalPodAutoscalerSpec
   status:3HorizontalPodAutoscalerStatus
@@ -125,7 +125,7 @@ Eviction metadata:1meta/v1.ObjectMeta deleteOptions:2meta/v1.DeleteOptions
 PodDisruptionBudget metadata:1meta/v1.ObjectMeta spec:2PodDisruptionBudgetSpec
   status:3PodDisruptionBudgetStatus
 PodDisruptionBudgetSpec minAvailable:1o? selector:2meta/v1.LabelSelector maxUnavailable:3o?
-  unhealthyPodEvictionPolicy:4?|IfHealthyBudget|AlwaysAllow
+  unhealthyPodEvictionPolicy:4?|AlwaysAllow|IfHealthyBudget
 PodDisruptionBudgetStatus observedGeneration:1l disruptedPods:2{t} disruptionsAllowed:3i! currentHealthy:4i!
   desiredHealthy:5i! expectedPods:6i! conditions:7[meta/v1.Condition]~type=type
 `

@@ -30,6 +30,11 @@ const NOT_CHECKED: FieldError = {
     'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
 }
 
+/** The object itself has a name of its own among the fields that errors name. */
+function withRoot(error: FieldError): FieldError {
+  return error.path === '' ? { ...error, path: '<nil>' } : error
+}
+
 /**
  * Makes a custom resource's schema usable. Cheap: patterns and CEL rules are compiled when an object first
  * needs them, and kept.
@@ -50,9 +55,9 @@ export function compileSchema(schema: StructuralSchema, options: CompileOptions 
         ...validateValue({ schema, value, path: '', old: oldNode }, patterns),
         ...validateListTypes(schema, value, ''),
       ]
-      if (!rules.hasRules) return errors
+      if (!rules.hasRules) return errors.map(withRoot)
       const blocked = errors.some((error) => error.wrongType || BLOCKING.has(error.type))
-      return blocked ? [...errors, NOT_CHECKED] : [...errors, ...rules.check(value, oldNode)]
+      return [...errors, ...(blocked ? [NOT_CHECKED] : rules.check(value, oldNode))].map(withRoot)
     },
   }
 }
@@ -88,7 +93,7 @@ export function checkMetadata(value: unknown, checkName: NameCheck): readonly Fi
   const metadata = getOwn(value, 'metadata')
   const schema = messageSchemas.get('meta/v1.ObjectMeta') ?? {}
   const types = validateValue({ schema, value: metadata ?? {}, path: 'metadata' }, createPatternCache())
-  return types.length > 0 ? types : validateObjectMeta(metadata ?? {}, checkName)
+  return types.some((error) => error.wrongType) ? types : validateObjectMeta(metadata ?? {}, checkName)
 }
 
 function validateTypeMeta(value: unknown): readonly FieldError[] {

@@ -1,5 +1,5 @@
 import { parseDurationMs, parseIpv4 } from '../../base/index.ts'
-import { isIpv6 } from '../ip.ts'
+import { isCidr, isIpv6 } from '../ip.ts'
 import { parseQuantity } from '../quantity.ts'
 
 /** The string formats that the API server checks; all others are accepted whatever the text. */
@@ -32,11 +32,4 @@ function isDateTime(text: string): boolean {
     /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) &&
     !Number.isNaN(Date.parse(text))
   )
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', bits = '', ...rest] = text.split('/')
-  if (rest.length > 0 || !/^\d{1,3}$/.test(bits)) return false
-  if (parseIpv4(address) !== undefined) return Number(bits) <= 32
-  return isIpv6(address) && Number(bits) <= 128
 }

@@ -20,15 +20,12 @@ const SCALAR_SCHEMAS: Readonly<Record<Scalar, StructuralSchema>> = {
 }
 
 /** Messages that contain themselves, kept whole: the schema of a custom resource is checked by code of its own. */
-const OPAQUE_MESSAGES: ReadonlySet<string> = new Set([
+export const OPAQUE_MESSAGES: ReadonlySet<string> = new Set([
   'apiextensions/v1.JSONSchemaProps',
   'apiextensions/v1.JSONSchemaPropsOrBool',
   'apiextensions/v1.JSONSchemaPropsOrArray',
   'apiextensions/v1.JSONSchemaPropsOrStringArray',
 ])
-
-/** Fields filled in by controllers: nothing in them is required of a writer. */
-const STATUS = 'status'
 
 interface MessageSchemas {
   /** @returns undefined when no message has this name */
@@ -38,47 +35,26 @@ interface MessageSchemas {
 /** Structural schemas of built-in messages, made from their field tables at first use. */
 function createMessageSchemas(): MessageSchemas {
   const cache = new Map<string, StructuralSchema>()
-  const build = (name: string, lenient: boolean): StructuralSchema => {
-    const key = lenient ? `${name}?` : name
-    const known = cache.get(key)
+  const build = (name: string): StructuralSchema => {
+    const known = cache.get(name)
     if (known) return known
     const message = messageTypes.get(name)
-    const schema =
-      !message || OPAQUE_MESSAGES.has(name)
-        ? SCALAR_SCHEMAS.json
-        : messageSchema(message, (type, inStatus) => typeSchema(type, lenient || inStatus, build), lenient)
-    cache.set(key, schema)
+    const schema = !message || OPAQUE_MESSAGES.has(name) ? SCALAR_SCHEMAS.json : messageSchema(message, build)
+    cache.set(name, schema)
     return schema
   }
-  return { get: (name) => (messageTypes.get(name) ? build(name, false) : undefined) }
+  return { get: (name) => (messageTypes.get(name) ? build(name) : undefined) }
 }
 
-function messageSchema(
-  message: MessageType,
-  schemaOf: (type: FieldType, inStatus: boolean) => StructuralSchema,
-  lenient: boolean,
-): StructuralSchema {
-  const fields = flattenFields(message)
-  const isKind = hasTypeMeta(message)
+/** Which fields are required is not in it: to Kubernetes' own kinds an empty text is as missing as none. */
+function messageSchema(message: MessageType, build: (name: string) => StructuralSchema): StructuralSchema {
   const properties = Object.fromEntries(
-    fields.map((field) => [
-      field.name,
-      fieldSchema(field, schemaOf(field.type, isKind && field.name === STATUS)),
-    ]),
+    flattenFields(message).map((field) => [field.name, fieldSchema(field, typeSchema(field.type, build))]),
   )
-  const required = lenient
-    ? []
-    : fields.filter((field) => field.required && !isList(field)).map((field) => field.name)
-  const typeMeta = isKind ? { apiVersion: SCALAR_SCHEMAS.string, kind: SCALAR_SCHEMAS.string } : {}
-  return {
-    type: 'object',
-    properties: { ...typeMeta, ...properties },
-    ...(required.length > 0 && { required }),
-  }
-}
-
-function isList(field: Field): boolean {
-  return field.type.kind === 'list' || field.type.kind === 'map'
+  const typeMeta = hasTypeMeta(message)
+    ? { apiVersion: SCALAR_SCHEMAS.string, kind: SCALAR_SCHEMAS.string }
+    : {}
+  return { type: 'object', properties: { ...typeMeta, ...properties } }
 }
 
 function fieldSchema(field: Field, schema: StructuralSchema): StructuralSchema {
@@ -98,20 +74,17 @@ function defaultOf(text: string, schema: StructuralSchema): unknown {
   return schema.type === 'boolean' ? text === 'true' : text
 }
 
-function typeSchema(
-  type: FieldType,
-  lenient: boolean,
-  build: (name: string, lenient: boolean) => StructuralSchema,
-): StructuralSchema {
+function typeSchema(type: FieldType, build: (name: string) => StructuralSchema): StructuralSchema {
   switch (type.kind) {
     case 'scalar':
       return SCALAR_SCHEMAS[type.scalar]
     case 'message':
-      return build(type.name, lenient)
+      return build(type.name)
     case 'list':
-      return { type: 'array', items: typeSchema(type.of, lenient, build) }
+      // Kubernetes itself writes null for some lists of a status that are empty.
+      return { type: 'array', nullable: true, items: typeSchema(type.of, build) }
     case 'map':
-      return { type: 'object', additionalProperties: typeSchema(type.of, lenient, build) }
+      return { type: 'object', additionalProperties: typeSchema(type.of, build) }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../kube/index.ts'
-import { at, isObject, textsAt, withAt } from '../json.ts'
+import { at, isObject, textsAt, withAt, withMeta } from '../json.ts'
 import type { KindHooks } from './hook-types.ts'
 
 /**
@@ -16,15 +16,19 @@ function selectingItsPods(job: KubeObject): KubeObject {
   const { name, uid = '' } = job.metadata
   const own = { 'batch.kubernetes.io/controller-uid': uid }
   const labels = {
-    ...textsAt(job.spec, 'template', 'metadata', 'labels'),
     ...own,
     'batch.kubernetes.io/job-name': name,
     'controller-uid': uid,
     'job-name': name,
+    // What the user says of these is kept, and refused by validation where it is not so.
+    ...textsAt(job.spec, 'template', 'metadata', 'labels'),
   }
   const labelled = withAt(job, ['spec', 'template', 'metadata', 'labels'], labels)
   const selector = at(job.spec, 'selector')
   const given = textsAt(job.spec, 'selector', 'matchLabels')
   const whole = { ...(isObject(selector) ? selector : {}), matchLabels: { ...given, ...own } }
-  return withAt(labelled, ['spec', 'selector'], whole)
+  const selecting = withAt(labelled, ['spec', 'selector'], whole)
+  // A Job without labels takes those of its pods.
+  const hasLabels = Object.keys(job.metadata.labels ?? {}).length > 0
+  return hasLabels ? selecting : withMeta(selecting, { labels })
 }

@@ -1,69 +1,23 @@
-import type { FieldError, KubeObject } from '../../../kube/index.ts'
+import type { KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { at, isObject, type JsonObject, listAt, stringAt, withAt, withMembers } from '../json.ts'
+import { isObject, listAt, stringAt, withMembers } from '../json.ts'
 import { internalError, invalid } from '../status-error.ts'
 import type { KindHooks, Reservation } from './hook-types.ts'
+import { serviceTypeOf, takesNodePorts, withSpec } from './service-spec.ts'
+import { prepareServiceUpdate } from './service-update.ts'
 import { addressesOf, nodePortsOf, type ServiceAllocator } from './service-allocator.ts'
 
 const GROUP_KIND = { group: '', kind: 'Service' }
 
 export const SERVICE_HOOKS: Partial<KindHooks> = {
   prepareCreate: (object) => withMembers(object, { status: { loadBalancer: {} } }),
-  prepareUpdate: (object, current) => keepAllotted(object, current),
-  validate: (object, old) => validateUpdate(object, old),
+  prepareUpdate: prepareServiceUpdate,
   reserve,
-}
-
-/** An update that says nothing of addresses and ports keeps those it has. */
-function keepAllotted(object: KubeObject, current: KubeObject): KubeObject {
-  if (typeOf(object) === 'ExternalName') {
-    return typeOf(current) === 'ExternalName'
-      ? object
-      : withSpec(object, { clusterIP: undefined, clusterIPs: undefined })
-  }
-  let kept = object
-  for (const member of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
-    const value = at(kept.spec, member)
-    const isEmpty = value === undefined || value === '' || (Array.isArray(value) && value.length === 0)
-    if (isEmpty) kept = withSpec(kept, { [member]: at(current.spec, member) })
-  }
-  return takesNodePorts(kept)
-    ? withSpec(kept, { ports: keepNodePorts(kept, current) })
-    : withoutNodePorts(kept)
-}
-
-function keepNodePorts(object: KubeObject, current: KubeObject): readonly unknown[] {
-  const before = new Map(listAt(current.spec, 'ports').map((port) => [portId(port), at(port, 'nodePort')]))
-  return listAt(object.spec, 'ports').map((port) => {
-    const nodePort = before.get(portId(port))
-    return isObject(port) && !port['nodePort'] && typeof nodePort === 'number' ? { ...port, nodePort } : port
-  })
-}
-
-function withoutNodePorts(object: KubeObject): KubeObject {
-  const ports = listAt(object.spec, 'ports')
-  if (!ports.some((port) => at(port, 'nodePort') !== undefined)) return object
-  return withSpec(object, {
-    ports: ports.map((port) => (isObject(port) ? withMembers(port, { nodePort: undefined }) : port)),
-  })
-}
-
-function portId(port: unknown): string {
-  return `${stringAt(port, 'protocol') ?? 'TCP'}/${String(at(port, 'port'))}`
-}
-
-function validateUpdate(object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
-  const before = old && stringAt(old.spec, 'clusterIP')
-  const now = stringAt(object.spec, 'clusterIP')
-  if (!before || typeOf(object) === 'ExternalName' || now === before) return []
-  if (old && typeOf(old) === 'ExternalName') return []
-  const detail = 'may not change once set'
-  return [{ type: 'Invalid value', path: 'spec.clusterIPs[0]', value: [now], detail }]
 }
 
 /** Allots the ClusterIP and the node ports that are asked for or missing. */
 function reserve(object: KubeObject, old: KubeObject | undefined, context: ServerContext): Reservation {
-  if (typeOf(object) === 'ExternalName') return { object, release: () => {} }
+  if (serviceTypeOf(object) === 'ExternalName') return { object, release: () => {} }
   const { services } = context
   const held: (() => void)[] = []
   const release = () => held.forEach((free) => free())
@@ -109,9 +63,7 @@ function checkAddress(object: KubeObject, address: string, services: ServiceAllo
       { type: 'Invalid value', path: 'spec.clusterIPs', value: [address], detail },
     ])
   if (!services.isAddressInRange(address)) {
-    throw refuse(
-      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${services.describe.cidr}`,
-    )
+    throw refuse(`failed to allocate IP ${address}: the provided network does not match the current range`)
   }
   if (!services.isAddressFree(address)) {
     throw refuse(`failed to allocate IP ${address}: provided IP is already allocated`)
@@ -159,18 +111,4 @@ function checkPort(object: KubeObject, index: number, port: number, services: Se
     )
   }
   if (!services.isPortFree(port)) throw refuse('provided port is already allocated')
-}
-
-function takesNodePorts(object: KubeObject): boolean {
-  const type = typeOf(object)
-  if (type === 'NodePort') return true
-  return type === 'LoadBalancer' && at(object.spec, 'allocateLoadBalancerNodePorts') !== false
-}
-
-function typeOf(object: KubeObject): string {
-  return stringAt(object.spec, 'type') ?? 'ClusterIP'
-}
-
-function withSpec(object: KubeObject, changes: JsonObject): KubeObject {
-  return withAt(object, ['spec'], withMembers(isObject(object.spec) ? object.spec : {}, changes))
 }

@@ -1,50 +1,8 @@
 import { deepEqual, getList, getPath, getRecord, getString, isRecord, type JsonRecord } from '../json.ts'
-import { checkDns1035Label, checkDns1123Subdomain } from '../names.ts'
+import { checkDns1035Label } from '../names.ts'
 import { createProgramCache } from '../schema/cel/program.ts'
 import { child, type FieldError, forbidden, invalid, required, unsupported } from '../schema/field-error.ts'
 import { createPatternCache } from '../schema/regex.ts'
-
-const SIDE_EFFECTS = ['None', 'NoneOnDryRun']
-const REVIEW_VERSIONS = ['v1', 'v1beta1']
-
-export function validateWebhooks(object: JsonRecord): readonly FieldError[] {
-  const names = new Set<string>()
-  return getList(object, 'webhooks').flatMap((webhook, index) => {
-    const at = `webhooks[${index}]`
-    const name = getString(webhook, 'name') ?? ''
-    const errors: FieldError[] = []
-    if (names.has(name)) errors.push({ type: 'Duplicate value', path: `${at}.name`, value: name, detail: '' })
-    names.add(name)
-    return [...errors, ...validateWebhook(webhook, at, name)]
-  })
-}
-
-function validateWebhook(webhook: unknown, path: string, name: string): readonly FieldError[] {
-  const errors: FieldError[] = []
-  if (name === '') errors.push(required(`${path}.name`))
-  else if (checkDns1123Subdomain(name).length > 0) {
-    errors.push(...checkDns1123Subdomain(name).map((text) => invalid(`${path}.name`, name, text)))
-  } else if (name.split('.').length < 3) {
-    errors.push(
-      invalid(`${path}.name`, name, 'should be a domain with at least three segments separated by dots'),
-    )
-  }
-  const versions = getList(webhook, 'admissionReviewVersions')
-  if (versions.length === 0) {
-    const detail = `must specify one of ${REVIEW_VERSIONS.join(', ')}`
-    errors.push(required(`${path}.admissionReviewVersions`, detail))
-  }
-  const effects = getString(webhook, 'sideEffects')
-  if (effects === undefined)
-    errors.push(required(`${path}.sideEffects`, `must specify one of ${SIDE_EFFECTS.join(', ')}`))
-  else if (!SIDE_EFFECTS.includes(effects))
-    errors.push(unsupported(`${path}.sideEffects`, effects, SIDE_EFFECTS))
-  const client = getRecord(webhook, 'clientConfig') ?? {}
-  if (Object.hasOwn(client, 'url') === Object.hasOwn(client, 'service')) {
-    errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'))
-  }
-  return errors
-}
 
 export function validateDefinition(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
   const spec = getRecord(object, 'spec') ?? {}
