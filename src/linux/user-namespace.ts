@@ -63,14 +63,20 @@ export async function startNamespaces(
   clock: Clock,
 ): Promise<number> {
   const pid = await startDetached(['unshare', '--user', '--net', '--mount', '--', ...command])
-  const deadline = clock.monotonic() + NAMESPACES_WAIT_MS
-  // The mount namespace is made last: unshare changes how its mounts propagate before it runs the command.
-  while (!holdsNamespaces(pid, command[0])) {
-    if (clock.monotonic() > deadline) throw new Error('unshare --user --net --mount made no namespaces')
-    await clock.sleep(LOOK_MS)
+  try {
+    const deadline = clock.monotonic() + NAMESPACES_WAIT_MS
+    // The mount namespace is made last: unshare changes how its mounts propagate before it runs the command.
+    while (!runsIn(pid, command[0])) {
+      if (hasEnded(pid) || clock.monotonic() > deadline)
+        throw new Error('unshare --user --net --mount made no namespaces')
+      await clock.sleep(LOOK_MS)
+    }
+    await giveIds(pid)
+    return pid
+  } catch (error) {
+    if (!hasEnded(pid)) process.kill(pid, 'SIGKILL')
+    throw error
   }
-  await giveIds(pid)
-  return pid
 }
 
 /** Starts a process in a session of its own, without input and output. @returns its number */
@@ -85,10 +91,14 @@ export async function startDetached(words: readonly string[]): Promise<number> {
   return child.pid ?? 0
 }
 
-function holdsNamespaces(pid: number, program: string): boolean {
-  const words = readIfThere(`/proc/${pid}/cmdline`)?.split('\0')
-  if (words === undefined || words[0] === '') throw new Error('unshare --user --net --mount ended at once')
-  return words[0] === program && isInOtherUserNamespace(pid)
+/** While a program takes the place of another the command line is empty. */
+function runsIn(pid: number, program: string): boolean {
+  return readIfThere(`/proc/${pid}/cmdline`)?.split('\0')[0] === program && isInOtherUserNamespace(pid)
+}
+
+function hasEnded(pid: number): boolean {
+  const stat = readIfThere(`/proc/${pid}/stat`)
+  return stat === undefined || stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
 }
 
 /** Whether the process lives, is this user's, and in another user namespace than this process. */

@@ -14,6 +14,7 @@ import {
   recordPath,
   recordProcess,
   runningProcess,
+  signalProcess,
   type StateDirectory,
   writeRecord,
 } from '../supervisor/index.ts'
@@ -100,14 +101,11 @@ async function ensureOnce({ state, clock, onNew }: ClusterNamespacesOptions): Pr
     record(state, await startDetached([...enter, ...command]))
     return inside
   }
+  // One that was not set up to its end, when its maker was killed, leads nowhere.
+  if (holder !== undefined) signalProcess(holder, 'SIGKILL')
   const pid = await startNamespaces(command, clock)
-  try {
-    await setUp(pid, state)
-  } catch (error) {
-    process.kill(pid)
-    throw error
-  }
   record(state, pid)
+  await setUp(pid, state)
   onNew?.()
   return pid
 }
