@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { addImageMapping, findProgram, listImageMappings, removeImageMapping } from './images.ts'
+import {
+  addImageMapping,
+  findProgram,
+  invalidReference,
+  listImageMappings,
+  removeImageMapping,
+} from './images.ts'
 
 const command = (name: string) => ({ kind: 'command', command: [name] }) as const
 const lookup = (patterns: readonly string[], image: string) => {
@@ -40,6 +46,14 @@ test('a star stands for anything, and the more specific pattern wins', () => {
   assert.equal(lookup(['ghcr.io/me/*'], 'ghcr.io/me/team/app:1'), 'ghcr.io/me/*')
   assert.equal(lookup(['*', 'ghcr.io/me/*', 'ghcr.io/me/app:*'], 'ghcr.io/me/app:1'), 'ghcr.io/me/app:*')
   assert.equal(lookup(['localhost:5000/app:*'], 'localhost:5000/app:x'), 'localhost:5000/app:*')
+})
+
+test('a reference that is none is refused in the kubelet’s words', () => {
+  for (const image of ['nginx', 'a/b_c/d:v1.2', 'localhost:5000/x', `redis@sha256:${'0'.repeat(64)}`])
+    assert.equal(invalidReference(image), undefined, image)
+  assert.match(invalidReference('Foo') ?? '', /"Foo": invalid reference format: .* must be lowercase$/)
+  for (const image of ['a//b', 'a:b:c', 'a@sha256:xyz', 'a b'])
+    assert.match(invalidReference(image) ?? '', /format/)
 })
 
 test('the user table keeps one entry for a pattern and forgets what is removed', () => {

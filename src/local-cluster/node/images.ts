@@ -22,6 +22,11 @@ export type ImageProgram =
       /** Where the container has neither `command` nor `args`. */
       readonly args: readonly string[]
       readonly debianPackage: string
+      /** An option that the image's build has made a default, and its value. */
+      readonly always?: readonly string[]
+      readonly workingDir?: string
+      /** What the image has in places where the machine has nothing, or something else. */
+      readonly files?: readonly ImageFile[]
     }
   /** Runs inside the node proxy. */
   | { readonly kind: 'hosted' }
@@ -30,41 +35,27 @@ export type ImageProgram =
   /** Does nothing until it is stopped. */
   | { readonly kind: 'pause' }
 
+/** A file of an image. */
+export interface ImageFile {
+  readonly path: string
+  readonly content: string
+}
+
 export interface ImageEntry {
   /** Such as `ghcr.io/me/app:*`, `redis`, `docker.io/library/redis:7`; without a tag it stands for every tag. */
   readonly pattern: string
   readonly program: ImageProgram
 }
 
-/** Images whose programs are the machine's own. */
-export const GENERAL_PURPOSE_IMAGES: readonly ImageEntry[] = [
-  ...['alpine', 'busybox', 'debian', 'ubuntu', 'curlimages/curl'].map((pattern) => ({
-    pattern,
-    program: { kind: 'shell' } as const,
-  })),
-  machineImage('nginx', { program: 'nginx', args: ['-g', 'daemon off;'], debianPackage: 'nginx-light' }),
-  machineImage('redis', { program: 'redis-server', args: [], debianPackage: 'redis-server' }),
-  machineImage('python', { program: 'python3', args: [], debianPackage: 'python3' }),
-  machineImage('node', { program: 'node', args: [], debianPackage: 'nodejs' }),
-  ...['registry.k8s.io/pause', 'pause'].map((pattern) => ({ pattern, program: { kind: 'pause' } as const })),
-]
-
-function machineImage(
-  pattern: string,
-  machine: Omit<Extract<ImageProgram, { readonly kind: 'machine' }>, 'kind'>,
-): ImageEntry {
-  return { pattern, program: { kind: 'machine', ...machine } }
-}
-
 /** Written by the command line, read by the node agent. */
-interface ImageFile {
+interface ImageTable {
   readonly images: readonly ImageEntry[]
 }
 
 /** @returns the user's table, in the order of the file. @throws when the file is not what it should be */
 export function listImageMappings(file: string): readonly ImageEntry[] {
   if (!existsSync(file)) return []
-  const value = readJsonIfExists(file) as Partial<ImageFile> | undefined
+  const value = readJsonIfExists(file) as Partial<ImageTable> | undefined
   if (!Array.isArray(value?.images)) {
     throw new Error(
       `${file} is not an image table: repair it or delete it, then run "lateen image map" again`,
@@ -90,7 +81,7 @@ export function removeImageMapping(file: string, pattern: string): boolean {
 
 function writeTable(file: string, images: readonly ImageEntry[]): void {
   mkdirSync(dirname(file), { recursive: true })
-  writeFileAtomic(file, `${JSON.stringify({ images } satisfies ImageFile, undefined, 2)}\n`)
+  writeFileAtomic(file, `${JSON.stringify({ images } satisfies ImageTable, undefined, 2)}\n`)
 }
 
 /** The most specific pattern wins (fewest wild cards, then longest); the later entry among equals. */
@@ -104,6 +95,21 @@ export function findProgram(entries: readonly ImageEntry[], image: string): Imag
     if (best === undefined || rank >= best.rank) best = { entry, rank }
   }
   return best?.entry.program
+}
+
+/** @returns what is wrong with a reference to an image, in the kubelet's words */
+export function invalidReference(image: string): string | undefined {
+  const { repository, tag } = normalizeImage(image)
+  const path = repository.slice(repository.indexOf('/') + 1)
+  const isDigest = image.includes('@')
+  const isWell =
+    image !== '' &&
+    path.split('/').every((part) => /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/.test(part)) &&
+    (isDigest ? /^[a-z0-9]+:[0-9a-f]{32,}$/.test(tag) : /^\w[\w.-]{0,127}$/.test(tag))
+  if (isWell) return undefined
+  const why = path.toLowerCase() !== path ? `repository name (${path}) must be lowercase` : undefined
+  const reason = ['invalid reference format', ...(why === undefined ? [] : [why])].join(': ')
+  return `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${reason}`
 }
 
 /** The registry, repository and tag or digest that a reference means: `redis` is `docker.io/library/redis:latest`. */

@@ -6,10 +6,10 @@
  */
 export { createNodeAgent, type NodeAgent, type NodeAgentOptions } from './agent.ts'
 export type { NodeNetwork } from './context.ts'
+export { GENERAL_PURPOSE_IMAGES } from './general-images.ts'
 export {
   addImageMapping,
   findProgram,
-  GENERAL_PURPOSE_IMAGES,
   type ImageEntry,
   type ImageProgram,
   listImageMappings,

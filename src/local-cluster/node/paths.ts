@@ -11,6 +11,8 @@ export interface PodPaths {
   readonly ipc: string
   readonly etc: string
   readonly volume: (name: string) => string
+  /** Where the files lie that a container's image brings. */
+  readonly image: (container: string) => string
   readonly container: (name: string) => ContainerPaths
 }
 
@@ -48,6 +50,7 @@ export function podPaths(options: {
     ipc: join(root, 'ns-ipc'),
     etc: join(root, 'etc'),
     volume: (name) => join(root, 'volumes', name),
+    image: (container) => join(root, 'images', container),
     container: (name) => containerPaths(join(root, 'containers', name)),
   }
 }

@@ -1,7 +1,7 @@
 import type { EphemeralContainer, Pod } from '../../../kube/index.ts'
 import { DEFAULT_TERMINATION_PATH } from '../runtime/launch.ts'
 import { initPid, waitForInit } from '../runtime/process-container.ts'
-import { PAUSE } from './run-request.ts'
+import { PAUSE } from './command-line.ts'
 import { isRunning, type Slot } from './slot.ts'
 import type { State } from './worker-state.ts'
 

@@ -5,15 +5,17 @@ import type { Container, Pod } from '../../../kube/index.ts'
 import type { HostedMount } from '../../../linux/index.ts'
 import type { NodeContext } from '../context.ts'
 import { hasProgram } from '../debian-packages.ts'
-import { findProgram, type ImageProgram } from '../images.ts'
+import { findProgram, type ImageProgram, invalidReference } from '../images.ts'
 import type { PodPaths } from '../paths.ts'
 import type { RunRequest } from '../runtime/container-runtime.ts'
 import { DEFAULT_TERMINATION_PATH, type LaunchOptions } from '../runtime/launch.ts'
 import type { BindMount } from '../runtime/root-filesystem.ts'
 import { bindMounts } from '../volume/volumes.ts'
 import { capabilitiesOf } from './capabilities.ts'
+import { commandLine, shellMounts } from './command-line.ts'
 import { buildEnvironment } from './environment.ts'
 import { expandVariables } from './expand.ts'
+import { imageFileMounts } from './image-files.ts'
 import { closedAncestors, decideUser } from './security.ts'
 
 /** A container that cannot be started as things are, in the words of its waiting state. */
@@ -24,8 +26,13 @@ export type RequestResult =
       /** What its user should know, although it starts. */
       readonly notice?: string
     }
-  | { readonly kind: 'no-image'; readonly message: string }
-  | { readonly kind: 'bad-config'; readonly message: string }
+  | Refusal
+
+/** What kind of state a container waits in, and why. */
+export interface Refusal {
+  readonly kind: 'no-image' | 'never-pull' | 'invalid-image' | 'bad-config'
+  readonly message: string
+}
 
 export interface RequestOptions {
   readonly context: NodeContext
@@ -41,8 +48,14 @@ export interface RequestOptions {
 /** Turns a container's specification into what the runtime is to run. */
 export function buildRunRequest(options: RequestOptions): RequestResult {
   const image = options.container.image ?? ''
+  const invalid = invalidReference(image)
+  if (invalid !== undefined) return { kind: 'invalid-image', message: invalid }
   const program = findProgram(options.context.images(), image)
-  if (program === undefined) return { kind: 'no-image', message: unmappedMessage(image) }
+  if (program === undefined) {
+    return options.container.imagePullPolicy === 'Never'
+      ? { kind: 'never-pull', message: `Container image "${image}" is not present with pull policy of Never` }
+      : { kind: 'no-image', message: unmappedMessage(image) }
+  }
   const missing = missingProgram(options, program)
   if (missing !== undefined) return { kind: 'no-image', message: missing }
   const environment = environmentOf(options, program)
@@ -57,7 +70,7 @@ export function buildRunRequest(options: RequestOptions): RequestResult {
 
 /** Kubernetes' words, then the remedy. */
 function unmappedMessage(image: string): string {
-  return `failed to pull image "${image}": this node runs images as programs and knows none for it; say which: lateen image map '${image}' -- COMMAND [ARGS...]`
+  return `this node runs images as programs and knows none for it; say which: lateen image map '${image}' -- COMMAND [ARGS...]`
 }
 
 /** A container with a command of its own may do without the image's program. */
@@ -65,7 +78,7 @@ function missingProgram({ context, container }: RequestOptions, program: ImagePr
   if (program.kind !== 'machine' || (container.command ?? []).length > 0) return undefined
   const path = context.containerEnv['PATH'] ?? ''
   if (hasProgram(path, program.program)) return undefined
-  return `failed to pull image "${container.image ?? ''}": this node runs it as the machine's own ${program.program}, which is not installed (on Debian: apt-get install -y ${program.debianPackage})`
+  return `this node runs the image as the machine's own ${program.program}, which is not installed (on Debian: apt-get install -y ${program.debianPackage})`
 }
 
 function environmentOf(options: RequestOptions, program: ImageProgram) {
@@ -107,7 +120,7 @@ function requestOf(
   program: ImageProgram,
   variables: ReadonlyMap<string, string>,
 ): RequestResult {
-  const { container, paths, pod } = options
+  const { container, context, paths, pod } = options
   const expand = (words: readonly string[] | undefined) =>
     words?.map((word) => expandVariables(word, variables))
   const command = expand(container.command) ?? []
@@ -118,16 +131,26 @@ function requestOf(
   if (program.kind === 'capture' || (program.kind === 'hosted' && words[0] === 'istio-iptables')) {
     return { kind: 'ready', request: { kind: 'capture', args: words } }
   }
-  const mounts = [...etcMounts(paths), ...bindMounts({ pod, container, paths, variables })]
+  const files = program.kind === 'machine' ? (program.files ?? []) : []
+  const mounts = [
+    ...etcMounts(paths),
+    ...imageFileMounts({ files, container, paths }),
+    ...(context.rootMode === 'shared' ? [] : shellMounts(program)),
+    ...bindMounts({ pod, container, paths, variables }),
+  ]
   if (program.kind === 'hosted')
     return { kind: 'ready', request: hostedRequest(options, { args: words, env, mounts }) }
   return processRequest(options, {
     mounts,
     env,
     kind: program.kind,
-    command: commandLine(program, command, args),
-    workingDir: container.workingDir ?? (program.kind === 'command' ? program.workingDir : undefined) ?? '/',
+    command: commandLine(program, { command, args, path: env['PATH'] ?? '' }),
+    workingDir: container.workingDir ?? workingDirOf(program) ?? '/',
   })
+}
+
+function workingDirOf(program: ImageProgram): string | undefined {
+  return program.kind === 'command' || program.kind === 'machine' ? program.workingDir : undefined
 }
 
 function processRequest(
@@ -230,46 +253,4 @@ function etcMounts(paths: PodPaths): readonly BindMount[] {
     mountPath: `/etc/${name}`,
     readOnly: false,
   }))
-}
-
-/** A container that does nothing but end when it is told to. */
-export const PAUSE = ['/bin/sh', '-c', 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done']
-
-function commandLine(
-  program: Extract<ImageProgram, { readonly kind: 'command' | 'shell' | 'machine' | 'pause' }>,
-  command: readonly string[],
-  args: readonly string[] | undefined,
-): readonly string[] {
-  if (command.length > 0) {
-    const words = [...command, ...(args ?? [])]
-    return program.kind === 'shell' || program.kind === 'machine' ? withShell(words) : words
-  }
-  switch (program.kind) {
-    case 'command':
-      return [...program.command, ...(args ?? program.args ?? [])]
-    case 'machine':
-      return machineCommand(program, args ?? [])
-    case 'shell':
-      return withShell(args ?? ['/bin/sh'])
-    case 'pause':
-      return PAUSE
-  }
-}
-
-/** Such images take a command of the machine in the place of arguments too: `docker run node sh`. */
-function machineCommand(
-  { program, args: defaults }: Extract<ImageProgram, { readonly kind: 'machine' }>,
-  args: readonly string[],
-): readonly string[] {
-  const [first] = args
-  if (first === undefined) return [program, ...defaults]
-  const isOption = first.startsWith('-') || first.includes('.')
-  return isOption ? [program, ...args] : withShell(args)
-}
-
-/** Scripts for busybox's shell use `pipefail` and `function`, which Debian's sh has not and bash has. */
-function withShell(command: readonly string[]): readonly string[] {
-  const [program, ...rest] = command
-  const isShell = program === 'sh' || program === '/bin/sh' || program === 'ash' || program === '/bin/ash'
-  return isShell && existsSync('/bin/bash') ? ['/bin/bash', ...rest] : command
 }

@@ -6,7 +6,7 @@ import { type PodPlan, planPod } from './plan.ts'
 import { etcOptions } from './preparation.ts'
 import { lookAfter } from './probing.ts'
 import { processNamespace } from './process-namespace.ts'
-import { buildRunRequest, type RequestResult } from './run-request.ts'
+import { buildRunRequest, type Refusal, type RequestResult } from './run-request.ts'
 import type { Slot } from './slot.ts'
 import { stopContainer } from './stop.ts'
 import {
@@ -114,33 +114,41 @@ async function requestFor(state: State, pod: Pod, slot: Slot): Promise<RequestRe
   }
 }
 
-function keepWaiting(
-  state: State,
-  slot: Slot,
-  reason: { readonly kind: 'no-image' | 'bad-config'; readonly message: string },
-): void {
-  const now = state.context.clock.now()
-  const { message } = reason
-  const image = slot.container.image ?? ''
-  if (reason.kind === 'bad-config') {
-    slot.waiting = { reason: 'CreateContainerConfigError', message }
-    slot.restartAtMs = now + PULL_BACKOFF_MS
-    event(state, { ...about(slot, 'Failed', `Error: ${message}`), type: 'Warning' })
-  } else {
-    // Kubernetes shows the failed pull first and the back-off at the next look.
-    const isRepeated = slot.pullFailures > 0
-    slot.waiting = {
-      reason: isRepeated ? 'ImagePullBackOff' : 'ErrImagePull',
-      message: isRepeated ? `Back-off pulling image "${image}": ${message}` : message,
-    }
-    const delay = Math.min(PULL_BACKOFF_MAX_MS, PULL_BACKOFF_MS * 2 ** Math.min(slot.pullFailures - 1, 10))
-    slot.restartAtMs = now + (isRepeated ? delay : RETRY_MS)
-    slot.pullFailures += 1
-    event(state, { ...about(slot, 'Failed', `Failed to pull image "${image}": ${message}`), type: 'Warning' })
-    if (isRepeated)
-      event(state, { ...about(slot, 'BackOff', `Back-off pulling image "${image}"`), type: 'Normal' })
+const WAITING_REASONS = {
+  'bad-config': 'CreateContainerConfigError',
+  'never-pull': 'ErrImageNeverPull',
+  'invalid-image': 'InvalidImageName',
+} as const
+
+function keepWaiting(state: State, slot: Slot, { kind, message }: Refusal): void {
+  if (kind === 'no-image') waitForImage(state, slot, message)
+  else {
+    slot.waiting = { reason: WAITING_REASONS[kind], message }
+    slot.restartAtMs = state.context.clock.now() + PULL_BACKOFF_MS
+    if (kind === 'invalid-image') event(state, { ...about(slot, 'InspectFailed', message), type: 'Warning' })
+    const words = kind === 'invalid-image' ? WAITING_REASONS[kind] : message
+    event(state, { ...about(slot, 'Failed', `Error: ${words}`), type: 'Warning' })
   }
   wakeAt(state, slot.restartAtMs)
+}
+
+/** Kubernetes shows the failed pull first and the back-off at the next look. */
+function waitForImage(state: State, slot: Slot, message: string): void {
+  const image = slot.container.image ?? ''
+  const isRepeated = slot.pullFailures > 0
+  const backOff = `Back-off pulling image "${image}"`
+  const reason = isRepeated ? 'ImagePullBackOff' : 'ErrImagePull'
+  slot.waiting = { reason, message: isRepeated ? `${backOff}: ${message}` : message }
+  const delay = Math.min(PULL_BACKOFF_MAX_MS, PULL_BACKOFF_MS * 2 ** Math.min(slot.pullFailures - 1, 10))
+  slot.restartAtMs = state.context.clock.now() + (isRepeated ? delay : RETRY_MS)
+  slot.pullFailures += 1
+  if (isRepeated) event(state, about(slot, 'BackOff', backOff))
+  else {
+    event(state, about(slot, 'Pulling', `Pulling image "${image}"`))
+    const failed = `Failed to pull image "${image}": ${message}`
+    event(state, { ...about(slot, 'Failed', failed), type: 'Warning' })
+  }
+  event(state, { ...about(slot, 'Failed', `Error: ${reason}`), type: 'Warning' })
 }
 
 export function startLookingAfter(state: State, slot: Slot, podIp: string): void {

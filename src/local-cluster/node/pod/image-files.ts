@@ -1,0 +1,24 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Container } from '../../../kube/index.ts'
+import type { ImageFile } from '../images.ts'
+import type { PodPaths } from '../paths.ts'
+import type { BindMount } from '../runtime/root-filesystem.ts'
+
+/** Lays out what the image has in other places than the machine; what the container mounts there itself hides it. */
+export function imageFileMounts(options: {
+  readonly files: readonly ImageFile[]
+  readonly container: Container
+  readonly paths: PodPaths
+}): readonly BindMount[] {
+  const { container, paths } = options
+  const own = (container.volumeMounts ?? []).map(({ mountPath }) => mountPath.replace(/\/+$/, ''))
+  return options.files
+    .filter(({ path }) => !own.some((mounted) => path === mounted || path.startsWith(`${mounted}/`)))
+    .map(({ path, content }) => {
+      const hostPath = join(paths.image(container.name), path)
+      mkdirSync(dirname(hostPath), { recursive: true })
+      writeFileSync(hostPath, content, { mode: 0o644 })
+      return { hostPath, mountPath: path, readOnly: false }
+    })
+}
