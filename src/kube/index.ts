@@ -17,6 +17,15 @@ export * from './types/workload.ts'
 export * from './object.ts'
 export { convertBuiltIn, storedFormOf } from './builtin/convert.ts'
 export { builtInSchema, nameCheckOf } from './builtin/schema.ts'
+export { goMetadataProblem, goTypeProblem } from './decode/go-types.ts'
+export { typedOrder } from './decode/typed-order.ts'
+export { withZeroForm } from './decode/zero-form.ts'
+export {
+  formatJsonPath,
+  type JsonScan,
+  type JsonPath as JsonValuePath,
+  scanJson,
+} from './decode/scan-json.ts'
 export { compareVersions, resourceInfosOf } from './definition.ts'
 export { isIp, isIpv6 } from './ip.ts'
 export { type JsonPath, parseJsonPath } from './json-path.ts'
@@ -26,9 +35,15 @@ export * from './names.ts'
 export { type OpenApi, type OpenApiDocument, openApiFor, type OpenApiResource } from './openapi/openapi.ts'
 export { type OpenApiV2Document, openApiV2Of } from './openapi/v2.ts'
 export { encodeOpenApiV2, OPENAPI_V2_PROTOBUF } from './openapi/v2-protobuf.ts'
-export { applyJsonPatch } from './patch/json-patch.ts'
+export { toGoJson } from './json.ts'
+export { goPrint } from './patch/go-print.ts'
+export { applyJsonPatch, OPERATIONS_MAX } from './patch/json-patch.ts'
 export { applyMergePatch } from './patch/merge-patch.ts'
-export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts'
+export {
+  applyStrategicMergePatch,
+  type StrategicPatchProblem,
+  withoutSpentDirectives,
+} from './patch/strategic-merge-patch.ts'
 export { decodeProtobufBody, PROTOBUF_CONTENT_TYPE } from './protobuf/decode.ts'
 export * from './quantity.ts'
 export {
@@ -60,6 +75,7 @@ export {
   formatFieldErrorBody,
   formatFieldErrors,
 } from './schema/field-error.ts'
+export { goQuote } from './schema/go-quote.ts'
 export { ageOf } from './table/age.ts'
 export type { Cell } from './table/cell.ts'
 export { type PodSummary, summarizePod } from './table/pod.ts'

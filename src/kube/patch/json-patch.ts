@@ -3,7 +3,7 @@ import { deepClone, deepEqual, isDeeperThan, isRecord, type MutableRecord, setOw
 import { PATCH_DEPTH_MAX } from './limits.ts'
 
 /** As the API server bounds it: more operations are refused. */
-const OPERATIONS_MAX = 10_000
+export const OPERATIONS_MAX = 10_000
 /** What all copies of a patch may add: without it, 30 operations that copy the document into itself fill any memory. */
 const COPIED_MAX = 3 * 1024 * 1024
 /** Values that moves and copies may look at: a document of a megabyte can be moved a hundred times, not ten thousand. */

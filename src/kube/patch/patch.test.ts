@@ -90,7 +90,7 @@ test('a patch nested without end is refused', () => {
 
 function strategic(doc: unknown, patch: unknown, gvk = DEPLOYMENT): unknown {
   const result = applyStrategicMergePatch(doc, patch, gvk)
-  return result.ok ? result.value : result.error
+  return result.ok ? result.value : result.error.message
 }
 
 const pod = (spec: object) => ({ spec: { template: { spec } } })
@@ -199,7 +199,7 @@ test('custom resources and contradictory patches are refused', () => {
   )
   assert.match(
     String(strategic({ spec: {} }, { spec: { $patch: 'explode' } })),
-    /unknown patch directive: explode/,
+    /unknown patch type: explode in map: map\[\$patch:explode\]/,
   )
 })
 

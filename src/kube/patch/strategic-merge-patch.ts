@@ -13,6 +13,7 @@ import {
 } from '../json.ts'
 import { flattenFields } from '../schema/message-schema.ts'
 import type { GroupVersionKind } from '../object.ts'
+import { goPrint } from './go-print.ts'
 import { PATCH_DEPTH_MAX } from './limits.ts'
 
 const DIRECTIVE = '$patch'
@@ -20,9 +21,22 @@ const RETAIN_KEYS = '$retainKeys'
 const SET_ELEMENT_ORDER = '$setElementOrder/'
 const DELETE_FROM_LIST = '$deleteFromPrimitiveList/'
 
-/** Thrown inside, caught at the door: a patch that contradicts itself. */
+/** Why a patch was refused, and by which answer the API server says so. */
+export interface StrategicPatchProblem {
+  /** `malformed`: a directive of the wrong type; `unfitting`: it contradicts itself; `broken`: anything else */
+  readonly kind: 'malformed' | 'unfitting' | 'broken'
+  readonly message: string
+}
+
+/** Thrown inside, caught at the door. */
 class PatchError extends Error {
   override readonly name = 'PatchError'
+  readonly kind: StrategicPatchProblem['kind']
+
+  constructor(kind: StrategicPatchProblem['kind'], message: string) {
+    super(message)
+    this.kind = kind
+  }
 }
 
 /**
@@ -34,16 +48,17 @@ export function applyStrategicMergePatch(
   doc: unknown,
   patch: unknown,
   gvk: GroupVersionKind,
-): Result<unknown, string> {
+): Result<unknown, StrategicPatchProblem> {
+  const refuse = (text: string) => fail({ kind: 'malformed', message: text } as const)
   const message = messageTypes.ofKind(gvk)
-  if (!message) return fail(`strategic merge patch is not supported for ${gvk.kind}: no patch keys are known`)
-  if (!isRecord(patch)) return fail('error decoding patch: the patch is not an object')
-  if (isDeeperThan(patch, PATCH_DEPTH_MAX))
-    return fail('error decoding patch: the patch is nested too deeply')
+  if (!message)
+    return refuse(`strategic merge patch is not supported for ${gvk.kind}: no patch keys are known`)
+  if (!isRecord(patch)) return refuse('strategic merge patch format is not supported')
+  if (isDeeperThan(patch, PATCH_DEPTH_MAX)) return refuse('the patch is nested too deeply')
   try {
     return ok(mergeMap(isRecord(doc) ? doc : {}, patch, message))
   } catch (thrown) {
-    if (thrown instanceof PatchError) return fail(thrown.message)
+    if (thrown instanceof PatchError) return fail({ kind: thrown.kind, message: thrown.message })
     throw thrown
   }
 }
@@ -52,10 +67,7 @@ function mergeMap(original: JsonRecord, patch: JsonRecord, message: MessageType 
   const directive = getOwn(patch, DIRECTIVE)
   if (directive === 'delete') return {}
   if (directive === 'replace') return plain(patch) as JsonRecord
-  if (directive !== undefined && directive !== 'merge')
-    throw new PatchError(
-      `unknown patch directive: ${typeof directive === 'string' ? directive : jsonKey(directive)}`,
-    )
+  if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive, patch)
   const out: MutableRecord = {}
   const retained = retainedKeys(patch)
   for (const [key, value] of Object.entries(original)) {
@@ -72,15 +84,21 @@ function mergeMap(original: JsonRecord, patch: JsonRecord, message: MessageType 
   return out
 }
 
+function unknownDirective(directive: unknown, patch: JsonRecord): PatchError {
+  return typeof directive === 'string'
+    ? new PatchError('broken', `unknown patch type: ${directive} in map: ${goPrint(patch)}`)
+    : new PatchError('broken', `invalid value for special key: ${DIRECTIVE}`)
+}
+
 function retainedKeys(patch: JsonRecord): ReadonlySet<unknown> | undefined {
   const list = getOwn(patch, RETAIN_KEYS)
   if (list === undefined) return undefined
-  if (!Array.isArray(list)) throw new PatchError('invalid patch format of retainKeys')
+  if (!Array.isArray(list)) throw new PatchError('malformed', 'invalid patch format of retainKeys')
   const retained = new Set<unknown>(list)
   const stray = Object.entries(patch).some(
     ([key, value]) => !key.startsWith('$') && value !== null && !retained.has(key),
   )
-  if (stray) throw new PatchError('invalid patch format of retainKeys')
+  if (stray) throw new PatchError('unfitting', "patch content doesn't match retainKeys list")
   return retained
 }
 
@@ -135,12 +153,16 @@ function mergeList(
   const out = [...current]
   const kept: unknown[] = []
   for (const item of patch) {
-    if (!isRecord(item)) throw new PatchError(`list items of the patch need the key ${mergeKey}`)
+    if (!isRecord(item))
+      throw new PatchError('broken', `invalid element type in merging list:${goPrint(patch)}`)
     const id = keyOf(item, mergeKey)
     if (id === undefined)
-      throw new PatchError(`map: ${jsonKey(item)} does not contain declared merge key: ${mergeKey}`)
+      throw new PatchError('broken', `map: ${goPrint(item)} does not contain declared merge key: ${mergeKey}`)
     const index = out.findIndex((other) => keyOf(other, mergeKey) === id)
-    if (getOwn(item, DIRECTIVE) === 'delete') {
+    const directive = getOwn(item, DIRECTIVE)
+    if (directive !== undefined && directive !== 'merge' && directive !== 'delete')
+      throw unknownDirective(directive, item)
+    if (directive === 'delete') {
       if (index >= 0) out.splice(index, 1)
       continue
     }
@@ -193,7 +215,7 @@ function reorderUntouched(
 
 function deleteFromList(out: MutableRecord, key: string, removed: unknown): void {
   const current = getOwn(out, key)
-  if (!Array.isArray(removed)) throw new PatchError('invalid patch format of primitive list')
+  if (!Array.isArray(removed)) throw new PatchError('malformed', 'invalid patch format of primitive list')
   if (Array.isArray(current))
     setOwn(
       out,
@@ -204,7 +226,7 @@ function deleteFromList(out: MutableRecord, key: string, removed: unknown): void
 
 function listOrNone(value: unknown): readonly unknown[] | undefined {
   if (value !== undefined && !Array.isArray(value))
-    throw new PatchError('invalid patch format of setElementOrder list')
+    throw new PatchError('malformed', 'invalid patch format of setElementOrder list')
   return value
 }
 
@@ -223,6 +245,18 @@ function messageIn(type: FieldType | undefined): MessageType | undefined {
   if (!type) return undefined
   if (type.kind === 'message') return messageTypes.get(type.name)
   return type.kind === 'list' ? messageIn(type.of) : undefined
+}
+
+/** What is left of a patch when Kubernetes has applied it: lists that came with their order are used up. */
+export function withoutSpentDirectives(patch: unknown): unknown {
+  if (!isRecord(patch)) return patch
+  const entries = Object.entries(patch).filter(
+    ([key]) =>
+      key !== RETAIN_KEYS &&
+      !key.startsWith(SET_ELEMENT_ORDER) &&
+      !Object.hasOwn(patch, `${SET_ELEMENT_ORDER}${key}`),
+  )
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutSpentDirectives(value)]))
 }
 
 /** A copy without directives and nulls: what is new in the document is stored as it is. */

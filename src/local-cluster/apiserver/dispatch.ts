@@ -35,7 +35,11 @@ export async function dispatchResource(
   // Before anything is looked up: who may not ask does not learn what is there.
   checkAccess(context.authorizer, request, verb, path)
   const resource = context.resources.find(path)
+  // A group that nobody serves has no handler that could answer with a Status.
+  if (!resource && path.group !== '' && !context.resources.hasGroupVersion(path.group, path.version))
+    return undefined
   if (!resource || (path.namespace !== '' && !resource.info.namespaced)) throw unknownPath()
+  if (path.name === '.' || path.name === '..' || /[/%]/.test(path.name)) throw badName(path.name)
   return handle(context, { request, verb, path, resource }, warn)
 }
 
@@ -45,9 +49,7 @@ async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn
   if (resource.collection === 'core/bindings') return handleBinding(context, asked, warn)
   if (!resource.info.stored && path.subresource === '') return handleReview(context, asked)
   if (path.subresource !== '') return handleSubresource(context, asked, warn)
-  if (verb === 'watch' && path.name !== '')
-    throw badRequest('watch of a single path is not supported: use a fieldSelector of metadata.name')
-  if (needsNamespace(asked)) throw methodNotAllowed(resource.info)
+  checkScope(asked)
   switch (verb) {
     case 'get':
       return handleGet(context, asked)
@@ -56,24 +58,36 @@ async function handle(context: ServerContext, asked: ResourceRequest, warn: Warn
     case 'watch':
       return handleWatch(context, asked)
     case 'create':
-      if (path.name !== '') throw methodNotAllowed(resource.info)
+      if (path.name !== '') throw methodNotAllowed()
       return handleCreate(context, asked, warn)
     case 'update':
-      if (path.name === '') throw methodNotAllowed(resource.info)
+      if (path.name === '') throw methodNotAllowed()
       return handleUpdate(context, asked, warn)
     case 'patch':
-      if (path.name === '') throw methodNotAllowed(resource.info)
+      if (path.name === '') throw methodNotAllowed()
       return handlePatch(context, asked, warn)
     case 'delete':
       return handleDelete(context, asked, warn)
     case 'deletecollection':
+      if (!resource.info.verbs.includes('deletecollection')) throw methodNotAllowed()
       return handleDeleteCollection(context, asked, warn)
   }
 }
 
-/** Across namespaces one can list and watch only. */
-function needsNamespace({ resource, path, verb }: ResourceRequest): boolean {
-  return resource.info.namespaced && path.namespace === '' && verb !== 'list' && verb !== 'watch'
+/** Across namespaces one can list and watch only; a single object has no path there. */
+function checkScope({ resource, path, verb }: ResourceRequest): void {
+  if (!resource.info.namespaced || path.namespace !== '') return
+  if (path.name !== '') throw unknownPath()
+  if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed()
+}
+
+function badName(name: string): Error {
+  const why = name.includes('/')
+    ? "may not contain '/'"
+    : name.includes('%')
+      ? "may not contain '%'"
+      : `may not be '${name}'`
+  return badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${why}`)
 }
 
 async function handleSubresource(
@@ -90,11 +104,11 @@ async function handleSubresource(
       if (verb === 'get') return handleGet(context, asked)
       if (verb === 'update') return handleUpdate(context, asked, warn)
       if (verb === 'patch') return handlePatch(context, asked, warn)
-      throw methodNotAllowed(resource.info)
+      throw methodNotAllowed()
     case 'scale':
       return handleScale(context, asked, warn)
     case 'log':
-      if (verb !== 'get') throw methodNotAllowed(resource.info)
+      if (verb !== 'get') throw methodNotAllowed()
       return handleLog(context, asked)
     case 'exec':
     case 'attach':

@@ -54,8 +54,8 @@ function send(
 const bodies: readonly { what: string; body: string | Buffer; status: number; message: RegExp }[] = [
   { what: 'cut off', body: '{"metadata":', status: 400, message: /json parse error/ },
   { what: 'not UTF-8', body: Buffer.from([0xff, 0xfe]), status: 400, message: /not valid UTF-8/ },
-  { what: 'a list', body: '[1]', status: 400, message: /is not an object/ },
-  { what: 'empty', body: '', status: 400, message: /has no body/ },
+  { what: 'a list', body: '[1]', status: 400, message: /cannot unmarshal array into Go value/ },
+  { what: 'empty', body: '', status: 400, message: /unexpected end of JSON input/ },
   {
     what: 'nested a million times',
     body: `{"a":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`,

@@ -112,10 +112,10 @@ describe('kubectl', () => {
     await kubectl('scale deployment web -n demo --replicas=5')
     const containers = '{.spec.replicas},{.spec.template.spec.containers[*].name},{.metadata.annotations.a}'
     assert.equal(await kubectl(`get deploy web -n demo -o jsonpath=${containers}`), '5,side web,')
-    assert.equal(
-      await refusal('patch deployment web -n demo --type=merge -p {"spec":{"replicas":"many"}}'),
-      'The Deployment "web" is invalid: spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"',
-    )
+    const wrong = await refusal('patch deployment web -n demo --type=merge -p {"spec":{"replicas":"many"}}')
+    assert.match(wrong, /^The request is invalid: patch: Invalid value: "\{\\"apiVersion\\":\\"apps\/v1\\",/)
+    const why = 'cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32'
+    assert.ok(wrong.endsWith(`: json: ${why}`), wrong.slice(-200))
   })
 
   test('generates config maps, secrets, accounts and tokens', async () => {

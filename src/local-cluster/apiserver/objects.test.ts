@@ -188,7 +188,11 @@ describe('listing', () => {
     assert.deepEqual(await names({ fieldSelector: 'metadata.name=page-3' }), ['page-3'])
     await assert.rejects(
       names({ fieldSelector: 'data.a=1' }),
-      refused(400, 'BadRequest', 'field label not supported: data.a'),
+      refused(
+        400,
+        'BadRequest',
+        '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"',
+      ),
     )
     const first = await its.client.list(KINDS.configMap, {
       namespace: 'default',
@@ -381,7 +385,7 @@ describe('services', () => {
       refused(
         422,
         'Invalid',
-        /the provided IP \(192\.0\.2\.1\) is not in the valid range\. The range of valid IPs is 10\.43\.0\.0\/16/,
+        /failed to allocate IP 192\.0\.2\.1: the provided network does not match the current range/,
       ),
     )
     await assert.rejects(

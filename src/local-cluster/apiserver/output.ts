@@ -106,12 +106,3 @@ function tableShaper(
     contentType: `application/${negotiated.format}`,
   }
 }
-
-/** Whether the write must stop short of the store. @throws StatusError 400 for an unknown value */
-export function isDryRun(query: URLSearchParams): boolean {
-  const values = query.getAll('dryRun').filter((value) => value !== '')
-  if (values.some((value) => value !== 'All')) {
-    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(values[0])}: supported values: "All"`)
-  }
-  return values.length > 0
-}

@@ -61,18 +61,20 @@ async function route(
   const resource = await dispatchResource(context, request, warn)
   if (resource) return resource
   checkPathAccess(context.authorizer, request)
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    const isKnown = documents.discovery.document(trimSlash(request.path), undefined) !== undefined
-    throw isKnown ? methodNotAllowed() : unknownPath()
-  }
-  return readDocument(context, documents, request)
+  const found = readDocument(context, documents, request)
+  if (!found) return PAGE_NOT_FOUND
+  if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed()
+  return found
 }
+
+/** Where there is no handler at all, Go's router answers. */
+const PAGE_NOT_FOUND: ApiResponse = { kind: 'text', status: 404, text: '404 page not found\n' }
 
 function readDocument(
   context: ServerContext,
   { discovery, openApi }: { readonly discovery: Discovery; readonly openApi: OpenApi },
   request: ApiRequest,
-): ApiResponse {
+): ApiResponse | undefined {
   const path = trimSlash(request.path)
   const found = discovery.document(path, request.header('accept'))
   if (found) return { kind: 'object', status: 200, ...found }
@@ -96,7 +98,9 @@ function readDocument(
     case '':
       return { kind: 'object', status: 200, object: { paths: rootPaths(context) } }
     default:
-      throw unknownPath()
+      // Kubernetes routes what is below the core group to the handler of its resources.
+      if (/^\/api\/[^/]/.test(path)) throw unknownPath()
+      return undefined
   }
 }
 
@@ -119,8 +123,12 @@ function rootPaths({ resources }: ServerContext): readonly string[] {
 }
 
 function toResponse(context: ServerContext, request: ApiRequest, error: unknown): ApiResponse {
-  if (error instanceof StatusError)
-    return { kind: 'object', status: error.status.code, object: { ...error.status } }
+  if (error instanceof StatusError) {
+    const { code, details } = error.status
+    const wait = details?.retryAfterSeconds
+    const headers = wait === undefined ? {} : { headers: { 'retry-after': String(wait) } }
+    return { kind: 'object', status: code, object: { ...error.status }, ...headers }
+  }
   if (request.signal.aborted) return { kind: 'text', status: 499, text: 'the client went away' }
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   context.logger.error('a request failed', {

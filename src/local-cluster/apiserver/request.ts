@@ -28,6 +28,8 @@ export interface ApiRequest {
   readonly headersFrom?: (prefix: string) => readonly (readonly [name: string, values: readonly string[]])[]
   readonly body: () => Promise<RequestBody>
   readonly user: User
+  /** whether it comes from this process, and not through a connection */
+  readonly isLocal?: boolean
   /** aborted when the client goes away */
   readonly signal: AbortSignal
 }
@@ -97,6 +99,8 @@ export interface ResourcePath {
   readonly namespace: string
   readonly name: string
   readonly subresource: string
+  /** from before the flag of the query: `/api/v1/watch/pods` */
+  readonly isOldWatch?: true
 }
 
 /**
@@ -110,17 +114,32 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined
   const version = rest.shift()
   if (group === undefined || !version || rest.length === 0) return undefined
+  const isOldWatch = rest[0] === 'watch' && rest.length > 1
+  if (isOldWatch) rest.shift()
   const inNamespace =
     rest[0] === 'namespaces' && rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '')
   const namespace = inNamespace ? (rest[1] ?? '') : ''
   const [plural, name, ...subresource] = inNamespace ? rest.slice(2) : rest
-  if (!plural) return undefined
-  return { group, version, plural, namespace, name: name ?? '', subresource: subresource.join('/') }
+  if (!plural || [group, version, namespace, plural, ...subresource].some(walks)) return undefined
+  return {
+    group,
+    version,
+    plural,
+    namespace,
+    name: name ?? '',
+    subresource: subresource.join('/'),
+    ...(isOldWatch ? { isOldWatch } : {}),
+  }
 }
 
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize'])
 
-/** Empty segments and segments that walk (`.`, `..`, an encoded slash) make the path no path of ours. */
+/** `.` and `..`, which may be the name of an object that cannot be, if they are encoded. */
+function walks(segment: string): boolean {
+  return segment === '.' || segment === '..'
+}
+
+/** Empty segments, segments that walk, and encoded slashes make the path no path of ours. */
 function decodeSegments(path: string): string[] | undefined {
   const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/')
   const decoded: string[] = []
@@ -131,8 +150,7 @@ function decodeSegments(path: string): string[] | undefined {
     } catch {
       return undefined
     }
-    if (text === '' || text === '.' || text === '..' || text.includes('/') || text.includes('\0'))
-      return undefined
+    if (text === '' || walks(part) || text.includes('/') || text.includes('\0')) return undefined
     decoded.push(text)
   }
   return decoded
@@ -142,9 +160,9 @@ function decodeSegments(path: string): string[] | undefined {
 export function verbOf(request: ApiRequest, path: ResourcePath): RequestVerb {
   switch (request.method) {
     case 'GET':
-    case 'HEAD':
-      if (isTrue(request.query.get('watch'))) return 'watch'
-      return path.name === '' ? 'list' : 'get'
+      if (path.isOldWatch) return 'watch'
+      if (path.name !== '') return 'get'
+      return isTrue(request.query.get('watch')) ? 'watch' : 'list'
     case 'POST':
       return 'create'
     case 'PUT':
@@ -154,10 +172,11 @@ export function verbOf(request: ApiRequest, path: ResourcePath): RequestVerb {
     case 'DELETE':
       return path.name === '' ? 'deletecollection' : 'delete'
     default:
-      throw methodNotAllowed(path)
+      throw methodNotAllowed()
   }
 }
 
+/** Anything but `false` and `0` is true, also a name without a value, as Go decodes the flags of a query. */
 export function isTrue(value: string | null): boolean {
-  return value === 'true' || value === '1'
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false'
 }

@@ -1,7 +1,7 @@
 import type { Result } from '../../base/index.ts'
-import { type KubeObject, parseFieldSelector, parseLabelSelector } from '../../kube/index.ts'
+import { goQuote, type KubeObject, parseFieldSelector, parseLabelSelector } from '../../kube/index.ts'
 import type { ServedResource } from './resources.ts'
-import { badRequest } from './status-error.ts'
+import { badRequest, type StatusError } from './status-error.ts'
 
 /** Which objects of a collection a list, watch or deletecollection is about. */
 export interface Selection {
@@ -53,12 +53,21 @@ export function parseSelection(resource: ServedResource, query: URLSearchParams)
   const labels = unwrap(parseLabelSelector(labelText))
   const fields = unwrap(parseFieldSelector(fieldText))
   for (const { field } of fields.requirements) {
-    if (!isSelectable(resource, field)) throw badRequest(`field label not supported: ${field}`)
+    if (!isSelectable(resource, field)) throw notSelectable(resource, field)
   }
   return {
     isEverything: false,
     matches: (object) => labels.matches(object.metadata.labels) && fields.matches(object),
   }
+}
+
+/** Kinds that select by more than their names have words of their own. */
+function notSelectable({ collection, isCustom }: ServedResource, field: string): StatusError {
+  if (isCustom || Object.hasOwn(SELECTABLE, collection))
+    return badRequest(`field label not supported: ${field}`)
+  return badRequest(
+    `${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+  )
 }
 
 function isSelectable(resource: ServedResource, path: string): boolean {

@@ -92,7 +92,7 @@ export function invalid(
   return failure(422, 'Invalid', `${groupKind} "${name}" is invalid: ${formatFieldErrors(errors)}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind === '' ? {} : { kind: kind.kind }),
     causes,
   })
 }
@@ -105,16 +105,18 @@ export function unauthorized(): StatusError {
   return failure(401, 'Unauthorized', 'Unauthorized')
 }
 
-export function methodNotAllowed(resource?: GroupResource): StatusError {
+export function methodNotAllowed(): StatusError {
   const message = 'the server does not allow this method on the requested resource'
-  return failure(405, 'MethodNotAllowed', message, resource ? detailsOf(resource, '') : {})
+  return failure(405, 'MethodNotAllowed', message, {})
 }
 
 export function unknownPath(): StatusError {
   return failure(404, 'NotFound', 'the server could not find the requested resource', {})
 }
 
-export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+/** @param accepted left out where the router of Kubernetes refuses, before a handler is asked */
+export function unsupportedMediaType(accepted?: readonly string[]): StatusError {
+  if (!accepted) return failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {})
   const list = accepted.join(', ')
   const message = `the body of the request was in an unknown format - accepted media types include: ${list}`
   return failure(415, 'UnsupportedMediaType', message)
@@ -149,6 +151,18 @@ export function serviceUnavailable(message: string): StatusError {
   return failure(503, 'ServiceUnavailable', message)
 }
 
+/** What Kubernetes answers where its code returns an error that is no answer: the error alone. */
+export function unexplained(message: string): StatusError {
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    code: 500,
+  })
+}
+
 export function internalError(detail: string): StatusError {
   const causes = [{ message: detail }]
   return failure(500, 'InternalError', `Internal error occurred: ${detail}`, { causes })
@@ -167,15 +181,18 @@ export function failure(code: number, reason: string, message: string, details?:
   })
 }
 
-/** The answer to a deletion that left nothing behind. */
-export function deleted(resource: GroupResource, name: string, uid: string | undefined): Status {
+/** The answer to a deletion that left nothing behind; it has no code. */
+export function deleted(
+  resource: GroupResource,
+  name: string,
+  uid: string | undefined,
+): Omit<Status, 'code'> {
   return {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
     status: 'Success',
     details: { ...detailsOf(resource, name), ...(uid === undefined ? {} : { uid }) },
-    code: 200,
   }
 }
 

@@ -62,6 +62,7 @@ function toApiRequest(request: TransportRequest, user: User): ApiRequest {
       ),
     body: () => Promise.resolve({ kind: 'value', value: request.body }),
     user,
+    isLocal: true,
     signal: request.signal ?? new AbortController().signal,
   }
 }

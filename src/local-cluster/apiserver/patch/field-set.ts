@@ -97,6 +97,8 @@ function compareMembers(
     const old = before.get(element)
     if (!old) changed[element] = allFieldsOf(value, schema, isWhole)
     else if (old.value === value) continue
+    else if (old.value === null && !isWhole)
+      changed[element] = withoutItself(allFieldsOf(value, schema, isWhole))
     else if (isWhole || old.isWhole) {
       if (!sameJson(old.value, value)) changed[element] = allFieldsOf(value, schema, isWhole)
     } else {
@@ -109,6 +111,11 @@ function compareMembers(
     if (!after.has(element)) removed[element] = allFieldsOf(value, schema, isWhole)
   }
   return { changed, removed }
+}
+
+/** Null is there, so that what comes in its place is no new field, only its parts are. */
+function withoutItself({ '.': _itself, ...parts }: FieldSet): FieldSet {
+  return parts
 }
 
 /** All fields of something that was not there, the thing itself among them where it holds others. */

@@ -33,10 +33,19 @@ export function memberSchema(schema: Schema, name: string): Schema {
 /** The name of a list’s entry in a set of fields. */
 export function entryElement(kind: ListKind, entry: unknown, schema: Schema): string {
   if (kind.kind !== 'map') return `v:${JSON.stringify(entry)}`
+  return `k:${JSON.stringify(keysOf(kind.keys, entry, schema))}`
+}
+
+/** The keys of an entry with their defaults; null for one that it has not. */
+export function keysOf(
+  names: readonly string[],
+  entry: unknown,
+  schema: Schema,
+): Readonly<Record<string, unknown>> {
   const keys: Record<string, unknown> = {}
-  for (const key of kind.keys) {
+  for (const key of names) {
     const value = isObject(entry) ? entry[key] : undefined
     keys[key] = value ?? memberSchema(schema?.items, key)?.default ?? (key === 'protocol' ? 'TCP' : null)
   }
-  return `k:${JSON.stringify(keys)}`
+  return keys
 }

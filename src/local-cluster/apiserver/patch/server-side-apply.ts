@@ -1,7 +1,7 @@
 import type { KubeObject, StructuralSchema } from '../../../kube/index.ts'
 import { formatTime, isObject, type JsonObject, sameJson, show, withAt, withMembers } from '../json.ts'
 import type { ServedResource } from '../resources.ts'
-import { badRequest, failure } from '../status-error.ts'
+import { badRequest, failure, unexplained } from '../status-error.ts'
 import {
   commonFields,
   compareFields,
@@ -23,6 +23,7 @@ import {
   type Writer,
 } from './managed-entry.ts'
 import { mergeApplied, removeFields } from './merge-applied.ts'
+import { typedProblem } from './typed-check.ts'
 
 export interface ApplyRequest {
   readonly resource: ServedResource
@@ -49,6 +50,7 @@ export function serverSideApply(request: ApplyRequest): JsonObject {
   const { resource, current } = request
   const schema = schemaWithMetadata(resource.applySchema())
   const applied = ownedPart(request)
+  checkTypes(request)
   const fields = fieldsOf(applied, schema)
   const writer: Writer = {
     manager: request.manager,
@@ -114,6 +116,19 @@ function ownedPart({ patch, resource, current, subresource }: ApplyRequest): Jso
   const whole = resource.hasStatus ? withMembers(part, { status: undefined }) : part
   const isBare = Object.keys(part['metadata'] as object).length === 0
   return isBare ? withMembers(whole, { metadata: undefined }) : whole
+}
+
+/** @throws StatusError where the configuration does not fit the schema of the kind */
+function checkTypes({ patch, resource, current }: ApplyRequest): void {
+  const schema = resource.applySchema()
+  const { apiVersion: _version, kind: _kind, metadata, ...rest } = patch
+  const declared = schema?.properties?.['metadata']
+  const problem = typedProblem(declared ? { metadata, ...rest } : rest, schema)
+  if (problem === undefined) return
+  const { group, version, kind } = resource.info
+  const { name, namespace = '' } = current.metadata
+  const what = `${namespace}/${name}; ${group}/${version}, Kind=${kind}`
+  throw unexplained(`failed to create typed patch object (${what}): ${problem}`)
 }
 
 interface Conflict {

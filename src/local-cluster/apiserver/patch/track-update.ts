@@ -1,8 +1,7 @@
-import type { KubeObject } from '../../../kube/index.ts'
+import { type KubeObject, withZeroForm } from '../../../kube/index.ts'
 import { formatTime, isObject, withMeta } from '../json.ts'
 import type { ApiRequest } from '../request.ts'
 import type { ServedResource } from '../resources.ts'
-import { badRequest } from '../status-error.ts'
 import { compareFields, isEmptySet, unionOf, withoutFields } from './field-set.ts'
 import {
   capUpdaters,
@@ -33,8 +32,8 @@ export function trackUpdate(write: TrackedWrite): KubeObject {
   const { resource, current, next, subresource } = write
   const before = baseEntries(write)
   const { changed, removed } = compareFields(
-    current ? ownableOf(current) : { metadata: {} },
-    ownableOf(next),
+    withZeroForm(current ? ownableOf(current) : { metadata: {} }, resource.info),
+    withZeroForm(ownableOf(next), resource.info),
     schemaWithMetadata(resource.applySchema()),
   )
   if (isEmptySet(changed) && isEmptySet(removed)) return withEntries(next, before)
@@ -78,12 +77,10 @@ const MANAGER_MAX = 128
 /** The name that a write is recorded under: what the client says, or what its user agent begins with. */
 export function managerOf(request: ApiRequest): string {
   const named = request.query.get('fieldManager') ?? ''
-  if (named.length > MANAGER_MAX) {
-    throw badRequest(`fieldManager: Too long: may not be more than ${MANAGER_MAX} bytes`)
-  }
   if (named !== '') return named
-  const agent = (request.header('user-agent') ?? '').split('/', 1)[0] ?? ''
-  if (agent !== '') return agent.slice(0, MANAGER_MAX)
+  const agent = request.header('user-agent')
   // Clients of ours send no user agent; the last part of the user's name says which one it is.
-  return (request.user.name.split(':').at(-1) || 'unknown').slice(0, MANAGER_MAX)
+  const name =
+    agent === undefined && request.isLocal ? request.user.name.split(':').at(-1) : agent?.split('/', 1)[0]
+  return (name ?? '').slice(0, MANAGER_MAX) || 'unknown'
 }

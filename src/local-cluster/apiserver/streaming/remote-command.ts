@@ -61,7 +61,7 @@ export function podOnNode(
   { path, resource, verb }: ResourceRequest,
 ): { readonly node: NodeApi; readonly pod: KubeObject } {
   // WebSockets begin with GET, SPDY with POST.
-  if (verb !== 'get' && verb !== 'create') throw methodNotAllowed(resource.info)
+  if (verb !== 'get' && verb !== 'create') throw methodNotAllowed()
   const pod = context.store.get(keyOf(resource, path.namespace, path.name))?.object
   if (!pod) throw notFound(resource.info, path.name)
   const node = context.node()

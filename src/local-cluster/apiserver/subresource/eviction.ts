@@ -1,12 +1,12 @@
 import { matchesLabels, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { readObject } from '../decode.ts'
+import { readKind } from '../decode.ts'
 import type { StoredObject } from '../../store/index.ts'
 import { at, formatTime, isObject, listAt, stringAt, textsAt, withMembers } from '../json.ts'
-import { isDryRun } from '../output.ts'
+import { readWriteOptions } from '../options.ts'
 import type { ApiResponse } from '../request.ts'
 import { keyOf, type ResourceRequest } from '../resource-request.ts'
-import { failure, methodNotAllowed, notFound } from '../status-error.ts'
+import { badRequest, failure, methodNotAllowed, notFound } from '../status-error.ts'
 import { deleteObject, readDeleteOptions } from '../write/delete.ts'
 import type { Warn } from '../write/incoming.ts'
 
@@ -17,25 +17,28 @@ export async function handleEviction(
   warn: Warn,
 ): Promise<ApiResponse> {
   const { path, resource, request, verb } = asked
-  if (verb !== 'create') throw methodNotAllowed(resource.info)
+  if (verb !== 'create') throw methodNotAllowed()
   const pod = context.store.get(keyOf(resource, path.namespace, path.name))?.object
   if (!pod) throw notFound(resource.info, path.name)
-  const body = await readObject(request)
+  const { dryRun: isDryRun } = readWriteOptions(request.query, 'CreateOptions')
+  const { value: body } = await readKind(request, EVICTION)
+  if (stringAt(body, 'metadata', 'name') !== path.name)
+    throw badRequest('name in URL does not match name in Eviction object')
   const deleteOptions = at(body, 'deleteOptions')
-  const dryRun = isDryRun(request.query)
+  const dryRun = isDryRun || listAt(deleteOptions, 'dryRun').length > 0
   await spendBudget(context, pod, dryRun)
-  await deleteObject(
-    context,
-    asked,
-    path.name,
-    readDeleteOptions(isObject(deleteOptions) ? deleteOptions : undefined, request.query, { dryRun, warn }),
-  )
+  await deleteObject(context, asked, path.name, {
+    ...readDeleteOptions(isObject(deleteOptions) ? deleteOptions : {}, request.query, warn),
+    dryRun,
+  })
   return {
     kind: 'object',
     status: 201,
     object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
   }
 }
+
+const EVICTION = { group: 'policy', version: 'v1', kind: 'Eviction' }
 
 /** A lost race for a budget is tried again this often. */
 const ATTEMPTS_MAX = 20

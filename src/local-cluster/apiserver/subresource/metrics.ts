@@ -54,7 +54,7 @@ function metricsResource(
 
 export function handleMetrics(context: ServerContext, asked: ResourceRequest): ApiResponse {
   const { resource, path, verb, request } = asked
-  if (verb !== 'get' && verb !== 'list') throw methodNotAllowed(resource.info)
+  if (verb !== 'get' && verb !== 'list') throw methodNotAllowed()
   const node = context.node()
   if (!node) throw serviceUnavailable('no node is running, so nothing is measured')
   const objects =

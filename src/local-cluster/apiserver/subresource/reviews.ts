@@ -1,6 +1,6 @@
 import { reviewAccess, reviewRules } from '../auth/access-review.ts'
 import type { ServerContext } from '../context.ts'
-import { readObject } from '../decode.ts'
+import { readKind } from '../decode.ts'
 import { formatTime, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { ApiResponse, User } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
@@ -8,12 +8,11 @@ import { badRequest, methodNotAllowed } from '../status-error.ts'
 
 /** Kinds that only ask: the answer is the question with a status, and nothing is stored. */
 export async function handleReview(context: ServerContext, asked: ResourceRequest): Promise<ApiResponse> {
-  if (asked.verb !== 'create') throw methodNotAllowed(asked.resource.info)
-  const body = await readObject(asked.request)
-  if (!body) throw badRequest('the request has no body')
+  if (asked.verb !== 'create') throw methodNotAllowed()
+  const { value: body } = await readKind(asked.request, asked.resource.info)
   const { kind } = asked.resource.info
   const status = statusOf(context, asked, kind, body)
-  if (!status) throw methodNotAllowed(asked.resource.info)
+  if (!status) throw methodNotAllowed()
   const isAboutSelf = kind === 'SelfSubjectReview'
   const metadata = { creationTimestamp: isAboutSelf ? formatTime(context.clock.now()) : null }
   return {
@@ -47,6 +46,7 @@ function statusOf(
 
 function reviewToken(context: ServerContext, body: JsonObject): JsonObject {
   const token = stringAt(body, 'spec', 'token') ?? ''
+  if (token === '') throw badRequest('token is required for TokenReview in authentication')
   const asks = listAt(body, 'spec', 'audiences').filter((audience) => typeof audience === 'string')
   const audiences = asks.length === 0 ? [context.tokens.issuer] : asks
   const verified = context.authenticator.verifyToken(token, audiences)

@@ -1,14 +1,14 @@
 import { formatLabelSelector, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { readObject, readPatch } from '../decode.ts'
+import { readKind, readPatch } from '../decode.ts'
 import { at, isObject, type JsonObject, withAt } from '../json.ts'
-import { isDryRun } from '../output.ts'
-import { applyMergePatch, applyJsonPatch } from '../../../kube/index.ts'
+import { readWriteOptions, type WriteOptions } from '../options.ts'
+import { applyOperations, merge } from '../patch/apply-patch.ts'
 import type { ApiResponse } from '../request.ts'
 import { inVersion, keyOf, type ResourceRequest } from '../resource-request.ts'
 import type { ScalePaths } from '../resources.ts'
 import { badRequest, conflict, invalid, methodNotAllowed, notFound } from '../status-error.ts'
-import { fieldValidationOf, type Warn } from '../write/incoming.ts'
+import type { Warn } from '../write/incoming.ts'
 import { updateObject } from '../write/update.ts'
 
 /** The replicas of anything that scales, read and written as autoscaling/v1 Scale. */
@@ -17,41 +17,48 @@ export async function handleScale(
   asked: ResourceRequest,
   warn: Warn,
 ): Promise<ApiResponse> {
-  const { request, resource, path, verb } = asked
+  const { resource, path, verb } = asked
   const { scale } = resource
-  if (!scale) throw methodNotAllowed(resource.info)
+  if (!scale) throw methodNotAllowed()
   const stored = context.store.get(keyOf(resource, path.namespace, path.name))
   if (!stored) throw notFound(resource.info, path.name)
   if (verb === 'get') return scaleResponse(scale, inVersion(stored.object, resource))
-  if (verb !== 'update' && verb !== 'patch') throw methodNotAllowed(resource.info)
-  const change = verb === 'update' ? await readScale(asked) : await readScalePatch(asked)
+  if (verb !== 'update' && verb !== 'patch') throw methodNotAllowed()
+  const { change, options } = verb === 'update' ? await readScale(asked) : await readScalePatch(asked)
   const updated = await updateObject(context, asked, {
-    change: (current) => withReplicas(asked, scale, current, change(toScale(scale, current))),
+    ...options,
+    change: (current) => ({ object: withReplicas(asked, scale, current, change(toScale(scale, current))) }),
     retries: true,
-    fieldValidation: fieldValidationOf(request.query),
-    dryRun: isDryRun(request.query),
     subresource: '',
     warn,
   })
   return scaleResponse(scale, inVersion(updated, resource))
 }
 
-type ScaleChange = (current: JsonObject) => unknown
-
-async function readScale(asked: ResourceRequest): Promise<ScaleChange> {
-  const body = await readObject(asked.request)
-  if (!body) throw badRequest('the request has no body')
-  return () => body
+interface ScaleWrite {
+  readonly change: (current: JsonObject) => JsonObject
+  readonly options: WriteOptions
 }
 
-async function readScalePatch(asked: ResourceRequest): Promise<ScaleChange> {
-  const { type, patch } = await readPatch(asked.request)
-  return (current) => {
-    // A Scale has no lists, so a strategic patch and an applied configuration merge like any other.
-    const patched = type === 'json' ? applyJsonPatch(current, patch) : applyMergePatch(current, patch)
-    if (!patched.ok) throw badRequest(patched.error)
-    return patched.value
+const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
+
+async function readScale({ request, path }: ResourceRequest): Promise<ScaleWrite> {
+  const options = readWriteOptions(request.query, 'UpdateOptions')
+  const { value } = await readKind(request, SCALE)
+  const name = at(value, 'metadata', 'name')
+  if (typeof name === 'string' && name !== '' && name !== path.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${path.name})`)
   }
+  return { change: () => value, options }
+}
+
+async function readScalePatch({ request, resource }: ResourceRequest): Promise<ScaleWrite> {
+  const { type, value } = await readPatch(request, resource)
+  const options = readWriteOptions(request.query, type === 'apply' ? 'ApplyOptions' : 'PatchOptions')
+  // A Scale has no lists, so a strategic patch and an applied configuration merge like any other.
+  const change = (current: JsonObject) =>
+    type === 'json' ? applyOperations(current, value) : merge(current, value)
+  return { change, options }
 }
 
 function withReplicas(

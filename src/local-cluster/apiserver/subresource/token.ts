@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.ts'
-import { readObject } from '../decode.ts'
+import { readKind } from '../decode.ts'
 import { at, formatTime, isObject, listAt, stringAt } from '../json.ts'
 import type { ApiResponse } from '../request.ts'
 import { keyOf, type ResourceRequest } from '../resource-request.ts'
@@ -16,11 +16,11 @@ export async function handleTokenRequest(
   asked: ResourceRequest,
 ): Promise<ApiResponse> {
   const { path, resource, request, verb } = asked
-  if (verb !== 'create') throw methodNotAllowed(resource.info)
+  if (verb !== 'create') throw methodNotAllowed()
   const account = context.store.get(keyOf(resource, path.namespace, path.name))?.object
   if (!account) throw notFound(resource.info, path.name)
-  const body = (await readObject(request)) ?? {}
-  const seconds = readSeconds(path.name, at(body, 'spec', 'expirationSeconds'))
+  const { value: body } = await readKind(request, TOKEN_REQUEST)
+  const seconds = readSeconds(at(body, 'spec', 'expirationSeconds'))
   const asks = listAt(body, 'spec', 'audiences').filter((audience) => typeof audience === 'string')
   const audiences = asks.length === 0 ? [context.tokens.issuer] : asks
   const bound = readBound(context, path.namespace, at(body, 'spec', 'boundObjectRef'))
@@ -42,6 +42,7 @@ export async function handleTokenRequest(
       metadata: {
         name: path.name,
         namespace: path.namespace,
+        uid: account.metadata.uid,
         creationTimestamp: formatTime(context.clock.now()),
       },
       spec: {
@@ -54,16 +55,16 @@ export async function handleTokenRequest(
   }
 }
 
-function readSeconds(name: string, value: unknown): number {
+const TOKEN_REQUEST = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
+
+function readSeconds(value: unknown): number {
   if (value === undefined || value === null) return SECONDS_DEFAULT
   if (typeof value === 'number' && value >= SECONDS_MIN && value <= SECONDS_MAX) return Math.floor(value)
   const detail =
     typeof value === 'number' && value > SECONDS_MAX
       ? 'may not specify a duration larger than 2^32 seconds'
       : 'may not specify a duration less than 10 minutes'
-  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, [
-    { type: 'Invalid value', path: 'spec.expirationSeconds', value, detail },
-  ])
+  throw invalid(TOKEN_REQUEST, '', [{ type: 'Invalid value', path: 'spec.expirationSeconds', value, detail }])
 }
 
 function readBound(context: ServerContext, namespace: string, reference: unknown): BoundObject | undefined {

@@ -1,8 +1,9 @@
-import type { KubeObject } from '../../../kube/index.ts'
+import { type KubeObject, scanJson } from '../../../kube/index.ts'
 import type { StoredObject } from '../../store/index.ts'
 import type { ServerContext } from '../context.ts'
 import type { ResourceRequest } from '../resource-request.ts'
-import type { JsonObject } from '../json.ts'
+import { isObject, type JsonObject } from '../json.ts'
+import { type ListOptions, readListOptions, revisionOf } from '../list-options.ts'
 import { listPieces } from '../list-text.ts'
 import { createShaper, type Shaper } from '../output.ts'
 import type { ApiResponse } from '../request.ts'
@@ -13,7 +14,7 @@ export function handleList(context: ServerContext, asked: ResourceRequest): ApiR
   const shaper = createShaper(context, asked)
   const { query } = asked.request
   const selection = parseSelection(asked.resource, query)
-  const page = readPage(query)
+  const page = readPage(readListOptions(query, false))
   const { objects, revision } = listAtRevision(context, asked, page)
   const cut = cutPage(objects, selection, page)
   const metadata: JsonObject = {
@@ -49,7 +50,8 @@ function piecesOf(
   return { pieces: () => listPieces(list, textOf) }
 }
 
-interface Page {
+/** Which part of a collection is asked for. */
+export interface Page {
   /** 0 is no limit */
   readonly limit: number
   readonly revision: number | undefined
@@ -58,20 +60,22 @@ interface Page {
   readonly after: string | undefined
 }
 
-function readPage(query: URLSearchParams): Page {
-  const limit = readCount(query, 'limit') ?? 0
-  const token = query.get('continue') ?? ''
-  const revision = readCount(query, 'resourceVersion')
-  const match = query.get('resourceVersionMatch')
-  if (match !== null && revision === undefined && query.get('sendInitialEvents') === null) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided')
+export function readPage(options: ListOptions): Page {
+  const { limit, match } = options
+  const revision = revisionOf(options.resourceVersion, 'list')
+  if (options.continue === '') {
+    // A page of a certain revision is that revision, as Kubernetes has it for clients older than `Exact`.
+    const exact = match === 'Exact' || (match === '' && limit > 0 && revision !== undefined)
+    return { limit, revision, exact, after: undefined }
   }
-  if (token === '') return { limit, revision, exact: match === 'Exact', after: undefined }
-  const decoded = decodeContinue(token)
+  if (revision !== undefined)
+    throw badRequest('specifying resource version is not allowed when using continue')
+  const decoded = decodeContinue(options.continue)
   return { limit, revision: decoded.revision, exact: true, after: decoded.after }
 }
 
-function listAtRevision(
+/** @throws StatusError 410 for a revision that is compacted, 504 for one that is yet to come */
+export function listAtRevision(
   context: ServerContext,
   { resource, path }: ResourceRequest,
   page: Page,
@@ -97,14 +101,14 @@ function listAtRevision(
   }
 }
 
-interface Cut {
+export interface Cut {
   readonly items: readonly StoredObject[]
   readonly next: string | undefined
   readonly remaining: number
 }
 
 /** Objects come in key order, so a page ends at a key and the next begins after it. */
-function cutPage(objects: readonly StoredObject[], selection: Selection, page: Page): Cut {
+export function cutPage(objects: readonly StoredObject[], selection: Selection, page: Page): Cut {
   const { after, limit } = page
   if (selection.isEverything && after === undefined && limit === 0) {
     return { items: objects, next: undefined, remaining: 0 }
@@ -135,30 +139,24 @@ function positionOf({ key }: StoredObject): string {
   return `${key.namespace}\0${key.name}`
 }
 
-function encodeContinue(token: { readonly revision: number; readonly after: string }): string {
+export function encodeContinue(token: { readonly revision: number; readonly after: string }): string {
   return Buffer.from(
     JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.revision, start: token.after }),
   ).toString('base64url')
 }
 
 function decodeContinue(text: string): { readonly revision: number; readonly after: string } {
-  try {
-    const token: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
-    const { rv, start } = token as { rv?: unknown; start?: unknown }
-    if (typeof rv === 'number' && Number.isSafeInteger(rv) && typeof start === 'string') {
-      return { revision: rv, after: start }
-    }
-  } catch {
-    // Falls through to the same answer as for a token of the wrong shape.
-  }
-  throw badRequest('continue key is not valid: it must be taken unchanged from an earlier answer')
-}
-
-/** @returns undefined when absent, empty, or (for a resource version) 0, which all mean "no wish" */
-export function readCount(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name) ?? ''
-  if (text === '' || text === '0') return undefined
-  if (!/^\d{1,15}$/.test(text))
-    throw badRequest(`${name}: Invalid value: ${JSON.stringify(text)}: must be a number`)
-  return Number(text)
+  const refuse = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`)
+  // Go decodes no text with a character that is none of the alphabet, and says where the first is.
+  const wrong = /[^A-Za-z0-9_-]/.exec(text.replace(/=+$/, ''))
+  if (wrong) throw refuse(`illegal base64 data at input byte ${wrong.index}`)
+  const decoded = Buffer.from(text, 'base64url').toString('latin1')
+  const { error } = scanJson(decoded)
+  if (error !== undefined) throw refuse(error)
+  const token: unknown = JSON.parse(Buffer.from(decoded, 'latin1').toString('utf8'))
+  const { rv, start } = isObject(token) ? token : {}
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv <= 0)
+    throw refuse('incorrect encoded start resourceVersion')
+  if (typeof start !== 'string' || start === '') throw refuse('encoded start key empty')
+  return { revision: rv, after: start }
 }

@@ -3,18 +3,22 @@ import type { StoreEvent } from '../../store/index.ts'
 import type { EncodedFrames, ServerContext } from '../context.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import { withMeta } from '../json.ts'
+import { readListOptions, revisionOf } from '../list-options.ts'
 import { createShaper, type Shaper } from '../output.ts'
-import { type ApiResponse, isTrue, type WatchFrame } from '../request.ts'
+import type { ApiResponse, WatchFrame } from '../request.ts'
 import { parseSelection, type Selection } from '../selection.ts'
-import { badRequest, expired, failure } from '../status-error.ts'
-import { readCount } from './list.ts'
+import { expired, failure } from '../status-error.ts'
 
 /** A watcher that is this far behind is cut off; it resumes from its last revision. */
 const QUEUE_MAX = 20_000
+/** The same for large objects, in characters of their JSON. */
+const QUEUE_SIZE_MAX = 64 * 1024 * 1024
 /** The state that a watch begins with goes in batches, so that others have their turn in between. */
 const INITIAL_BATCH = 500
 const BOOKMARK_MS = 20_000
 const TIMEOUT_MIN_MS = 1_800_000
+/** What a timer can wait for; nobody watches for 24 days. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 interface WatchOptions {
   /** undefined: begin with the current state */
@@ -26,32 +30,31 @@ interface WatchOptions {
 
 export function handleWatch(context: ServerContext, asked: ResourceRequest): ApiResponse {
   const shaper = createShaper(context, asked)
-  const selection = parseSelection(asked.resource, asked.request.query)
+  const selection = ofName(parseSelection(asked.resource, asked.request.query), asked.path.name)
   const options = readOptions(context, asked.request.query)
   return { kind: 'watch', frames: watchFrames(context, asked, { shaper, selection, options }) }
 }
 
+/** The old path of a watch may name an object. */
+function ofName(selection: Selection, name: string): Selection {
+  if (name === '') return selection
+  const matches = (object: KubeObject) => object.metadata.name === name && selection.matches(object)
+  return { isEverything: false, matches }
+}
+
 function readOptions(context: ServerContext, query: URLSearchParams): WatchOptions {
-  const revision = readCount(query, 'resourceVersion')
-  const send = query.get('sendInitialEvents')
-  const match = query.get('resourceVersionMatch')
-  if (send !== null && match !== 'NotOlderThan') {
-    throw badRequest(
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    )
-  }
-  if (send === null && match !== null) {
-    throw badRequest(
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    )
-  }
-  const seconds = readCount(query, 'timeoutSeconds')
+  const options = readListOptions(query, true)
+  const revision = revisionOf(options.resourceVersion, 'watch')
+  const { sendInitialEvents: send, timeoutSeconds: seconds } = options
+  const beginsNow = send === undefined ? revision === undefined : send
   return {
-    fromRevision:
-      send === null ? revision : isTrue(send) ? undefined : (revision ?? context.store.revision()),
-    initialEvents: isTrue(send),
-    bookmarks: isTrue(query.get('allowWatchBookmarks')),
-    timeoutMs: seconds === undefined ? TIMEOUT_MIN_MS * (1 + context.random.next()) : seconds * 1000,
+    fromRevision: beginsNow ? undefined : (revision ?? context.store.revision()),
+    initialEvents: send === true,
+    bookmarks: options.allowWatchBookmarks,
+    timeoutMs:
+      seconds === undefined
+        ? TIMEOUT_MIN_MS * (1 + context.random.next())
+        : Math.min(seconds * 1000, TIMEOUT_MAX_MS),
   }
 }
 
@@ -68,12 +71,14 @@ async function* watchFrames(
   { shaper, selection, options }: Watch,
 ): AsyncGenerator<readonly WatchFrame[]> {
   let queue: WatchFrame[] = []
+  let queuedSize = 0
   let isOver = false
   let wake: () => void = () => {}
   const end = () => {
     isOver = true
     wake()
   }
+  const isTooLong = () => queue.length > QUEUE_MAX || queuedSize > QUEUE_SIZE_MAX
   const encoder = createEncoder(shaper, context.encodedFrames)
   const namespace = asked.path.namespace === '' ? {} : { namespace: asked.path.namespace }
   const collection = { collection: asked.resource.collection, ...namespace }
@@ -84,9 +89,11 @@ async function* watchFrames(
     onEvents(events) {
       for (const event of events) {
         const frame = toFrame(event, selection, encoder)
-        if (frame) queue.push(frame)
+        if (!frame) continue
+        queue.push(frame)
+        queuedSize += event.size
       }
-      if (queue.length > QUEUE_MAX) end()
+      if (isTooLong()) end()
       wake()
     },
   })
@@ -111,10 +118,11 @@ async function* watchFrames(
       }
       if (options.initialEvents && options.bookmarks) yield [bookmark(asked, initial.revision, true)]
     }
-    while (!isOver || (queue.length > 0 && queue.length <= QUEUE_MAX)) {
+    while (!isOver || (queue.length > 0 && !isTooLong())) {
       if (queue.length > 0) {
         const batch = queue
         queue = []
+        queuedSize = 0
         yield batch
       } else {
         await new Promise<void>((resolve) => {

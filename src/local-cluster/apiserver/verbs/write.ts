@@ -1,32 +1,28 @@
 import type { KubeObject } from '../../../kube/index.ts'
 import { checkAccess } from '../auth/check-access.ts'
 import type { ServerContext } from '../context.ts'
-import { inVersion, keyOf, type ResourceRequest } from '../resource-request.ts'
-import { readObject, readPatch } from '../decode.ts'
-import type { JsonObject } from '../json.ts'
-import { applyPatch } from '../patch/apply-patch.ts'
+import { type PatchBody, patchTypeOf, readPatch } from '../decode.ts'
+import { isObject, type JsonObject } from '../json.ts'
+import { readWriteOptions, type WriteOptions } from '../options.ts'
+import { createShaper, objectResponse } from '../output.ts'
+import { applyPatch, type PlainPatch } from '../patch/apply-patch.ts'
 import { serverSideApply } from '../patch/server-side-apply.ts'
-import { createShaper, isDryRun, objectResponse } from '../output.ts'
-import { type ApiResponse, isTrue } from '../request.ts'
-import { badRequest, failure, notFound } from '../status-error.ts'
+import type { ApiResponse } from '../request.ts'
+import { inVersion, keyOf, type ResourceRequest } from '../resource-request.ts'
+import { badRequest, notFound } from '../status-error.ts'
 import { createObject } from '../write/create.ts'
-import { fieldValidationOf, toKubeObject, type Warn } from '../write/incoming.ts'
-import { updateObject } from '../write/update.ts'
+import { readIncoming, toKubeObject, type Warn } from '../write/incoming.ts'
+import { type Changed, updateObject } from '../write/update.ts'
 
 export async function handleCreate(
   context: ServerContext,
   asked: ResourceRequest,
   warn: Warn,
 ): Promise<ApiResponse> {
-  const { request } = asked
   const shaper = createShaper(context, asked)
-  const created = await createObject(context, asked, {
-    object: toKubeObject(asked, await bodyOf(asked)),
-    isApplied: false,
-    fieldValidation: fieldValidationOf(request.query),
-    dryRun: isDryRun(request.query),
-    warn,
-  })
+  const options = readWriteOptions(asked.request.query, 'CreateOptions')
+  const incoming = await readIncoming(context, asked)
+  const created = await createObject(context, asked, { ...options, ...incoming, isApplied: false, warn })
   return objectResponse(shaper, 201, created)
 }
 
@@ -35,16 +31,15 @@ export async function handleUpdate(
   asked: ResourceRequest,
   warn: Warn,
 ): Promise<ApiResponse> {
-  const { request, path } = asked
   const shaper = createShaper(context, asked)
-  const body = await bodyOf(asked)
-  const object = toKubeObject(asked, body)
+  const options = readWriteOptions(asked.request.query, 'UpdateOptions')
+  const { object, strictProblems } = await readIncoming(context, asked)
   const updated = await updateObject(context, asked, {
-    change: () => object,
+    ...options,
+    strictProblems,
+    change: () => ({ object }),
     retries: !object.metadata.resourceVersion && asked.resource.allowsUnconditionalUpdate,
-    fieldValidation: fieldValidationOf(request.query),
-    dryRun: isDryRun(request.query),
-    subresource: path.subresource,
+    subresource: asked.path.subresource,
     warn,
   })
   return objectResponse(shaper, 200, updated)
@@ -56,49 +51,50 @@ export async function handlePatch(
   warn: Warn,
 ): Promise<ApiResponse> {
   const { request, resource, path } = asked
+  const isApplied = patchTypeOf(request, resource) === 'apply'
   const shaper = createShaper(context, asked)
-  const { type, patch } = await readPatch(request)
-  const isApplied = type === 'apply'
-  const options = { fieldValidation: fieldValidationOf(request.query), dryRun: isDryRun(request.query), warn }
-  const common = { ...options, isApplied }
-  const fieldManager = request.query.get('fieldManager') ?? ''
-  const change = (current: KubeObject) => {
-    const served = inVersion(current, resource)
-    const changed =
-      type === 'apply'
-        ? serverSideApply({
-            resource,
-            current: served,
-            patch: asObject(patch),
-            manager: fieldManager,
-            force: isTrue(request.query.get('force')),
-            subresource: path.subresource,
-            nowMs: context.clock.now(),
-          })
-        : applyPatch(resource, served, type, patch)
-    return toKubeObject(asked, changed)
-  }
-  if (type === 'apply' && fieldManager === '') {
-    throw failure(
-      422,
-      'Invalid',
-      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-    )
-  }
+  const options = readWriteOptions(request.query, isApplied ? 'ApplyOptions' : 'PatchOptions')
+  const patch = await readPatch(request, resource)
+  const common = { ...options, warn, isApplied, strictProblems: patch.strictProblems }
+  const change = (current: KubeObject) => patchedBy(context, asked, { patch, options, current })
   const exists = context.store.get(keyOf(resource, path.namespace, path.name)) !== undefined
-  if (!exists && type === 'apply' && path.subresource === '') {
+  if (!exists && isApplied && path.subresource === '') {
     checkAccess(context.authorizer, request, 'create', path)
-    const created = await createObject(context, asked, { ...common, object: change(emptyObject(asked)) })
+    const created = await createObject(context, asked, { ...common, ...change(emptyObject(asked)) })
     return objectResponse(shaper, 201, created)
   }
   if (!exists) throw notFound(resource.info, path.name)
-  const updated = await updateObject(context, asked, {
-    ...common,
-    change,
-    retries: true,
-    subresource: path.subresource,
-  })
+  const { subresource } = path
+  const updated = await updateObject(context, asked, { ...common, change, retries: true, subresource })
   return objectResponse(shaper, 200, updated)
+}
+
+function patchedBy(
+  context: ServerContext,
+  asked: ResourceRequest,
+  {
+    patch,
+    options,
+    current,
+  }: { readonly patch: PatchBody; readonly options: WriteOptions; readonly current: KubeObject },
+): Changed {
+  const { resource, path } = asked
+  const served = inVersion(current, resource)
+  if (patch.type !== 'apply') {
+    const patched = applyPatch(resource, served, patch as PlainPatch)
+    return { object: toKubeObject(asked, patched.object), refuse: patched.refuse }
+  }
+  const applied = serverSideApply({
+    resource,
+    current: served,
+    patch: asObject(patch.value),
+    manager: options.fieldManager,
+    force: options.force,
+    subresource: path.subresource,
+    nowMs: context.clock.now(),
+  })
+  const refuse = (problem: string) => badRequest(`error strict decoding patch: ${problem}`)
+  return { object: toKubeObject(asked, applied), refuse }
 }
 
 function emptyObject({ resource, path }: ResourceRequest): KubeObject {
@@ -109,13 +105,7 @@ function emptyObject({ resource, path }: ResourceRequest): KubeObject {
   }
 }
 
-async function bodyOf(asked: ResourceRequest): Promise<JsonObject> {
-  const body = await readObject(asked.request)
-  if (!body) throw badRequest('the request has no body')
-  return body
-}
-
 function asObject(patch: unknown): JsonObject {
-  if (typeof patch === 'object' && patch !== null && !Array.isArray(patch)) return patch as JsonObject
-  throw badRequest('the apply patch is not an object')
+  if (isObject(patch)) return patch
+  throw badRequest('error decoding patch: the configuration is not an object')
 }

@@ -7,13 +7,11 @@ import { formatTime, withMembers, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
 import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import { alreadyExists, badRequest, failure, invalid } from '../status-error.ts'
-import { type FieldValidation, pruneAndDefault, type Warn } from './incoming.ts'
+import { type FieldChecks, pruneAndDefault } from './incoming.ts'
 import { validateMetadata } from './metadata.ts'
 
-export interface CreateOptions {
+export interface CreateOptions extends FieldChecks {
   readonly object: KubeObject
-  readonly fieldValidation: FieldValidation
-  readonly warn: Warn
   readonly dryRun: boolean
   /** whether the object carries its managed fields already, because it was applied */
   readonly isApplied: boolean
@@ -83,7 +81,7 @@ async function validateAndStore(
     ...(resource.schema()?.validate(prepared) ?? validateMetadata(prepared, resource)),
     ...hooks.validate(prepared, undefined),
   ]
-  if (errors.length > 0) throw invalid(resource.info, name, errors)
+  if (errors.length > 0) throw invalid(resource.info, name ?? '', errors)
   await context.admission.validate({ asked, operation: 'CREATE', ...options, object: prepared })
   if (context.store.get(key)) return undefined
   const reserved = hooks.reserve(prepared, undefined, context)

@@ -1,10 +1,12 @@
-import type { KubeObject } from '../../../kube/index.ts'
+import { type FieldError, goTypeProblem, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
 import { keyOf, type ResourceRequest } from '../resource-request.ts'
-import { at, formatTime, type JsonObject, stringAt, withMeta } from '../json.ts'
+import { at, formatTime, type JsonObject, listAt, stringAt, withMeta } from '../json.ts'
+import { checkDryRun, isDryRun, readInt64, refuseOptions } from '../options.ts'
+import { isTrue } from '../request.ts'
 import { hooksOf } from '../kinds/hooks.ts'
 import type { ServedResource } from '../resources.ts'
-import { badRequest, conflict, invalid, notFound } from '../status-error.ts'
+import { badRequest, conflict, notFound } from '../status-error.ts'
 import type { Warn } from './incoming.ts'
 import { isReadyToGo } from './update.ts'
 
@@ -64,14 +66,18 @@ export async function deleteObject(
 }
 
 function checkPreconditions(resource: ServedResource, current: KubeObject, options: DeleteOptions): void {
-  const { uid, resourceVersion, name } = current.metadata
+  const { uid = '', resourceVersion = '', name } = current.metadata
+  // Here, and only here, Kubernetes names the kind and not the resource.
+  const refuse = (detail: string) => conflict({ group: '', plural: resource.info.kind }, name, detail)
   if (options.uid !== undefined && options.uid !== uid) {
-    const detail = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid ?? ''}`
-    throw conflict(resource.info, name, detail)
+    throw refuse(
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    )
   }
   if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
-    const detail = `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion ?? ''}`
-    throw conflict(resource.info, name, detail)
+    throw refuse(
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+    )
   }
 }
 
@@ -134,46 +140,65 @@ function finalizersFor(current: KubeObject, policy: PropagationPolicy | undefine
   }
 }
 
-/** Options come in the body (DeleteOptions), or in the query. */
+/**
+ * Reads the options of a deletion: from the body (DeleteOptions), or from the query where there is no body. An object
+ * must not go because its caller's wish was not understood.
+ * @throws StatusError 400 or 422
+ */
 export function readDeleteOptions(
   body: JsonObject | undefined,
   query: URLSearchParams,
-  door: { readonly dryRun: boolean; readonly warn: Warn },
+  warn: Warn,
 ): DeleteOptions {
-  const grace = at(body, 'gracePeriodSeconds') ?? query.get('gracePeriodSeconds') ?? undefined
-  const policy = stringAt(body, 'propagationPolicy') ?? query.get('propagationPolicy') ?? undefined
-  const orphans = at(body, 'orphanDependents') ?? query.get('orphanDependents') ?? undefined
-  return {
-    gracePeriodSeconds: grace === undefined ? undefined : toSeconds(grace),
-    propagationPolicy:
-      toPolicy(policy) ??
-      (orphans === undefined ? undefined : orphans === true || orphans === 'true' ? 'Orphan' : 'Background'),
-    uid: stringAt(body, 'preconditions', 'uid'),
-    resourceVersion: stringAt(body, 'preconditions', 'resourceVersion'),
-    warn: door.warn,
-    dryRun:
-      door.dryRun || (Array.isArray(at(body, 'dryRun')) && (at(body, 'dryRun') as unknown[]).includes('All')),
-  }
-}
-
-/** An object must not go because its caller's wish was not understood. */
-function toPolicy(text: string | undefined): PropagationPolicy | undefined {
-  if (text === undefined || text === '') return undefined
-  if (text === 'Background' || text === 'Foreground' || text === 'Orphan') return text
-  throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
-    {
-      type: 'Unsupported value',
-      path: 'propagationPolicy',
-      value: text,
-      detail: 'supported values: "Foreground", "Background", "Orphan", "nil"',
-    },
+  const given = body ?? optionsIn(query)
+  const problem = goTypeProblem(given, DELETE_OPTIONS)
+  if (problem !== undefined) throw badRequest(problem)
+  const policy = stringAt(given, 'propagationPolicy')
+  const orphans = at(given, 'orphanDependents') ?? undefined
+  const dryRun = listAt(given, 'dryRun') as readonly string[]
+  refuseOptions('DeleteOptions', [
+    ...checkPropagation(policy, orphans !== undefined),
+    ...checkDryRun([...dryRun, ...(body ? query.getAll('dryRun') : [])]),
   ])
+  const grace = at(given, 'gracePeriodSeconds')
+  return {
+    gracePeriodSeconds: typeof grace === 'number' ? grace : undefined,
+    propagationPolicy:
+      (policy as PropagationPolicy | undefined) ??
+      (orphans === undefined ? undefined : orphans === true ? 'Orphan' : 'Background'),
+    uid: stringAt(given, 'preconditions', 'uid'),
+    resourceVersion: stringAt(given, 'preconditions', 'resourceVersion'),
+    // Kubernetes does not look at the query beside a body; that somebody asked for a dry run counts here all the same.
+    dryRun: dryRun.length > 0 || isDryRun(query),
+    warn,
+  }
 }
 
-function toSeconds(value: unknown): number {
-  const text = String(value)
-  if (!/^[+-]?\d{1,18}$/.test(text)) {
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+const DELETE_OPTIONS = { group: '', version: 'v1', kind: 'DeleteOptions' }
+
+function optionsIn(query: URLSearchParams): JsonObject {
+  const orphans = query.get('orphanDependents')
+  const policy = query.get('propagationPolicy') ?? ''
+  return {
+    gracePeriodSeconds: readInt64(query, 'gracePeriodSeconds'),
+    ...(orphans === null ? {} : { orphanDependents: isTrue(orphans) }),
+    ...(policy === '' ? {} : { propagationPolicy: policy }),
+    dryRun: query.getAll('dryRun').filter((value) => value !== ''),
   }
-  return Number(text)
+}
+
+const POLICIES = ['Foreground', 'Background', 'Orphan'] as const
+
+function checkPropagation(policy: string | undefined, hasOrphans: boolean): readonly FieldError[] {
+  const path = 'propagationPolicy'
+  const errors: FieldError[] = []
+  if (policy !== undefined && hasOrphans) {
+    const detail = 'orphanDependents and deletionPropagation cannot be both set'
+    errors.push({ type: 'Invalid value', path, value: policy, detail })
+  }
+  if (policy !== undefined && !(POLICIES as readonly string[]).includes(policy)) {
+    const detail = `supported values: ${[...POLICIES, 'nil'].map((each) => `"${each}"`).join(', ')}`
+    errors.push({ type: 'Unsupported value', path, value: policy, detail })
+  }
+  return errors
 }

@@ -1,29 +1,81 @@
-import type { KubeObject } from '../../../kube/index.ts'
-import type { ResourceRequest } from '../resource-request.ts'
+import {
+  goMetadataProblem,
+  goTypeProblem,
+  type GroupVersionKind,
+  type KubeObject,
+} from '../../../kube/index.ts'
+import type { ServerContext } from '../context.ts'
+import { cannotHandle, type DecodedObject, gvkIn, readKind } from '../decode.ts'
+import type { Decoded } from '../decode-text.ts'
 import { isObject, type JsonObject, show, withMembers } from '../json.ts'
+import type { FieldValidation } from '../options.ts'
+import type { ResourceRequest } from '../resource-request.ts'
 import type { ServedResource } from '../resources.ts'
-import { badRequest } from '../status-error.ts'
-
-export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
+import { badRequest, type StatusError } from '../status-error.ts'
 
 /** Collects what the client should be told beside the answer (`Warning` headers). */
 export type Warn = (message: string) => void
 
-export function fieldValidationOf(query: URLSearchParams): FieldValidation {
-  const value = query.get('fieldValidation') ?? ''
-  if (value === '') return 'Warn'
-  if (value === 'Ignore' || value === 'Warn' || value === 'Strict') return value
-  throw badRequest(
-    `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
-  )
+/** How strictly fields are looked at that the kind does not have. */
+export interface FieldChecks {
+  readonly fieldValidation: FieldValidation
+  readonly warn: Warn
+  /** tells unknown fields, and with them what else is wrong with the text; without it, the fields alone */
+  readonly strictProblems?: Decoded['strictProblems']
+  /** how a refusal is worded where it is not of a whole object that was sent */
+  readonly refuse?: (problem: string) => StatusError
+}
+
+export interface IncomingObject {
+  readonly object: KubeObject
+  readonly strictProblems: Decoded['strictProblems']
+}
+
+/** The body of a create or update as an object of the resource. @throws StatusError 400 or 415 */
+export async function readIncoming(context: ServerContext, asked: ResourceRequest): Promise<IncomingObject> {
+  const decoded = await readKind(asked.request, asked.resource.info)
+  checkKind(context, asked.resource, decoded)
+  const object = toKubeObject(asked, decoded.value, decoded.sourceOf)
+  return { object, strictProblems: decoded.strictProblems }
+}
+
+/** The place in Kubernetes' own source that it names when it does not know a kind. */
+const SCHEME = 'pkg/runtime/scheme.go:111'
+
+/** A built-in resource takes its own kind, in any of its versions that is the one of the path. */
+function checkKind(
+  context: ServerContext,
+  { info, isCustom }: ServedResource,
+  { value }: DecodedObject,
+): void {
+  const sent = gvkIn(value, info)
+  if (isCustom || isSameKind(sent, info)) return
+  const known = context.resources.findKind(sent)
+  if (!known || known.isCustom) {
+    const groupVersion = sent.group === '' ? sent.version : `${sent.group}/${sent.version}`
+    const why = `no kind "${sent.kind}" is registered for version "${groupVersion}" in scheme "${SCHEME}"`
+    throw cannotHandle(sent, info.kind, why)
+  }
+  if (sent.kind === info.kind && sent.group === info.group) return // another version of it, which the path decides
+  const from = `${sent.version}.${sent.kind}`
+  const into = `${info.group === '' ? 'core' : (info.group.split('.', 1)[0] ?? '')}.${info.kind}`
+  throw cannotHandle(sent, info.kind, `converting (${from}) to (${into}): unknown conversion`)
+}
+
+function isSameKind(a: GroupVersionKind, b: GroupVersionKind): boolean {
+  return a.kind === b.kind && a.version === b.version && a.group === b.group
 }
 
 /**
- * Takes a request's body as an object of the resource: right kind, right namespace.
+ * Takes a decoded body as an object of the resource: right kind, right namespace.
  * A body may leave `apiVersion`, `kind` and `metadata` out; the path says the rest.
  * @throws StatusError 400
  */
-export function toKubeObject(asked: ResourceRequest, body: JsonObject): KubeObject {
+export function toKubeObject(
+  asked: ResourceRequest,
+  body: JsonObject,
+  sourceOf: Decoded['sourceOf'] = () => undefined,
+): KubeObject {
   const { resource, path } = asked
   const { info } = resource
   const apiVersion = body['apiVersion'] ?? resource.apiVersion
@@ -34,11 +86,12 @@ export function toKubeObject(asked: ResourceRequest, body: JsonObject): KubeObje
     )
   }
   if (kind !== info.kind) {
-    throw badRequest(
-      `${show(kind)} in version "${info.version}" cannot be handled as a ${info.kind}: the kind in the data does not match the expected kind`,
-    )
+    const sent = { version: info.version, kind: show(kind) }
+    throw cannotHandle(sent, info.kind, 'the kind in the data does not match the expected kind')
   }
-  const metadata = toMetadata(asked, body['metadata'] ?? {})
+  const problem = goMetadataProblem(body['metadata'], { sourceOf })
+  if (problem !== undefined) throw cannotHandle(info, info.kind, problem)
+  const metadata = withoutNulls(body['metadata'])
   if (info.namespaced && path.namespace !== '') {
     const given = metadata['namespace'] ?? ''
     if (given !== '' && given !== path.namespace) {
@@ -56,70 +109,41 @@ export function toKubeObject(asked: ResourceRequest, body: JsonObject): KubeObje
   } as unknown as KubeObject
 }
 
-const TEXT_MEMBERS = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'selfLink'] as const
-const TEXT_MAPS = ['labels', 'annotations'] as const
-
-/** Refuses metadata whose members have the wrong JSON type, in the wording of Kubernetes' decoder. */
-function toMetadata({ resource }: ResourceRequest, metadata: unknown): JsonObject {
-  const refuse = (path: string, got: unknown, type: string) =>
-    badRequest(
-      `${resource.info.kind} in version "${resource.info.version}" cannot be handled as a ${resource.info.kind}: json: cannot unmarshal ${jsonTypeOf(got)} into Go struct field ObjectMeta.${path} of type ${type}`,
-    )
-  if (!isObject(metadata)) throw refuse('metadata', metadata, 'v1.ObjectMeta')
-  const nulls: Record<string, undefined> = {}
-  for (const [key, value] of Object.entries(metadata)) if (value === null) nulls[key] = undefined
-  for (const key of TEXT_MEMBERS) {
-    const value = metadata[key] ?? undefined
-    if (value !== undefined && typeof value !== 'string') throw refuse(`metadata.${key}`, value, 'string')
-  }
-  for (const key of TEXT_MAPS) {
-    const value = metadata[key] ?? undefined
-    if (value === undefined) continue
-    if (!isObject(value)) throw refuse(`metadata.${key}`, value, 'map[string]string')
-    for (const text of Object.values(value)) {
-      if (typeof text !== 'string') throw refuse(`metadata.${key}`, text, 'string')
-    }
-  }
-  for (const key of ['finalizers', 'ownerReferences'] as const) {
-    const value = metadata[key] ?? undefined
-    if (value !== undefined && !Array.isArray(value)) throw refuse(`metadata.${key}`, value, '[]string')
-  }
-  return withMembers(metadata, nulls)
+/** Why an object that a patch has left does not fit the types of its kind. */
+export function typeProblem(resource: ServedResource, value: JsonObject): string | undefined {
+  return goTypeProblem(value, resource.info) ?? goMetadataProblem(value['metadata'])
 }
 
-function jsonTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array'
-  if (typeof value === 'boolean') return 'bool'
-  return value === null ? 'null' : typeof value
+function withoutNulls(metadata: unknown): JsonObject {
+  if (!isObject(metadata)) return {}
+  const nulls = Object.entries(metadata).flatMap(([key, value]) => (value === null ? [[key, undefined]] : []))
+  return withMembers(metadata, Object.fromEntries(nulls) as JsonObject)
 }
 
 /**
  * Drops unknown fields and fills in defaults.
- * @throws StatusError 400 for unknown fields under strict field validation
+ * @throws StatusError for unknown fields under strict field validation
  */
 export function pruneAndDefault(
   resource: ServedResource,
   object: KubeObject,
-  options: { readonly fieldValidation: FieldValidation; readonly warn: Warn },
+  checks: FieldChecks,
 ): KubeObject {
   const schema = resource.schema()
   if (!schema) return object
   const { value, pruned } = schema.prune(object)
-  if (pruned.length > 0) reportUnknown(resource, pruned, options)
+  if (checks.fieldValidation !== 'Ignore') reportProblems(resource, pruned, checks)
   return schema.applyDefaults(value) as KubeObject
 }
 
-function reportUnknown(
-  resource: ServedResource,
-  pruned: readonly string[],
-  { fieldValidation, warn }: { readonly fieldValidation: FieldValidation; readonly warn: Warn },
-): void {
-  const messages = pruned.map((path) => `unknown field "${path}"`)
-  if (fieldValidation === 'Strict') {
-    const { kind, version } = resource.info
-    throw badRequest(
-      `${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${messages.join(', ')}`,
-    )
+function reportProblems(resource: ServedResource, pruned: readonly string[], checks: FieldChecks): void {
+  const problems = checks.strictProblems?.(pruned) ?? pruned.map((path) => `unknown field "${path}"`)
+  if (problems.length === 0) return
+  if (checks.fieldValidation === 'Warn') {
+    for (const problem of problems) checks.warn(problem)
+    return
   }
-  if (fieldValidation === 'Warn') for (const message of messages) warn(message)
+  const { info } = resource
+  const problem = `strict decoding error: ${problems.join(', ')}`
+  throw checks.refuse?.(problem) ?? cannotHandle(info, info.kind, problem)
 }

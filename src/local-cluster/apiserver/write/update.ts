@@ -1,22 +1,27 @@
-import type { FieldError, KubeObject } from '../../../kube/index.ts'
+import { type FieldError, goQuote, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
 import { inVersion, keyOf, type ResourceRequest, toStored } from '../resource-request.ts'
 import { at, sameJson, withAt, withMembers, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
 import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import type { ServedResource } from '../resources.ts'
-import { badRequest, conflict, invalid, notFound } from '../status-error.ts'
-import { type FieldValidation, pruneAndDefault, type Warn } from './incoming.ts'
+import { badRequest, conflict, invalid, notFound, type StatusError, unexplained } from '../status-error.ts'
+import { type FieldChecks, pruneAndDefault } from './incoming.ts'
 import { validateMetadata, validateMetadataUpdate } from './metadata.ts'
 
-export interface UpdateOptions {
+export interface Changed {
+  readonly object: KubeObject
+  /** how a refusal of it is worded where it is not as that of a whole object */
+  readonly refuse?: (problem: string) => StatusError
+}
+
+export interface UpdateOptions extends FieldChecks {
   /** Makes the new object from the current one; called again when somebody else was faster. */
-  readonly change: (current: KubeObject) => KubeObject | Promise<KubeObject>
+  readonly change: (current: KubeObject) => Changed
   /** whether a lost race is tried again where the new object does not insist on a resourceVersion */
   readonly retries: boolean
-  readonly fieldValidation: FieldValidation
-  readonly warn: Warn
   readonly dryRun: boolean
+  readonly fieldManager?: string
   /** whether the change records who owns what by itself; otherwise this does */
   readonly isApplied?: boolean
   /** '' for the object itself, `status`, or `finalize` of a namespace */
@@ -37,9 +42,13 @@ export async function updateObject(
     const stored = context.store.get(key)?.object
     if (!stored) throw notFound(resource.info, path.name)
     const current = inVersion(stored, resource)
-    const changed = await options.change(current)
+    const { object: changed, ...wording } = options.change(current)
     const insists = checkPreconditions(asked, current, changed, options)
-    const result = await validateAndStore(context, asked, { current, changed, options })
+    const result = await validateAndStore(context, asked, {
+      current,
+      changed,
+      options: { ...options, ...wording },
+    })
     if (result) return result
     if (insists || !options.retries || attempt === ATTEMPTS_MAX) throw conflict(resource.info, path.name)
   }
@@ -76,6 +85,8 @@ function checkPreconditions(
     }
     return false
   }
+  if (!/^\d+$/.test(resourceVersion))
+    throw unexplained(`strconv.ParseUint: parsing ${goQuote(resourceVersion)}: invalid syntax`)
   if (resourceVersion !== current.metadata.resourceVersion) throw conflict(resource.info, path.name)
   // A patch carries the version of what it was applied to, and is simply applied again.
   return !options.retries
