@@ -18,6 +18,7 @@ import {
 import { domains, labels, milliseconds, origin } from './check-common.ts'
 import type {
   Destination,
+  Faults,
   HeaderChange,
   HeaderValue,
   KeyedMatch,
@@ -108,6 +109,11 @@ const pathRewrite = union<PathRewrite['kind']>('kind', {
   regex: object<Variant<PathRewrite, 'regex'>>({ kind, pattern: filledText, substitution: text }),
 })
 
+const percent: Check = (value, path, report) => {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 100))
+    report({ path, message: 'must be a number from 0 to 100' })
+}
+
 const filters = list(
   union<RouteFilter['kind']>('kind', {
     'request-headers': object<Variant<RouteFilter, 'request-headers'>>(headerChange),
@@ -116,6 +122,21 @@ const filters = list(
       kind,
       authority: optional(filledText),
       path: optional(pathRewrite),
+    }),
+    cors: object<Variant<RouteFilter, 'cors'>>({
+      kind,
+      allowOrigins: list(string),
+      allowMethods: list(filledText),
+      allowHeaders: list(filledText),
+      exposeHeaders: list(filledText),
+      maxAgeSeconds: optional(integer(0)),
+      allowCredentials: flag,
+      forwardUnmatched: flag,
+    }),
+    fault: object<Variant<RouteFilter, 'fault'>>({
+      kind,
+      delay: optional(object<NonNullable<Faults['delay']>>({ percent, ms: milliseconds })),
+      abort: optional(object<NonNullable<Faults['abort']>>({ percent, status: integer(200, 599) })),
     }),
   }),
 )

@@ -24,7 +24,9 @@ export {
 } from './names.ts'
 export { compareOrderKeys } from './order.ts'
 export type {
+  CorsPolicy,
   Destination,
+  Faults,
   HeaderChange,
   HeaderValue,
   KeyedMatch,

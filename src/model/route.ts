@@ -74,6 +74,27 @@ export type RouteFilter =
   | ({ readonly kind: 'request-headers' } & HeaderChange)
   | ({ readonly kind: 'response-headers' } & HeaderChange)
   | { readonly kind: 'rewrite'; readonly authority?: string; readonly path?: PathRewrite }
+  | ({ readonly kind: 'cors' } & CorsPolicy)
+  | ({ readonly kind: 'fault' } & Faults)
+
+/** What scripts of other origins may do (Fetch standard, CORS protocol). */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly StringMatch[]
+  /** `*` alone: any, as far as credentials permit. */
+  readonly allowMethods: readonly string[]
+  readonly allowHeaders: readonly string[]
+  readonly exposeHeaders: readonly string[]
+  readonly maxAgeSeconds?: number
+  readonly allowCredentials: boolean
+  /** Preflight requests of origins that are not allowed go to the application; otherwise they get an empty 200. */
+  readonly forwardUnmatched: boolean
+}
+
+/** Failures made on purpose, of a share of the requests in percent: first the delay, then the abort. */
+export interface Faults {
+  readonly delay?: { readonly percent: number; readonly ms: number }
+  readonly abort?: { readonly percent: number; readonly status: number }
+}
 
 /** Applied in the order remove, set, add. Names in lower case. */
 export interface HeaderChange {

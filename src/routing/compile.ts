@@ -1,5 +1,7 @@
 import { type Result, type Violation, fail, ok, unreachable } from '../base/index.ts'
 import {
+  type CorsPolicy,
+  type Faults,
   type HeaderChange,
   type OrderKey,
   type Origin,
@@ -9,11 +11,12 @@ import {
   type RouteFilter,
   type RouteMatch,
   type RouteName,
+  type StringMatch,
   type WeightedDestination,
   compareOrderKeys,
 } from '../model/index.ts'
-import { type Condition, compileConditions, compilePath } from './condition.ts'
-import { type RegexReplace, compileReplace } from './regex.ts'
+import { type Condition, compileConditions, compilePath, compileString } from './condition.ts'
+import { type RegexReplace, compileReplace, type TextTest } from './regex.ts'
 
 /** A route ready to serve: nothing is left to parse or to compile per request. */
 export interface CompiledRoute {
@@ -48,6 +51,8 @@ export type CompiledFilter =
   | ({ readonly kind: 'request-headers' } & HeaderChange)
   | ({ readonly kind: 'response-headers' } & HeaderChange)
   | { readonly kind: 'rewrite'; readonly authority?: string; readonly path?: CompiledPathRewrite }
+  | ({ readonly kind: 'cors'; readonly allowsOrigin: TextTest } & CorsPolicy)
+  | ({ readonly kind: 'fault' } & Faults)
 
 export type CompiledPathRewrite =
   | { readonly kind: 'full'; readonly value: string }
@@ -152,11 +157,24 @@ function compileFilters(
   reject: Reject,
 ): readonly CompiledFilter[] {
   return filters.map((filter, i): CompiledFilter => {
+    if (filter.kind === 'cors')
+      return { ...filter, allowsOrigin: compileAny(filter.allowOrigins, `${at}[${i}].allowOrigins`, reject) }
     if (filter.kind !== 'rewrite') return filter
     const { path, ...rest } = filter
     const compiled = path === undefined ? undefined : compileRewrite(path, `${at}[${i}].path`, reject)
     return compiled === undefined ? rest : { ...rest, path: compiled }
   })
+}
+
+/** Holds for a text that one of the matches takes. */
+function compileAny(matches: readonly StringMatch[], at: string, reject: Reject): TextTest {
+  const tests = matches.flatMap((match, i) => {
+    const test = compileString(match)
+    if (test.ok) return [test.value]
+    reject(`${at}[${i}].value`, test.error)
+    return []
+  })
+  return (text) => tests.some((test) => test(text))
 }
 
 function compileRewrite(rewrite: PathRewrite, at: string, reject: Reject): CompiledPathRewrite | undefined {

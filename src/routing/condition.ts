@@ -157,7 +157,7 @@ function keyedCondition(
   })
 }
 
-function compileString(match: StringMatch): Result<TextTest, string> {
+export function compileString(match: StringMatch): Result<TextTest, string> {
   switch (match.kind) {
     case 'exact':
       return ok(compileEqual(match.value, match.ignoreCase))

@@ -149,9 +149,7 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
   },
   {
     reason: 'Kubernetes puts two blanks before “or” between examples in its messages',
-    cases: [
-      'get: get configmap -l app=-bad-',
-    ],
+    cases: ['get: get configmap -l app=-bad-'],
   },
   {
     reason: 'columns of tables and of subresources, selectable fields of jobs, the phase of a new claim',
@@ -179,9 +177,7 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
   {
     reason:
       'system-cluster-critical and system-node-critical are not there, and names of priority classes are not checked by admission',
-    cases: [
-      'get: get priorityclasses',
-    ],
+    cases: ['get: get priorityclasses'],
   },
   {
     reason:

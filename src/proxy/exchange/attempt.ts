@@ -16,7 +16,7 @@ export function forward(exchange: Exchange, plan: ForwardPlan): void {
   exchange.plan = plan
   exchange.target = plan.target
   exchange.clusterName = plan.target.name
-  if (exchange.hasBody) exchange.kept = { chunks: [], bytes: 0, overflowed: false }
+  keepForLater(exchange)
   if (plan.requestTimeoutMs > 0) {
     exchange.timer = createWheelTimer(() => onTimeout(exchange, REPLIES.requestTimeout))
     exchange.context.thread.wheel.set(exchange.timer, plan.requestTimeoutMs)
@@ -75,6 +75,11 @@ export function onReady(exchange: Exchange): void {
   if (exchange.dispatching) return
   if (upstream.flush()) exchange.stream.resumeRequest()
   else exchange.stream.pauseRequest()
+}
+
+/** From here on the body is kept until there is somebody to send it to. */
+export function keepForLater(exchange: Exchange): void {
+  if (exchange.hasBody) exchange.kept ??= { chunks: [], bytes: 0, overflowed: false }
 }
 
 /** Keeps a run of body bytes for a first connection or another try. */

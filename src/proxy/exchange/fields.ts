@@ -116,5 +116,5 @@ export function prepareResponse(exchange: Exchange, block: HeadBlock, framing: F
   if (framing.kind === BODY.chunked || framing.kind === BODY.untilClose) dropKnown(block, 'content-length')
   const { context } = exchange
   const date = hasField(block, 'date') ? '' : `date: ${context.thread.httpDate()}\r\n`
-  return `${date}x-envoy-upstream-service-time: ${exchange.upstreamServiceTime}\r\n${context.serverLine}`
+  return `${date}x-envoy-upstream-service-time: ${exchange.upstreamServiceTime}\r\n${exchange.responseLines}${context.serverLine}`
 }

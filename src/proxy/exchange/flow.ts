@@ -148,6 +148,7 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
   exchange.kept = undefined
   if (exchange.tryTimer) thread.wheel.clear(exchange.tryTimer)
   const lines = prepareResponse(exchange, block, framing)
+  exchange.responseFilter?.(exchange, block)
   for (const filter of plan.response) filter(exchange, block)
   const logged = exchange.context.loggedResponseFields()
   if (logged.length > 0) keepForLog(exchange, block, logged)

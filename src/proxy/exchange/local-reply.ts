@@ -89,7 +89,12 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   stream.sendHead({
     status: reply.status,
     block: undefined,
-    lines: replyLines(reply, bodyless ? -1 : length, context.thread.httpDate(), context.serverLine),
+    lines: replyLines(
+      reply,
+      bodyless ? -1 : length,
+      context.thread.httpDate(),
+      exchange.responseLines + context.serverLine,
+    ),
     kind: BODY.none,
     length,
     close: false,

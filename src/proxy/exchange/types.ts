@@ -206,6 +206,12 @@ export interface Exchange {
   tunnelEnds: number
   finished: boolean
 
+  /** A filter made the request wait; it goes on from there. */
+  resume: (() => void) | undefined
+  /** What filters add to every answer, the proxy's own too: lines, each ending in CR LF. */
+  responseLines: string
+  /** Of a filter that changes the upstream's answer to this request. */
+  responseFilter: ResponseFilter | undefined
   plan: ForwardPlan | undefined
   upstream: UpstreamStream | undefined
   upstreamReady: boolean

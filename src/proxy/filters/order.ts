@@ -4,10 +4,12 @@ import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import type { ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
-export type HttpFilterKind = 'respond' | 'redirect' | 'rewrite' | 'headers' | 'router'
+export type HttpFilterKind = 'fault' | 'cors' | 'respond' | 'redirect' | 'rewrite' | 'headers' | 'router'
 
 /** The order in which a request passes them; a response goes the other way. The router is the last. */
 export const HTTP_FILTER_ORDER = [
+  'fault',
+  'cors',
   'respond',
   'redirect',
   'headers',
@@ -19,8 +21,8 @@ type Missing = Exclude<HttpFilterKind, (typeof HTTP_FILTER_ORDER)[number]>
 const complete: [Missing] extends [never] ? true : false = true
 void complete
 
-/** `stop`: the filter has answered, or sent the request on. */
-export type FilterVerdict = 'continue' | 'stop'
+/** `stop`: the filter has answered, or sent the request on. `wait`: it calls `resumeChain` when it knows more. */
+export type FilterVerdict = 'continue' | 'stop' | 'wait'
 
 export type RequestFilter = (exchange: Exchange, match: CompiledMatch) => FilterVerdict
 

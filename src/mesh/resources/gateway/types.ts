@@ -151,8 +151,18 @@ export interface HTTPRouteFilter {
   readonly requestRedirect?: HTTPRequestRedirectFilter
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: HTTPPathModifier }
   readonly requestMirror?: unknown
-  readonly cors?: unknown
+  readonly cors?: HTTPCORSFilter
   readonly extensionRef?: { readonly group: string; readonly kind: string; readonly name: string }
+}
+
+export interface HTTPCORSFilter {
+  readonly allowOrigins?: readonly string[]
+  readonly allowCredentials?: boolean
+  readonly allowMethods?: readonly string[]
+  readonly allowHeaders?: readonly string[]
+  readonly exposeHeaders?: readonly string[]
+  /** Seconds. */
+  readonly maxAge?: number
 }
 
 export interface HTTPHeaderFilter {

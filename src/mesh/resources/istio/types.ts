@@ -61,10 +61,43 @@ export interface IstioHttpRoute {
   }
   readonly headers?: IstioHeaders
   readonly delegate?: { readonly name?: string; readonly namespace?: string }
-  readonly fault?: unknown
+  readonly fault?: IstioFault
   readonly mirror?: unknown
   readonly mirrors?: readonly unknown[]
-  readonly corsPolicy?: unknown
+  readonly corsPolicy?: IstioCorsPolicy
+}
+
+/** In hundredths; 0 to 100. */
+export interface IstioPercent {
+  readonly value?: number
+}
+
+export interface IstioFault {
+  readonly delay?: {
+    readonly percentage?: IstioPercent
+    /** The old form, whole percents. */
+    readonly percent?: number
+    readonly fixedDelay?: string
+    readonly exponentialDelay?: string
+  }
+  readonly abort?: {
+    readonly percentage?: IstioPercent
+    readonly httpStatus?: number
+    readonly grpcStatus?: string
+    readonly http2Error?: string
+  }
+}
+
+export interface IstioCorsPolicy {
+  readonly allowOrigins?: readonly IstioStringMatch[]
+  /** The old form. */
+  readonly allowOrigin?: readonly string[]
+  readonly allowMethods?: readonly string[]
+  readonly allowHeaders?: readonly string[]
+  readonly exposeHeaders?: readonly string[]
+  readonly maxAge?: string
+  readonly allowCredentials?: boolean
+  readonly unmatchedPreflights?: string
 }
 
 export interface IstioHttpMatch {

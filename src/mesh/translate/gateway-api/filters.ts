@@ -4,8 +4,10 @@ import type {
   PathRewrite,
   RouteAction,
   RouteFilter,
+  StringMatch,
 } from '../../../model/index.ts'
 import type {
+  HTTPCORSFilter,
   HTTPHeader,
   HTTPHeaderFilter,
   HTTPPathModifier,
@@ -40,6 +42,8 @@ export function translateFilters(
         ...(authority === undefined ? {} : { authority }),
         ...(path === undefined ? {} : { path }),
       })
+    } else if (filter.type === 'CORS' && filter.cors !== undefined) {
+      translated.push(corsFilter(filter.cors))
     } else if (filter.type === 'RequestRedirect' && filter.requestRedirect !== undefined) {
       redirect ??= redirectAction(filter.requestRedirect)
     } else {
@@ -47,6 +51,30 @@ export function translateFilters(
     }
   }
   return { filters: translated, redirect }
+}
+
+/** @see Gateway API, HTTPCORSFilter */
+function corsFilter(cors: HTTPCORSFilter): RouteFilter {
+  return {
+    kind: 'cors',
+    allowOrigins: (cors.allowOrigins ?? []).map(originMatch),
+    allowMethods: cors.allowMethods ?? [],
+    allowHeaders: cors.allowHeaders ?? [],
+    exposeHeaders: cors.exposeHeaders ?? [],
+    maxAgeSeconds: cors.maxAge ?? DEFAULT_MAX_AGE_SECONDS,
+    allowCredentials: cors.allowCredentials ?? false,
+    forwardUnmatched: true,
+  }
+}
+
+/** The definition's own default. */
+const DEFAULT_MAX_AGE_SECONDS = 5
+
+/** An origin in which a `*` stands for anything: alone, or as the first label of the host. */
+function originMatch(origin: string): StringMatch {
+  if (!origin.includes('*')) return { kind: 'exact', value: origin }
+  const parts = origin.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return { kind: 'regex', value: parts.join('.*') }
 }
 
 function headerChange(filter: HTTPHeaderFilter): HeaderChange {

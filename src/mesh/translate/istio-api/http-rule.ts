@@ -1,7 +1,9 @@
-import { parseDurationMs } from '../../../base/index.ts'
 import type { PathMatch, PathRewrite, Retries, RouteAction, RouteFilter } from '../../../model/index.ts'
 import type { IstioHttpRoute, IstioRedirect } from '../../resources/index.ts'
 import { regexFault } from '../regex.ts'
+import { corsFilters } from './cors.ts'
+import { durationOf } from './duration.ts'
+import { faultFilters } from './fault.ts'
 import { translateHeaders } from './headers.ts'
 import type { RuleContext } from './rule-context.ts'
 import { type TranslatedMatch, translateIstioMatch } from './match.ts'
@@ -33,7 +35,7 @@ const DEFAULT_RETRY_ON = [
   'cancelled',
   'retriable-status-codes',
 ]
-const NOT_SERVED = ['fault', 'mirror', 'mirrors', 'corsPolicy'] as const
+const NOT_SERVED = ['mirror', 'mirrors'] as const
 
 /** @returns undefined when the rule cannot be served at all, which is then among the problems */
 export function translateIstioRule(
@@ -55,7 +57,12 @@ export function translateIstioRule(
     matches: given.flatMap(
       (match, index) => translateIstioMatch(match, `${path}.match[${index}]`, problems) ?? [],
     ),
-    filters: [...translateHeaders(rule.headers), ...rewriteFilters(rule, path, problems)],
+    filters: [
+      ...faultFilters(rule.fault, `${path}.fault`, problems),
+      ...corsFilters(rule.corsPolicy, `${path}.corsPolicy`, problems),
+      ...translateHeaders(rule.headers),
+      ...rewriteFilters(rule, path, problems),
+    ],
     rewriteUri: rule.rewrite?.uri,
     action: actionOf(rule, path, context, problems),
   }
@@ -105,7 +112,7 @@ function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, prob
   return {
     kind: 'forward',
     destinations,
-    timeoutMs: duration(rule.timeout, `${path}.timeout`, problems),
+    timeoutMs: durationOf(rule.timeout, `${path}.timeout`, problems),
     retries: retriesOf(rule, path, problems),
   }
 }
@@ -143,8 +150,8 @@ function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retr
   for (const member of ['retryRemoteLocalities', 'retryIgnorePreviousHosts'] as const) {
     if (retries[member] !== undefined) problems.push(`${path}.retries.${member} is not served yet`)
   }
-  const perTryTimeoutMs = duration(retries.perTryTimeout, `${path}.retries.perTryTimeout`, problems)
-  const backoffMs = duration(retries.backoff, `${path}.retries.backoff`, problems)
+  const perTryTimeoutMs = durationOf(retries.perTryTimeout, `${path}.retries.perTryTimeout`, problems)
+  const backoffMs = durationOf(retries.backoff, `${path}.retries.backoff`, problems)
   const conditions = (retries.retryOn ?? '')
     .split(',')
     .map((entry) => entry.trim())
@@ -155,11 +162,4 @@ function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retr
     ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
     ...(backoffMs === undefined ? {} : { backoffMs }),
   }
-}
-
-function duration(text: string | undefined, path: string, problems: string[]): number | undefined {
-  if (text === undefined) return undefined
-  const ms = parseDurationMs(text)
-  if (ms === undefined) problems.push(`${path}: ${text} is not a duration such as 10s`)
-  return ms
 }

@@ -1,0 +1,30 @@
+import type { CompiledMatch } from '../../routing/index.ts'
+import { keepForLater } from '../exchange/attempt.ts'
+import type { Exchange } from '../exchange/types.ts'
+import type { RequestFilter } from './order.ts'
+
+/** What a route does with a request. Only the filters that it uses are in it. */
+export type FilterChain = readonly RequestFilter[]
+
+export function runChain(chain: FilterChain, exchange: Exchange, match: CompiledMatch): void {
+  runFrom(chain, 0, exchange, match)
+}
+
+function runFrom(chain: FilterChain, from: number, exchange: Exchange, match: CompiledMatch): void {
+  for (let i = from; i < chain.length; i++) {
+    const verdict = (chain[i] as RequestFilter)(exchange, match)
+    if (verdict === 'continue') continue
+    if (verdict === 'wait') {
+      keepForLater(exchange)
+      exchange.resume = () => runFrom(chain, i + 1, exchange, match)
+    }
+    return
+  }
+}
+
+/** Goes on behind the filter that made the request wait; a request that has ended meanwhile stays ended. */
+export function resumeChain(exchange: Exchange): void {
+  const { resume } = exchange
+  exchange.resume = undefined
+  if (!exchange.finished) resume?.()
+}
