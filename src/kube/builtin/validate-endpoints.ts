@@ -90,7 +90,10 @@ export function validateEndpointSlice(
       ...endpoints.flatMap((endpoint, index) => validateEndpoint(endpoint, type, `endpoints[${index}]`)),
     )
   return old
-    ? [...errors, ...checkUnchanged('addressType', { now: type, before: getPath(old, 'addressType') })]
+    ? [
+        ...errors,
+        ...checkUnchanged('addressType', { now: type, before: getPath(old, 'addressType'), shown: null }),
+      ]
     : errors
 }
 

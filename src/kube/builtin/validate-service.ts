@@ -1,5 +1,5 @@
-import { deepEqual, getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
-import { isIp } from '../ip.ts'
+import { getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
+import { isIp, isIpv6 } from '../ip.ts'
 import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName, validateLabels } from '../names.ts'
 import {
   duplicate,
@@ -25,6 +25,9 @@ export function validateService(object: JsonRecord, old: JsonRecord | undefined)
   const type = getString(spec, 'type')
   const ports = getList(spec, 'ports')
   const headless = getString(spec, 'clusterIP') === 'None'
+  const addresses = type === 'ExternalName' ? [] : validateAddresses(spec)
+  // An update is allotted its addresses before anything else is looked at.
+  if (old && addresses.length > 0) return addresses
   return [
     ...(old ? validateAddressUpdate(spec, getRecord(old, 'spec') ?? {}) : []),
     ...(ports.length === 0 && !headless && type !== 'ExternalName' ? [required('spec.ports')] : []),
@@ -35,7 +38,7 @@ export function validateService(object: JsonRecord, old: JsonRecord | undefined)
     ...validatePorts(ports),
     ...validateLabels(getRecord(spec, 'selector'), 'spec.selector'),
     ...validateAffinity(spec),
-    ...(type === 'ExternalName' ? [] : validateAddresses(spec)),
+    ...addresses,
     ...validateExternalAddresses(spec, old),
     ...validateUniquePorts(ports, type),
     ...validateBalancer(spec, type),
@@ -141,12 +144,25 @@ function validateAddresses(spec: JsonRecord): readonly FieldError[] {
     if (families.indexOf(family) < index) errors.push(duplicate(at, family))
   }
   for (const [index, address] of addresses.entries()) {
-    if (index > 0 || address !== 'None') errors.push(...checkAddress(address, `${path}[${index}]`))
+    if (index > 0 || address !== 'None')
+      errors.push(...checkFamily(address, families[index], { path, index }))
     else if (addresses.length > 1)
       errors.push(invalid(path, addresses, "'None' must be the first and only value"))
   }
   if (addresses.length > 2) errors.push(invalid(path, addresses, 'may only hold up to 2 values'))
   return errors
+}
+
+function checkFamily(
+  address: unknown,
+  family: unknown,
+  { path, index }: { readonly path: string; readonly index: number },
+): readonly FieldError[] {
+  const at = `${path}[${index}]`
+  if (typeof address !== 'string' || !isIp(address)) return checkAddress(address, at)
+  const isOther = FAMILIES.includes(String(family)) && isIpv6(address) !== (family === 'IPv6')
+  const detail = `expected an ${String(family)} value as indicated by \`ipFamilies[${index}]\``
+  return isOther ? [invalid(at, address, detail)] : []
 }
 
 /** An address stays with its Service, unless the Service is, or becomes, a name for something else. */
@@ -167,10 +183,6 @@ function validateAddressUpdate(spec: JsonRecord, before: JsonRecord): readonly F
   const className = getString(spec, 'loadBalancerClass')
   if (isBalancer && className !== getString(before, 'loadBalancerClass'))
     errors.push(invalid('spec.loadBalancerClass', className ?? null, 'may not change once set'))
-  const families = getList(spec, 'ipFamilies')
-  const isSame = deepEqual(families[0], getList(before, 'ipFamilies')[0])
-  if (!isSame && now[0] !== 'None' && old[0] !== 'None' && families.length > 0 && old.length > 0)
-    errors.push(invalid('spec.ipFamilies[0]', families, 'may not change once set'))
   return errors
 }
 

@@ -169,11 +169,10 @@ const BINDING = ['Immediate', 'WaitForFirstConsumer']
 export function validateStorageClass(object: JsonRecord, old: JsonRecord | undefined): readonly FieldError[] {
   const reclaim = getString(object, 'reclaimPolicy')
   const binding = getString(object, 'volumeBindingMode')
-  const fixed = ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'].filter(
-    (field) => old && !deepEqual(getPath(old, field), getPath(object, field)),
-  )
   return [
-    ...fixed.flatMap((field) => checkStorageField(object, old ?? {}, field)),
+    ...(old ? ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] : []).flatMap((field) =>
+      checkUnchanged(field, { now: getPath(object, field), before: getPath(old, field), shown: null }),
+    ),
     ...(reclaim !== undefined && !RECLAIM.includes(reclaim)
       ? [unsupported('reclaimPolicy', reclaim, RECLAIM)]
       : []),
@@ -181,11 +180,4 @@ export function validateStorageClass(object: JsonRecord, old: JsonRecord | undef
       ? [unsupported('volumeBindingMode', binding, BINDING)]
       : []),
   ]
-}
-
-/** Two of its fields Kubernetes forbids to change, two it calls invalid when they do. */
-function checkStorageField(object: JsonRecord, old: JsonRecord, field: string): readonly FieldError[] {
-  if (field === 'parameters') return [forbidden(field, 'updates to parameters are forbidden.')]
-  if (field === 'provisioner') return [forbidden(field, 'updates to provisioner are forbidden.')]
-  return checkUnchanged(field, { now: getPath(object, field), before: getPath(old, field) })
 }

@@ -1,5 +1,5 @@
 /** Deployments, ReplicaSets, StatefulSets and DaemonSets: kinds that keep pods of a template running. */
-import { deepEqual, getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
+import { getList, getNumber, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
 import { checkDns1123Label, validateLabels } from '../names.ts'
 import { type FieldError, forbidden, invalid, required, unsupported } from '../schema/field-error.ts'
 import { goForm } from '../schema/go-form.ts'
@@ -224,21 +224,14 @@ function validateStatefulStrategy(strategy: JsonRecord | undefined): readonly Fi
   ]
 }
 
-const STATEFUL_SET_UPDATE =
-  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-
-const STATEFUL_SET_MUTABLE = [
-  'replicas',
-  'ordinals',
-  'template',
-  'updateStrategy',
-  'revisionHistoryLimit',
-  'persistentVolumeClaimRetentionPolicy',
-  'minReadySeconds',
-]
-
+/** What a StatefulSet's pods are known by may not change; the list of claims is not printed. */
 function validateStatefulUpdate(spec: JsonRecord, old: JsonRecord): readonly FieldError[] {
-  const fixed = (from: JsonRecord) =>
-    Object.fromEntries(Object.entries(from).filter(([key]) => !STATEFUL_SET_MUTABLE.includes(key)))
-  return deepEqual(fixed(spec), fixed(old)) ? [] : [forbidden('spec', STATEFUL_SET_UPDATE)]
+  const same = (field: string, shown: unknown) =>
+    checkUnchanged(`spec.${field}`, { now: getPath(spec, field), before: getPath(old, field), shown })
+  return [
+    ...same('serviceName', getPath(spec, 'serviceName') ?? ''),
+    ...same('selector', goForm(getPath(spec, 'selector'), SELECTOR)),
+    ...same('volumeClaimTemplates', null),
+    ...same('podManagementPolicy', getPath(spec, 'podManagementPolicy')),
+  ]
 }

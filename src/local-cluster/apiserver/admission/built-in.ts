@@ -102,11 +102,9 @@ function tokenVolume(name: string) {
 const NOT_READY = 'node.kubernetes.io/not-ready'
 const UNREACHABLE = 'node.kubernetes.io/unreachable'
 
-/** Every pod tolerates a node that is away for five minutes. */
-export function applyTolerations({ asked, operation, object }: MutationRequest): KubeObject {
-  if (operation !== 'CREATE' || asked.resource.collection !== 'core/pods' || asked.path.subresource !== '') {
-    return object
-  }
+/** Every pod tolerates a node that is away for five minutes; an update that takes that away does not get its way. */
+export function applyTolerations({ asked, object }: MutationRequest): KubeObject {
+  if (asked.resource.collection !== 'core/pods' || asked.path.subresource !== '') return object
   const tolerations = listAt(object.spec, 'tolerations')
   const added = [NOT_READY, UNREACHABLE]
     .filter((key) => !tolerations.some((each) => tolerates(each, key)))

@@ -56,7 +56,10 @@ const USES: readonly {
   readonly members: readonly string[]
   readonly isOf: (service: KubeObject) => boolean
 }[] = [
-  { members: ADDRESS_FIELDS, isOf: (service) => serviceTypeOf(service) !== 'ExternalName' },
+  {
+    members: [...ADDRESS_FIELDS, 'internalTrafficPolicy'],
+    isOf: (service) => serviceTypeOf(service) !== 'ExternalName',
+  },
   {
     members: ['allocateLoadBalancerNodePorts', 'loadBalancerClass'],
     isOf: (service) => serviceTypeOf(service) === 'LoadBalancer',
