@@ -32,6 +32,6 @@ async function runCases(): Promise<number> {
   const server = await serve()
   const place = ['-h', '127.0.0.1', '-p', String(server.port)]
   const status = await run(PROGRAM, [...place, '-o', TIMEOUT, ...process.argv.slice(2)])
-  await server.close()
+  server.close()
   return status
 }

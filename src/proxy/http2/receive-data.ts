@@ -1,5 +1,6 @@
 import { ERROR, FLAG } from './protocol.ts'
-import { failConnection, refund } from './send-control.ts'
+import { failConnection } from './send-control.ts'
+import { refundConnection, refundStream } from './window.ts'
 import { breakByPeer, noteEmptyFrame } from './flood.ts'
 import { closeStream, IS, isClosed, PHASE, switchStream } from './stream-state.ts'
 import type { Connection, Stream } from './types.ts'
@@ -174,4 +175,13 @@ export function resumeStream(stream: Stream): void {
     if (held.end !== undefined) reportEnd(stream, held.end)
   }
   if (!isClosed(stream)) connection.events.flush(stream)
+}
+
+/** Bytes that were taken, or thrown away, are allowed anew. */
+function refund(connection: Connection, stream: Stream | undefined, bytes: number): void {
+  if (connection.phase === PHASE.closed || bytes === 0) return
+  // What ended its stream, or belongs to none, counts for the connection alone.
+  if (stream === undefined || (stream.state & (IS.closed | IS.remoteEnded)) !== 0)
+    refundConnection(connection, bytes)
+  else refundStream(stream, bytes)
 }

@@ -1,7 +1,8 @@
 import { beginFrame, noteTaken, writeOut } from './outbox.ts'
-import { ERROR, FLAG, FRAME, SETTING, SETTING_BYTES, WINDOW_DEFAULT, WINDOW_MAX } from './protocol.ts'
-import { endEarly, isClosed, PHASE } from './stream-state.ts'
-import type { Connection, Stream } from './types.ts'
+import { ERROR, FLAG, FRAME, SETTING, SETTING_BYTES, WINDOW_DEFAULT } from './protocol.ts'
+import { endEarly, PHASE } from './stream-state.ts'
+import type { Connection } from './types.ts'
+import { putCode, writeWindowUpdate } from './window.ts'
 
 /** How long the peer has to read why the connection ended. */
 const LINGER_MS = 1000
@@ -9,16 +10,6 @@ const LINGER_MS = 1000
 export function writeReset(connection: Connection, stream: number, code: number): void {
   putCode(connection, FRAME.resetStream, stream, code)
   noteControl(connection)
-}
-
-export function writeWindowUpdate(connection: Connection, stream: number, bytes: number): void {
-  putCode(connection, FRAME.windowUpdate, stream, bytes)
-  noteOutbound(connection)
-}
-
-function putCode(connection: Connection, type: number, stream: number, value: number): void {
-  const at = beginFrame(connection, 4, type, 0, stream)
-  connection.out.chunk?.writeUInt32BE(value, at)
 }
 
 export function writeSettingsAck(connection: Connection): void {
@@ -113,23 +104,4 @@ export function failConnection(connection: Connection, code: number, detail: str
 export function endStreams(connection: Connection, detail: string): void {
   for (const stream of connection.streams.values()) endEarly(stream, { kind: 'connection', detail })
   connection.queue.length = 0
-}
-
-/** Allows the peer to send what its reader has taken, in steps of half a window. */
-export function refund(connection: Connection, stream: Stream | undefined, bytes: number): void {
-  if (connection.phase === PHASE.closed) return
-  const { options } = connection
-  connection.taken += bytes
-  if (connection.taken * 2 >= Math.max(options.connectionWindow, WINDOW_DEFAULT)) {
-    connection.receiveWindow += connection.taken
-    writeWindowUpdate(connection, 0, connection.taken)
-    connection.taken = 0
-  }
-  if (stream === undefined || isClosed(stream)) return
-  stream.taken += bytes
-  if (stream.taken * 2 < connection.streamWindow) return
-  const more = Math.min(stream.taken, WINDOW_MAX - stream.receiveWindow)
-  stream.receiveWindow += more
-  writeWindowUpdate(connection, stream.id, more)
-  stream.taken = 0
 }

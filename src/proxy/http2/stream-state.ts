@@ -1,4 +1,5 @@
 import type { Connection, Stream, StreamEnd } from './types.ts'
+import { refundConnection } from './window.ts'
 
 /** What is true of a stream; bits of `Stream.state` (RFC 9113, 5.1). */
 export const IS = {
@@ -34,8 +35,9 @@ export function closeStream(stream: Stream): void {
   connection.streams.delete(stream.id)
   connection.ended[connection.endedCount++ & (connection.ended.length - 1)] = stream.id
   if (stream.held !== undefined) {
-    for (const chunk of stream.held.chunks) connection.taken += chunk.length
+    const { chunks } = stream.held
     stream.held = undefined
+    if (connection.phase === PHASE.open) for (const { length } of chunks) refundConnection(connection, length)
   }
   stream.pending = undefined
   stream.pendingBytes = 0

@@ -70,7 +70,7 @@ export interface TestServer {
   readonly connections: readonly Http2ServerHandle[]
   /** Reasons for which connections have ended. */
   readonly ended: readonly string[]
-  readonly close: () => Promise<void>
+  readonly close: () => void
 }
 
 export async function serve(
@@ -117,10 +117,9 @@ export async function serve(
     port: typeof address === 'object' && address !== null ? address.port : 0,
     connections,
     ended,
-    async close() {
+    close() {
       for (const socket of sockets) socket.destroy()
       server.close()
-      await once(server, 'close')
     },
   }
 }
