@@ -21,6 +21,7 @@ interface KindOptions {
   readonly plural?: string
   readonly columns?: readonly PrinterColumn[]
   readonly stored?: boolean
+  readonly verbs?: readonly Verb[]
 }
 
 /** `Name:type`, with a trailing `+` for a column that only `-o wide` shows. */
@@ -50,7 +51,7 @@ function kindsOf(
     categories: options.categories ?? [],
     namespaced: options.namespaced ?? true,
     subresources: options.subresources ?? [],
-    verbs: (options.stored ?? true) ? ALL_VERBS : ['create'],
+    verbs: options.verbs ?? ((options.stored ?? true) ? ALL_VERBS : ['create']),
     printerColumns: options.columns ?? NAME_AND_AGE,
     stored: options.stored ?? true,
   }))
@@ -74,6 +75,8 @@ const CORE = kindsOf('', 'v1', {
     namespaced: false,
     subresources: ['status', 'finalize'],
     columns: columns('Name', 'Status', 'Age'),
+    // All at once would be the whole cluster.
+    verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'),
   },
   Pod: {
     shortNames: ['po'],

@@ -64,6 +64,28 @@ function fieldsBy(object: KubeObject, manager: string): unknown {
 }
 
 describe('fields that others set', () => {
+  test('are all there when many apply the same new object at once, and when it is deleted meanwhile', async () => {
+    const who = Array.from({ length: 8 }, (_, index) => `manager-${index}`)
+    const applyAll = () =>
+      who.map((manager) => {
+        const object = {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: 'race' },
+          data: { [manager]: 'x' },
+        }
+        const options = { type: 'apply', fieldManager: manager } as const
+        return its.client.patch<KubeObject>(KINDS.configMap, 'race', 'default', object, options)
+      })
+    await Promise.all(applyAll())
+    const found = await its.client.get<KubeObject>(KINDS.configMap, 'race', 'default')
+    assert.deepEqual(
+      managers(found as KubeObject).toSorted(),
+      who.map((name) => `${name} Apply`),
+    )
+    await Promise.all([its.client.delete(KINDS.configMap, 'race', 'default'), ...applyAll()])
+  })
+
   test('a write that is no apply owns what it changed, and applying another value is a conflict', async () => {
     await apply('conflict', deployment(2, WEB), { manager: 'a' })
     const scaled = await its.client.patch<KubeObject>(

@@ -21,15 +21,26 @@ function mergeList(
   const kind = listKindOf(schema)
   if (kind.kind === 'atomic') return applied
   const elementOf = (entry: unknown) => entryElement(kind, entry, schema)
-  const wanted = new Map(applied.map((entry) => [elementOf(entry), entry]))
-  const merged = live.map((entry) => {
+  const present = new Map(live.map((entry) => [elementOf(entry), entry]))
+  const wanted = new Set(applied.map(elementOf))
+  const waiting = applied.map((entry) => ({ element: elementOf(entry), entry }))
+  const merged: unknown[] = []
+  const takeNext = () => {
+    const next = waiting.shift()
+    if (!next) return undefined
+    const isShared = present.has(next.element)
+    merged.push(isShared ? mergeApplied(present.get(next.element), next.entry, schema?.items) : next.entry)
+    return next.element
+  }
+  // Entries of both come in the order of the configuration, and entries that only the object has keep their place.
+  for (const entry of live) {
     const element = elementOf(entry)
-    if (!wanted.has(element)) return entry
-    const change = wanted.get(element)
-    wanted.delete(element)
-    return mergeApplied(entry, change, schema?.items)
-  })
-  return [...merged, ...wanted.values()]
+    if (!wanted.has(element)) merged.push(entry)
+    else if (waiting.find((each) => present.has(each.element))?.element === element)
+      while (takeNext() !== element);
+  }
+  while (waiting.length > 0) takeNext()
+  return merged
 }
 
 /** Removes the fields that were owned, are no longer applied, and belong to nobody else. */

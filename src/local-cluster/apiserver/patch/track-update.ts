@@ -47,7 +47,9 @@ export function trackUpdate(write: TrackedWrite): KubeObject {
   const others = before.map((entry) => (isOf(entry, writer) ? entry : without(entry, gone)))
   const mine = others.find((entry) => isOf(entry, writer))
   const fields = unionOf(withoutFields(mine?.fieldsV1 ?? {}, removed), changed)
-  const time = isEmptySet(changed) && mine ? mine.time : formatTime(write.nowMs)
+  // Kubernetes' own code for scaling forgets the time.
+  const isTimed = subresource !== 'scale' && !(isEmptySet(changed) && mine)
+  const time = isTimed ? formatTime(write.nowMs) : mine?.time
   const entries = [...others.filter((entry) => entry !== mine), entryOf(writer, fields, time)]
   return withEntries(next, sortEntries(capUpdaters(withoutEmpty(entries))))
 }
