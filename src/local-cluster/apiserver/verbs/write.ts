@@ -57,16 +57,42 @@ export async function handlePatch(
   const patch = await readPatch(request, resource)
   const common = { ...options, warn, isApplied, strictProblems: patch.strictProblems }
   const change = (current: KubeObject) => patchedBy(context, asked, { patch, options, current })
-  const exists = context.store.get(keyOf(resource, path.namespace, path.name)) !== undefined
-  if (!exists && isApplied && path.subresource === '') {
+  const { subresource } = path
+  const exists = () => context.store.get(keyOf(resource, path.namespace, path.name)) !== undefined
+  const update = async () => {
+    const updated = await updateObject(context, asked, { ...common, change, retries: true, subresource })
+    return objectResponse(shaper, 200, updated)
+  }
+  const create = async () => {
     checkAccess(context.authorizer, request, 'create', path)
     const created = await createObject(context, asked, { ...common, ...change(emptyObject(asked)) })
     return objectResponse(shaper, 201, created)
   }
-  if (!exists) throw notFound(resource.info, path.name)
-  const { subresource } = path
-  const updated = await updateObject(context, asked, { ...common, change, retries: true, subresource })
-  return objectResponse(shaper, 200, updated)
+  if (isApplied && subresource === '') return createOrUpdate({ exists, create, update })
+  if (!exists()) throw notFound(resource.info, path.name)
+  return update()
+}
+
+const ATTEMPTS_MAX = 20
+
+/** Somebody else may make the object, or delete it, between the look and the write. */
+async function createOrUpdate({
+  exists,
+  create,
+  update,
+}: {
+  readonly exists: () => boolean
+  readonly create: () => Promise<ApiResponse>
+  readonly update: () => Promise<ApiResponse>
+}): Promise<ApiResponse> {
+  for (let attempt = 1; ; attempt += 1) {
+    const existed = exists()
+    try {
+      return await (existed ? update() : create())
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || exists() === existed) throw error
+    }
+  }
 }
 
 function patchedBy(
