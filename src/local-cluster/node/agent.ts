@@ -45,6 +45,8 @@ export interface NodeAgentOptions {
   readonly nodeProxySocket: string
   /** Host paths that containers must see, such as the project's own directory. */
   readonly visiblePaths: readonly string[]
+  /** Where control groups of version 2 are; found by itself when absent. */
+  readonly cgroupRoot?: string
   /** Environment of every container, PATH above all. */
   readonly containerEnv: Readonly<Record<string, string>>
   readonly clock: Clock
@@ -137,7 +139,11 @@ async function createContext(options: NodeAgentOptions, informers: NodeInformers
       clock,
       logger,
       hosted,
-      cgroups: createCgroups({ clusterId: options.clusterId, logger }),
+      cgroups: createCgroups({
+        clusterId: options.clusterId,
+        logger,
+        ...(options.cgroupRoot === undefined ? {} : { root: options.cgroupRoot }),
+      }),
     }),
     tokens: createTokenCache({ client, clock }),
     ipPool: createIpPool(options.network.podCidr),
@@ -233,7 +239,7 @@ function recordedPods(options: NodeAgentOptions, context: NodeContext): readonly
   for (const uid of uids) {
     const paths = podPaths({ stateDir: options.stateDir, clusterId: options.clusterId, uid })
     const record = readJsonIfExists(paths.record) as PodRecord | undefined
-    if (record !== undefined) context.ipPool.reserve(record.ip)
+    if (record !== undefined && record.isReleased !== true) context.ipPool.reserve(record.ip)
   }
   return uids
 }

@@ -1,5 +1,5 @@
 import { cpus, release, totalmem } from 'node:os'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { type Clock, type Logger, messageOf } from '../../base/index.ts'
 import type { KubeObject, Lease, Node, NodeCondition } from '../../kube/index.ts'
 import { isAlreadyExists, type KindRef, KINDS, type KubeClient } from '../../kube/client/index.ts'
@@ -28,8 +28,15 @@ export function machineCapacity(): Readonly<Record<string, string>> {
     cpu: String(cpus().length),
     memory: `${Math.floor(totalmem() / 1024)}Ki`,
     pods: String(PODS_MAX),
-    'ephemeral-storage': '100Gi',
+    'ephemeral-storage': `${diskKibibytes()}Ki`,
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
   }
+}
+
+function diskKibibytes(): number {
+  const { blocks, bsize } = statfsSync('/')
+  return Math.floor((blocks * bsize) / 1024)
 }
 
 /** Registers the node and keeps its status and its lease fresh. @returns how to stop */

@@ -7,13 +7,16 @@ const skip = process.getuid?.() === 0 ? false : 'network namespaces need root'
 const DEADLINE_MS = 120_000
 
 /** Bridge, links and rules are the machine's: the scenarios run in namespaces of their own, which end with them. */
-test('the node runs pods (scenarios in testing/scenarios.ts)', { skip, timeout: DEADLINE_MS }, async () => {
-  const scenarios = new URL('./testing/scenarios.ts', import.meta.url).pathname
-  const script =
-    'mount -t sysfs sysfs /sys && exec "$0" --disable-warning=ExperimentalWarning --test --test-reporter=spec "$1"'
+test('the node runs pods (scenarios in testing/scenarios*.ts)', { skip, timeout: DEADLINE_MS }, async () => {
+  const scenarios = ['scenarios.ts', 'scenarios-of-change.ts'].map(
+    (file) => new URL(`./testing/${file}`, import.meta.url).pathname,
+  )
+  // One after the other: both make the bridge.
+  const options = '--disable-warning=ExperimentalWarning --test --test-concurrency=1 --test-reporter=spec'
+  const script = `mount -t sysfs sysfs /sys && exec "$0" ${options} "$@"`
   const child = spawn(
     'unshare',
-    ['--net', '--mount', '--propagation', 'slave', 'sh', '-c', script, process.execPath, scenarios],
+    ['--net', '--mount', '--propagation', 'slave', 'sh', '-c', script, process.execPath, ...scenarios],
     { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
   )
   let output = ''

@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs'
 import { messageOf } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
 import { KINDS } from '../../../kube/client/index.ts'
+import { writeFileAtomic } from '../files.ts'
 import { linkName } from '../paths.ts'
 import { unmountBelow } from '../volume/memory.ts'
 import { deleteSandbox } from '../runtime/sandbox.ts'
-import { planPod } from './plan.ts'
+import { type PodPlan, planPod } from './plan.ts'
 import { runHook } from './probing.ts'
 import { isRunning } from './slot.ts'
 import { stopAll, type StopOptions } from './stop.ts'
@@ -28,6 +29,23 @@ export async function finish(state: State, pod: Pod): Promise<void> {
   if (running.length === 0) return
   await stopAll(running, graceMsOf(pod), stopOptions(state))
   for (const slot of state.slots.values()) noteExit(state, slot)
+}
+
+/** A pod that is over keeps its logs and its status, and gives back address, network and memory, as the kubelet does. */
+export async function release(state: State, pod: Pod, plan: PodPlan): Promise<void> {
+  const { context, paths, record } = state
+  if (record === undefined || [...state.slots.values()].some((slot) => isRunning(slot))) return
+  // A node agent that finds the pod later must know that it is over.
+  await state.status.flushed(FINAL_STATUS_WAIT_MS)
+  state.wasOver = true
+  await context.runtime.killAll(paths)
+  await deleteSandbox(paths, pod.metadata.uid ?? '')
+  await unmountBelow(paths.root)
+  state.hasSandbox = false
+  state.record = { ...record, isReleased: true }
+  writeFileAtomic(paths.record, JSON.stringify(state.record))
+  context.ipPool.release(record.ip)
+  writeStatus(state, pod, plan)
 }
 
 export function stopOptions(state: State): StopOptions {
@@ -86,7 +104,7 @@ export async function removeEverything(state: State, uid: string): Promise<void>
   const { context, paths } = state
   await context.runtime.killAll(paths)
   await deleteSandbox(paths, uid)
-  if (state.record !== undefined) context.ipPool.release(state.record.ip)
+  if (state.record !== undefined && state.record.isReleased !== true) context.ipPool.release(state.record.ip)
   context.tokens.forget(uid)
   await unmountBelow(paths.root)
   rmSync(paths.root, { recursive: true, force: true })

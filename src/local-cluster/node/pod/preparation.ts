@@ -22,7 +22,8 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
   }
   try {
     await deleteSandbox(paths, uid)
-    const record = state.record ?? newRecord(state, pod)
+    const record =
+      state.record === undefined || state.record.isReleased === true ? newRecord(state, pod) : state.record
     state.record = record
     mkdirSync(paths.root, { recursive: true, mode: 0o700 })
     writeFileAtomic(paths.record, JSON.stringify(record))

@@ -4,7 +4,9 @@ type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /** @see Kubernetes "Pod Quality of Service Classes" */
 export function qosClass(pod: Pod): QosClass {
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+  const whole = { name: '', resources: pod.spec.resources ?? {} }
+  // What is set for the pod as a whole comes before what its containers say.
+  const containers = isBare(whole) ? [...pod.spec.containers, ...(pod.spec.initContainers ?? [])] : [whole]
   if (containers.every((container) => isBare(container))) return 'BestEffort'
   return containers.every((container) => isGuaranteed(container)) ? 'Guaranteed' : 'Burstable'
 }

@@ -31,7 +31,7 @@ export interface StatusInput {
 
 /** The status as the kubelet would write it. Conditions that others own are kept. */
 export function podStatus(input: StatusInput): PodStatus {
-  const { pod, views } = input
+  const { pod } = input
   const before = pod.status
   const phase = phaseOf(input)
   const statuses = containersOf(pod).map(({ role, container }) => ({
@@ -54,9 +54,7 @@ export function podStatus(input: StatusInput): PodStatus {
     containerStatuses: ofRoles('main'),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     qosClass: before?.qosClass ?? qosClass(pod),
-    ...(pod.metadata.generation === undefined || views.size === 0
-      ? {}
-      : { observedGeneration: pod.metadata.generation }),
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   }
 }
 
@@ -199,7 +197,12 @@ function conditions(
   ]
   const before = pod.status?.conditions ?? []
   const foreign = before.filter((condition) => !ours.some(({ type }) => type === condition.type))
-  return [...ours.map((condition) => withTransition(condition, before, input.nowMs)), ...foreign]
+  const { generation } = pod.metadata
+  const observed = generation === undefined ? {} : { observedGeneration: generation }
+  return [
+    ...ours.map((condition) => ({ ...withTransition(condition, before, input.nowMs), ...observed })),
+    ...foreign,
+  ]
 }
 
 type ReadyResult = Pick<PodCondition, 'status' | 'reason' | 'message'>

@@ -17,6 +17,8 @@ export interface PodRecord {
   readonly name: string
   readonly ip: string
   readonly startedAtMs: number
+  /** The pod is over: its address may be another's by now. */
+  readonly isReleased?: boolean
 }
 
 export interface WorkerOptions {
@@ -43,7 +45,7 @@ export interface State {
   endAtMs: number
   /** Somebody has shortened it. */
   isHastened: boolean
-  /** it was over before this node agent came: whatever changes in its object, it does not run again */
+  /** It is over, perhaps since before this node agent came: whatever changes in its object, it does not run again. */
   wasOver: boolean
   /** The pod has used up its activeDeadlineSeconds before it was done. */
   isOverdue: boolean

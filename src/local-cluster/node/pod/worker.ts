@@ -3,7 +3,7 @@ import type { Pod } from '../../../kube/index.ts'
 import { readJsonIfExists } from '../files.ts'
 import { podPaths, type PodPaths } from '../paths.ts'
 import { containersOf } from './container-view.ts'
-import { finish, graceMsOf, removeUnknown, stopOptions, terminate } from './ending.ts'
+import { finish, graceMsOf, release, removeUnknown, stopOptions, terminate } from './ending.ts'
 import { type PodPlan, planPod } from './plan.ts'
 import { ensureSandbox, ensureVolumes } from './preparation.ts'
 import { createSlot, isRunning, observeExit, type Slot } from './slot.ts'
@@ -132,7 +132,9 @@ async function step(state: State): Promise<void> {
   if (isOverdue(state, pod, context.clock.now())) tellOfDeadline(state)
   const plan = state.isOverdue ? OVERDUE_PLAN : await startContainers(state, pod)
   if (plan.outcome !== undefined) await finish(state, pod)
-  writeStatus(state, pod, state.isOverdue ? OVERDUE_PLAN : planPod(pod, views(state), context.clock.now()))
+  const next = state.isOverdue ? OVERDUE_PLAN : planPod(pod, views(state), context.clock.now())
+  writeStatus(state, pod, next)
+  if (next.outcome !== undefined) await release(state, pod, next)
 }
 
 const OVERDUE_PLAN: PodPlan = { start: [], backingOff: [], outcome: 'Failed' }

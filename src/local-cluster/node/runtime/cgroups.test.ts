@@ -19,6 +19,7 @@ test('limits and requests in the kernel’s words', () => {
     ['cpu.max', '50000 100000'],
     ['memory.max', String(64 * 1024 * 1024)],
     ['memory.swap.max', '0'],
+    ['memory.oom.group', '1'],
   ])
   assert.deepEqual(limitFiles(limited({ cpu: '1m' })), [['cpu.max', '1000 100000']])
   assert.deepEqual(limitFiles(limited({}, { cpu: '1' })), [['cpu.weight', '39']])

@@ -28,11 +28,14 @@ export function limitFiles({ resources }: Container): readonly (readonly [string
     files.push(['cpu.max', `${Math.max(QUOTA_MIN_US, quotaUs)} ${PERIOD_US}`])
   }
   if (memory !== undefined && memory > 0n) {
-    files.push(['memory.max', String(memory / NANOS)], ['memory.swap.max', '0'])
+    // One process too many ends the container, not a part of it.
+    files.push(['memory.max', String(memory / NANOS)], ['memory.swap.max', '0'], ['memory.oom.group', '1'])
   }
   if (request !== undefined && request > 0n) files.push(['cpu.weight', String(weightOf(request))])
   return files
 }
+
+const OPTIONAL_FILES = ['memory.swap.max', 'memory.oom.group']
 
 const NANOS = 1_000_000_000n
 const PERIOD_US = 100_000
@@ -69,8 +72,8 @@ export function createCgroups(options: {
       const group = join(top.path, key)
       mkdirSync(group, { recursive: true })
       for (const [name, content] of files) {
-        // A kernel without swap accounting has no file for it.
-        if (name !== 'memory.swap.max' || existsSync(join(group, name)))
+        // A kernel without swap accounting has no file for it, and an old one none for whole groups.
+        if (!OPTIONAL_FILES.includes(name) || existsSync(join(group, name)))
           writeFileSync(join(group, name), content)
       }
       return group
@@ -99,12 +102,13 @@ function topName(clusterId: string): string {
   return `lateen-${clusterId}`
 }
 
-/** A group that still has processes stays: whoever ends them removes it later. */
+/** A group that still has processes, or groups that a program has made, stays: whoever ends them removes it later. */
 function removeGroup(path: string): void {
   try {
     rmdirSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../../base/index.ts'
 import type { HostedInstance } from '../../../linux/index.ts'
@@ -44,6 +44,7 @@ export async function execCommand(
   const record = readJsonIfExists(join(target.directory, 'launch.json')) as LaunchRecord | undefined
   return {
     words: [
+      ...insideCgroup(target.directory),
       systemProgram('nsenter'),
       '--target',
       String(pid),
@@ -59,6 +60,14 @@ export async function execCommand(
     env: { ...containerEnvironment(pid), ...(options.tty ? { TERM: 'xterm' } : {}) },
     cleanUp: () => {},
   }
+}
+
+/** What somebody runs in a container counts against its limits. */
+function insideCgroup(directory: string): readonly string[] {
+  const file = join(directory, 'cgroup')
+  if (!existsSync(file)) return []
+  const script = 'read -r group < "$1"; echo $$ > "$group/cgroup.procs"; shift; exec "$@"'
+  return [systemProgram('sh'), '-c', script, 'enter', file]
 }
 
 const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid'] as const

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLogger, type Logger, systemClock, systemRandom } from '../../../base/index.ts'
 import type { KubeObject, Pod } from '../../../kube/index.ts'
@@ -40,6 +40,9 @@ export async function startTestNode(options: {
 }): Promise<TestNode> {
   // Not below /tmp, which containers see as their own.
   const stateDir = mkdtempSync(join(process.cwd(), '.lateen-test-'))
+  // Plain files in the place of the kernel's, which few machines offer to tests.
+  mkdirSync(cgroupRootOf(stateDir))
+  writeFileSync(join(cgroupRootOf(stateDir), 'cgroup.controllers'), 'cpu memory\n')
   const logger = createLogger({
     scope: 'test',
     level: options.verbose ? 'debug' : 'error',
@@ -120,10 +123,16 @@ function agentOf(options: {
     nodeName: CLUSTER_NETWORK.nodeName,
     network: CLUSTER_NETWORK,
     imagesFile: join(stateDir, 'images.json'),
+    cgroupRoot: cgroupRootOf(stateDir),
     nodeProxySocket: join(stateDir, 'run/node-proxy.sock'),
     visiblePaths: [process.cwd()],
     containerEnv: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
   })
+}
+
+/** Where the scenarios find the groups that the node has made. */
+export function cgroupRootOf(stateDir: string): string {
+  return join(stateDir, 'cgroup')
 }
 
 function clusterIdOf(stateDir: string): string {

@@ -1,31 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import type { ConfigMap, ContainerStatus, Pod } from '../../../kube/index.ts'
+import type { ConfigMap, Pod } from '../../../kube/index.ts'
 import { KINDS } from '../../../kube/client/index.ts'
-import { addImageMapping, GENERAL_PURPOSE_IMAGES, type ImageEntry } from '../index.ts'
-import { fakeNodeProxy } from './fake-node-proxy.ts'
+import { addImageMapping } from '../index.ts'
 import { startTestNode, type TestNode, waitFor } from './harness.ts'
-
-/** Answers every connection with its host name, a moment after its start; `exit=N` in a path ends it. */
-const WEB = `
-const http = require('http'), os = require('os')
-process.on('SIGTERM', () => { console.log('terminated'); process.exit(0) })
-http.createServer((request, response) => {
-  const code = /exit=(\\d+)/.exec(request.url)
-  if (code) process.exit(Number(code[1]))
-  response.statusCode = request.url === '/broken' ? 500 : 200
-  response.end(os.hostname())
-}).listen(8080, () => console.log('listening'))`
-
-const IMAGES: readonly ImageEntry[] = [
-  ...GENERAL_PURPOSE_IMAGES,
-  { pattern: 'web', program: { kind: 'command', command: [process.execPath, '-e', WEB] } },
-  { pattern: 'docker.io/istio/proxyv2', program: { kind: 'hosted' } },
-]
+import { hasPhase, IMAGES, isReady, podSteps, sh, statusOf } from './pods.ts'
 
 let node: TestNode
 
@@ -35,27 +15,7 @@ before(async () => {
 
 after(() => node.close())
 
-const sh = (script: string) => ({ image: 'alpine', command: ['/bin/sh', '-c', script] })
-const isReady = (pod: Pod) =>
-  pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true
-const hasPhase = (phase: string) => (pod: Pod) => pod.status?.phase === phase
-const statusOf = (pod: Pod, name: string): Partial<ContainerStatus> => {
-  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-  return all.find((status) => status.name === name) ?? {}
-}
-async function outputOf(name: string, spec: Pod['spec']): Promise<string> {
-  await node.run({ name, spec: { restartPolicy: 'Never', ...spec } })
-  const pod = await node.until(
-    name,
-    (one) => ['Succeeded', 'Failed'].includes(one.status?.phase ?? ''),
-    'ends',
-  )
-  return node.logs(pod, spec.containers[0]?.name ?? '')
-}
-async function remove(name: string): Promise<void> {
-  await node.client.delete(KINDS.pod, name, 'default', { gracePeriodSeconds: 1 })
-  await node.untilGone(name)
-}
+const { outputOf, remove, execIn } = podSteps(() => node)
 
 describe('a pod', () => {
   test('has an address that answers, its own host name and a log', async () => {
@@ -355,129 +315,6 @@ describe('what a container is given', () => {
   })
 })
 
-describe('a pod that changes', () => {
-  test('runs the program of its new image', async () => {
-    await node.run({ name: 'changing', spec: { containers: [{ name: 'c', image: 'web:1' }] } })
-    await node.until('changing', hasPhase('Running'), 'runs')
-    const patch = { spec: { containers: [{ name: 'c', image: 'web:2' }] } }
-    await node.client.patch(KINDS.pod, 'changing', 'default', patch, { type: 'strategic' })
-    const pod = await node.until('changing', (one) => statusOf(one, 'c').restartCount === 1, 'is restarted')
-    assert.equal(statusOf(pod, 'c').image, 'web:2')
-    await remove('changing')
-  })
-})
-
-describe('the end of a pod', () => {
-  test('SIGTERM, the preStop hook before it, and SIGKILL after the grace period', async () => {
-    const lifecycle = { preStop: { exec: { command: ['sh', '-c', 'echo hook >> /shared/log'] } } }
-    const script = 'trap "echo term >> /shared/log" TERM; while :; do sleep 0.05; done'
-    await node.run({
-      name: 'stubborn',
-      spec: {
-        containers: [
-          { name: 'c', ...sh(script), lifecycle, volumeMounts: [{ name: 'v', mountPath: '/shared' }] },
-        ],
-        volumes: [
-          { name: 'v', hostPath: { path: join(node.stateDir, 'shared'), type: 'DirectoryOrCreate' } },
-        ],
-      },
-    })
-    await node.until('stubborn', hasPhase('Running'), 'runs')
-    await remove('stubborn')
-    assert.equal(readFileSync(join(node.stateDir, 'shared/log'), 'utf8'), 'hook\nterm\n')
-  })
-})
-
-describe('a node agent that was killed', () => {
-  test('leaves its pods running; the next one adopts them, and what ended meanwhile', async () => {
-    const readinessProbe = { httpGet: { port: 8080, path: '/' } }
-    await node.run({ name: 'stays', spec: { containers: [{ name: 'c', image: 'web', readinessProbe }] } })
-    await node.run({
-      name: 'ends',
-      spec: { containers: [{ name: 'c', image: 'web', readinessProbe }], restartPolicy: 'Never' },
-    })
-    const stays = await node.until('stays', isReady, 'is ready')
-    const ends = await node.until('ends', isReady, 'is ready')
-    await node.agent().stop()
-    await fetch(`http://${ends.status?.podIP}:8080/exit=7`).catch(() => {}) // it ends before it answers
-    assert.equal(await (await fetch(`http://${stays.status?.podIP}:8080/`)).text(), 'stays')
-    await node.restartAgent()
-    const ended = await node.until('ends', hasPhase('Failed'), 'has failed')
-    assert.equal(statusOf(ended, 'c').state?.terminated?.exitCode, 7)
-    const adopted = await node.until('stays', isReady, 'is ready')
-    assert.equal(statusOf(adopted, 'c').containerID, statusOf(stays, 'c').containerID)
-    assert.equal(adopted.status?.podIP, stays.status?.podIP)
-    // It never left its Services: the condition has not changed meanwhile.
-    const readySince = (pod: typeof stays) =>
-      pod.status?.conditions?.find((one) => one.type === 'Ready')?.lastTransitionTime
-    assert.equal(readySince(adopted), readySince(stays))
-    await fetch(`http://${stays.status?.podIP}:8080/exit=1`).catch(() => {}) // it ends before it answers
-    await node.until('stays', (pod) => statusOf(pod, 'c').restartCount === 1 && isReady(pod), 'is restarted')
-    await remove('stays')
-    await remove('ends')
-  })
-})
-
-describe("istio's containers", () => {
-  test('istio-init captures the traffic of the pod and istio-proxy runs in the node proxy', async () => {
-    const proxy = await fakeNodeProxy(join(node.stateDir, 'run/node-proxy.sock'))
-    await node.run({
-      name: 'meshed',
-      spec: {
-        initContainers: [
-          {
-            name: 'istio-init',
-            image: 'docker.io/istio/proxyv2:1.30.0',
-            args: [
-              'istio-iptables',
-              '-p',
-              '15001',
-              '-z',
-              '15006',
-              '-u',
-              '1337',
-              '-m',
-              'REDIRECT',
-              '-i',
-              '*',
-              '-x',
-              '',
-              '-b',
-              '*',
-              '-d',
-              '15090,15021,15020',
-            ],
-          },
-          {
-            name: 'istio-proxy',
-            image: 'docker.io/istio/proxyv2:1.30.0',
-            args: ['proxy', 'sidecar', '--domain', '$(POD_NAMESPACE).svc.cluster.local'],
-            restartPolicy: 'Always',
-            env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],
-          },
-        ],
-        containers: [{ name: 'c', image: 'web' }],
-      },
-    })
-    const pod = await node.until('meshed', isReady, 'is ready')
-    assert.match(await node.logs(pod, 'istio-init'), /redirect to :15006/)
-    const [instance] = proxy.started
-    assert.deepEqual(instance?.args, ['proxy', 'sidecar', '--domain', 'default.svc.cluster.local'])
-    assert.deepEqual(instance?.podIps, [pod.status?.podIP])
-    // Captured: nobody listens on 15006, so the application cannot be reached past the proxy.
-    await assert.rejects(fetch(`http://${pod.status?.podIP}:8080/`))
-    proxy.loseEverything()
-    await node.until(
-      'meshed',
-      (one) => statusOf(one, 'istio-proxy').restartCount === 1 && isReady(one),
-      'counts a restart',
-    )
-    await remove('meshed')
-    assert.deepEqual(proxy.running(), [])
-    proxy.close()
-  })
-})
-
 async function configMap(name: string, data: Readonly<Record<string, string>>): Promise<void> {
   const object: ConfigMap = {
     apiVersion: 'v1',
@@ -486,19 +323,4 @@ async function configMap(name: string, data: Readonly<Record<string, string>>): 
     data,
   }
   await node.client.create(KINDS.configMap, object)
-}
-
-async function execIn(pod: Pod, command: readonly string[]): Promise<string> {
-  const stdout = new PassThrough()
-  const io = {
-    stdin: undefined,
-    stdout,
-    stderr: undefined,
-    onResize: () => {},
-    signal: AbortSignal.timeout(5000),
-  }
-  const target = { podUid: pod.metadata.uid ?? '', container: 'c', tty: false }
-  await node.agent().nodeApi.exec({ ...target, command, io })
-  stdout.end()
-  return text(stdout)
 }
