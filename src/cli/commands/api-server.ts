@@ -66,7 +66,6 @@ export async function run(call: CommandCall): Promise<void> {
     client,
     loadBalancerPool: defined(parseIpv4Cidr(CLUSTER_NETWORK.loadBalancerCidr), 'the pool of addresses'),
     rootCertificate: pki.caCertificate,
-    podCpu: agent.podCpu,
     volumesDirectory: join(state.root, 'volumes'),
   })
   writeKubeconfig({ path: join(state.kubeconfig), pki, server: `https://127.0.0.1:${port}` })

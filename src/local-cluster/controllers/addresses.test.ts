@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { HorizontalPodAutoscaler, Service } from '../../kube/index.ts'
+import type { Service } from '../../kube/index.ts'
 import { type KubeClient, KINDS } from '../../kube/client/index.ts'
-import { deploymentOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
-
-/** Millicores that every pod is made to use. */
-const USED_MILLIS = 150
+import { eventually, startTestCluster, type TestCluster } from './testing.ts'
 
 let cluster: TestCluster
 let client: KubeClient
 before(async () => {
-  cluster = await startTestCluster({
-    readyForMs: 60_000,
-    podCpu: () => ({ atMs: performance.now(), cpuMs: (performance.now() * USED_MILLIS) / 1000 }),
-  })
+  cluster = await startTestCluster()
   client = cluster.client
 })
 after(() => cluster.stop())
@@ -69,45 +63,6 @@ describe('load balancers', () => {
   })
 })
 
-describe('autoscaling', () => {
-  test('a HorizontalPodAutoscaler shows the use of its pods and scales the Deployment to its target', async () => {
-    const deployment = deploymentOf('busy', { replicas: 1 })
-    const { template } = deployment.spec
-    const containers = [{ name: 'app', image: 'app:1', resources: { requests: { cpu: '100m' } } }]
-    const spec = { replicas: 1, template: { ...template, spec: { containers } } }
-    await client.create(KINDS.deployment, deploymentOf('busy', spec))
-    await client.create(KINDS.horizontalPodAutoscaler, autoscalerOf('busy', 50))
-    const status = await eventually(async () => {
-      const autoscaler = await client.get<HorizontalPodAutoscaler>(
-        KINDS.horizontalPodAutoscaler,
-        'busy',
-        'default',
-      )
-      assert.equal(autoscaler?.status?.currentMetrics?.length, 1)
-      return autoscaler?.status
-    })
-    assert.equal(status?.currentMetrics?.[0]?.resource?.current.averageUtilization, 150)
-    assert.deepEqual([status?.currentReplicas, status?.desiredReplicas], [1, 3])
-    assert.equal(status?.conditions?.find((one) => one.type === 'ScalingActive')?.reason, 'ValidMetricFound')
-    await eventually(async () => {
-      const { items } = await client.list(KINDS.pod, { namespace: 'default', labelSelector: 'app=busy' })
-      assert.equal(items.length, 3)
-    })
-  })
-
-  test('a HorizontalPodAutoscaler whose target is missing says so', async () => {
-    await client.create(KINDS.horizontalPodAutoscaler, autoscalerOf('nothing', 50))
-    await eventually(async () => {
-      const autoscaler = await client.get<HorizontalPodAutoscaler>(
-        KINDS.horizontalPodAutoscaler,
-        'nothing',
-        'default',
-      )
-      assert.equal(autoscaler?.status?.conditions?.[0]?.reason, 'FailedGetScale')
-    })
-  })
-})
-
 function balanced(name: string, spec: Partial<Service['spec']> = {}): Service {
   return {
     apiVersion: 'v1',
@@ -124,20 +79,4 @@ function addressOf(name: string): Promise<string> {
     assert.ok(address)
     return address
   })
-}
-
-function autoscalerOf(name: string, averageUtilization: number): HorizontalPodAutoscaler {
-  return {
-    apiVersion: 'autoscaling/v2',
-    kind: 'HorizontalPodAutoscaler',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-      minReplicas: 1,
-      maxReplicas: 5,
-      metrics: [
-        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } } },
-      ],
-    },
-  }
 }

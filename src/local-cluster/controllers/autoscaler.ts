@@ -1,58 +1,49 @@
-import { deepEqual } from '../../base/index.ts'
-import {
-  type HorizontalPodAutoscaler,
-  type LabelMatcher,
-  parseQuantity,
-  type Pod,
-  quantityToMillis,
-} from '../../kube/index.ts'
+import { deepEqual, messageOf } from '../../base/index.ts'
+import type { HorizontalPodAutoscaler, LabelMatcher, MetricStatus, Pod } from '../../kube/index.ts'
 import { KINDS } from '../../kube/client/index.ts'
-import { type AutoscalerFinding, autoscalerStatus } from './autoscaler-status.ts'
-import { type CpuResult, type CpuTarget, createStabilizer, scaleByCpu } from './autoscaling.ts'
 import type { ApiResources } from './api-resources.ts'
+import {
+  type MetricFacts,
+  type MetricProblem,
+  metricsOf,
+  type Proposal,
+  propose,
+} from './autoscaler-metrics.ts'
+import { createScalingPace } from './autoscaler-pace.ts'
+import {
+  activeBy,
+  type AutoscalerFinding,
+  autoscalerStatus,
+  GOT_SCALE,
+  inactive,
+  noScale,
+  notRescaled,
+  paced,
+  rescaled,
+  SWITCHED_OFF,
+} from './autoscaler-status.ts'
 import { ignoreOvertaken } from './claim.ts'
-import { isActivePod, isPodReady, readySinceMs } from './pods.ts'
-import { findScaleTarget } from './scale-target.ts'
 import { createObjectQueue } from './object-queue.ts'
+import { metricsProblem, podUses } from './pod-metrics.ts'
+import { findScaleTarget, type ScaleTarget } from './scale-target.ts'
 import type { Controller, ControllerContext } from './shared-informers.ts'
 
-/** Cumulative CPU of a pod's processes. */
-export type PodCpu = (podUid: string) => CpuSample | undefined
-
-interface CpuSample {
-  readonly atMs: number
-  readonly cpuMs: number
-}
-
-interface BaseSample extends CpuSample {
-  readonly takenMs: number
-}
-
 const SYNC_MS = 15_000
-/** Until the first figure there is nothing to divide by; a short second look fills the row soon. */
+/** A new autoscaler mostly waits for the first figures of new pods; short looks fill its row soon. */
 const FIRST_SYNC_MS = 1_000
-/** What a pod uses before it has been ready for so long is its start (Kubernetes' initial readiness delay). */
-const SETTLING_MS = 30_000
-/** @see HPAScalingRules.stabilizationWindowSeconds, default for scaling down */
-const DOWNSCALE_WINDOW_SECONDS = 300
-/** @see HorizontalPodAutoscalerSpec.metrics: what an autoscaler without metrics goes by */
-const DEFAULT_TARGET: CpuTarget = { kind: 'utilization', percent: 80 }
+const YOUNG_MS = 60_000
 
 const COMPONENT = 'horizontal-pod-autoscaler'
 
-/**
- * Scales whatever has a scale subresource by the CPU of its pods' processes (the Resource metric `cpu`; others are said
- * not to be served).
- */
+/** Scales whatever has a scale subresource by what its pods use, as metrics.k8s.io says. */
 export function createAutoscaler(
-  context: ControllerContext & { readonly podCpu: PodCpu; readonly resources: ApiResources },
+  context: ControllerContext & { readonly resources: ApiResources },
 ): Controller {
   const { client, informers, events, clock } = context
   const autoscalers = informers.of<HorizontalPodAutoscaler>(KINDS.horizontalPodAutoscaler)
   const pods = informers.of<Pod>(KINDS.pod)
   const podsByNamespace = pods.indexBy((pod) => [pod.metadata.namespace ?? ''])
-  const stabilizer = createStabilizer()
-  const samples = new Map<string, BaseSample>()
+  const pace = createScalingPace()
 
   const queue = createObjectQueue(context, {
     name: 'autoscaler',
@@ -63,45 +54,134 @@ export function createAutoscaler(
     reconcile: async ({ key, namespace, name }) => {
       const autoscaler = autoscalers.get(name, namespace)
       if (!autoscaler) {
-        stabilizer.forget(key)
+        pace.forget(key)
         return undefined
       }
       const finding = await look(key, autoscaler)
       await writeStatus(autoscaler, finding)
-      return finding.kind === 'looked' && !finding.result ? FIRST_SYNC_MS : SYNC_MS
+      const isBlind = finding.conditions.some(
+        ({ type, status }) => type === 'ScalingActive' && status === 'False',
+      )
+      const ageMs = clock.now() - Date.parse(autoscaler.metadata.creationTimestamp ?? '')
+      return isBlind && finding.current > 0 && ageMs < YOUNG_MS ? FIRST_SYNC_MS : SYNC_MS
     },
   })
 
   const look = async (key: string, autoscaler: HorizontalPodAutoscaler): Promise<AutoscalerFinding> => {
-    const { scaleTargetRef, maxReplicas, minReplicas = 1, behavior } = autoscaler.spec
-    const { namespace } = autoscaler.metadata
-    const scaled = await findScaleTarget(context, scaleTargetRef, namespace)
-    if (typeof scaled === 'string') {
-      const message = `the HPA controller was unable to get the target's current scale: ${scaled}`
-      tell(autoscaler, 'FailedGetScale', scaled, 'Warning')
-      return { kind: 'no-target', message }
+    const { scaleTargetRef, maxReplicas, minReplicas = 1 } = autoscaler.spec
+    const target = await findScaleTarget(context, scaleTargetRef, autoscaler.metadata.namespace)
+    if (typeof target === 'string') {
+      tell(autoscaler, 'FailedGetScale', target, 'Warning')
+      const { currentReplicas = 0, desiredReplicas = 0 } = autoscaler.status ?? {}
+      return still({ current: currentReplicas, desired: desiredReplicas, conditions: [noScale(target)] })
     }
-    const current = scaled.replicas
-    const target = cpuTarget(autoscaler)
-    const bounds = { currentReplicas: current, minReplicas, maxReplicas }
-    const result = target && scaleByCpu({ ...bounds, target, pods: measure(namespace, scaled.pods) })
-    const advised = result?.desiredReplicas ?? Math.min(maxReplicas, Math.max(minReplicas, current))
-    const windowMs = (behavior?.scaleDown?.stabilizationWindowSeconds ?? DOWNSCALE_WINDOW_SECONDS) * 1000
-    const advice = { desired: advised, current, nowMs: clock.now(), windowMs }
-    // What was scaled to zero by hand stays there: its autoscaling is switched off.
-    const desired = current === 0 ? 0 : stabilizer.recommend(key, advice)
-    if (desired !== current) {
-      await scaled.scaleTo(desired)
+    const current = target.replicas
+    // What was scaled to zero by hand stays there.
+    if (current === 0) return still({ current, desired: 0, conditions: [GOT_SCALE, SWITCHED_OFF] })
+    const bounded = Math.min(maxReplicas, Math.max(minReplicas, current))
+    if (bounded !== current) {
+      const [where, bound] = current > maxReplicas ? ['above', 'MaxReplicas'] : ['below', 'MinReplicas']
+      const reason = `Current number of replicas ${where} Spec.${bound}`
+      return rescale(key, autoscaler, {
+        target,
+        desired: bounded,
+        reason,
+        metrics: undefined,
+        conditions: [],
+      })
+    }
+    return lookAtMetrics(key, autoscaler, target)
+  }
+
+  const lookAtMetrics = async (
+    key: string,
+    autoscaler: HorizontalPodAutoscaler,
+    target: ScaleTarget,
+  ): Promise<AutoscalerFinding> => {
+    const { maxReplicas, minReplicas = 1, behavior } = autoscaler.spec
+    const current = target.replicas
+    const found = await weighMetrics(autoscaler, target)
+    const { metrics } = found
+    if (found.kind === 'blind') {
+      const { reason, message } = found.problem
+      tell(autoscaler, reason, message, 'Warning')
+      tell(autoscaler, 'FailedComputeMetricsReplicas', found.summary, 'Warning')
+      const conditions = [GOT_SCALE, inactive(reason, message)]
+      return still({ current, desired: autoscaler.status?.desiredReplicas ?? 0, conditions, metrics })
+    }
+    const { replicas, name } = found.proposal
+    const wish = { desired: replicas, current, minReplicas, maxReplicas, behavior, nowMs: clock.now() }
+    const decision = pace.decide(key, wish)
+    const conditions = [activeBy(name), ...paced(decision)]
+    if (decision.replicas === current) return still({ current, desired: current, conditions, metrics })
+    const reason = decision.replicas > current ? `${name} above target` : 'All metrics below target'
+    return rescale(key, autoscaler, { target, desired: decision.replicas, reason, conditions, metrics })
+  }
+
+  /** The metric that wants most decides; with some of them missing nothing is taken away. */
+  const weighMetrics = async (
+    autoscaler: HorizontalPodAutoscaler,
+    target: ScaleTarget,
+  ): Promise<MetricsFound> => {
+    const { namespace = '' } = autoscaler.metadata
+    const facts: MetricFacts = {
+      autoscaler,
+      currentReplicas: target.replicas,
+      pods: selected(namespace, target.pods),
+      uses: (resource, container) =>
+        podUses(client, { namespace, resource, container }).catch((error: unknown) => {
+          throw new Error(metricsProblem(error), { cause: error })
+        }),
+      nowMs: clock.now(),
+    }
+    const specs = metricsOf(autoscaler)
+    const results = await Promise.all(specs.map((spec) => propose(facts, spec)))
+    const proposals = results.flatMap((result) => (result.ok ? [result.value] : []))
+    const problems = results.flatMap((result) => (result.ok ? [] : [result.error]))
+    const metrics = proposals.length === 0 ? undefined : proposals.map(({ status }) => status)
+    const proposal = proposals.reduce<Proposal | undefined>(
+      (best, one) => (best && best.replicas >= one.replicas ? best : one),
+      undefined,
+    )
+    const [problem] = problems
+    if (problem && (!proposal || proposal.replicas < target.replicas)) {
+      const summary = `invalid metrics (${problems.length} invalid out of ${specs.length}), first error is: failed to get ${problem.of} metric value: ${problem.message}`
+      return { kind: 'blind', problem, summary, metrics }
+    }
+    if (!proposal) throw new Error('an autoscaler has at least one metric')
+    return { kind: 'seen', proposal, metrics }
+  }
+
+  const selected = (namespace: string, selector: LabelMatcher | undefined): readonly Pod[] =>
+    podsByNamespace.lookup(namespace).filter((pod) => selector?.matches(pod.metadata.labels) === true)
+
+  const rescale = async (
+    key: string,
+    autoscaler: HorizontalPodAutoscaler,
+    change: Pick<AutoscalerFinding, 'desired' | 'metrics' | 'conditions'> & {
+      readonly target: ScaleTarget
+      readonly reason: string
+    },
+  ): Promise<AutoscalerFinding> => {
+    const { target, desired, reason, metrics } = change
+    const current = target.replicas
+    const others = change.conditions.filter(({ type }) => type !== 'AbleToScale')
+    try {
+      await target.scaleTo(desired)
+    } catch (error) {
+      const problem = messageOf(error)
       tell(
         autoscaler,
-        'SuccessfulRescale',
-        `New size: ${desired}; reason: ${reasonOf(current, desired, result)}`,
+        'FailedRescale',
+        `New size: ${desired}; reason: ${reason}; error: ${problem}`,
+        'Warning',
       )
+      return still({ current, desired: current, conditions: [...others, notRescaled(problem)], metrics })
     }
-    const problem = target
-      ? 'no CPU figures of ready pods that request CPU yet'
-      : 'of metrics only the Resource cpu is served here'
-    return { kind: 'looked', current, desired, result, problem }
+    pace.scaled(key, { by: desired - current, nowMs: clock.now() })
+    tell(autoscaler, 'SuccessfulRescale', `New size: ${desired}; reason: ${reason}`)
+    const conditions = [...others, rescaled(desired)]
+    return { current, desired, isRescaled: true, metrics, conditions }
   }
 
   const tell = (
@@ -110,33 +190,6 @@ export function createAutoscaler(
     message: string,
     type: 'Normal' | 'Warning' = 'Normal',
   ): void => events.record(autoscaler, { type, reason, message, component: COMPONENT })
-
-  /** Used since the last sample, for each ready pod that has one. */
-  const measure = (namespace: string | undefined, selected: LabelMatcher | undefined) =>
-    podsByNamespace
-      .lookup(namespace ?? '')
-      .filter((pod) => isActivePod(pod) && isPodReady(pod))
-      .filter((pod) => selected?.matches(pod.metadata.labels) === true)
-      .flatMap((pod) => {
-        const use = usedSinceLast(pod.metadata.uid ?? '')
-        if (!use) return []
-        const isSettled = use.sinceMs >= (readySinceMs(pod) ?? 0) + SETTLING_MS
-        return [{ usedMillis: use.millis, requestedMillis: requestedCpuMillis(pod), isSettled }]
-      })
-
-  /** @returns undefined for the first sample of a pod, and after a restart, when it counts from zero again */
-  const usedSinceLast = (uid: string): { readonly millis: number; readonly sinceMs: number } | undefined => {
-    const now = context.podCpu(uid)
-    const before = samples.get(uid)
-    if (!now) return undefined
-    const isRestarted = before !== undefined && now.cpuMs < before.cpuMs
-    if (!before || isRestarted || now.atMs - before.atMs >= SYNC_MS / 2) {
-      samples.set(uid, { ...now, takenMs: clock.now() })
-    }
-    if (!before || isRestarted || now.atMs <= before.atMs) return undefined
-    const millis = ((now.cpuMs - before.cpuMs) / (now.atMs - before.atMs)) * 1000
-    return { millis, sinceMs: before.takenMs }
-  }
 
   const writeStatus = async (autoscaler: HorizontalPodAutoscaler, finding: AutoscalerFinding) => {
     const status = autoscalerStatus(autoscaler, finding, clock.now())
@@ -150,36 +203,25 @@ export function createAutoscaler(
   autoscalers.onChange((changes) => {
     for (const { key, before, after } of changes) if (!deepEqual(before?.spec, after?.spec)) queue.add(key)
   })
-  pods.onChange((changes) => {
-    for (const { before, after } of changes) if (before && !after) samples.delete(before.metadata.uid ?? '')
-  })
   return { name: 'autoscaler', stop: queue.stop }
 }
 
-function reasonOf(current: number, desired: number, result: CpuResult | undefined): string {
-  if (!result) return 'Current number of replicas is outside of the bounds'
-  return desired > current
-    ? 'cpu resource utilization (percentage of request) above target'
-    : 'All metrics below target'
-}
+type MetricsFound =
+  | { readonly kind: 'seen'; readonly proposal: Proposal; readonly metrics: Shown }
+  | {
+      readonly kind: 'blind'
+      readonly problem: MetricProblem
+      readonly summary: string
+      readonly metrics: Shown
+    }
 
-/** @returns undefined when the autoscaler goes by something else than CPU */
-function cpuTarget({ spec }: HorizontalPodAutoscaler): CpuTarget | undefined {
-  if (spec.metrics === undefined || spec.metrics.length === 0) return DEFAULT_TARGET
-  const cpu = spec.metrics.find((one) => one.type === 'Resource' && one.resource?.name === 'cpu')?.resource
-  if (!cpu) return undefined
-  if (cpu.target.averageUtilization !== undefined) {
-    return { kind: 'utilization', percent: cpu.target.averageUtilization }
-  }
-  const average = cpu.target.averageValue === undefined ? undefined : parseQuantity(cpu.target.averageValue)
-  return average && { kind: 'average', millis: quantityToMillis(average) }
-}
+type Shown = readonly MetricStatus[] | undefined
 
-function requestedCpuMillis(pod: Pod): number {
-  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')
-  return [...pod.spec.containers, ...sidecars].reduce((sum, container) => {
-    const quantity = container.resources?.requests?.['cpu']
-    const parsed = quantity === undefined ? undefined : parseQuantity(quantity)
-    return sum + (parsed ? quantityToMillis(parsed) : 0)
-  }, 0)
+/** A look that changed nothing. */
+function still(
+  finding: Pick<AutoscalerFinding, 'current' | 'desired' | 'conditions'> & {
+    readonly metrics?: Shown
+  },
+): AutoscalerFinding {
+  return { isRescaled: false, ...finding, metrics: finding.metrics }
 }

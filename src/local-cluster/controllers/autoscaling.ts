@@ -1,68 +1,77 @@
 /** The arithmetic of horizontal autoscaling; pure. @see Kubernetes, "Horizontal Pod Autoscaling", algorithm details */
+import { fail, ok, type Result } from '../../base/index.ts'
 
-/** Ratios this close to 1 change nothing. */
-const TOLERANCE = 0.1
+/** Ratios this close to 1 change nothing, unless the autoscaler says otherwise. */
+export const TOLERANCE = 0.1
 
-export type CpuTarget =
+export type ScalingTarget =
   /** Percent of what the pods request. */
   | { readonly kind: 'utilization'; readonly percent: number }
-  /** Millicores that a pod uses on average. */
+  /** What a pod uses on average, in thousandths of the resource's unit. */
   | { readonly kind: 'average'; readonly millis: number }
 
-export interface CpuInput {
-  readonly currentReplicas: number
-  readonly minReplicas: number
-  readonly maxReplicas: number
-  readonly target: CpuTarget
-  /** Per ready pod with figures: used and requested millicores. */
-  readonly pods: readonly PodUse[]
-}
-
-export interface PodUse {
+/**
+ * A pod as its figures are weighed: `ready` counts as it is; `unready` has figures that say nothing about load yet, and
+ * `missing` has none; `ignored` is about to go.
+ */
+export interface WeighedPod {
+  readonly state: 'ready' | 'unready' | 'missing' | 'ignored'
   readonly usedMillis: number
   readonly requestedMillis: number
-  /** Measured after the pod had been ready for a while: what it uses to start says nothing about load. */
-  readonly isSettled: boolean
 }
 
-export interface CpuResult {
-  /** Undefined where the pods request nothing, or the target is no share of it. */
+export interface ScalingInput {
+  readonly currentReplicas: number
+  readonly target: ScalingTarget
+  readonly pods: readonly WeighedPod[]
+  readonly tolerance: { readonly up: number; readonly down: number }
+}
+
+export interface ScalingResult {
+  /** before the bounds */
+  readonly replicas: number
+  /** undefined where the target is no share of what is requested */
   readonly utilization: number | undefined
   readonly averageMillis: number
-  /** What the figures ask for, before the bounds. */
-  readonly rawReplicas: number
-  readonly desiredReplicas: number
 }
 
-/** @returns undefined when there is nothing to go by: no pod with figures, or no requests to take a share of */
-export function scaleByCpu(input: CpuInput): CpuResult | undefined {
-  const { pods, target, minReplicas, maxReplicas } = input
-  const use = useOf(pods, target)
-  if (!use) return undefined
-  const rawReplicas = replicasFor(input)
-  const desiredReplicas = Math.min(maxReplicas, Math.max(minReplicas, rawReplicas))
-  const { utilization, averageMillis } = use
-  return { utilization, averageMillis, rawReplicas, desiredReplicas }
+/** @returns how many pods the figures ask for, or why they do not say */
+export function replicasByUse(input: ScalingInput): Result<ScalingResult, string> {
+  const { pods, target, currentReplicas } = input
+  const ready = pods.filter(({ state }) => state === 'ready')
+  if (ready.length === 0) return fail('did not receive metrics for targeted pods (pods might be unready)')
+  const use = useOf(ready, target)
+  if (!use) return fail('no metrics returned matched known pods')
+  const { ratio, utilization, averageMillis } = use
+  const result = (replicas: number) => ok({ replicas, utilization, averageMillis })
+  const missing = pods.filter(({ state }) => state === 'missing')
+  const unready = ratio > 1 ? pods.filter(({ state }) => state === 'unready') : []
+  if (missing.length + unready.length === 0) {
+    return result(isWithin(input, ratio) ? currentReplicas : Math.ceil(ratio * ready.length))
+  }
+  const all = [...ready, ...missing.map((pod) => assumed(pod, ratio, target)), ...unready.map(idle)]
+  const cautious = useOf(all, target)?.ratio ?? ratio
+  const turnsRound = (ratio < 1 && cautious > 1) || (ratio > 1 && cautious < 1)
+  if (isWithin(input, cautious) || turnsRound) return result(currentReplicas)
+  const replicas = Math.ceil(cautious * all.length)
+  const isOpposite = cautious < 1 ? replicas > currentReplicas : replicas < currentReplicas
+  return result(isOpposite ? currentReplicas : replicas)
 }
 
-/**
- * Pods that have not settled never make it scale up: they count as idle then. Where the settled ones ask for fewer
- * pods, the others are taken to be like them.
- */
-function replicasFor({ pods, target, currentReplicas }: CpuInput): number {
-  const settled = useOf(
-    pods.filter((pod) => pod.isSettled),
-    target,
-  )
-  if (!settled || Math.abs(settled.ratio - 1) <= TOLERANCE) return currentReplicas
-  if (settled.ratio < 1) return Math.ceil(settled.ratio * pods.length)
-  const cautious = useOf(
-    pods.map((pod) => (pod.isSettled ? pod : { ...pod, usedMillis: 0 })),
-    target,
-  )
-  return cautious && cautious.ratio > 1 + TOLERANCE
-    ? Math.max(currentReplicas, Math.ceil(cautious.ratio * pods.length))
-    : currentReplicas
+function isWithin({ tolerance }: ScalingInput, ratio: number): boolean {
+  return ratio >= 1 - tolerance.down && ratio <= 1 + tolerance.up
+}
+
+/** A pod without figures must not be the reason: it is idle where more are wanted, and busy where fewer are. */
+function assumed(pod: WeighedPod, ratio: number, target: ScalingTarget): WeighedPod {
+  if (ratio >= 1) return idle(pod)
+  const usedMillis =
+    target.kind === 'average' ? target.millis : (pod.requestedMillis * Math.max(100, target.percent)) / 100
+  return { ...pod, usedMillis }
+}
+
+function idle(pod: WeighedPod): WeighedPod {
+  return { ...pod, usedMillis: 0 }
 }
 
 interface Use {
@@ -72,46 +81,14 @@ interface Use {
   readonly ratio: number
 }
 
-function useOf(pods: readonly PodUse[], target: CpuTarget): Use | undefined {
-  if (pods.length === 0) return undefined
+function useOf(pods: readonly WeighedPod[], target: ScalingTarget): Use | undefined {
   const used = pods.reduce((sum, pod) => sum + pod.usedMillis, 0)
-  const averageMillis = Math.round(used / pods.length)
+  const averageMillis = Math.floor(used / pods.length)
   if (target.kind === 'average') {
     return { utilization: undefined, averageMillis, ratio: averageMillis / Math.max(1, target.millis) }
   }
   const requested = pods.reduce((sum, pod) => sum + pod.requestedMillis, 0)
   if (requested === 0) return undefined
-  const utilization = Math.round((used * 100) / requested)
+  const utilization = Math.floor((used * 100) / requested)
   return { utilization, averageMillis, ratio: utilization / target.percent }
-}
-
-export interface Stabilizer {
-  /** The highest recommendation of the window: scaling down waits until nobody wanted more for its length. */
-  readonly recommend: (
-    key: string,
-    advice: {
-      readonly desired: number
-      readonly current: number
-      readonly nowMs: number
-      readonly windowMs: number
-    },
-  ) => number
-  readonly forget: (key: string) => void
-}
-
-/** Recommendations older than this are of no use to any window (the API's own limit is an hour). */
-const WINDOW_MAX_MS = 3_600_000
-
-export function createStabilizer(): Stabilizer {
-  const recommendations = new Map<string, { readonly atMs: number; readonly desired: number }[]>()
-  return {
-    recommend(key, { desired, current, nowMs, windowMs }) {
-      const sinceMs = nowMs - Math.min(windowMs, WINDOW_MAX_MS)
-      const before = recommendations.get(key) ?? [{ atMs: nowMs, desired: current }]
-      const recent = [...before.filter((one) => one.atMs > sinceMs), { atMs: nowMs, desired }]
-      recommendations.set(key, recent)
-      return desired >= current ? desired : Math.min(current, Math.max(...recent.map((one) => one.desired)))
-    },
-    forget: (key) => void recommendations.delete(key),
-  }
 }

@@ -5,7 +5,7 @@
 import type { Ipv4Cidr } from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { createApiResources } from './api-resources.ts'
-import { createAutoscaler, type PodCpu } from './autoscaler.ts'
+import { createAutoscaler } from './autoscaler.ts'
 import { createCronJobController } from './cronjob.ts'
 import { createDaemonSetController } from './daemonset.ts'
 import { createDeploymentController } from './deployment.ts'
@@ -29,15 +29,12 @@ import { createVolumeDirectories } from './volume-directories.ts'
 import { createEphemeralClaims } from './volume-ephemeral.ts'
 import { createClaimProtection, createVolumeController } from './volumes.ts'
 
-export type { PodCpu } from './autoscaler.ts'
-
 export interface ControllersOptions extends Omit<ControllerContext, 'informers' | 'events'> {
   readonly client: KubeClient
   /** Addresses for Services of type LoadBalancer. */
   readonly loadBalancerPool: Ipv4Cidr
   /** PEM of the cluster's certificate authority, put into every namespace. */
   readonly rootCertificate: string
-  readonly podCpu: PodCpu
   /** Where the volumes of the class `standard` are kept. */
   readonly volumesDirectory: string
   /** The pause of a Job after a first failure; ten seconds unless tests are in a hurry. */

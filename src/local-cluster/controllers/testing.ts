@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { messageOf, parseIpv4Cidr, silentLogger, systemClock, systemRandom } from '../../base/index.ts'
 import type { Deployment, Event, Pod } from '../../kube/index.ts'
 import { createInformer, isConflict, isNotFound, type KubeClient, KINDS } from '../../kube/client/index.ts'
+import type { NodeApi } from '../apiserver/index.ts'
 import { startTestServer } from '../apiserver/testing.ts'
-import { type PodCpu, startControllers } from './index.ts'
+import { startControllers } from './index.ts'
 import { formatSeconds, isPodReady } from './pods.ts'
 
 export const ROOT_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n'
@@ -30,14 +31,16 @@ export interface TestKubelet {
 }
 
 export interface TestClusterOptions {
-  readonly podCpu?: PodCpu
+  /** What metrics.k8s.io says of pods. */
+  readonly podUsage?: NodeApi['podUsage']
   /** How long pods say they have been ready at the moment when they become so. */
   readonly readyForMs?: number
   readonly jobBackoffMs?: number
 }
 
 export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
-  const api = await startTestServer()
+  const { podUsage } = options
+  const api = await startTestServer(podUsage ? { node: () => measuring(podUsage) } : {})
   const common = { client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger }
   const start = () =>
     startControllers({
@@ -45,7 +48,6 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       loadBalancerPool: parseIpv4Cidr('10.44.0.0/24') ?? { base: 0, bits: 32 },
       rootCertificate: ROOT_CERTIFICATE,
       volumesDirectory: join(api.directory, 'volumes'),
-      podCpu: options.podCpu ?? (() => undefined),
       ...(options.jobBackoffMs === undefined ? {} : { jobBackoffMs: options.jobBackoffMs }),
     })
   let controllers = start()
@@ -63,6 +65,22 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       kubelet.stop()
       await api.stop()
     },
+  }
+}
+
+/** A node that only measures. */
+function measuring(podUsage: NodeApi['podUsage']): NodeApi {
+  const refuse = () => {
+    throw new Error('this node only measures')
+  }
+  return {
+    logs: refuse,
+    isRunning: refuse,
+    exec: refuse,
+    attach: refuse,
+    connect: refuse,
+    nodeUsage: refuse,
+    podUsage,
   }
 }
 
@@ -101,9 +119,10 @@ function startKubelet(client: KubeClient, readyForMs: number): TestKubelet & { r
       addresses.set(uid, `10.42.${Math.floor(lastAddress / 250)}.${(lastAddress % 250) + 2}`)
     }
     const lastTransitionTime = formatSeconds(Date.now() - readyForMs)
+    const startTime = pod.status?.startTime ?? lastTransitionTime
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime } as const
     const podIP = addresses.get(uid) ?? ''
-    const status = { ...pod.status, phase: 'Running', podIP, conditions: [condition] } as const
+    const status = { ...pod.status, phase: 'Running', startTime, podIP, conditions: [condition] } as const
     await client.update(KINDS.pod, { ...pod, status }, { subresource: 'status' })
   }
   const look = (pod: Pod) => {
