@@ -8,7 +8,7 @@ import { runCrashRounds } from '../test/crash/rounds.ts'
 const { values } = parseArgs({
   options: { rounds: { type: 'string' }, short: { type: 'boolean' }, seed: { type: 'string' } },
 })
-const rounds = values.short ? 10 : Number(values.rounds ?? 200)
+const rounds = values.short ? 4 : Number(values.rounds ?? 200)
 const seed = Number(values.seed ?? Date.now() % 1_000_000)
 console.log(`${rounds} rounds, seed ${seed}`)
 const report = await runCrashRounds({ rounds, seed, onRound: (line) => console.log(line) })

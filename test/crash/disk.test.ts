@@ -9,14 +9,15 @@ import { after, before, describe, test } from 'node:test'
 import { ApiError, createKubeClient, type KubeClient, KINDS } from '../../src/kube/client/index.ts'
 import type { Pki } from '../../src/local-cluster/apiserver/index.ts'
 import { createSqliteStore } from '../../src/local-cluster/store/index.ts'
-import type { Note } from './ledger.ts'
 import { pkiOf, type ServerProcess, startServer, storePath, transportTo } from './server-process.ts'
-import { note } from './writers.ts'
+import { note as noteOf, type Note } from './ledger.ts'
 
 /** 2,000 blocks of 512 bytes: the log reaches that after some hundred writes. */
 const SMALL_FILES = ['sh', '-c', 'ulimit -f 2000; exec "$@"', 'sh']
 const WRITES_MAX = 5000
 const PAYLOAD = 'x'.repeat(3000)
+
+const note = (name: string, value: string) => noteOf(`default/${name}`, value)
 
 const directories: string[] = []
 after(() => {

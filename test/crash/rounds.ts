@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSeededRandom, randomIndex } from '../../src/base/index.ts'
-import { createKubeClient, type Informer, type KubeClient, KINDS } from '../../src/kube/client/index.ts'
+import { createKubeClient, type KubeClient, KINDS } from '../../src/kube/client/index.ts'
 import type { Pki } from '../../src/local-cluster/apiserver/index.ts'
-import { waitFor } from '../support/wait.ts'
+import { createAppliers } from './appliers.ts'
 import type { Fault } from './faults.ts'
-import { createLedger, type Ledger, type Note, PREFIX } from './ledger.ts'
+import { type Followers, startFollowers } from './followers.ts'
+import type { Interference } from './interference.ts'
+import { createLedger, type Ledger, note } from './ledger.ts'
+import { createNamespaceWriters } from './namespaces.ts'
 import {
   pkiOf,
   type ServerProcess,
@@ -17,8 +20,9 @@ import {
   switchedTransport,
   transportTo,
 } from './server-process.ts'
-import { startInformer, startWatcher, type Watcher } from './watchers.ts'
-import { COUNTER, note, writeUntilGone } from './writers.ts'
+import { createSweeper } from './sweeper.ts'
+import type { Workload, WorkloadOptions } from './workload.ts'
+import { createCounter, createNoteWriters, NAMESPACES } from './writers.ts'
 
 export interface CrashOptions {
   readonly rounds: number
@@ -30,23 +34,37 @@ export interface CrashOptions {
 
 export interface CrashReport {
   readonly acknowledged: number
+  /** writes of notes that were asked for without an answer */
   readonly unanswered: number
   readonly events: number
+  /** followers that were told 410 and listed again */
   readonly relists: number
   readonly revision: number
   readonly storeBytes: number
+  /** servers that died in the middle of this, beside those killed by the clock */
+  readonly inCompaction: number
+  readonly inCheckpoint: number
+  readonly killedAtStart: number
 }
 
-const WRITERS = 8
-const WATCHERS = 4
-const INFORMERS = 3
 const LIFE_MAX_MS = 500
-/** In every so many rounds the server is killed once more, while it starts. */
+/** How long a server that is to kill itself may take to come to it. */
+const INTERFERENCE_MAX_MS = 2000
+/** In every so many rounds the next servers are killed while they start. */
 const KILLED_AT_START_EVERY = 4
-/** Half of the rounds compact all the time, the others keep all that a watcher can ask for. */
+const START_KILLS_MAX = 3
+/** Half of the servers compact all the time, the others keep all that a watcher can ask for. */
 const HISTORY_SHORT = 20
 const HISTORY_LONG = 20_000
-const CATCH_UP_DEADLINE_MS = 20_000
+/** What the servers of the rounds work under, in turn. */
+const CONDITIONS: readonly Conditions[] = [
+  { historyMax: HISTORY_LONG, interference: 'none' },
+  { historyMax: HISTORY_SHORT, interference: 'none' },
+  { historyMax: HISTORY_LONG, interference: 'checkpoint' },
+  { historyMax: HISTORY_SHORT, interference: 'compaction' },
+]
+/** More than the short history holds, one commit each. */
+const FLOOD = 60
 
 /**
  * Kills an API server at random moments under concurrent writers, watchers and informers, and starts it again.
@@ -64,8 +82,7 @@ export async function runCrashRounds(options: CrashOptions): Promise<CrashReport
     }
     return reportOf(run)
   } finally {
-    for (const informer of run.informers) informer.stop()
-    await Promise.all(run.watchers.map((watcher) => watcher.stop()))
+    await run.followers?.stop()
     await run.server?.kill()
     run.close()
     rmSync(directory, { recursive: true })
@@ -80,11 +97,12 @@ interface Run {
   readonly lead: (port: number) => void
   readonly close: () => void
   readonly ledger: Ledger
-  readonly counter: { acknowledged: number; unanswered: number }
+  readonly workloads: readonly Workload[]
   readonly violations: string[]
   readonly random: ReturnType<typeof createSeededRandom>
-  watchers: readonly Watcher[]
-  informers: readonly Informer<Note>[]
+  readonly died: Record<Interference, number>
+  killedAtStart: number
+  followers: Followers | undefined
   server: ServerProcess | undefined
 }
 
@@ -92,6 +110,10 @@ async function createRun(directory: string, options: CrashOptions): Promise<Run>
   const pki = await pkiOf(directory)
   const { transport, lead } = switchedTransport()
   const client = createKubeClient(transport)
+  const random = createSeededRandom(options.seed)
+  const ledger = createLedger()
+  const violations: string[] = []
+  const onViolation = (text: string) => violations.push(text)
   const run: Run = {
     directory,
     options,
@@ -99,144 +121,144 @@ async function createRun(directory: string, options: CrashOptions): Promise<Run>
     client,
     lead: (port) => lead(transportTo(port, pki)),
     close: transport.close,
-    ledger: createLedger(),
-    counter: { acknowledged: 0, unanswered: 0 },
-    violations: [],
-    random: createSeededRandom(options.seed),
-    watchers: [],
-    informers: [],
+    ledger,
+    workloads: workloadsOf({ client, random, onViolation }, ledger),
+    violations,
+    random,
+    died: { none: 0, compaction: 0, checkpoint: 0 },
+    killedAtStart: 0,
+    followers: undefined,
     server: undefined,
   }
-  await restart(run, HISTORY_LONG)
-  await client.create(KINDS.configMap, note(COUNTER, '0'))
-  const complain = (text: string) => run.violations.push(text)
-  run.watchers = Array.from({ length: WATCHERS }, (_, index) =>
-    startWatcher(client, (text) => complain(`watcher ${index}: ${text}`)),
-  )
-  run.informers = Array.from({ length: INFORMERS }, () => startInformer(client, run.random, complain))
-  await waitFor('the watchers to begin', () => run.watchers.every((watcher) => watcher.revision() > 0))
-  await Promise.all(run.informers.map((informer) => informer.synced))
+  await restart(run, conditionsOf(1))
+  const metadata = { name: NAMESPACES[1] }
+  await client.create(KINDS.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata })
+  run.followers = await startFollowers({ transport, random, onViolation })
   return run
 }
 
-async function restart(run: Run, historyMax: number): Promise<void> {
+function workloadsOf(options: WorkloadOptions, ledger: Ledger): readonly Workload[] {
+  return [
+    createNoteWriters(options, ledger),
+    createCounter(options),
+    createAppliers(options),
+    createSweeper(options),
+    createNamespaceWriters(options),
+  ]
+}
+
+interface Conditions {
+  readonly historyMax: number
+  readonly interference: Interference
+}
+
+async function restart(run: Run, conditions: Conditions): Promise<void> {
   const { fault } = run.options
-  run.server = await startServer({ directory: run.directory, historyMax, ...(fault ? { fault } : {}) })
+  run.server = await startServer({
+    directory: run.directory,
+    controllers: true,
+    ...conditions,
+    ...(fault ? { fault } : {}),
+  })
   run.lead(run.server.port)
 }
 
+function conditionsOf(round: number): Conditions {
+  return CONDITIONS[(round - 1) % CONDITIONS.length] as Conditions
+}
+
 async function runRound(run: Run, round: number): Promise<void> {
-  const lifeMs = 10 + run.random.next() * LIFE_MAX_MS
-  let isOver = false
-  const writing = writeUntilGone({
-    client: run.client,
-    ledger: run.ledger,
-    random: run.random,
-    writers: WRITERS,
-    counter: run.counter,
-    isStopped: () => isOver,
-    onViolation: (text) => run.violations.push(text),
-  })
-  await sleep(lifeMs)
-  const newest = Math.max(run.ledger.newestRevision(), ...run.watchers.map((watcher) => watcher.revision()))
-  const { server } = run
-  run.server = undefined
-  await server?.kill()
-  isOver = true
-  await writing
+  const areAway = conditionsOf(round + 1).historyMax === HISTORY_SHORT
+  if (areAway) run.followers?.leave()
+  const lifeMs = await writeUntilKilled(run, conditionsOf(round).interference)
   if (round % KILLED_AT_START_EVERY === 0) await killAtStart(run)
-  await restart(run, round % 2 === 0 ? HISTORY_SHORT : HISTORY_LONG)
-  await check(run, newest)
+  const newest = Math.max(run.ledger.newestRevision(), run.followers?.newestRevision() ?? 0)
+  await restart(run, conditionsOf(round + 1))
+  await check(run, { newest, areAway })
+  const acknowledged = run.workloads.reduce((sum, workload) => sum + workload.acknowledged(), 0)
   run.options.onRound?.(
-    `round ${round}: killed after ${lifeMs.toFixed(0)} ms at revision ${newest}, ${run.ledger.counts().acknowledged} writes acknowledged`,
+    `round ${round}: ended after ${lifeMs.toFixed(0)} ms at revision ${newest}, ${acknowledged} writes acknowledged`,
   )
 }
 
+/** @returns how long the server lived */
+async function writeUntilKilled(run: Run, interference: Interference): Promise<number> {
+  const { server } = run
+  if (!server) throw new Error('no server is there')
+  let isOver = false
+  let diedItself = false
+  const writing = run.workloads.map((workload) => workload.run(() => isOver))
+  const started = performance.now()
+  const least = 10 + run.random.next() * LIFE_MAX_MS
+  if (interference === 'none') await sleep(least)
+  else {
+    const gone = server.gone.then(() => {
+      diedItself = true
+    })
+    server.arm()
+    await Promise.race([gone, sleep(INTERFERENCE_MAX_MS)])
+  }
+  if (diedItself) run.died[interference] += 1
+  const lifeMs = performance.now() - started
+  run.server = undefined
+  await server.kill()
+  isOver = true
+  await Promise.all(writing)
+  return lifeMs
+}
+
+/** Again and again, mostly before it serves. */
 async function killAtStart(run: Run): Promise<void> {
-  const child = spawnServer({ directory: run.directory, historyMax: HISTORY_SHORT })
-  const gone = new Promise((resolve) => {
-    child.on('close', resolve)
-  })
-  await sleep(randomIndex(run.random, 1000))
-  child.kill('SIGKILL')
-  await gone
-}
-
-/** What the restarted server has, against what the writers and watchers know. */
-async function check(run: Run, newest: number): Promise<void> {
-  const { client, ledger, counter, violations } = run
-  const listed = await client.list<Note>(KINDS.configMap, { namespace: 'default' })
-  const revision = Number(listed.resourceVersion)
-  if (revision < newest) violations.push(`the revision went from ${newest} back to ${revision}`)
-  const notes = listed.items.filter(({ metadata }) => metadata.name.startsWith(PREFIX))
-  violations.push(...ledger.settle(notes))
-  checkCounter(counter, listed.items, violations)
-
-  const sentinel = await writeSentinel(client, revision)
-  await waitFor(
-    'watchers and informers to catch up',
-    () =>
-      run.watchers.every((watcher) => watcher.revision() >= sentinel) &&
-      run.informers.every((informer) => revisionOf(informer, 'sentinel') >= sentinel),
-    { deadlineMs: CATCH_UP_DEADLINE_MS },
-  ).catch((error: Error) => violations.push(error.message))
-  await checkFollowers(run)
-}
-
-function checkCounter(counter: Run['counter'], items: readonly Note[], violations: string[]): void {
-  const value = Number(items.find(({ metadata }) => metadata.name === COUNTER)?.data?.['value'])
-  const { acknowledged, unanswered } = counter
-  if (!(value >= acknowledged && value <= acknowledged + unanswered)) {
-    violations.push(`the counter is ${value} after ${acknowledged} increments and ${unanswered} unanswered`)
-  }
-  counter.acknowledged = value
-  counter.unanswered = 0
-}
-
-async function writeSentinel(client: KubeClient, revision: number): Promise<number> {
-  const object = note('sentinel', String(revision))
-  const written = await client.patch<Note>(KINDS.configMap, 'sentinel', 'default', object, {
-    type: 'apply',
-    fieldManager: 'crash',
-    force: true,
-  })
-  return Number(written.metadata.resourceVersion)
-}
-
-async function checkFollowers(run: Run): Promise<void> {
-  const { items } = await run.client.list<Note>(KINDS.configMap, { namespace: 'default' })
-  const expected = statesText(items.map(({ metadata }) => [metadata.name, Number(metadata.resourceVersion)]))
-  const acknowledged = run.ledger.takeAcknowledged()
-  for (const [index, watcher] of run.watchers.entries()) {
-    if (statesText(watcher.state()) !== expected) run.violations.push(`watcher ${index} has another state`)
-    const missed = watcher.missed(acknowledged)
-    for (const write of missed) run.violations.push(`watcher ${index} missed ${JSON.stringify(write)}`)
-  }
-  for (const [index, informer] of run.informers.entries()) {
-    const state = informer
-      .list()
-      .map(({ metadata }): [string, number] => [metadata.name, Number(metadata.resourceVersion)])
-    if (statesText(state) !== expected) run.violations.push(`informer ${index} has another state`)
+  for (let kills = 1 + randomIndex(run.random, START_KILLS_MAX); kills > 0; kills -= 1) {
+    const child = spawnServer({ directory: run.directory, historyMax: HISTORY_SHORT, controllers: true })
+    const gone = new Promise((resolve) => {
+      child.on('close', resolve)
+    })
+    await sleep(randomIndex(run.random, kills === 1 ? 1000 : 100))
+    child.kill('SIGKILL')
+    await gone
+    run.killedAtStart += 1
   }
 }
 
-function statesText(states: Iterable<readonly [string, number]>): string {
-  return [...states]
-    .map(([name, revision]) => `${name}@${revision}`)
-    .sort()
-    .join(' ')
+/** What the restarted server has, against what the writers and followers know. */
+async function check(
+  run: Run,
+  { newest, areAway }: { readonly newest: number; readonly areAway: boolean },
+): Promise<void> {
+  const { client, violations } = run
+  const { resourceVersion } = await client.list(KINDS.configMap, { namespace: 'default' })
+  if (Number(resourceVersion) < newest) {
+    violations.push(`the revision went from ${newest} back to ${resourceVersion}`)
+  }
+  for (const workload of run.workloads) violations.push(...(await workload.check()))
+  if (areAway) {
+    await flood(client)
+    run.followers?.comeBack()
+  }
+  violations.push(...((await run.followers?.check(run.ledger, areAway)) ?? []))
 }
 
-function revisionOf(informer: Informer<Note>, name: string): number {
-  return Number(informer.get(name, 'default')?.metadata.resourceVersion ?? 0)
+async function flood(client: KubeClient): Promise<void> {
+  for (let count = 0; count < FLOOD; count += 1) {
+    const wanted = note('default/flood', String(count))
+    await client.patch(KINDS.configMap, 'flood', 'default', wanted, {
+      type: 'apply',
+      fieldManager: 'flood',
+      force: true,
+    })
+  }
 }
 
 function reportOf(run: Run): CrashReport {
   return {
-    ...run.ledger.counts(),
-    events: run.watchers.reduce((sum, watcher) => sum + watcher.events(), 0),
-    relists: run.watchers.reduce((sum, watcher) => sum + watcher.relists(), 0),
-    revision: Math.max(...run.watchers.map((watcher) => watcher.revision())),
+    acknowledged: run.workloads.reduce((sum, workload) => sum + workload.acknowledged(), 0),
+    unanswered: run.ledger.counts().unanswered,
+    ...(run.followers?.counts() ?? { events: 0, relists: 0 }),
+    revision: run.followers?.newestRevision() ?? 0,
     storeBytes: statSync(storePath(run.directory)).size,
+    inCompaction: run.died.compaction,
+    inCheckpoint: run.died.checkpoint,
+    killedAtStart: run.killedAtStart,
   }
 }

@@ -5,11 +5,16 @@ import { systemClock } from '../../src/base/index.ts'
 import { httpsTransport, type KubeTransport } from '../../src/kube/client/index.ts'
 import { createPki, type Pki } from '../../src/local-cluster/apiserver/index.ts'
 import type { Fault } from './faults.ts'
+import { ARM, type Interference } from './interference.ts'
 
 export interface ServerProcess {
   readonly port: number
   readonly pid: number
   readonly stderr: () => string
+  /** From now on the interference that it was started with may happen. */
+  readonly arm: () => void
+  /** resolves when the process is gone */
+  readonly gone: Promise<void>
   /** SIGKILL. Resolves when the process is gone. */
   readonly kill: () => Promise<void>
 }
@@ -18,6 +23,8 @@ export interface ServerOptions {
   readonly directory: string
   readonly historyMax?: number
   readonly fault?: Fault
+  readonly controllers?: boolean
+  readonly interference?: Interference
   /** what stands before the command, such as `sh -c 'ulimit …; exec "$@"' sh` */
   readonly enter?: readonly string[]
 }
@@ -42,8 +49,10 @@ export function spawnServer(options: ServerOptions): ChildProcess {
     '--disable-warning=ExperimentalWarning',
     join(import.meta.dirname, 'server.ts'),
     options.directory,
-    String(options.historyMax ?? 20_000),
-    options.fault ?? 'none',
+    ...(options.historyMax === undefined ? [] : ['--history-max', String(options.historyMax)]),
+    ...(options.fault === undefined ? [] : ['--fault', options.fault]),
+    ...(options.controllers ? ['--controllers'] : []),
+    ...(options.interference === undefined ? [] : ['--interference', options.interference]),
   ]
   return spawn(words[0] as string, words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
 }
@@ -73,6 +82,8 @@ export function startServer(options: ServerOptions): Promise<ServerProcess> {
         port: Number(port),
         pid: child.pid as number,
         stderr: () => stderr,
+        arm: () => void child.kill(ARM),
+        gone,
         kill: async () => {
           child.kill('SIGKILL')
           await gone

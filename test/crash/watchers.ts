@@ -2,21 +2,34 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, type Random, silentLogger, systemClock } from '../../src/base/index.ts'
 import {
   createInformer,
-  type Informer,
   isExpired,
   type KubeClient,
   KINDS,
   type WatchEvent,
 } from '../../src/kube/client/index.ts'
-import type { Acknowledged, Note } from './ledger.ts'
+import { type Acknowledged, idOf, type Note, shadeOf } from './ledger.ts'
 
 const RETRY_MS = 20
 
-/** Follows a kind across crashes of the server by its own means, and complains about every event out of order. */
-export interface Watcher {
-  readonly revision: () => number
-  /** name → revision, as the events so far say */
+/** What somebody follows. */
+export interface Scope {
+  /** all when absent */
+  readonly namespace?: string
+  readonly labelSelector?: 'shade=dark'
+}
+
+/** Somebody who follows a kind across crashes of the server. */
+export interface Follower {
+  readonly name: string
+  readonly scope: Scope
+  /** object → revision, as the events so far say */
   readonly state: () => ReadonlyMap<string, number>
+  readonly stop: () => Promise<void>
+}
+
+/** Follows by its own means, and complains about every event out of order. */
+export interface Watcher extends Follower {
+  readonly revision: () => number
   /** how often the server had forgotten where it was, and it listed again */
   readonly relists: () => number
   readonly events: () => number
@@ -25,7 +38,14 @@ export interface Watcher {
    * states between are gone by rights
    */
   readonly missed: (acknowledged: readonly Acknowledged[]) => readonly Acknowledged[]
-  readonly stop: () => Promise<void>
+}
+
+export interface FollowerOptions {
+  readonly name: string
+  readonly client: KubeClient
+  readonly scope: Scope
+  readonly random: Random
+  readonly onViolation: (text: string) => void
 }
 
 interface WatcherState {
@@ -37,7 +57,8 @@ interface WatcherState {
   hasGap: boolean
 }
 
-export function startWatcher(client: KubeClient, onViolation: (text: string) => void): Watcher {
+export function startWatcher(options: FollowerOptions): Watcher {
+  const { name, scope } = options
   const stopping = new AbortController()
   const state: WatcherState = {
     objects: new Map(),
@@ -47,8 +68,10 @@ export function startWatcher(client: KubeClient, onViolation: (text: string) => 
     events: 0,
     hasGap: false,
   }
-  const running = follow(client, state, stopping.signal, onViolation)
+  const running = follow(options, state, stopping.signal)
   return {
+    name,
+    scope,
     revision: () => state.revision,
     state: () => state.objects,
     relists: () => state.relists,
@@ -57,9 +80,11 @@ export function startWatcher(client: KubeClient, onViolation: (text: string) => 
       const { seen, hasGap } = state
       state.seen = new Set()
       state.hasGap = false
-      return hasGap
-        ? []
-        : acknowledged.filter((write) => !seen.has(eventKey(write.type, write.uid, write.revision)))
+      if (hasGap) return []
+      return acknowledged.filter((write) => {
+        const expected = expectedEvent(scope, write)
+        return expected !== undefined && !seen.has(expected)
+      })
     },
     async stop() {
       stopping.abort(new Error('the watcher is stopped'))
@@ -68,22 +93,29 @@ export function startWatcher(client: KubeClient, onViolation: (text: string) => 
   }
 }
 
-/** The revision of a deletion is not in its answer, so one is known by the object alone. */
-function eventKey(type: string, uid: string, revision: number): string {
-  return type === 'DELETED' ? `${type} ${uid}` : `${type} ${uid} ${revision}`
+/** The event that a write brings to somebody with this scope, in the words of `noteSeen`. */
+function expectedEvent(scope: Scope, write: Acknowledged): string | undefined {
+  if (scope.namespace !== undefined && scope.namespace !== write.namespace) return undefined
+  const isIn = (value: string | undefined) =>
+    value !== undefined && (scope.labelSelector === undefined || shadeOf(value) === 'dark')
+  if (isIn(write.after)) return `put ${write.uid} ${write.revision}`
+  if (!isIn(write.before)) return undefined
+  // The revision of a deletion is not in its answer, so one is known by the object alone.
+  return write.after === undefined ? `gone ${write.uid}` : `left ${write.uid} ${write.revision}`
 }
 
-async function follow(
-  client: KubeClient,
-  state: WatcherState,
-  signal: AbortSignal,
-  onViolation: (text: string) => void,
-): Promise<void> {
+function noteSeen(seen: Set<string>, type: WatchEvent<Note>['type'], uid: string, revision: number): void {
+  if (type !== 'DELETED') seen.add(`put ${uid} ${revision}`)
+  else seen.add(`gone ${uid}`).add(`left ${uid} ${revision}`)
+}
+
+async function follow(options: FollowerOptions, state: WatcherState, signal: AbortSignal): Promise<void> {
+  const { client, scope, onViolation } = options
   while (!signal.aborted) {
     try {
-      if (state.revision === 0) await relist(client, state)
+      if (state.revision === 0) await relist(options, state)
       const events = client.watch<Note>(KINDS.configMap, {
-        namespace: 'default',
+        ...scope,
         resourceVersion: String(state.revision),
         allowWatchBookmarks: true,
         signal,
@@ -92,7 +124,6 @@ async function follow(
     } catch (error) {
       if (isExpired(error)) {
         state.relists += 1
-        state.hasGap = true
         state.revision = 0
       }
     }
@@ -100,11 +131,12 @@ async function follow(
   }
 }
 
-async function relist(client: KubeClient, state: WatcherState): Promise<void> {
-  const { items, resourceVersion } = await client.list<Note>(KINDS.configMap, { namespace: 'default' })
+async function relist({ client, scope }: FollowerOptions, state: WatcherState): Promise<void> {
+  const { items, resourceVersion } = await client.list<Note>(KINDS.configMap, scope)
   state.objects.clear()
-  for (const { metadata } of items) state.objects.set(metadata.name, Number(metadata.resourceVersion))
+  for (const item of items) state.objects.set(idOf(item), Number(item.metadata.resourceVersion))
   state.revision = Number(resourceVersion)
+  state.hasGap = true
 }
 
 function applyEvent(state: WatcherState, event: WatchEvent<Note>, onViolation: (text: string) => void): void {
@@ -114,31 +146,28 @@ function applyEvent(state: WatcherState, event: WatchEvent<Note>, onViolation: (
     state.revision = revision
     return
   }
-  const { name, uid, resourceVersion } = event.object.metadata
+  const { uid, resourceVersion } = event.object.metadata
+  const id = idOf(event.object)
   const revision = Number(resourceVersion)
-  const what = `${event.type} of ${name} at ${revision}`
+  const what = `${event.type} of ${id} at ${revision}`
   if (!(revision > state.revision)) onViolation(`${what} came after ${state.revision}`)
-  if (state.objects.has(name) === (event.type === 'ADDED')) {
+  if (state.objects.has(id) === (event.type === 'ADDED')) {
     onViolation(`${what} came where the object was ${event.type === 'ADDED' ? '' : 'not '}there`)
   }
-  if (event.type === 'DELETED') state.objects.delete(name)
-  else state.objects.set(name, revision)
+  if (event.type === 'DELETED') state.objects.delete(id)
+  else state.objects.set(id, revision)
   state.events += 1
-  state.seen.add(eventKey(event.type, uid ?? '', revision))
+  noteSeen(state.seen, event.type, uid ?? '', revision)
   state.revision = revision
 }
 
 /** The product's own informer, whose changes must never repeat, go backwards or leave something out. */
-export function startInformer(
-  client: KubeClient,
-  random: Random,
-  onViolation: (text: string) => void,
-): Informer<Note> {
+export function startInformer({ name, client, scope, random, onViolation }: FollowerOptions): Follower {
   const last = new Map<string, number>()
-  return createInformer<Note>({
+  const informer = createInformer<Note>({
     client,
     kind: KINDS.configMap,
-    namespace: 'default',
+    ...scope,
     clock: impatientClock,
     random,
     logger: silentLogger,
@@ -147,16 +176,17 @@ export function startInformer(
         const known = last.get(key)
         const from = before && Number(before.metadata.resourceVersion)
         const to = after && Number(after.metadata.resourceVersion)
-        if (from !== known) onViolation(`the informer changes ${key} from ${from}, but had told ${known}`)
+        if (from !== known) onViolation(`it changes ${key} from ${from}, but had told ${known}`)
         const isSame = before?.metadata.uid === after?.metadata.uid
         if (isSame && from !== undefined && to !== undefined && to <= from) {
-          onViolation(`the informer changes ${key} from ${from} back to ${to}`)
+          onViolation(`it changes ${key} from ${from} back to ${to}`)
         }
         if (to === undefined) last.delete(key)
         else last.set(key, to)
       }
     },
   })
+  return { name, scope, state: () => last, stop: async () => informer.stop() }
 }
 
 /** Rounds are short: an informer that would wait ten seconds after the fifth refusal waits for some milliseconds. */
