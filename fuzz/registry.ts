@@ -4,6 +4,7 @@
  * `smoke` runs all of them briefly with a fixed seed; `canary` holds a bug and must fail, which proves that bugs are
  * found. An input that once broke a law stays in `corpus/NAME/`.
  */
+import * as http2 from './targets/http2.ts'
 import * as objects from './targets/objects.ts'
 import * as texts from './targets/texts.ts'
 import * as wire from './targets/wire.ts'
@@ -29,6 +30,9 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   chunked: wire.chunked,
   dns: wire.dns,
   duration: texts.durations,
+  hpack: http2.hpack,
+  'http2-client': http2.http2Client,
+  'http2-server': http2.http2Server,
   json: objects.json,
   jsonpath: texts.jsonPaths,
   kubeconfig: texts.kubeconfig,
