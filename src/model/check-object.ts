@@ -5,6 +5,7 @@ import {
   flag,
   integer,
   list,
+  lowerCaseName,
   object,
   oneOf,
   optional,
@@ -23,6 +24,9 @@ import type { ModelObject, ModelType } from './model-object.ts'
 import type {
   AppProtocol,
   Balancer,
+  HashBalancer,
+  HashKey,
+  OutlierDetection,
   Service,
   ServicePolicy,
   ServicePort,
@@ -47,6 +51,9 @@ const portText = textThat(
   'a port number',
   (value) => /^[1-9][0-9]{0,4}$/.test(value) && Number(value) <= 65535,
 )
+
+/** Envoy's largest ring; Maglev's table is bounded below it. */
+const HASH_PLACES_MAX = 8 * 1024 * 1024
 
 const membership = object<Membership>({ ports: record(port, portText), ready: flag })
 
@@ -86,11 +93,40 @@ const balancer = union<Balancer['kind']>('kind', {
   'least-request': object({}),
   random: object({}),
   passthrough: object({}),
+  hash: object<HashBalancer>({
+    kind: filledText,
+    algorithm: oneOf('ring', 'maglev'),
+    size: integer(1, HASH_PLACES_MAX),
+    key: union<HashKey['kind']>('kind', {
+      header: object<Extract<HashKey, { kind: 'header' }>>({ kind: filledText, name: lowerCaseName }),
+      query: object<Extract<HashKey, { kind: 'query' }>>({ kind: filledText, name: filledText }),
+      'source-ip': object({}),
+      cookie: object<Extract<HashKey, { kind: 'cookie' }>>({
+        kind: filledText,
+        name: filledText,
+        path: optional(text),
+        ttlMs: optional(milliseconds),
+        attributes: list(object<{ name: string; value: string }>({ name: filledText, value: text })),
+      }),
+    }),
+  }),
 })
 
 const traffic = object<TrafficPolicy>({
   balancer: optional(balancer),
   connectTimeoutMs: optional(milliseconds),
+  outlierDetection: optional(
+    object<OutlierDetection>({
+      consecutive5xx: integer(0),
+      consecutiveGatewayErrors: integer(0),
+      consecutiveLocalFailures: integer(0),
+      splitLocal: flag,
+      intervalMs: integer(1),
+      baseEjectionMs: integer(1),
+      maxEjectionPercent: integer(0, 100),
+      minHealthPercent: integer(0, 100),
+    }),
+  ),
 })
 
 const policy = object<ServicePolicy>({

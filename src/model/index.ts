@@ -46,6 +46,9 @@ export type {
 export type {
   AppProtocol,
   Balancer,
+  HashBalancer,
+  HashKey,
+  OutlierDetection,
   Service,
   ServicePolicy,
   ServicePort,

@@ -53,6 +53,7 @@ export interface Subset {
 export interface TrafficPolicy {
   readonly balancer?: Balancer
   readonly connectTimeoutMs?: number
+  readonly outlierDetection?: OutlierDetection
 }
 
 export type Balancer =
@@ -60,3 +61,43 @@ export type Balancer =
   | { readonly kind: 'least-request' }
   | { readonly kind: 'random' }
   | { readonly kind: 'passthrough' }
+  | HashBalancer
+
+/** Requests with the same key go to the same endpoint while it is there; one without a key goes anywhere. */
+export interface HashBalancer {
+  readonly kind: 'hash'
+  readonly algorithm: 'ring' | 'maglev'
+  /** Least number of places on the ring; number of places of Maglev's table (a prime). */
+  readonly size: number
+  readonly key: HashKey
+}
+
+export type HashKey =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'source-ip' }
+  /** `ttlMs`: a client without the cookie is given one that lasts so long (0: as long as its session). */
+  | {
+      readonly kind: 'cookie'
+      readonly name: string
+      readonly path?: string
+      readonly ttlMs?: number
+      readonly attributes: readonly { readonly name: string; readonly value: string }[]
+    }
+
+/** When an endpoint that keeps failing is left out for a while (Envoy's outlier detection). Counts of 0: not looked at. */
+export interface OutlierDetection {
+  readonly consecutive5xx: number
+  /** 502, 503, 504. */
+  readonly consecutiveGatewayErrors: number
+  /** Connections that fail or break. They count as 5xx unless `splitLocal`. */
+  readonly consecutiveLocalFailures: number
+  readonly splitLocal: boolean
+  readonly intervalMs: number
+  /** Times the number of ejections so far. */
+  readonly baseEjectionMs: number
+  /** One endpoint may always be ejected. */
+  readonly maxEjectionPercent: number
+  /** When fewer are left, all are used again. */
+  readonly minHealthPercent: number
+}

@@ -74,7 +74,10 @@ function clusters(context: AdminContext) {
       name: cluster.name,
       host_statuses: cluster.hosts().map((host) => ({
         address: { socket_address: { address: host.ip, port_value: host.port } },
-        health_status: { eds_health_status: 'HEALTHY' },
+        health_status: {
+          eds_health_status: 'HEALTHY',
+          ...(cluster.isEjected(host) && { failed_outlier_check: true }),
+        },
         weight: host.weight,
         workload: host.workload()?.key,
         stats: host.counters,
@@ -91,7 +94,7 @@ function clusterLines(context: AdminContext): string {
       const { counters } = host
       lines += `${prefix}cx_active::${counters.connectionsActive}\n${prefix}cx_connect_fail::${counters.connectFailures}\n`
       lines += `${prefix}cx_total::${counters.connectionsTotal}\n${prefix}rq_active::${counters.requestsActive}\n`
-      lines += `${prefix}rq_total::${counters.requestsTotal}\n${prefix}health_flags::healthy\n${prefix}weight::${host.weight}\n`
+      lines += `${prefix}rq_total::${counters.requestsTotal}\n${prefix}health_flags::${cluster.isEjected(host) ? '/failed_outlier_check' : 'healthy'}\n${prefix}weight::${host.weight}\n`
     }
   }
   return lines

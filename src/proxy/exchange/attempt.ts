@@ -117,6 +117,7 @@ export function onFailed(exchange: Exchange, failure: UpstreamFailure): void {
     connect(exchange, host, true)
     return
   }
+  host.report('local')
   if (failure.kind === 'connect') exchange.transportFailure = failure.detail
   const plan = exchange.plan as ForwardPlan
   if (isRetriableFailure(plan.retry, failure) && mayRetry(exchange)) {

@@ -243,6 +243,7 @@ describe('an exchange', () => {
     })
     await once(socket, 'close')
     assert.ok(total > size)
+    await until(() => proxy.logLines.length === 1, 'the log line is there')
     assert.match(proxy.logLines[0] ?? '', /^200 /)
   })
 

@@ -133,6 +133,7 @@ function endTunnelSide(exchange: Exchange, side: number): void {
 function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean {
   const plan = exchange.plan as ForwardPlan
   const { thread } = exchange.context
+  exchange.host?.report(block.status)
   if (plan.retry.attempts > 0 && isRetriableResponse(plan.retry, block) && mayRetry(exchange)) {
     exchange.upstream = undefined
     exchange.upstreamReady = false

@@ -296,4 +296,6 @@ export interface ForwardHost {
    * @returns undefined when the limit on connections is reached
    */
   readonly open: (exchange: Exchange, fresh: boolean) => UpstreamStream | undefined
+  /** How a request ended here: the status of its response, or `local` when none came about. */
+  readonly report: (outcome: number | 'local') => void
 }

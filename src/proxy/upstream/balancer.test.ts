@@ -5,7 +5,7 @@ import type { Balancer as BalancerPolicy } from '../../model/index.ts'
 import { createBalancer } from './balancer.ts'
 
 interface TestHost {
-  readonly name: string
+  readonly address: string
   readonly weight: number
   load: number
   readonly active: () => number
@@ -13,12 +13,12 @@ interface TestHost {
 
 function hosts(weights: readonly number[]): TestHost[] {
   return weights.map((weight, index) => {
-    const host: TestHost = { name: `h${index}`, weight, load: 0, active: () => host.load }
+    const host: TestHost = { address: `h${index}`, weight, load: 0, active: () => host.load }
     return host
   })
 }
 
-const KINDS: readonly BalancerPolicy['kind'][] = ['round-robin', 'least-request', 'random']
+const KINDS = ['round-robin', 'least-request', 'random'] as const satisfies readonly BalancerPolicy['kind'][]
 
 /** One suite for all balancers. */
 for (const kind of KINDS) {
@@ -28,10 +28,10 @@ for (const kind of KINDS) {
       const one = balancer(all)
       const counts = new Map<string, number>()
       for (let i = 0; i < picks; i++) {
-        const name = one.pick()?.name ?? '-'
+        const name = one.pick()?.address ?? '-'
         counts.set(name, (counts.get(name) ?? 0) + 1)
       }
-      return all.map((host) => (counts.get(host.name) ?? 0) / picks)
+      return all.map((host) => (counts.get(host.address) ?? 0) / picks)
     }
 
     test('has nothing to pick without hosts', () => assert.equal(balancer([]).pick(), undefined))
@@ -66,7 +66,7 @@ test('least request avoids a busy host', () => {
 test('round robin takes turns', () => {
   const all = hosts([1, 1, 1])
   const balancer = createBalancer({ kind: 'round-robin' }, all, createSeededRandom(1))
-  const names = Array.from({ length: 6 }, () => balancer.pick()?.name)
+  const names = Array.from({ length: 6 }, () => balancer.pick()?.address)
   assert.deepEqual(names.slice(0, 3), names.slice(3))
   assert.equal(new Set(names).size, 3)
 })

@@ -1,22 +1,16 @@
 import { type Random, randomIndex, unreachable } from '../../base/index.ts'
-import type { Balancer as BalancerPolicy } from '../../model/index.ts'
-
-/** What a balancer looks at. */
-export interface Balanced {
-  /** Positive. */
-  readonly weight: number
-  /** Requests or connections under way. */
-  readonly active: () => number
-}
+import type { Balancer as BalancerPolicy, HashBalancer } from '../../model/index.ts'
+import type { Balanced, Placed } from './balanced.ts'
+import { createHashPick } from './hash.ts'
 
 /** Chooses among the hosts of one cluster; made anew when they change. */
 export interface Balancer<Host extends Balanced> {
-  /** @returns undefined when there are no hosts */
-  readonly pick: () => Host | undefined
+  /** @param hash of what the policy hashes, for consistent hashing @returns undefined when there are no hosts */
+  readonly pick: (hash?: number) => Host | undefined
 }
 
 /** Istio's default is least request. @param hosts those that may be chosen */
-export function createBalancer<Host extends Balanced>(
+export function createBalancer<Host extends Placed>(
   policy: BalancerPolicy | undefined,
   hosts: readonly Host[],
   random: Random,
@@ -27,6 +21,8 @@ export function createBalancer<Host extends Balanced>(
   switch (kind) {
     case 'round-robin':
       return roundRobin(hosts, random)
+    case 'hash':
+      return hashed(policy as HashBalancer, hosts, random)
     case 'random':
       return { pick: weightedPick(hosts, random) }
     case 'least-request':
@@ -35,6 +31,15 @@ export function createBalancer<Host extends Balanced>(
     default:
       return unreachable(kind)
   }
+}
+
+function hashed<Host extends Placed>(
+  policy: HashBalancer,
+  hosts: readonly Host[],
+  random: Random,
+): Balancer<Host> {
+  const pick = createHashPick(policy, hosts)
+  return { pick: (hash = randomIndex(random, 2 ** 32)) => pick(hash) }
 }
 
 /** Smooth weighted round robin: each turn every host gains its weight, and the one that leads pays the total. */

@@ -11,7 +11,8 @@ import type {
 import { type ClientConnectionHandle, createClientConnection } from '../http1/client-connection.ts'
 import type { Network, OnRead } from '../net/network.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
-import type { Balanced } from './balancer.ts'
+import type { Balanced } from './balanced.ts'
+import type { Outcome } from './outlier.ts'
 
 /** What all hosts of a proxy share. */
 export interface UpstreamSettings {
@@ -64,6 +65,8 @@ export interface HostOptions {
   readonly localAddress?: string
   /** All connections are closed and none is in use. */
   readonly onEmpty?: () => void
+  /** How requests end here, for whoever watches. */
+  readonly report?: (host: Host, outcome: Outcome) => void
 }
 
 interface Pooled {
@@ -190,6 +193,7 @@ export function createHost(options: HostOptions): Host {
     counters,
     active: () => counters.requestsActive,
     idle: () => idle.length,
+    report: (outcome) => options.report?.(host, outcome),
     open(exchange: Exchange, fresh: boolean): UpstreamStream | undefined {
       const pooled = fresh ? undefined : takeIdle()
       if (pooled === undefined && counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX) return undefined

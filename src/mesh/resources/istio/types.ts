@@ -180,8 +180,37 @@ export interface IstioPortTrafficPolicy {
     readonly tcp?: { readonly connectTimeout?: string; readonly [member: string]: unknown }
     readonly http?: Readonly<Record<string, unknown>>
   }
-  readonly outlierDetection?: unknown
+  readonly outlierDetection?: IstioOutlierDetection
   readonly tls?: { readonly mode?: string }
+}
+
+export interface IstioOutlierDetection {
+  readonly consecutive5xxErrors?: number
+  /** The old form of consecutiveGatewayErrors. */
+  readonly consecutiveErrors?: number
+  readonly consecutiveGatewayErrors?: number
+  readonly consecutiveLocalOriginFailures?: number
+  readonly splitExternalLocalOriginErrors?: boolean
+  readonly interval?: string
+  readonly baseEjectionTime?: string
+  readonly maxEjectionPercent?: number
+  readonly minHealthPercent?: number
+}
+
+export interface IstioConsistentHash {
+  readonly httpHeaderName?: string
+  readonly httpQueryParameterName?: string
+  readonly useSourceIp?: boolean
+  readonly httpCookie?: {
+    readonly name: string
+    readonly path?: string
+    readonly ttl?: string
+    readonly attributes?: readonly { readonly name: string; readonly value?: string }[]
+  }
+  readonly ringHash?: { readonly minimumRingSize?: number }
+  readonly maglev?: { readonly tableSize?: number }
+  /** The old form. */
+  readonly minimumRingSize?: number
 }
 
 export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
@@ -195,7 +224,7 @@ export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
 
 export interface IstioLoadBalancer {
   readonly simple?: string
-  readonly consistentHash?: unknown
+  readonly consistentHash?: IstioConsistentHash
   readonly localityLbSetting?: unknown
   readonly zoneAwareLbSetting?: unknown
   readonly warmup?: unknown

@@ -1,5 +1,7 @@
 import { parseDurationMs } from '../../../base/index.ts'
 import type { Balancer, TrafficPolicy } from '../../../model/index.ts'
+import { translateConsistentHash } from './consistent-hash.ts'
+import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
 
 const BALANCERS: Readonly<Record<string, Balancer | undefined>> = {
@@ -11,9 +13,8 @@ const BALANCERS: Readonly<Record<string, Balancer | undefined>> = {
   PASSTHROUGH: { kind: 'passthrough' },
 }
 
-const NOT_SERVED = ['outlierDetection', 'tunnel', 'proxyProtocol', 'retryBudget'] as const
+const NOT_SERVED = ['tunnel', 'proxyProtocol', 'retryBudget'] as const
 const NOT_SERVED_BALANCING = [
-  'consistentHash',
   'localityLbSetting',
   'zoneAwareLbSetting',
   'warmup',
@@ -30,7 +31,13 @@ export function translateTrafficPolicy(
   reportNotServed(policy, path, problems)
   const balancer = translateBalancer(policy, path, problems)
   const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
+  const outlierDetection = translateOutlierDetection(
+    policy.outlierDetection,
+    `${path}.outlierDetection`,
+    problems,
+  )
   return {
+    ...(outlierDetection === undefined ? {} : { outlierDetection }),
     ...(balancer === undefined ? {} : { balancer }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
   }
@@ -61,6 +68,9 @@ function translateBalancer(
   if (settings === undefined) return undefined
   for (const member of NOT_SERVED_BALANCING) {
     if (settings[member] !== undefined) problems.push(`${path}.loadBalancer.${member} is not served yet`)
+  }
+  if (settings.consistentHash !== undefined) {
+    return translateConsistentHash(settings.consistentHash, `${path}.loadBalancer.consistentHash`, problems)
   }
   if (settings.simple === undefined) return undefined
   if (!Object.hasOwn(BALANCERS, settings.simple)) {
