@@ -9,12 +9,22 @@ import { after, before, describe, test } from 'node:test'
 import { ApiError, createKubeClient, type KubeClient, KINDS } from '../../src/kube/client/index.ts'
 import type { Pki } from '../../src/local-cluster/apiserver/index.ts'
 import { createSqliteStore } from '../../src/local-cluster/store/index.ts'
-import { pkiOf, type ServerProcess, startServer, storePath, transportTo } from './server-process.ts'
+import {
+  pkiOf,
+  type ServerOptions,
+  type ServerProcess,
+  startServer,
+  storePath,
+  transportTo,
+} from './server-process.ts'
 import { note as noteOf, type Note } from './ledger.ts'
 
 /** 2,000 blocks of 512 bytes: the log reaches that after some hundred writes. */
 const SMALL_FILES = ['sh', '-c', 'ulimit -f 2000; exec "$@"', 'sh']
 const WRITES_MAX = 5000
+const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
+/** The directory of the store, `$0`, for this process alone. */
+const READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
 const PAYLOAD = 'x'.repeat(3000)
 
 const note = (name: string, value: string) => noteOf(`default/${name}`, value)
@@ -96,7 +106,6 @@ describe('a full disk', () => {
 
   const mount =
     'mount -t tmpfs -o size=3m tmpfs "$0" && head -c 2000000 /dev/zero > "$0/ballast" && exec "$@"'
-  const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
   test(
     'takes writes again when there is room again',
     { skip: canMount ? false : 'needs the right to mount a small tmpfs' },
@@ -136,10 +145,12 @@ describe('a server does not start', () => {
     createSqliteStore({ path }).close() // takes the log into the file
   })
 
-  async function failureOfStart(): Promise<{ readonly code: number; readonly stderr: string }> {
+  async function failureOfStart(
+    options: Pick<ServerOptions, 'enter'>,
+  ): Promise<{ readonly code: number; readonly stderr: string }> {
     let server: ServerProcess
     try {
-      server = await startServer({ directory })
+      server = await startServer({ directory, ...options })
     } catch (error) {
       return error as { code: number; stderr: string }
     }
@@ -148,14 +159,14 @@ describe('a server does not start', () => {
   }
 
   /** Status 1, one message that names the file and the remedy, and every byte as it was. */
-  async function refuses(message: RegExp): Promise<void> {
+  async function refuses(message: RegExp, options: Pick<ServerOptions, 'enter'> = {}): Promise<void> {
     const files = [path, `${path}-wal`, `${path}-revision`]
     const hash = () =>
       files
         .filter((file) => existsSync(file) && statSync(file).size > 0)
         .map((file) => createHash('sha256').update(readFileSync(file)).digest('hex'))
     const before = hash()
-    const error = await failureOfStart()
+    const error = await failureOfStart(options)
     assert.equal(error.code, 1)
     assert.match(error.stderr, new RegExp(`^cannot open the store ${path}: .*${message.source}.*\n$`))
     assert.deepEqual(hash(), before)
@@ -191,6 +202,15 @@ describe('a server does not start', () => {
       await client.create(KINDS.configMap, note('full-second', 'x'))
     })
   })
+
+  test(
+    'on a file system that may not be written',
+    { skip: canMount ? false : 'needs the right to mount' },
+    () =>
+      refuses(/; check that the directory exists, that the disk may be written, and that it is not full/, {
+        enter: ['unshare', '-m', 'sh', '-c', READ_ONLY, join(directory, 'store')],
+      }),
+  )
 
   test('on a file of a newer version', async () => {
     const db = new DatabaseSync(path)

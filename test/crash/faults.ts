@@ -5,7 +5,7 @@ export const FAULTS = ['none', 'forgets-writes', 'loses-events', 'repeats-events
 export type Fault = (typeof FAULTS)[number]
 
 /** One in so many. */
-const RATE = 50
+const RATE = 20
 
 export function withFault(store: Store, fault: Fault): Store {
   let count = 0

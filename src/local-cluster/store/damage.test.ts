@@ -100,6 +100,37 @@ describe('a store after a kill', () => {
     store.close()
   })
 
+  test('is the same whatever is left of the index of the log, which is made anew', () => {
+    const leftovers = {
+      empty: Buffer.alloc(0),
+      zeros: Buffer.alloc(32_768),
+      garbage: Buffer.alloc(32_768, 0xa5),
+      short: Buffer.alloc(100, 0xa5),
+      'of another log': readFileSync(`${path}-wal`).subarray(0, 32_768),
+    }
+    const files = FILES.map((file) => [file, readFileSync(join(directory, file))] as const)
+    for (const [what, bytes] of Object.entries(leftovers)) {
+      for (const [file, whole] of files) writeFileSync(join(directory, file), whole)
+      writeFileSync(`${path}-shm`, bytes)
+      const store = createSqliteStore({ path })
+      assert.equal(store.count('core/configmaps'), NAMES.length, what)
+      store.close()
+    }
+  })
+
+  test('is opened without its mark, and with one that cannot be read', () => {
+    const log = readFileSync(`${path}-wal`)
+    const database = readFileSync(path)
+    for (const mark of ['', 'no number\n', '0000000000000040', '9'.repeat(17)]) {
+      writeFileSync(path, database)
+      writeFileSync(`${path}-wal`, log)
+      writeFileSync(`${path}-revision`, mark)
+      const store = createSqliteStore({ path })
+      assert.equal(store.count('core/configmaps'), NAMES.length, JSON.stringify(mark))
+      store.close()
+    }
+  })
+
   test('is refused when the log is cut, gone, or damaged', async () => {
     const log = `${path}-wal`
     const whole = readFileSync(log)

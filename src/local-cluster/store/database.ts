@@ -147,5 +147,5 @@ function remedyFor(message: string): string {
       'to start with an empty cluster, or restore a copy'
     )
   }
-  return 'check that the directory exists and may be written, and that the disk is not full'
+  return 'check that the directory exists, that the disk may be written, and that it is not full'
 }
