@@ -22,6 +22,7 @@ export function beginData(connection: Connection): void {
   if (connection.phase !== PHASE.closed) {
     connection.dataStream = stream
     if (stream !== undefined) checkWindow(connection, stream, frameLength)
+    if (!padded) checkLength(connection)
     if (frameLength === 0) endFrame(connection)
   }
 }
@@ -67,6 +68,14 @@ function checkWindow(connection: Connection, stream: Stream, length: number): vo
   stream.receiveWindow -= length
 }
 
+/** The length of the data in the frame is known: it must not be more than what is left of the announced body. */
+function checkLength(connection: Connection): void {
+  const { dataStream, dataLeft } = connection
+  if (dataStream === undefined || dataStream.bodyLeft < 0) return
+  if (dataLeft <= dataStream.bodyLeft) dataStream.bodyLeft -= dataLeft
+  else breakByPeer(dataStream, ERROR.protocol, 'more data than content-length says')
+}
+
 /** Reads what there is of the DATA frame at hand. @returns the index after it */
 export function readData(connection: Connection, bytes: Buffer, start: number, end: number): number {
   let i = start
@@ -79,6 +88,7 @@ export function readData(connection: Connection, bytes: Buffer, start: number, e
       return end
     }
     connection.dataLeft -= connection.padLeft
+    checkLength(connection)
     refund(connection, connection.dataStream, 1)
   }
   if (connection.dataLeft > 0) {
@@ -102,14 +112,6 @@ function takeData(connection: Connection, bytes: Buffer, start: number, end: num
   if (stream === undefined || start === end || (stream.state & IS.done) !== 0) {
     refund(connection, undefined, end - start)
     return
-  }
-  if (stream.bodyLeft >= 0) {
-    stream.bodyLeft -= end - start
-    if (stream.bodyLeft < 0) {
-      refund(connection, undefined, end - start)
-      breakByPeer(stream, ERROR.protocol, 'more data than content-length says')
-      return
-    }
   }
   if (stream.paused || stream.held !== undefined) {
     stream.held ??= { chunks: [], end: undefined }
