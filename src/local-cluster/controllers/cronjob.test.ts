@@ -158,6 +158,35 @@ test('finished Jobs beyond the limits go, the oldest first', async () => {
   })
 })
 
+test('a time that was missed by more than startingDeadlineSeconds is told, and not made up for', async () => {
+  const lastScheduleTime = new Date(Date.now() - 7_200_000).toISOString().replace(/\.\d+Z$/, 'Z')
+  const minute = new Date().getUTCMinutes()
+  // Half an hour from the last and to the next time, whenever the test runs.
+  const schedule = `${(minute + 30) % 60} * * * *`
+  const make = async (name: string, spec: Partial<CronJob['spec']>) => {
+    const made = await client.create<CronJob>(
+      KINDS.cronJob,
+      cronOf(name, { schedule, suspend: true, ...spec }),
+    )
+    const status = { lastScheduleTime }
+    const next = { ...made, status }
+    await client.update<CronJob>(KINDS.cronJob, next, { subresource: 'status' })
+    await client.patch(KINDS.cronJob, name, 'default', { spec: { suspend: false } }, { type: 'merge' })
+  }
+  await make('strict', { startingDeadlineSeconds: 10 })
+  await make('patient', {})
+  await eventually(async () => assert.equal((await jobsOf('patient')).length, 1))
+  await eventually(async () => {
+    const [told] = await eventsOf(client, 'CronJob', 'strict')
+    assert.equal(told?.reason, 'MissSchedule')
+    assert.match(
+      told?.message ?? '',
+      /^Missed scheduled time to start a job: \w{3}, \d\d \w{3} \d{4} [\d:]+ \+0000$/,
+    )
+  })
+  assert.deepEqual(await jobsOf('strict'), [])
+})
+
 test('a suspended CronJob makes nothing', async () => {
   await client.create(KINDS.cronJob, cronOf('asleep', { schedule: '@every 1s', suspend: true }))
   await client.create(KINDS.cronJob, cronOf('awake', { schedule: '@every 1s' }))

@@ -65,7 +65,7 @@ export function createCronJobController(context: ControllerContext): Controller 
     const scheduledMs = lastTime(timing.schedule, timing.zone, { afterMs: sinceMs, untilMs: nowMs })
     if (scheduledMs === undefined) return {}
     if (startingDeadlineSeconds !== undefined && scheduledMs + startingDeadlineSeconds * 1000 < nowMs) {
-      const when = new Date(scheduledMs).toUTCString()
+      const when = new Date(scheduledMs).toUTCString().replace('GMT', '+0000')
       tell(cron, 'MissSchedule', `Missed scheduled time to start a job: ${when}`, 'Warning')
       return {}
     }

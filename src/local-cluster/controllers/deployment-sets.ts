@@ -6,7 +6,7 @@ import { TEMPLATE_HASH_LABEL } from './template-hash.ts'
 
 /** Annotations by which a Deployment and kubectl remember what each ReplicaSet was. */
 export const REVISION = 'deployment.kubernetes.io/revision'
-const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history'
+export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history'
 const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas'
 const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas'
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'

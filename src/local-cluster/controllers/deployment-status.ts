@@ -1,4 +1,5 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../kube/index.ts'
+import { REVISION_HISTORY } from './deployment-sets.ts'
 import { formatSeconds } from './pods.ts'
 
 export interface DeploymentFacts {
@@ -27,11 +28,12 @@ export function deploymentStatus(facts: DeploymentFacts): {
     unavailableReplicas: Math.max(0, sum((set) => set.spec.replicas) - available),
   }
   const progress = progressing(facts, counts)
+  const progressed = progress.condition ? [progress.condition] : []
   const status: DeploymentStatus = {
     observedGeneration: deployment.metadata.generation ?? 0,
     // Kubernetes leaves out counts of zero.
     ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
-    conditions: [availability(facts, available), progress.condition, ...replicaFailure(facts)].map((next) =>
+    conditions: [availability(facts, available), ...progressed, ...replicaFailure(facts)].map((next) =>
       keepTimes(next, facts),
     ),
     ...(deployment.status?.collisionCount ? { collisionCount: deployment.status.collisionCount } : {}),
@@ -69,60 +71,96 @@ function replicaFailure({ newSet, oldSets }: DeploymentFacts): readonly Deployme
   }))
 }
 
-function progressing(
-  facts: DeploymentFacts,
-  counts: { readonly replicas: number; readonly updatedReplicas: number; readonly availableReplicas: number },
-): { condition: DeploymentCondition; againMs: number | undefined } {
-  const { deployment, newSet } = facts
-  const wanted = deployment.spec.replicas ?? 1
-  const name = newSet?.metadata.name ?? ''
+interface Counts {
+  readonly replicas: number
+  readonly updatedReplicas: number
+  readonly readyReplicas: number
+  readonly availableReplicas: number
+}
+
+interface Progress {
+  readonly condition: DeploymentCondition | undefined
+  readonly againMs: number | undefined
+}
+
+/** Clients write the largest number that fits for "never". */
+const NO_DEADLINE_SECONDS = 2_147_483_647
+
+/** @see Kubernetes Deployments, "Deployment status": progressing, complete, failed */
+function progressing(facts: DeploymentFacts, counts: Counts): Progress {
+  const { deployment, newSet, nowMs } = facts
   const before = deployment.status?.conditions?.find((one) => one.type === 'Progressing')
+  const deadlineSeconds = deployment.spec.progressDeadlineSeconds ?? 600
+  if (deadlineSeconds >= NO_DEADLINE_SECONDS) return { condition: undefined, againMs: undefined }
   if (deployment.spec.paused) {
-    const reason = 'DeploymentPaused'
-    return {
-      condition: { type: 'Progressing', status: 'Unknown', reason, message: 'Deployment is paused' },
-      againMs: undefined,
-    }
+    const reason = before?.reason === TIMED_OUT ? TIMED_OUT : PAUSED
+    if (reason === TIMED_OUT) return { condition: before, againMs: undefined }
+    return { condition: progress('Unknown', PAUSED, 'Deployment is paused'), againMs: undefined }
   }
-  const complete =
-    counts.updatedReplicas === wanted &&
-    counts.replicas === wanted &&
-    counts.availableReplicas >= wanted &&
-    newSet
-  if (complete) {
-    const message = `ReplicaSet "${name}" has successfully progressed.`
-    return {
-      condition: { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message },
-      againMs: undefined,
-    }
+  const name = newSet?.metadata.name ?? ''
+  const done = progress('True', AVAILABLE, `ReplicaSet "${name}" has successfully progressed.`)
+  // What has been rolled out stays so, though pods fall ill or their number is changed.
+  const isDone = before?.reason === AVAILABLE && before.message === done.message
+  if (newSet && ((isDone && counts.replicas === counts.updatedReplicas) || isComplete(deployment, counts))) {
+    return { condition: done, againMs: undefined }
   }
-  const past = deployment.status
-  const advanced =
-    past === undefined ||
-    before === undefined ||
-    before.reason === 'NewReplicaSetAvailable' ||
-    before.reason === 'DeploymentPaused' ||
-    counts.updatedReplicas > (past.updatedReplicas ?? 0) ||
-    counts.availableReplicas > (past.availableReplicas ?? 0) ||
-    counts.replicas - counts.updatedReplicas < (past.replicas ?? 0) - (past.updatedReplicas ?? 0)
-  const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000
-  const sinceMs = advanced ? facts.nowMs : Date.parse(before?.lastUpdateTime ?? '')
-  const leftMs = sinceMs + deadlineMs - facts.nowMs
+  const change = changeOf(facts, before, counts)
+  if (change) {
+    const condition = { ...change, lastUpdateTime: formatSeconds(nowMs) }
+    return { condition, againMs: deadlineSeconds * 1000 }
+  }
   // Once it is exceeded only progress helps: the condition's own time must not start another wait.
-  const isExceeded = before?.reason === 'ProgressDeadlineExceeded' && !advanced
-  if (isExceeded || leftMs <= 0) {
-    const message = `ReplicaSet "${name}" has timed out progressing.`
-    return {
-      condition: { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message },
-      againMs: undefined,
-    }
+  const leftMs = Date.parse(before?.lastUpdateTime ?? '') + deadlineSeconds * 1000 - nowMs
+  if (before?.reason !== TIMED_OUT && leftMs > 0) return { condition: before, againMs: leftMs }
+  const message = `ReplicaSet "${name}" has timed out progressing.`
+  return { condition: progress('False', TIMED_OUT, message), againMs: undefined }
+}
+
+const AVAILABLE = 'NewReplicaSetAvailable'
+const TIMED_OUT = 'ProgressDeadlineExceeded'
+const PAUSED = 'DeploymentPaused'
+
+function progress(
+  status: NonNullable<DeploymentCondition['status']>,
+  reason: string,
+  message: string,
+): DeploymentCondition {
+  return { type: 'Progressing', status, reason, message }
+}
+
+function isComplete({ spec }: Deployment, counts: Counts): boolean {
+  const wanted = spec.replicas ?? 1
+  const { replicas, updatedReplicas, availableReplicas } = counts
+  return updatedReplicas === wanted && replicas === wanted && availableReplicas >= wanted
+}
+
+/** What has happened since the last status; undefined where nothing has moved. */
+function changeOf(
+  { deployment, newSet }: DeploymentFacts,
+  before: DeploymentCondition | undefined,
+  counts: Counts,
+): DeploymentCondition | undefined {
+  const name = newSet?.metadata.name ?? ''
+  const past = deployment.status ?? {}
+  const { replicas = 0, updatedReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = past
+  const hasMoved =
+    counts.updatedReplicas > updatedReplicas ||
+    counts.replicas - counts.updatedReplicas < replicas - updatedReplicas ||
+    counts.readyReplicas > readyReplicas ||
+    counts.availableReplicas > availableReplicas
+  if (hasMoved) {
+    const message = newSet
+      ? `ReplicaSet "${name}" is progressing.`
+      : `Deployment "${deployment.metadata.name}" is progressing.`
+    return progress('True', 'ReplicaSetUpdated', message)
   }
-  const message = newSet ? `ReplicaSet "${name}" is progressing.` : 'Deployment is progressing.'
-  const condition = { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message } as const
-  return {
-    condition: advanced ? { ...condition, lastUpdateTime: formatSeconds(facts.nowMs) } : condition,
-    againMs: leftMs,
-  }
+  if (before?.reason === PAUSED) return progress('Unknown', 'DeploymentResumed', 'Deployment is resumed')
+  if (before !== undefined && before.reason !== AVAILABLE) return undefined
+  // A set that has been there before has had another revision.
+  const isOld = newSet?.metadata.annotations?.[REVISION_HISTORY] !== undefined
+  return isOld
+    ? progress('True', 'FoundNewReplicaSet', `Found new replica set "${name}"`)
+    : progress('True', 'NewReplicaSetCreated', `Created new replica set "${name}"`)
 }
 
 /** Times stay unless what they speak of has changed. */

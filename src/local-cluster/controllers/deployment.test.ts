@@ -195,6 +195,55 @@ test('with minReadySeconds a ready pod counts as available only after that time'
   await rolledOut('patient')
 })
 
+test('a rollout that stands still for longer than its deadline says so, until it moves on', async () => {
+  cluster.kubelet.setReadiness((pod) => imageOf(pod) !== 'app:broken')
+  const spec = { replicas: 2, progressDeadlineSeconds: 2, minReadySeconds: 0 }
+  await client.create(KINDS.deployment, deploymentOf('stuck', spec))
+  await rolledOut('stuck')
+  await change('stuck', templateWith('stuck', 'app:broken'))
+  await eventually(async () => {
+    const condition = await progressOf('stuck')
+    assert.deepEqual([condition?.status, condition?.reason], ['False', 'ProgressDeadlineExceeded'])
+    assert.match(condition?.message ?? '', /^ReplicaSet "stuck-\w+" has timed out progressing\.$/)
+  })
+  cluster.kubelet.setReadiness(() => true)
+  await rolledOut('stuck')
+  assert.equal((await progressOf('stuck'))?.reason, 'NewReplicaSetAvailable')
+})
+
+test('what is rolled out stays so, though its pods fall ill or their number changes', async () => {
+  await client.create(KINDS.deployment, deploymentOf('settled', { replicas: 1, progressDeadlineSeconds: 1 }))
+  await rolledOut('settled')
+  cluster.kubelet.setReadiness((pod) => pod.metadata.labels?.['app'] !== 'settled')
+  await change('settled', { replicas: 2 })
+  await eventually(async () => {
+    const { status } = await get('settled')
+    assert.deepEqual([status?.replicas, status?.availableReplicas], [2, undefined])
+  })
+  assert.equal((await progressOf('settled'))?.reason, 'NewReplicaSetAvailable')
+  cluster.kubelet.setReadiness(() => true)
+})
+
+test('a Deployment says what it last did: made a set, found one, was paused and resumed', async () => {
+  cluster.kubelet.setPaused(true)
+  await client.create(KINDS.deployment, deploymentOf('tells', { replicas: 1 }))
+  const says = (reason: string) =>
+    eventually(async () => assert.equal((await progressOf('tells'))?.reason, reason))
+  await eventually(async () => assert.equal((await podsOf('tells')).length, 1))
+  cluster.kubelet.setPaused(false)
+  await says('NewReplicaSetAvailable')
+  await change('tells', { paused: true })
+  await says('DeploymentPaused')
+  cluster.kubelet.setReadiness(() => false)
+  await change('tells', { ...templateWith('tells', 'app:2'), paused: false })
+  await says('ReplicaSetUpdated')
+  cluster.kubelet.setReadiness(() => true)
+  await rolledOut('tells')
+})
+
+const progressOf = async (name: string) =>
+  (await get(name)).status?.conditions?.find(({ type }) => type === 'Progressing')
+
 test('a pod whose labels are changed is let go and replaced, and adopted when they are changed back', async () => {
   await client.create(KINDS.deployment, deploymentOf('loose', { replicas: 1 }))
   await rolledOut('loose')

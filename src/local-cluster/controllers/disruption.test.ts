@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { KubeObject, Pod, PodDisruptionBudget } from '../../kube/index.ts'
 import { type KubeClient, KINDS } from '../../kube/client/index.ts'
-import { deploymentOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
+import { deploymentOf, eventsOf, eventually, startTestCluster, type TestCluster } from './testing.ts'
 
 let cluster: TestCluster
 let client: KubeClient
@@ -74,6 +74,44 @@ test('evictions that come at the same time do not spend the same disruption', as
   )
   cluster.kubelet.setPaused(false)
   await eventually(async () => assert.deepEqual(await countsOf('raced'), [2, 4, 2, 4]))
+})
+
+test('pods that nobody controls are no part of a share, and an event says so', async () => {
+  await client.create(KINDS.pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'alone', namespace: 'default', labels: { app: 'alone' } },
+    spec: { containers: [{ name: 'app', image: 'x' }] },
+  })
+  await client.create(KINDS.podDisruptionBudget, budgetOf('alone', { maxUnavailable: '50%' }))
+  await eventually(async () => {
+    assert.deepEqual(await countsOf('alone'), [0, 1, 0, 0])
+    const told = await eventsOf(client, 'PodDisruptionBudget', 'alone')
+    assert.ok(told.some(({ reason }) => reason === 'UnmanagedPods'))
+  })
+})
+
+test('pods that are not ready may go where the budget always allows that, or where enough others are', async () => {
+  cluster.kubelet.setReadiness((pod) => !pod.metadata.name.startsWith('ill'))
+  for (const name of ['ill-guarded', 'ill-allowed']) {
+    await client.create(KINDS.deployment, deploymentOf(name, { replicas: 2 }))
+  }
+  await client.create(KINDS.podDisruptionBudget, budgetOf('ill-guarded', { minAvailable: 1 }))
+  const unhealthyPodEvictionPolicy = 'AlwaysAllow'
+  await client.create(
+    KINDS.podDisruptionBudget,
+    budgetOf('ill-allowed', { minAvailable: 1, unhealthyPodEvictionPolicy }),
+  )
+  const running = (name: string) =>
+    eventually(async () => {
+      const pods = await podsOf(name)
+      assert.equal(pods.filter((pod) => pod.status?.phase === 'Running').length, 2)
+      assert.deepEqual(await countsOf(name), [0, 0, 1, 2])
+      return pods[0]?.metadata.name ?? ''
+    })
+  assert.equal(await evict(await running('ill-guarded')), 429)
+  assert.equal(await evict(await running('ill-allowed')), 201)
+  cluster.kubelet.setReadiness(() => true)
 })
 
 test('pods whose controller cannot be scaled make the budget allow nothing, and say why', async () => {

@@ -1,5 +1,6 @@
 import {
   type Condition,
+  formatLabelSelector,
   type KubeObject,
   matchesLabels,
   type OwnerReference,
@@ -46,10 +47,11 @@ export function createDisruptionController(
     const selected = podsByNamespace
       .lookup(budget.metadata.namespace ?? '')
       .filter((pod) => selects(budget, pod) && !isFinished(pod))
+    if (selected.length === 0) tell(budget, 'Normal', 'NoPods', 'No matching pods found')
     const expected = await expectedPods(budget, selected)
     if (typeof expected === 'string') {
-      const event = { reason: 'CalculateExpectedPodCountFailed', message: expected, component: COMPONENT }
-      events.record(budget, { type: 'Warning', ...event })
+      const message = `Failed to calculate the number of expected pods: ${expected}`
+      tell(budget, 'Warning', 'CalculateExpectedPodCountFailed', message)
       await writeStatus(budget, failedStatus(budget, expected, clock.now()))
       return undefined
     }
@@ -58,22 +60,30 @@ export function createDisruptionController(
     return againMs
   }
 
+  const tell = (
+    budget: PodDisruptionBudget,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void => events.record(budget, { type, reason, message, component: COMPONENT })
+
   /** For shares and for maxUnavailable: what the pods' controllers want in all. @returns why not, as a text */
   const expectedPods = async (
-    { spec, metadata }: PodDisruptionBudget,
+    budget: PodDisruptionBudget,
     selected: readonly Pod[],
   ): Promise<number | string> => {
+    const { spec, metadata } = budget
     if (spec.maxUnavailable === undefined && typeof spec.minAvailable !== 'string') return selected.length
+    const owners = new Map(selected.flatMap((pod) => controllerOf(pod) ?? []).map((one) => [one.uid, one]))
     const scales = new Map<string, number>()
-    for (const pod of selected) {
-      const owner = controllerOf(pod)
-      // A pod on its own stands for itself.
-      if (!owner) scales.set(pod.metadata.uid ?? '', 1)
-      else if (!scales.has(owner.uid)) {
-        const wanted = await replicasOf(owner, metadata.namespace)
-        if (typeof wanted === 'string') return wanted
-        scales.set(owner.uid, wanted)
-      }
+    for (const [uid, owner] of owners) {
+      const wanted = await replicasOf(owner, metadata.namespace)
+      if (typeof wanted === 'string') return wanted
+      scales.set(uid, wanted)
+    }
+    // Nobody says how many of those without a controller there should be, so they do not count.
+    if (selected.some((pod) => controllerOf(pod) === undefined)) {
+      tell(budget, 'Warning', 'UnmanagedPods', unmanagedMessage(spec.selector))
     }
     return [...scales.values()].reduce((sum, count) => sum + count, 0)
   }
@@ -113,6 +123,11 @@ export function createDisruptionController(
 
 function selects({ spec }: PodDisruptionBudget, pod: Pod): boolean {
   return spec.selector !== undefined && matchesLabels(spec.selector, pod.metadata.labels)
+}
+
+function unmanagedMessage(selector: PodDisruptionBudget['spec']['selector']): string {
+  const shown = selector ? formatLabelSelector(selector) : ''
+  return `Pods selected by this PodDisruptionBudget (selector: ${shown}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`
 }
 
 function isFinished(pod: Pod): boolean {

@@ -134,6 +134,32 @@ test('podFailurePolicy fails the Job at once, or does not count a failure', asyn
   )
 })
 
+test('with a successPolicy some indexes are enough, and the others are ended', async () => {
+  run('enough', (pod) => (indexOfPod(pod) === '1' ? 0 : undefined))
+  const successPolicy = { rules: [{ succeededIndexes: '0' }, { succeededIndexes: '1-2', succeededCount: 1 }] }
+  const spec = { completionMode: 'Indexed', completions: 3, parallelism: 3, successPolicy } as const
+  await client.create(KINDS.job, jobNamed('enough', spec))
+  const { status } = await finished('enough', 'Complete')
+  assert.deepEqual([status?.succeeded, status?.completedIndexes], [1, '1'])
+  const met = status?.conditions?.find(({ type }) => type === 'SuccessCriteriaMet')
+  assert.deepEqual([met?.reason, met?.message], ['SuccessPolicy', 'Matched rules at index 1'])
+  await eventually(async () => {
+    const alive = (await podsOf('enough')).filter((pod) => pod.status?.phase === 'Running')
+    assert.deepEqual(alive, [])
+  })
+})
+
+test('more failed indexes than maxFailedIndexes end an Indexed Job', async () => {
+  run('brittle', (pod) => (indexOfPod(pod) === '2' ? undefined : 1))
+  const spec = { completionMode: 'Indexed', completions: 3, parallelism: 3 } as const
+  const limits = { backoffLimitPerIndex: 0, maxFailedIndexes: 1 }
+  await client.create(KINDS.job, jobNamed('brittle', { ...spec, ...limits }))
+  const { status } = await finished('brittle', 'Failed')
+  const failure = status?.conditions?.find(({ type }) => type === 'Failed')
+  assert.equal(failure?.reason, 'MaxFailedIndexesExceeded')
+  assert.equal(status?.failedIndexes, '0,1')
+})
+
 test('after activeDeadlineSeconds a Job ends its pods and has failed', async () => {
   await client.create(KINDS.job, jobNamed('late', { activeDeadlineSeconds: 1 }))
   const { status } = await finished('late', 'Failed')
