@@ -35,6 +35,12 @@ export function createLogApi(options: {
   }
 }
 
+/** The kubelet's words for some reasons; any other stands for itself. */
+const WAITING_WORDS: Readonly<Record<string, string>> = {
+  ErrImagePull: "image can't be pulled",
+  ImagePullBackOff: 'trying and failing to pull image',
+}
+
 async function* logsOf(
   options: { readonly workers: ReadonlyMap<string, PodWorker>; readonly clock: Clock },
   request: LogRequest,
@@ -43,7 +49,9 @@ async function* logsOf(
   const slot = worker?.slots().find(({ name }) => name === request.container)
   const where = `container "${request.container}" in pod "${request.pod}"`
   if (worker === undefined || slot?.run === undefined) {
-    throw badRequest(`${where} is waiting to start: ${slot?.waiting?.reason ?? 'ContainerCreating'}`)
+    if (request.previous) throw badRequest(`previous terminated ${where} not found`)
+    const reason = slot?.waiting?.reason ?? 'ContainerCreating'
+    throw badRequest(`${where} is waiting to start: ${WAITING_WORDS[reason] ?? reason}`)
   }
   const attempt = slot.run.record.attempt - (request.previous ? 1 : 0)
   const paths = logPaths(worker, slot, attempt)

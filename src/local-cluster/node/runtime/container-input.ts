@@ -1,10 +1,10 @@
-import { constants, openSync } from 'node:fs'
+import { constants, openSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { runCommand } from '../../../linux/index.ts'
 import { innerPid, sendSignal } from './process-container.ts'
-import type { ShimOptions } from './shim.ts'
+import { INPUT_OVER, type ShimOptions } from './shim.ts'
 
 type InputOptions = Pick<ShimOptions, 'directory' | 'stdin' | 'tty'>
 
@@ -64,6 +64,11 @@ function openPipe(directory: string): Socket | undefined {
 
 /** Lets a program whose input is `once` see its end, after what was written. */
 function endInput(directory: string): void {
+  try {
+    writeFileSync(join(directory, INPUT_OVER), '')
+  } catch {
+    return // the directory is gone, and the program with it
+  }
   const pid = innerPid(directory)
   if (pid !== undefined) sendSignal(pid, 'SIGUSR1')
 }

@@ -131,16 +131,18 @@ export function createContainerRuntime(options: RuntimeOptions): ContainerRuntim
 /** How long the kernel may take to end killed processes. */
 const KILL_WAIT_MS = 5000
 const KILL_POLL_MS = 5
+const KILL_POLL_MAX_MS = 80
 
 /** Kills the pod's shims, and with each its container. Also for a pod of which nothing but the files is left. */
 export async function killShims(pod: PodPaths, clock: Clock): Promise<void> {
   const deadline = clock.monotonic() + KILL_WAIT_MS
-  for (;;) {
+  // A busy machine is not made busier by looking at everything all the time.
+  for (let pollMs = KILL_POLL_MS; ; pollMs = Math.min(KILL_POLL_MAX_MS, pollMs * 2)) {
     const pids = runsOf(pod).flatMap(({ directory }) => processesOf(directory))
     if (pids.length === 0) return
     if (clock.monotonic() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`)
     for (const pid of pids) sendSignal(pid, 'SIGKILL')
-    await clock.sleep(KILL_POLL_MS)
+    await clock.sleep(pollMs)
   }
 }
 
@@ -323,7 +325,8 @@ export function containerId(podUid: string, name: string, attempt: number): stri
   return createHash('sha256').update(`${podUid}/${name}/${attempt}`).digest('hex')
 }
 
+/** As much of the end as Kubernetes keeps. */
 function nonEmpty(text: string | undefined): string | undefined {
-  const trimmed = text?.trim().slice(-4096)
-  return trimmed === '' ? undefined : trimmed
+  const kept = text?.slice(-4096)
+  return kept === '' ? undefined : kept
 }

@@ -30,6 +30,9 @@ const RECORDS = {
   inner: { begin: 'echo $$ > "$dir/inner"', end: 'exit "$code"' },
 } as const
 
+/** Its presence in the attempt's directory says that the attach is over whose input was the program's only one. */
+export const INPUT_OVER = 'input-over'
+
 /** Waits for a child although signals, which a shell passes on to nobody, cut the wait short. */
 const WAIT_FOR_CHILD = 'while :; do wait "$child"; code=$?; kill -0 "$child" 2> /dev/null || break; done'
 
@@ -49,26 +52,29 @@ ${end}`
 
 /**
  * The same for a program whose input ends with the first attach. The pipe has no end while this shell holds it
- * open (3); USR1 says that the attach is over. A shell makes its background programs deaf to INT and QUIT.
+ * open (3); USR1 says that the attach is over, and a file says so to a shell that was not there yet. A shell makes its
+ * background programs deaf to INT and QUIT.
  */
 function shimWithInput({ begin, end }: { readonly begin: string; readonly end: string }): string {
   return `trap : TERM INT HUP
+trap 'exec 3>&-' USR1
 dir=$1; shift
 ${begin}
+if [ -e "$dir/${INPUT_OVER}" ]; then exec 3>&-; fi
 exec 4<&0
 env --default-signal=INT,QUIT "$@" <&4 3>&- 4<&- &
 child=$!
 exec 4<&-
-trap 'exec 3>&-' USR1
 ${WAIT_FOR_CHILD}
 ${end}`
 }
 
 /**
  * Around the shim of a program that people talk with: its outputs pass through two \`tee\`s, to the log and to a file
- * each, so that an attach gets them apart. The exit is told when the last word has been written.
+ * each, so that an attach gets them apart. The exit is told when the last word has been written. USR1, which is for
+ * the shell inside, comes here where that one has ended already.
  */
-const SPLIT_OUTPUTS = `trap : TERM INT HUP
+const SPLIT_OUTPUTS = `trap : TERM INT HUP USR1
 dir=$1; shift
 ${RECORDS.first.begin}
 for name in stdout stderr; do mkfifo -m 666 "$dir/$name-pipe"; tee -a "$dir/$name" < "$dir/$name-pipe" 3>&- & done
