@@ -128,7 +128,12 @@ export function createHistory(db: DatabaseSync): History {
     eventsBetween({ after, upTo }, { collection, namespace }) {
       const [from, to] = keyRange(collection, namespace)
       const rows = sql.eventsBetween.all(after, upTo, from, to) as unknown as Row[]
-      return rows.map((row) => toEvent(row, previousOf(sql, row)))
+      const known = new Map<string, KubeObject>()
+      return rows.map((row) => {
+        const event = toEvent(row, row.kind === 0 ? undefined : (known.get(row.key) ?? previousOf(sql, row)))
+        known.set(row.key, event.object)
+        return event
+      })
     },
     changedSince(revision, collection, namespace) {
       const [from, to] = keyRange(collection, namespace)
@@ -196,7 +201,6 @@ function prepare(db: DatabaseSync) {
 }
 
 function previousOf(sql: ReturnType<typeof prepare>, row: Row): KubeObject | undefined {
-  if (row.kind === 0) return undefined
   const previous = sql.previous.get(row.key, row.revision) as unknown as Row | undefined
   return previous && previous.kind !== 2 ? objectOf(previous) : undefined
 }

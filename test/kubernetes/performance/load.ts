@@ -7,6 +7,7 @@ const RUN_MS = 3_000
 
 export interface Load {
   readonly perSecond: number
+  readonly median: number
   readonly p99: number
   /** the server's CPU time per request, ms */
   readonly cpu: number
@@ -36,6 +37,7 @@ export async function load(
   const seconds = (performance.now() - started) / 1000
   return {
     perSecond: times.length / seconds,
+    median: percentile(times, 0.5),
     p99: percentile(times, 0.99),
     cpu: (processorTime(server) - before) / times.length,
   }
