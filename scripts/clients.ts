@@ -1,17 +1,22 @@
 /**
- * Tests with clients that are built from their Go modules first: client-go, controller-runtime and helm 3.
+ * Tests with clients that are fetched or built first: client-go and controller-runtime, helm 3, Debian's kubectl 1.20.
  *   npm run test:clients
- * The first run takes some minutes of one core; later ones take one. Other clients are tried by `npm test`.
+ * The first run builds for some minutes of one core. The clients that npm brings along are tried by `npm test`.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { installOldKubectl } from './old-kubectl.ts'
 import { inOwnNetwork } from './own-network.ts'
 import { isInstalled, REPOSITORY, run, step } from './run.ts'
 import { setup } from './setup.ts'
 
 const PROGRAMS = join(REPOSITORY, '.tools/clients')
 const HELM = 'helm.sh/helm/v3/cmd/helm@v3.22.0'
-const TESTS = ['test/clients/go.test.ts', 'test/clients/helm-3.test.ts'] as const
+const TESTS = [
+  'test/clients/go.test.ts',
+  'test/clients/helm-3.test.ts',
+  'test/clients/old-kubectl.test.ts',
+] as const
 const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--test',
@@ -23,6 +28,7 @@ const FILE_TIMEOUT_MS = 240_000
 await step('set-up', () => setup({ tests: true }))
 await step('the Go program', buildProgram)
 await step('helm 3', installHelm)
+await step('kubectl 1.20', installOldKubectl)
 for (const file of TESTS) await step(file, () => runInOwnNetwork(file))
 
 /** Always: Go knows by itself whether anything has changed. */

@@ -26,7 +26,6 @@ test('client-go', async (context) => {
   const results = [...stdout.matchAll(/^--- (PASS|FAIL|SKIP): (\S+) \((\S+)\)$/gm)]
   assert.ok(results.length > 0, stdout + stderr)
   for (const [, result, name = '', seconds] of results) {
-    // oxlint-disable-next-line no-await-in-loop -- in the order of the program's own report
     await context.test(`${name} (${seconds})`, () => {
       assert.equal(result, 'PASS', failureOf(stdout, name))
     })

@@ -17,6 +17,8 @@ export interface TestCluster {
 }
 
 export const KUBECTL = join(REPOSITORY, '.tools/bin/kubectl')
+/** Debian's 1.20, where `scripts/old-kubectl.ts` has put it: old clients ask in other ways than new ones. */
+export const OLD_KUBECTL = join(REPOSITORY, '.tools/kubectl-1.20/usr/bin/kubectl')
 const LATEEN = join(REPOSITORY, 'bin/lateen')
 
 export async function startCluster(): Promise<TestCluster> {
