@@ -53,7 +53,7 @@ function problemInMessage(value: unknown, message: MessageType, place: Place): s
   const struct = shortName(message)
   for (const [name, member] of Object.entries(value)) {
     const field = fields.get(name)
-    if (!field) continue
+    if (!field || fitsPlainly(member, field.type)) continue
     const inside = { ...place, path: [...place.path, name], fields: [...place.fields, name], struct }
     const problem = problemInValue(member, field.type, inside)
     if (problem !== undefined) return problem
@@ -93,12 +93,12 @@ function problemInValue(value: unknown, type: FieldType, place: Place): string |
     }
     case 'list':
       if (!Array.isArray(value)) return wrongContainer(value, ['slice from', goTypeOf(type)], place)
-      return firstOf(value.entries(), (item, index) =>
+      return firstOf(value.entries(), type.of, (item, index) =>
         problemInValue(item, type.of, { ...place, path: [...place.path, index] }),
       )
     case 'map':
       if (!isRecord(value)) return wrongContainer(value, ['map from', goTypeOf(type)], place)
-      return firstOf(Object.entries(value), (item, key) =>
+      return firstOf(Object.entries(value), type.of, (item, key) =>
         problemInValue(item, type.of, { ...place, path: [...place.path, key] }),
       )
   }
@@ -106,13 +106,23 @@ function problemInValue(value: unknown, type: FieldType, place: Place): string |
 
 function firstOf<K>(
   entries: Iterable<readonly [K, unknown]>,
+  type: FieldType,
   problemOf: (item: unknown, key: K) => string | undefined,
 ): string | undefined {
   for (const [key, item] of entries) {
+    if (fitsPlainly(item, type)) continue
     const problem = problemOf(item, key)
     if (problem !== undefined) return problem
   }
   return undefined
+}
+
+/** Most values are such; for them no place is made that nobody would read. */
+function fitsPlainly(value: unknown, type: FieldType): boolean {
+  if (type.kind !== 'scalar') return false
+  if (type.scalar === 'string') return typeof value === 'string'
+  if (type.scalar === 'bool') return typeof value === 'boolean'
+  return type.scalar === 'int32' && typeof value === 'number' && isWithin(value, 2 ** 31)
 }
 
 const INT_MAX: Partial<Readonly<Record<Scalar, number>>> = { int32: 2 ** 31, int64: 2 ** 63 }

@@ -78,18 +78,23 @@ export function forbidden(
   })
 }
 
+/** Nobody reads more, and a body of 3 MiB can be wrong in a hundred thousand places, each worth half a kilobyte. */
+const ERRORS_MAX = 1000
+
 export function invalid(
   kind: { readonly group: string; readonly kind: string },
   name: string,
   errors: readonly FieldError[],
 ): StatusError {
   const groupKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
-  const causes = errors.map((error) => ({
+  const shown = errors.slice(0, ERRORS_MAX)
+  const more = errors.length > shown.length ? ` (and ${errors.length - shown.length} more)` : ''
+  const causes = shown.map((error) => ({
     reason: causeReason(error),
     message: formatFieldErrorBody(error),
     field: error.path,
   }))
-  return failure(422, 'Invalid', `${groupKind} "${name}" is invalid: ${formatFieldErrors(errors)}`, {
+  return failure(422, 'Invalid', `${groupKind} "${name}" is invalid: ${formatFieldErrors(shown)}${more}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
     ...(kind.kind === '' ? {} : { kind: kind.kind }),

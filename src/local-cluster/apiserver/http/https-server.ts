@@ -6,10 +6,10 @@ import type { TLSSocket } from 'node:tls'
 import { type Logger, messageOf } from '../../../base/index.ts'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { Pki } from '../auth/pki.ts'
-import { BODY_MAX_BYTES } from '../decode.ts'
 import { PUBLIC_PATHS, type Routes } from '../paths.ts'
-import type { ApiRequest, ApiResponse, RequestBody, User } from '../request.ts'
-import { StatusError, tooLarge, unauthorized } from '../status-error.ts'
+import type { ApiRequest, ApiResponse, User } from '../request.ts'
+import { unauthorized } from '../status-error.ts'
+import { type BodyReader, createBodyReader } from './body.ts'
 import { sendError, sendResponse } from './send.ts'
 import { createTurns } from './turns.ts'
 import { createUpgrades, isStreamingPath } from './upgrade.ts'
@@ -28,18 +28,22 @@ export interface HttpsServerOptions {
   readonly logger: Logger
 }
 
+type Served = HttpsServerOptions & { readonly bodies: BodyReader }
+
 const HEADERS_MAX_BYTES = 64 * 1024
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const HEADERS_TIMEOUT_MS = 10_000
 /** How often connections are looked through for those that took too long. */
 const TIMEOUTS_CHECKED_MS = 2000
-const REQUEST_TIMEOUT_MS = 60_000
+/** Head and body; the slowest honest link brings 3 MiB in less. */
+const REQUEST_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 120_000
 const CONNECTIONS_MAX = 4000
 const CLIENT_GONE = new Error('the client went away')
 
 /** The door for everybody outside this process: TLS, a client certificate or a bearer token. */
-export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
+export function createHttpsServer(given: HttpsServerOptions): HttpsServer {
+  const options: Served = { ...given, bodies: createBodyReader() }
   const servers: Server[] = []
   const upgrades = createUpgrades(options)
   const turns = createTurns()
@@ -115,11 +119,7 @@ export function createHttpsServer(options: HttpsServerOptions): HttpsServer {
   }
 }
 
-async function serve(
-  options: HttpsServerOptions,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): Promise<void> {
+async function serve(options: Served, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const gone = new AbortController()
   outgoing.on('close', () => {
     // Without a reason each request would cost an exception with a stack trace.
@@ -133,7 +133,7 @@ async function serve(
 
 /** @returns undefined when nobody known asks, and has been told so */
 async function authenticated(
-  options: HttpsServerOptions,
+  options: Served,
   incoming: IncomingMessage,
   { signal, outgoing }: { readonly signal: AbortSignal; readonly outgoing: ServerResponse },
 ): Promise<ApiRequest | undefined> {
@@ -162,7 +162,7 @@ async function authenticated(
       Object.entries(incoming.headersDistinct).flatMap(([name, values]) =>
         values && name.startsWith(prefix) ? [[name, values] as const] : [],
       ),
-    body: () => readBody(incoming),
+    body: () => options.bodies.read(incoming, outgoing),
     user: user ?? ANONYMOUS,
     signal,
   }
@@ -176,16 +176,4 @@ const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthentic
 function splitOnce(text: string, separator: string): [string, string] {
   const index = text.indexOf(separator)
   return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
-}
-
-async function readBody(incoming: IncomingMessage): Promise<RequestBody> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of incoming) {
-    const bytes = chunk as Buffer
-    size += bytes.length
-    if (size > BODY_MAX_BYTES) throw new StatusError(tooLarge(BODY_MAX_BYTES).status)
-    chunks.push(bytes)
-  }
-  return { kind: 'bytes', bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) }
 }

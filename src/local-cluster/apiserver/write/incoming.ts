@@ -1,9 +1,4 @@
-import {
-  goMetadataProblem,
-  goTypeProblem,
-  type GroupVersionKind,
-  type KubeObject,
-} from '../../../kube/index.ts'
+import { goMetadataProblem, type GroupVersionKind, type KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
 import { cannotHandle, type DecodedObject, gvkIn, readKind } from '../decode.ts'
 import type { Decoded } from '../decode-text.ts'
@@ -89,7 +84,8 @@ export function toKubeObject(
     const sent = { version: info.version, kind: show(kind) }
     throw cannotHandle(sent, info.kind, 'the kind in the data does not match the expected kind')
   }
-  const problem = goMetadataProblem(body['metadata'], { sourceOf })
+  // A built-in kind has been decoded as a whole.
+  const problem = resource.isCustom ? goMetadataProblem(body['metadata'], { sourceOf }) : undefined
   if (problem !== undefined) throw cannotHandle(info, info.kind, problem)
   const metadata = withoutNulls(body['metadata'])
   if (info.namespaced && path.namespace !== '') {
@@ -107,11 +103,6 @@ export function toKubeObject(
     kind: info.kind,
     metadata: withMembers(metadata, { namespace }),
   } as unknown as KubeObject
-}
-
-/** Why an object that a patch has left does not fit the types of its kind. */
-export function typeProblem(resource: ServedResource, value: JsonObject): string | undefined {
-  return goTypeProblem(value, resource.info) ?? goMetadataProblem(value['metadata'])
 }
 
 function withoutNulls(metadata: unknown): JsonObject {
