@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto'
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -242,6 +244,16 @@ test('a database of another program is refused', () => {
   db.exec('CREATE TABLE bookmarks (url TEXT)')
   db.close()
   refused(/it is not a database of Lateen but of another program/)
+})
+
+test('a directory in the place of the mark is refused', () => {
+  mkdirSync(`${path}-revision`)
+  assert.throws(() => createSqliteStore({ path }), {
+    name: 'StoreError',
+    message: /cannot open the store .*store\.db: EISDIR.*store\.db-revision/,
+  })
+  rmdirSync(`${path}-revision`)
+  createSqliteStore({ path }).close()
 })
 
 test('a directory in the place of the file is refused', () => {

@@ -129,7 +129,7 @@ function refuseLostWrites(path: string, lastRevision: number): void {
 }
 
 /** Errors of the database become ones that name the file and say what to do. */
-function named<T>(path: string, open: () => T): T {
+export function named<T>(path: string, open: () => T): T {
   try {
     return open()
   } catch (error) {

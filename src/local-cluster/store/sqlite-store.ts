@@ -1,8 +1,9 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { assert, type Logger, silentLogger } from '../../base/index.ts'
 import { createCollections } from './collections.ts'
 import { createCommits } from './commits.ts'
 import { createCompaction } from './compaction.ts'
-import { openDatabase, readDatabase, reclaimSpace } from './database.ts'
+import { named, openDatabase, readDatabase, reclaimSpace } from './database.ts'
 import { createHistory } from './history.ts'
 import { openLogSync } from './log-sync.ts'
 import { openMark } from './revision-mark.ts'
@@ -38,8 +39,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     history.lastRevision() === contents.lastRevision,
     `${options.path} ends at ${contents.lastRevision}, not ${history.lastRevision()}`,
   )
-  const log = isFile ? openLogSync(`${options.path}-wal`) : undefined
-  const mark = isFile ? openMark(options.path, logger) : undefined
+  const { log, mark } = isFile ? openBeside(db, options.path, logger) : {}
   mark?.write(contents.lastRevision)
   const current = createCollections()
   for (const stored of contents.current) current.set(stored)
@@ -103,4 +103,16 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
       mark?.close()
     },
   }
+}
+
+/** The files beside the database. */
+function openBeside(db: DatabaseSync, path: string, logger: Logger) {
+  return named(path, () => {
+    try {
+      return { log: openLogSync(`${path}-wal`), mark: openMark(path, logger) }
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  })
 }
