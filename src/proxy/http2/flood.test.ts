@@ -84,14 +84,15 @@ const FLOODS: readonly Flood[] = [
     before: [headers(1, POST, 0)],
     round: () => data(1, ''),
     reason: 'http2.inbound_empty_frames_flood',
-    roundsMax: 2,
+    roundsMax: 65,
   },
   {
     name: 'CONTINUATION that carries nothing',
     before: [frame(FRAME.headers, FLAG.endStream, 1, section(GET))],
     round: () => frame(FRAME.continuation, 0, 1),
+    options: { maxContinuations: 1000 },
     reason: 'http2.inbound_empty_frames_flood',
-    roundsMax: 2,
+    roundsMax: 65,
   },
   {
     name: 'PRIORITY',

@@ -14,7 +14,10 @@ export interface Http2Options {
   /** Frames that wait for a peer that does not read; of them answers to PING, SETTINGS and broken streams. */
   readonly maxOutboundFrames: number
   readonly maxOutboundControlFrames: number
-  /** HEADERS, CONTINUATION and DATA in a row that carry nothing. */
+  /**
+   * HEADERS, CONTINUATION and DATA in a row that carry nothing. Envoy allows one; Node's servers send one before the
+   * trailers of each response, so that those of a few streams stand in a row.
+   */
   readonly maxConsecutiveEmptyFrames: number
   readonly maxPriorityFramesPerStream: number
   readonly maxWindowUpdatesPerDataFrame: number
@@ -45,7 +48,7 @@ export const HTTP2_DEFAULTS: Http2Options = {
   allowConnect: true,
   maxOutboundFrames: 10_000,
   maxOutboundControlFrames: 1000,
-  maxConsecutiveEmptyFrames: 1,
+  maxConsecutiveEmptyFrames: 64,
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
   maxContinuations: 8,

@@ -44,7 +44,7 @@ export function closeStream(stream: Stream): void {
   stream.pendingEnd = undefined
   if (connection.dataStream === stream) connection.dataStream = undefined
   if (connection.current === stream) connection.current = undefined
-  connection.lastUsed = connection.thread.clock.monotonic()
+  if (connection.streams.size === 0) connection.lastUsed = connection.thread.clock.monotonic()
   connection.changed()
 }
 

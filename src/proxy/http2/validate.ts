@@ -77,7 +77,11 @@ function authorityProblem(assembly: HeadAssembly): HeadProblem | undefined {
   } else if (isRepeated(block, 'host') && !dropEqualHosts(block, authority)) {
     return MALFORMED
   }
-  return isUsualAuthority(assembly.authority as string) ? undefined : MALFORMED
+  const text = assembly.authority as string
+  if (text === assembly.lastAuthority) return undefined
+  if (!isUsualAuthority(text)) return MALFORMED
+  assembly.lastAuthority = text
+  return undefined
 }
 
 /** The first `host` is the one made of `:authority`. @returns false when another one disagrees */

@@ -56,6 +56,8 @@ export interface HeadAssembly {
   cookies: Buffer
   cookiesLength: number
   cookiesNeverIndexed: boolean
+  /** An authority that was found to be one: most requests name the same. */
+  lastAuthority: string
 }
 
 export function createHeadAssembly(block: HeadBlock): HeadAssembly {
@@ -76,6 +78,7 @@ export function createHeadAssembly(block: HeadBlock): HeadAssembly {
     cookies: Buffer.allocUnsafeSlow(COOKIES_FIRST),
     cookiesLength: 0,
     cookiesNeverIndexed: false,
+    lastAuthority: '',
   }
 }
 
