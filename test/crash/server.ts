@@ -41,15 +41,13 @@ async function serve(directory: string): Promise<void> {
   if (values.controllers) {
     const loadBalancerPool = parseIpv4Cidr('10.44.0.0/24')
     if (!loadBalancerPool) throw new Error('no pool of addresses')
-    const options = {
+    startControllers({
       ...common,
       client: createKubeClient(server.localTransport({ name: 'system:lateen', groups: ['system:masters'] })),
       loadBalancerPool,
       rootCertificate: pki.caCertificate,
-      podCpu: () => undefined,
       volumesDirectory: join(directory, 'volumes'),
-    }
-    startControllers(options)
+    })
   }
   // A test that dies without ending its servers must not leave them behind.
   process.stdin.on('end', () => process.exit(0)).resume()
