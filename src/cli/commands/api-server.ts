@@ -53,6 +53,7 @@ export async function run(call: CommandCall): Promise<void> {
     ...common,
     client,
     logger: logger.scope('service-proxy'),
+    nodeName: CLUSTER_NETWORK.nodeName,
     network: {
       bridge: CLUSTER_NETWORK.bridge,
       podCidr: CLUSTER_NETWORK.podCidr,

@@ -1,101 +1,170 @@
 import { createHash } from 'node:crypto'
-import type { EndpointSlice, Service } from '../../kube/index.ts'
+import { deepEqual } from '../../base/index.ts'
+import type { EndpointSlice, Service, ServicePort } from '../../kube/index.ts'
+import { type EndpointChoice, endpointsOf, type ServiceEndpoint } from './endpoints.ts'
 
-/** The content of the nftables table: chains with their rules, and the elements of its two verdict maps. */
+/** The content of the nftables table: chains with their rules, sets of clients, and the elements of its two verdict maps. */
 export interface RuleSet {
   /** Chain name → rules, one statement a line. */
   readonly chains: ReadonlyMap<string, readonly string[]>
+  /** Set of clients that keep to an endpoint → seconds after which they may get another. */
+  readonly clients: ReadonlyMap<string, number>
   /** `address . protocol . port` → chain. */
   readonly addresses: ReadonlyMap<string, string>
   /** `protocol . port` → chain. */
   readonly nodePorts: ReadonlyMap<string, string>
 }
 
-export interface ServiceEndpoint {
-  readonly address: string
-  readonly port: number
-}
-
-interface PortOfService {
-  readonly id: string
-  readonly protocol: string
-  readonly endpoints: readonly ServiceEndpoint[]
+/** Where the rules are in force. */
+export interface RuleContext {
+  /** Endpoints of this node are local. */
+  readonly nodeName: string
+  readonly podCidr: string
 }
 
 /** The chain that refuses connections to a Service without endpoints, as kube-proxy does. */
 export const REFUSE_CHAIN = 'refuse'
+/** The chain for who may use local endpoints only, where there are others: that they are elsewhere is not told. */
+export const DISCARD_CHAIN = 'discard'
 
 const SLICE_SERVICE = 'kubernetes.io/service-name'
+/** Kubernetes' default, 3 hours. */
+const AFFINITY_SECONDS = 10_800
+
+/** What is made of Services, one after another. */
+interface Draft {
+  readonly chains: Map<string, readonly string[]>
+  readonly clients: Map<string, number>
+  readonly addresses: Map<string, string>
+  readonly nodePorts: Map<string, string>
+}
+
+/** A port of a Service, with all that its chains depend on. */
+interface PortOfService {
+  readonly id: string
+  readonly service: Service
+  readonly protocol: string
+  readonly port: ServicePort
+  readonly endpoints: EndpointChoice
+}
 
 /** What the rules have to be for these Services; the same input always gives the same names. */
-export function ruleSetFor(services: readonly Service[], slices: readonly EndpointSlice[]): RuleSet {
+export function ruleSetFor(
+  services: readonly Service[],
+  slices: readonly EndpointSlice[],
+  context: RuleContext,
+): RuleSet {
   const byService = groupSlices(slices)
-  const chains = new Map<string, readonly string[]>()
-  const addresses = new Map<string, string>()
-  const nodePorts = new Map<string, string>()
+  const draft: Draft = {
+    chains: new Map(),
+    clients: new Map(),
+    addresses: new Map(),
+    nodePorts: new Map(),
+  }
   for (const service of services) {
-    const clusterIp = service.spec?.clusterIP
-    if (
-      clusterIp === undefined ||
-      clusterIp === 'None' ||
-      clusterIp === '' ||
-      service.spec?.type === 'ExternalName'
-    )
+    const { clusterIP, type } = service.spec
+    if (type === 'ExternalName' || clusterIP === undefined || clusterIP === '' || clusterIP === 'None')
       continue
     const key = `${service.metadata.namespace}/${service.metadata.name}`
-    const reachable = [clusterIp, ...loadBalancerAddresses(service), ...(service.spec?.externalIPs ?? [])]
-    for (const port of service.spec?.ports ?? []) {
-      const protocol = (port.protocol ?? 'TCP').toLowerCase()
-      const endpoints = endpointsOf(byService.get(key) ?? [], port.name ?? '', port.protocol ?? 'TCP')
-      const chain = addPort({ id: `${key}/${port.port}/${protocol}`, protocol, endpoints }, chains)
-      for (const address of reachable) addresses.set(`${address} . ${protocol} . ${port.port}`, chain)
-      if (port.nodePort !== undefined && port.nodePort > 0)
-        nodePorts.set(`${protocol} . ${port.nodePort}`, chain)
+    for (const port of service.spec.ports ?? []) {
+      const protocol = port.protocol ?? 'TCP'
+      const endpoints = endpointsOf(byService.get(key) ?? [], {
+        portName: port.name ?? '',
+        protocol,
+        nodeName: context.nodeName,
+      })
+      const id = `${key}/${port.port}/${protocol.toLowerCase()}`
+      addPort({ id, service, protocol: protocol.toLowerCase(), port, endpoints }, draft, context)
     }
   }
-  return { chains, addresses, nodePorts }
+  return draft
 }
 
-/** Addresses and ports of the endpoints that take new connections: the ready ones. */
-export function endpointsOf(
-  slices: readonly EndpointSlice[],
-  portName: string,
-  protocol: string,
-): readonly ServiceEndpoint[] {
-  const found = new Map<string, ServiceEndpoint>()
-  for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue
-    for (const port of slice.ports ?? []) {
-      if ((port.name ?? '') !== portName || (port.protocol ?? 'TCP') !== protocol || port.port === undefined)
-        continue
-      for (const endpoint of slice.endpoints ?? []) {
-        const address = endpoint.addresses[0]
-        if (address === undefined || endpoint.conditions?.ready === false) continue
-        found.set(`${address}:${port.port}`, { address, port: port.port })
-      }
-    }
-  }
-  return [...found.values()].sort((a, b) => `${a.address}:${a.port}`.localeCompare(`${b.address}:${b.port}`))
+function addPort(of: PortOfService, draft: Draft, context: RuleContext): void {
+  const { spec } = of.service
+  const internal = chainFor(of, spec.internalTrafficPolicy === 'Local' ? 'local' : 'cluster', draft)
+  addAddresses(of, [spec.clusterIP ?? ''], internal, draft)
+  const balanced = loadBalancerAddresses(of.service)
+  const others = spec.externalIPs ?? []
+  const { nodePort = 0 } = of.port
+  if (balanced.length + others.length + nodePort === 0) return
+  const external = externalChain(of, draft, context)
+  addAddresses(of, others, external, draft)
+  if (nodePort > 0) draft.nodePorts.set(`${of.protocol} . ${nodePort}`, external)
+  if (balanced.length > 0) addAddresses(of, balanced, guardedChain(of, external, draft), draft)
 }
 
-/** @returns the chain that serves the port */
-function addPort(port: PortOfService, chains: Map<string, readonly string[]>): string {
-  if (port.endpoints.length === 0) return REFUSE_CHAIN
-  const chain = `svc-${shortHash(port.id)}`
-  const targets = port.endpoints.map((endpoint) => {
-    const name = `ep-${shortHash(`${port.id} ${endpoint.address}:${endpoint.port}`)}`
-    chains.set(name, [
-      // A pod that reaches itself through its Service would see its own address as the caller's and drop the packet.
-      `ip saddr ${endpoint.address} meta mark set meta mark | 0x4000`,
-      `meta l4proto ${port.protocol} dnat to ${endpoint.address}:${endpoint.port}`,
-    ])
-    return name
-  })
-  const choices = targets.map((name, index) => `${index} : goto ${name}`).join(', ')
-  chains.set(chain, [
-    targets.length === 1 ? `goto ${targets[0]}` : `numgen random mod ${targets.length} vmap { ${choices} }`,
+function addAddresses(of: PortOfService, addresses: readonly string[], chain: string, draft: Draft): void {
+  for (const address of addresses) draft.addresses.set(`${address} . ${of.protocol} . ${of.port.port}`, chain)
+}
+
+/** With the policy Local, who comes from outside gets local endpoints; pods and the machine itself get all. */
+function externalChain(of: PortOfService, draft: Draft, { podCidr }: RuleContext): string {
+  if (of.service.spec.externalTrafficPolicy !== 'Local') return chainFor(of, 'cluster', draft)
+  const local = chainFor(of, 'local', draft)
+  const all = chainFor(of, 'cluster', draft)
+  if (local === all) return all
+  return addChain('ext', of.id, draft, [
+    `ip saddr ${podCidr} goto ${all}`,
+    `fib saddr type local goto ${all}`,
+    `goto ${local}`,
   ])
-  return chain
+}
+
+/** A LoadBalancer may be for some clients only; the others get no answer. */
+function guardedChain(of: PortOfService, chain: string, draft: Draft): string {
+  const ranges = (of.service.spec.loadBalancerSourceRanges ?? [])
+    .map((range) => range.trim())
+    .filter((range) => range !== '' && !range.includes(':'))
+  if (ranges.length === 0) return chain
+  return addChain('fw', of.id, draft, [`ip saddr { ${ranges.join(', ')} } goto ${chain}`, 'drop'])
+}
+
+/** @returns the chain that shares the port's connections out */
+function chainFor(of: PortOfService, choice: keyof EndpointChoice, draft: Draft): string {
+  const endpoints = of.endpoints[choice]
+  if (of.endpoints.cluster.length === 0) return REFUSE_CHAIN
+  if (endpoints.length === 0) return DISCARD_CHAIN
+  // Where all endpoints are local there is one chain for both.
+  const isAll = deepEqual(endpoints, of.endpoints.cluster)
+  const targets = endpoints.map((endpoint) => endpointChain(of, endpoint, draft))
+  const kept = targets.flatMap(({ chain, clients }) =>
+    clients === undefined ? [] : [`ip saddr @${clients} goto ${chain}`],
+  )
+  const choices = targets.map(({ chain }, index) => `${index} : goto ${chain}`).join(', ')
+  return addChain('svc', isAll ? of.id : `${of.id} ${choice}`, draft, [
+    ...kept,
+    targets.length === 1
+      ? `goto ${targets[0]?.chain}`
+      : `numgen random mod ${targets.length} vmap { ${choices} }`,
+  ])
+}
+
+/** @returns the chain that leads to one endpoint, and the set of the clients that keep to it if they are to */
+function endpointChain(
+  { id, protocol, service }: PortOfService,
+  { address, port }: ServiceEndpoint,
+  draft: Draft,
+): { readonly chain: string; readonly clients: string | undefined } {
+  const { sessionAffinity, sessionAffinityConfig } = service.spec
+  const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS
+  const about = `${id} ${address}:${port}`
+  // The time belongs to the name: the kernel cannot change that of a set.
+  const clients = sessionAffinity === 'ClientIP' ? `cl-${shortHash(`${about} ${seconds}`)}` : undefined
+  if (clients !== undefined) draft.clients.set(clients, seconds)
+  const chain = addChain('ep', about, draft, [
+    // A pod that reaches itself through its Service would see its own address as the caller's and drop the packet.
+    `ip saddr ${address} meta mark set meta mark | 0x4000`,
+    ...(clients === undefined ? [] : [`update @${clients} { ip saddr }`]),
+    `meta l4proto ${protocol} dnat to ${address}:${port}`,
+  ])
+  return { chain, clients }
+}
+
+function addChain(kind: string, about: string, draft: Draft, rules: readonly string[]): string {
+  const name = `${kind}-${shortHash(about)}`
+  draft.chains.set(name, rules)
+  return name
 }
 
 function groupSlices(slices: readonly EndpointSlice[]): ReadonlyMap<string, readonly EndpointSlice[]> {
@@ -111,8 +180,11 @@ function groupSlices(slices: readonly EndpointSlice[]): ReadonlyMap<string, read
   return groups
 }
 
+/** What says that a proxy is in front of its address wants to be reached there. */
 function loadBalancerAddresses(service: Service): readonly string[] {
-  return (service.status?.loadBalancer?.ingress ?? []).flatMap((ingress) => ingress.ip ?? [])
+  return (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+    ip === undefined || ipMode === 'Proxy' ? [] : [ip],
+  )
 }
 
 function shortHash(text: string): string {

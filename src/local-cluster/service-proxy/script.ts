@@ -1,4 +1,4 @@
-import { REFUSE_CHAIN, type RuleSet } from './rules.ts'
+import { DISCARD_CHAIN, REFUSE_CHAIN, type RuleSet } from './rules.ts'
 
 export interface ServiceNetwork {
   readonly bridge: string
@@ -9,7 +9,15 @@ export interface ServiceNetwork {
 
 export const SERVICE_TABLE = 'lateen'
 
-const EMPTY: RuleSet = { chains: new Map(), addresses: new Map(), nodePorts: new Map() }
+/** More clients than a machine has at a time; the oldest are not kept to their endpoint beyond that. */
+const CLIENTS_MAX = 65_535
+
+const EMPTY: RuleSet = {
+  chains: new Map(),
+  clients: new Map(),
+  addresses: new Map(),
+  nodePorts: new Map(),
+}
 
 /** The whole table, replacing whatever it held, as one transaction. */
 export function fullScript(rules: RuleSet, network: ServiceNetwork): string {
@@ -27,7 +35,12 @@ export function changeScript(before: RuleSet, after: RuleSet): string {
   const changed = [...after.chains].filter(
     ([name, rules]) => before.chains.get(name)?.join('\n') !== rules.join('\n'),
   )
-  // Chains come before what points at them, and go after it.
+  // Sets and chains come before what points at them, and go after it.
+  for (const [name, seconds] of after.clients) {
+    if (before.clients.has(name)) continue
+    const properties = `flags dynamic, timeout; timeout ${seconds}s; size ${CLIENTS_MAX};`
+    lines.push(`add set ip ${SERVICE_TABLE} ${name} { type ipv4_addr; ${properties} }`)
+  }
   for (const [name] of changed)
     lines.push(`add chain ip ${SERVICE_TABLE} ${name}`, `flush chain ip ${SERVICE_TABLE} ${name}`)
   for (const [name, rules] of changed)
@@ -37,6 +50,8 @@ export function changeScript(before: RuleSet, after: RuleSet): string {
   const gone = [...before.chains.keys()].filter((name) => !after.chains.has(name))
   for (const name of gone) lines.push(`flush chain ip ${SERVICE_TABLE} ${name}`)
   for (const name of gone) lines.push(`delete chain ip ${SERVICE_TABLE} ${name}`)
+  for (const name of before.clients.keys())
+    if (!after.clients.has(name)) lines.push(`delete set ip ${SERVICE_TABLE} ${name}`)
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
@@ -64,6 +79,9 @@ function frame(network: ServiceNetwork): string {
   chain ${REFUSE_CHAIN} {
     meta mark set meta mark | 0x8000
   }
+  chain ${DISCARD_CHAIN} {
+    drop
+  }
   chain services {
     ip daddr . meta l4proto . th dport vmap @service_addresses
     fib daddr type local meta l4proto . th dport vmap @service_node_ports
@@ -80,6 +98,7 @@ function frame(network: ServiceNetwork): string {
     type nat hook postrouting priority srcnat; policy accept;
     meta mark & 0x4000 == 0x4000 masquerade
     ip saddr ${network.podCidr} oifname != "${network.bridge}" oifname != "lo" masquerade
+    ip saddr 127.0.0.0/8 oifname "${network.bridge}" masquerade
   }
   chain refuse_forward {
     type filter hook forward priority filter; policy accept;
@@ -90,6 +109,8 @@ function frame(network: ServiceNetwork): string {
     jump refuse_virtual
   }
   chain refuse_virtual {
+    meta mark & 0x8000 == 0x8000 meta l4proto tcp reject with tcp reset
+    meta mark & 0x8000 == 0x8000 reject
     fib daddr type local accept
     ip daddr ${virtual} meta l4proto tcp reject with tcp reset
     ip daddr ${virtual} reject

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import type { EndpointSlice, Service } from '../../kube/index.ts'
-import { ruleSetFor } from './rules.ts'
+import type { Endpoint } from '../../kube/index.ts'
+import { NODE, rulesOf, service, slice, sliceOf } from './testing.ts'
 import { changeScript, fullScript } from './script.ts'
 
 const network = { bridge: 'lateen0', podCidr: '10.42.0.0/16', virtualCidrs: ['10.43.0.0/16', '10.44.0.0/24'] }
 const canUseNetns = process.getuid?.() === 0
 
 test('a Service without ready endpoints is refused, one with two is shared out', () => {
-  const rules = ruleSetFor(
+  const rules = rulesOf(
     [service('a', '10.43.0.5'), service('b', '10.43.0.6')],
     [slice('a', ['10.42.0.2', '10.42.0.3']), slice('b', [])],
   )
@@ -20,13 +20,56 @@ test('a Service without ready endpoints is refused, one with two is shared out',
 })
 
 test('an endpoint that is not ready gets no connections', () => {
-  const rules = ruleSetFor([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'], false)])
+  const rules = rulesOf([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'], false)])
   assert.equal(rules.addresses.get('10.43.0.5 . tcp . 80'), 'refuse')
 })
 
+test('the last endpoints serve while they end; with a ready one they do not', () => {
+  const ending = { addresses: ['10.42.0.2'], conditions: { ready: false, serving: true, terminating: true } }
+  const ready = { addresses: ['10.42.0.3'], conditions: { ready: true, serving: true, terminating: false } }
+  const gone = { addresses: ['10.42.0.4'], conditions: { ready: false, serving: false, terminating: true } }
+  const endpointsFor = (endpoints: readonly Endpoint[]) =>
+    [...rulesOf([service('a', '10.43.0.5')], [sliceOf('a', endpoints)]).chains.values()]
+      .flat()
+      .flatMap((rule) => /dnat to (.*)$/.exec(rule)?.[1] ?? [])
+  assert.deepEqual(endpointsFor([ending, gone]), ['10.42.0.2:8080'])
+  assert.deepEqual(endpointsFor([ending, ready, gone]), ['10.42.0.3:8080'])
+})
+
+test('internalTrafficPolicy Local leads to endpoints of this node, and nowhere if there are others only', () => {
+  const there = { addresses: ['10.42.0.9'], nodeName: 'there' }
+  const here = { addresses: ['10.42.0.2'], nodeName: NODE }
+  const local = service('a', '10.43.0.5', { internalTrafficPolicy: 'Local' })
+  const both = rulesOf([local], [sliceOf('a', [there, here])])
+  assert.match([...both.chains.values()].flat().join(), /dnat to 10\.42\.0\.2:8080/)
+  assert.doesNotMatch([...both.chains.values()].flat().join(), /10\.42\.0\.9/)
+  const others = rulesOf([local], [sliceOf('a', [there])])
+  assert.equal(others.addresses.get('10.43.0.5 . tcp . 80'), 'discard')
+  assert.equal(rulesOf([local], []).addresses.get('10.43.0.5 . tcp . 80'), 'refuse')
+})
+
+test('a load balancer’s address that wants its proxy to be passed is not taken', () => {
+  const lb = service('a', '10.43.0.5', { type: 'LoadBalancer' })
+  const ingress = [{ ip: '10.44.0.1', ipMode: 'Proxy' }, { ip: '10.44.0.2' }]
+  const rules = rulesOf([{ ...lb, status: { loadBalancer: { ingress } } }], [slice('a', ['10.42.0.2'])])
+  assert.equal(rules.addresses.has('10.44.0.1 . tcp . 80'), false)
+  assert.equal(rules.addresses.has('10.44.0.2 . tcp . 80'), true)
+})
+
+test('ExternalName and headless Services have no rules: names alone lead to them', () => {
+  const rules = rulesOf(
+    [
+      service('a', '', { type: 'ExternalName', externalName: 'example.com' }),
+      service('b', 'None', { ports: [{ name: 'http', port: 80 }] }),
+    ],
+    [slice('b', ['10.42.0.2'])],
+  )
+  assert.deepEqual([rules.chains.size, rules.addresses.size], [0, 0])
+})
+
 test('nothing changed, nothing is written', () => {
-  const rules = ruleSetFor([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'])])
-  assert.equal(changeScript(rules, ruleSetFor([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'])])), '')
+  const rules = rulesOf([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'])])
+  assert.equal(changeScript(rules, rulesOf([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'])])), '')
 })
 
 test(
@@ -34,13 +77,17 @@ test(
   { skip: !canUseNetns && 'needs root' },
   () => {
     const steps = [
-      ruleSetFor([service('a', '10.43.0.5')], []),
-      ruleSetFor(
+      rulesOf([service('a', '10.43.0.5')], []),
+      rulesOf(
         [service('a', '10.43.0.5'), service('b', '10.43.0.6')],
         [slice('a', ['10.42.0.2', '10.42.0.3'])],
       ),
-      ruleSetFor([service('a', '10.43.0.5')], [slice('a', ['10.42.0.3'])]),
-      ruleSetFor([], []),
+      rulesOf(
+        [service('a', '10.43.0.5', { sessionAffinity: 'ClientIP', externalTrafficPolicy: 'Local' })],
+        [slice('a', ['10.42.0.2', '10.42.0.3'])],
+      ),
+      rulesOf([service('a', '10.43.0.5')], [slice('a', ['10.42.0.3'])]),
+      rulesOf([], []),
     ]
     const first = steps[0]
     assert.ok(first)
@@ -61,24 +108,4 @@ function listTable(scripts: readonly string[]): string {
   return execFileSync('unshare', ['--net', 'sh', '-ec', `${files.join('\n')}\nnft list ruleset`], {
     encoding: 'utf8',
   })
-}
-
-function service(name: string, clusterIP: string): Service {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'demo' },
-    spec: { clusterIP, ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }] },
-  }
-}
-
-function slice(name: string, addresses: readonly string[], ready = true): EndpointSlice {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: `${name}-x`, namespace: 'demo', labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready } })),
-    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-  }
 }

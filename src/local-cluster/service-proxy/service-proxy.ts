@@ -8,6 +8,8 @@ import { changeScript, fullScript, type ServiceNetwork } from './script.ts'
 export interface ServiceProxyOptions {
   readonly client: KubeClient
   readonly network: ServiceNetwork
+  /** Of the node that this process looks after. */
+  readonly nodeName: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -42,7 +44,9 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     logger,
     reconcile: async () => {
       await Promise.all([services.synced, slices.synced])
-      const wanted = ruleSetFor(services.list(), slices.list())
+      const { nodeName, network } = options
+      const context = { nodeName, podCidr: network.podCidr }
+      const wanted = ruleSetFor(services.list(), slices.list(), context)
       const script = applied ? changeScript(applied, wanted) : fullScript(wanted, options.network)
       try {
         if (script !== '') await applyNft(script)
@@ -64,9 +68,10 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   return {
     ready,
     async stop() {
+      // A run that waits for the first list must get it, or it would never end.
+      await queue.stop()
       services.stop()
       slices.stop()
-      await queue.stop()
     },
   }
 }
