@@ -27,6 +27,12 @@ test('a container’s user is its own, else its pod’s, with the pod’s groups
   assert.deepEqual(decide(pod), { kind: 'user', user: { uid: 5, gid: 8, groups: [9, 10] } })
 })
 
+test('root has the groups of its pod that mean something here', () => {
+  const pod = podOf({}, { securityContext: { supplementalGroups: [7, 100_000] } })
+  assert.deepEqual(decide(pod), { kind: 'user', user: { uid: 0, gid: 0, groups: [7] } })
+  assert.deepEqual(decide(podOf({}, { securityContext: { fsGroup: 100_000 } })), { kind: 'root' })
+})
+
 test('who must not be root is some other user, and never root by his own word', () => {
   const decision = decide(podOf({ securityContext: { runAsNonRoot: true } }))
   assert.equal(decision.kind === 'user' && decision.user.uid > 0, true)

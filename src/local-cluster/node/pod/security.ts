@@ -50,7 +50,11 @@ export function decideUser(
   const gid = own.runAsGroup ?? ofPod.runAsGroup ?? (asked === undefined ? uid : 0)
   const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]
   const groups = [...new Set([...fsGroup, ...(ofPod.supplementalGroups ?? [])])]
-  if (uid === 0 && gid === 0 && groups.length === 0) return { kind: 'root' }
+  if (uid === 0 && gid === 0) {
+    // Root does without a group that has no meaning here: what it would open is open to root.
+    const known = groups.filter((id) => machine.isMapped(id))
+    return known.length === 0 ? { kind: 'root' } : { kind: 'user', user: { uid, gid, groups: known } }
+  }
   const unmapped = [uid, gid, ...groups].find((id) => !machine.isMapped(id))
   const instead = (why: string): UserDecision => ({
     kind: 'root-instead',

@@ -162,14 +162,10 @@ function conditions(
   const { pod } = input
   const done = phase === 'Succeeded' || phase === 'Failed'
   const ready = containersReady(input, phase, statuses)
-  const gates = unmetGates(pod)
+  const gate = unmetGate(pod)
   const podReady =
-    ready.status === 'True' && gates.length > 0
-      ? {
-          status: 'False' as const,
-          reason: 'ReadinessGatesNotReady',
-          message: `the status of pod readiness gate "${gates[0] ?? ''}" is not "True", but False`,
-        }
+    ready.status === 'True' && gate !== undefined
+      ? { status: 'False' as const, reason: 'ReadinessGatesNotReady', message: gate }
       : ready
   const uninitialized = statuses
     .slice(0, (pod.spec.initContainers ?? []).length)
@@ -229,11 +225,16 @@ function containersReady(
   }
 }
 
-function unmetGates(pod: Pod): readonly string[] {
-  const conditions = pod.status?.conditions ?? []
-  return (pod.spec.readinessGates ?? [])
-    .map(({ conditionType }) => conditionType)
-    .filter((type) => !conditions.some((one) => one.type === type && one.status === 'True'))
+/** @returns the kubelet's words for the conditions of others that the pod still waits for; undefined when it waits for none */
+function unmetGate(pod: Pod): string | undefined {
+  const messages = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const found = pod.status?.conditions?.find(({ type }) => type === conditionType)
+    if (found === undefined)
+      return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
+    if (found.status === 'True') return []
+    return [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`]
+  })
+  return messages.length === 0 ? undefined : messages.join(', ')
 }
 
 /** The time of transition moves only when the status does. */
