@@ -1,12 +1,13 @@
 /**
  * linux: what the project asks of the kernel. Sockets inside network namespaces (`setns` for the call to
  * `socket(2)`), where a redirected connection was going (`SO_ORIGINAL_DST`), namespaces and links (`ip`),
- * rule sets (`nft`), the traffic capture of a pod, user namespaces for those who are not root, and the protocol
+ * rule sets (`nft`), flows of datagrams, the traffic capture of a pod, user namespaces for those who are not root, and the protocol
  * between the node agent and the node proxy.
  * Knows nothing of Kubernetes or of the mesh. Every file descriptor it returns belongs to the caller.
  */
 export { captureRules } from './capture.ts'
 export { type CommandOptions, runCommand } from './command.ts'
+export { forgetUdpFlows, type UdpFlow } from './conntrack.ts'
 export { createJsonLineDecoder, encodeJsonLine, type JsonLineDecoder } from './json-lines.ts'
 export {
   applyNft,

@@ -17,6 +17,8 @@ export interface Libc {
     value: Uint8Array,
     length: Uint8Array,
   ) => number
+  readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number
+  readonly recv: (fd: number, buffer: Uint8Array, length: number, flags: number) => number
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
   readonly errno: () => number
 }
@@ -61,6 +63,8 @@ function load(): Libc {
     getsockopt: library.func(
       'int getsockopt(int fd, int level, int name, void *value, void *length)',
     ) as Libc['getsockopt'],
+    send: library.func('long send(int fd, const uint8_t *bytes, size_t length, int flags)') as Libc['send'],
+    recv: library.func('long recv(int fd, void *buffer, size_t length, int flags)') as Libc['recv'],
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)') as Libc['ioctl'],
     errno: () => koffi.errno(),
   }

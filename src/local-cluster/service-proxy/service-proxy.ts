@@ -1,8 +1,16 @@
-import { createWorkQueue, type Clock, type Logger, type Random } from '../../base/index.ts'
+import {
+  createWorkQueue,
+  type Clock,
+  deepEqual,
+  type Logger,
+  messageOf,
+  type Random,
+} from '../../base/index.ts'
 import type { EndpointSlice, Service } from '../../kube/index.ts'
 import { createInformer, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import { applyNft } from '../../linux/index.ts'
 import { type RuleSet, ruleSetFor } from './rules.ts'
+import { forgetStaleFlows, udpDestinations } from './udp-flows.ts'
 import { changeScript, fullScript, type ServiceNetwork } from './script.ts'
 
 export interface ServiceProxyOptions {
@@ -50,8 +58,10 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       const script = applied ? changeScript(applied, wanted) : fullScript(wanted, options.network)
       try {
         if (script !== '') await applyNft(script)
+        const before = applied
         applied = wanted
         resolveReady()
+        forgetFlows(before, wanted)
       } catch (error) {
         applied = undefined // whoever changed the table under us: the next run writes it whole
         throw error
@@ -59,6 +69,16 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       return undefined
     },
   })
+  const forgetFlows = (before: RuleSet | undefined, now: RuleSet) => {
+    const destinations = udpDestinations(now)
+    if (before !== undefined && deepEqual(udpDestinations(before), destinations)) return
+    try {
+      forgetStaleFlows(destinations)
+    } catch (error) {
+      // The rules are in force; only clients that never pause keep to an endpoint that is gone.
+      logger.warn('old flows of datagrams go on', { error: messageOf(error) })
+    }
+  }
   const onChange = () => queue.add('rules')
   const common = { client, clock, random, logger, onChange }
   const services = createInformer<Service>({ ...common, kind: KINDS.service })

@@ -8,6 +8,7 @@ import { after, afterEach, before, test } from 'node:test'
 import type { EndpointSlice, Service } from '../../kube/index.ts'
 import { applyNft, netnsPath, openTcpListener, openTcpSocket, openUdpSocket } from '../../linux/index.ts'
 import { fullScript } from './script.ts'
+import { forgetStaleFlows, udpDestinations } from './udp-flows.ts'
 import { balanced, NODE, POD_CIDR, rulesOf, service, slice, sliceOf } from './testing.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -73,7 +74,7 @@ test('affinity ends with its time, and with its endpoint', { skip }, async () =>
 })
 
 test('a UDP Service, by its address and its node port', { skip }, async () => {
-  serveUdp(FIRST)
+  serveUdp(FIRST, '0.0.0.0')
   const ports = [{ name: 'http', port: 53, protocol: 'UDP' as const, targetPort: 8080, nodePort: 30_053 }]
   await apply(
     [service('dns', '10.43.0.6', { type: 'NodePort', ports })],
@@ -82,6 +83,33 @@ test('a UDP Service, by its address and its node port', { skip }, async () => {
   assert.equal(await askUdp('10.43.0.6', 53), FIRST)
   assert.equal(await askUdp('192.0.2.1', 30_053), FIRST)
 })
+
+test(
+  'a client that sends from one port all the time gets another endpoint when its own is gone',
+  { skip },
+  async () => {
+    for (const address of [FIRST, SECOND]) serveUdp(address, address)
+    const ports = [{ name: 'http', port: 53, protocol: 'UDP' as const, targetPort: 8080 }]
+    const dns = service('dns', '10.43.0.7', { ports })
+    const sliceFor = (address: string) =>
+      sliceOf('dns', [{ addresses: [address], nodeName: NODE }], { port: 8080, protocol: 'UDP' })
+    const client = dgram.createSocket('udp4')
+    client.bind({ fd: openUdpSocket({ netns: netnsPath(OUTSIDE), family: 4 }) })
+    servers.push(client)
+    const askAgain = async () => {
+      client.send('who', 53, '10.43.0.7')
+      return String(((await once(client, 'message')) as [Buffer])[0])
+    }
+    await apply([dns], [sliceFor(FIRST)])
+    assert.equal(await askAgain(), FIRST)
+    await apply([dns], [sliceFor(SECOND)])
+    assert.equal(await askAgain(), FIRST, 'the kernel remembers')
+    const now = udpDestinations(rulesOf([dns], [sliceFor(SECOND)]))
+    assert.equal(forgetStaleFlows(now, netnsPath(MACHINE)), 1)
+    assert.equal(await askAgain(), SECOND)
+    assert.equal(forgetStaleFlows(now, netnsPath(MACHINE)), 0, 'what is right is left alone')
+  },
+)
 
 test('a node port answers at every address of the machine, 127.0.0.1 too', { skip }, async () => {
   await serveTcp([FIRST])
@@ -190,10 +218,10 @@ async function serveTcp(addresses: readonly string[], port = 8080): Promise<void
   }
 }
 
-function serveUdp(name: string): void {
+function serveUdp(name: string, bindAddress: string): void {
   const server = dgram.createSocket('udp4')
   server.on('message', (_, peer) => server.send(name, peer.port, peer.address))
-  server.bind({ fd: openUdpSocket({ netns: netnsPath(MACHINE), family: 4, port: 8080 }) })
+  server.bind({ fd: openUdpSocket({ netns: netnsPath(MACHINE), family: 4, port: 8080, bindAddress }) })
   servers.push(server)
 }
 
