@@ -14,6 +14,7 @@ import { ERROR, FRAME_BYTES_MAX, STREAM_ID_MAX, WINDOW_DEFAULT } from './protoco
 import { pump } from './send.ts'
 import { endStreams, failConnection, writeFirstSettings } from './send-control.ts'
 import { PHASE } from './stream-state.ts'
+import { createStreamTable } from './stream-table.ts'
 import type { Connection, Endpoints, Http2Thread, StreamEvents } from './types.ts'
 
 /** One for all HTTP/2 connections of a thread. */
@@ -81,7 +82,7 @@ export function createConnection(isServer: boolean, given: ConnectionOptions): C
     out: createOutbox(),
     timer: createWheelTimer(() => onTick(connection)),
     work: given.work ?? { events: 0 },
-    streams: new Map(),
+    streams: createStreamTable(),
     queue: [],
     broken: new Set(),
     phase: isServer ? PHASE.preface : PHASE.open,

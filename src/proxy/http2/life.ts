@@ -4,6 +4,7 @@ import type { Http2Options } from './options.ts'
 import { DRAIN_PING, KEEP_ALIVE_PING } from './receive-control.ts'
 import { failConnection, writeGoAway, writePing, writeReset } from './send-control.ts'
 import { endEarly, noteBroken, PHASE } from './stream-state.ts'
+import { listStreams } from './stream-table.ts'
 import type { Connection } from './types.ts'
 
 /** Steps of a graceful end: announced, then final (RFC 9113, 6.8). */
@@ -53,7 +54,7 @@ function checkStalls(connection: Connection, now: number): void {
     socket.destroy()
     return
   }
-  for (const stream of connection.streams.values()) {
+  for (const stream of listStreams(connection.streams)) {
     if (stream.pendingBytes === 0 || now - stream.stalledSince < options.stallTimeoutMs) continue
     const { id } = stream
     endEarly(stream, { kind: 'reset', code: ERROR.cancel, detail: 'http2.stream_stalled' })

@@ -5,6 +5,7 @@ import { isExpected, isIdle } from './receive-data.ts'
 import { enqueue, pump } from './send.ts'
 import { failConnection, writePing, writeReset, writeSettingsAck } from './send-control.ts'
 import { endEarly, noteBroken, PHASE } from './stream-state.ts'
+import { findStream, listStreams } from './stream-table.ts'
 import type { Connection } from './types.ts'
 
 export function readSettings(connection: Connection, bytes: Buffer, start: number, end: number): void {
@@ -64,7 +65,7 @@ function applySetting(connection: Connection, id: number, value: number): void {
 
 /** The peer's window for new streams has changed: those that are open follow (6.9.2), below zero if need be. */
 function moveWindows(connection: Connection, difference: number): void {
-  for (const stream of connection.streams.values()) {
+  for (const stream of listStreams(connection.streams)) {
     stream.sendWindow += difference
     if (stream.sendWindow > WINDOW_MAX)
       return failConnection(connection, ERROR.flowControl, 'a window beyond its limit')
@@ -81,7 +82,7 @@ function onSettingsAck(connection: Connection): void {
   const difference = connection.options.streamWindow - connection.streamWindow
   connection.streamWindow = connection.options.streamWindow
   if (difference === 0) return
-  for (const stream of connection.streams.values()) stream.receiveWindow += difference
+  for (const stream of listStreams(connection.streams)) stream.receiveWindow += difference
 }
 
 export function readPing(connection: Connection, bytes: Buffer, start: number, end: number): void {
@@ -106,7 +107,7 @@ export function readGoAway(connection: Connection, bytes: Buffer, start: number,
   if (!connection.isServer) {
     const last = bytes.readUInt32BE(start) & 0x7fffffff
     const code = bytes.readUInt32BE(start + 4)
-    for (const stream of connection.streams.values()) {
+    for (const stream of listStreams(connection.streams)) {
       if (stream.id > last) endEarly(stream, { kind: 'refused', detail: `GOAWAY with code ${code}` })
     }
   }
@@ -117,7 +118,7 @@ export function readReset(connection: Connection, bytes: Buffer, start: number, 
   const { frameStream } = connection
   if (frameStream === 0) return failConnection(connection, ERROR.protocol, 'RST_STREAM on stream 0')
   if (end - start !== 4) return failConnection(connection, ERROR.frameSize, 'RST_STREAM of a wrong length')
-  const stream = connection.streams.get(frameStream)
+  const stream = findStream(connection.streams, frameStream)
   if (stream === undefined) {
     if (isIdle(connection, frameStream))
       failConnection(connection, ERROR.protocol, 'RST_STREAM on an idle stream')
@@ -148,7 +149,7 @@ export function readWindowUpdate(connection: Connection, bytes: Buffer, start: n
     pump(connection)
     return
   }
-  const stream = connection.streams.get(frameStream)
+  const stream = findStream(connection.streams, frameStream)
   if (stream === undefined) {
     if (isIdle(connection, frameStream))
       failConnection(connection, ERROR.protocol, 'WINDOW_UPDATE on an idle stream')
@@ -171,7 +172,7 @@ export function readPriority(connection: Connection, bytes: Buffer, start: numbe
   const isWrong = end - start !== 5
   if (!isWrong && (bytes.readUInt32BE(start) & 0x7fffffff) !== frameStream) return
   const code = isWrong ? ERROR.frameSize : ERROR.protocol
-  const stream = connection.streams.get(frameStream)
+  const stream = findStream(connection.streams, frameStream)
   if (stream !== undefined) {
     breakByPeer(stream, code, 'PRIORITY that makes no sense')
   } else if (!isExpected(connection, frameStream)) {

@@ -3,6 +3,7 @@ import { failConnection } from './send-control.ts'
 import { refundConnection, refundStream } from './window.ts'
 import { breakByPeer, noteEmptyFrame } from './flood.ts'
 import { closeStream, IS, isClosed, PHASE, switchStream } from './stream-state.ts'
+import { findStream } from './stream-table.ts'
 import type { Connection, Stream } from './types.ts'
 
 /** The header of a DATA frame has come: accounts for the whole frame, padding included (RFC 9113, 6.9). */
@@ -18,7 +19,7 @@ export function beginData(connection: Connection): void {
   connection.dataLeft = frameLength
   connection.padLeft = 0
   connection.padLengthDue = padded
-  const stream = findStream(connection)
+  const stream = receivingStream(connection)
   if (connection.phase !== PHASE.closed) {
     connection.dataStream = stream
     if (stream !== undefined) checkWindow(connection, stream, frameLength)
@@ -28,9 +29,9 @@ export function beginData(connection: Connection): void {
 }
 
 /** @returns undefined when the bytes are to be thrown away */
-function findStream(connection: Connection): Stream | undefined {
+function receivingStream(connection: Connection): Stream | undefined {
   const { frameStream } = connection
-  const stream = connection.streams.get(frameStream)
+  const stream = findStream(connection.streams, frameStream)
   if (stream === undefined) {
     if (isIdle(connection, frameStream)) failConnection(connection, ERROR.protocol, 'DATA on an idle stream')
     else if (!isExpected(connection, frameStream))

@@ -9,6 +9,7 @@ import { endInput, isExpected, isIdle } from './receive-data.ts'
 import { failConnection, writeReset } from './send-control.ts'
 import { createStream } from './stream.ts'
 import { endEarly, IS, noteBroken, PHASE, switchStream, wasEnded } from './stream-state.ts'
+import { findStream } from './stream-table.ts'
 import type { Connection, Stream } from './types.ts'
 import { announcedLength, type HeadProblem, requestProblem, responseStatus } from './validate.ts'
 
@@ -87,7 +88,7 @@ function keepFragment(connection: Connection, bytes: Buffer, start: number, end:
 /** The section is complete. It is decoded whatever becomes of it: the table must stay that of the peer. */
 function readSection(connection: Connection, bytes: Buffer, start: number, end: number): void {
   const id = connection.sectionStream
-  const stream = connection.streams.get(id)
+  const stream = findStream(connection.streams, id)
   if (stream !== undefined) {
     readLaterSection(connection, stream, bytes, start, end)
   } else if (connection.isServer && (id & 1) === 1 && id > connection.lastPeerStream) {

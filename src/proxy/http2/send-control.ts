@@ -1,6 +1,7 @@
 import { beginFrame, noteTaken, writeOut } from './outbox.ts'
 import { ERROR, FLAG, FRAME, SETTING, SETTING_BYTES, WINDOW_DEFAULT } from './protocol.ts'
 import { endEarly, PHASE } from './stream-state.ts'
+import { listStreams } from './stream-table.ts'
 import type { Connection } from './types.ts'
 import { putCode, writeWindowUpdate } from './window.ts'
 
@@ -102,6 +103,6 @@ export function failConnection(connection: Connection, code: number, detail: str
 
 /** Tells all streams that there is nothing more to come. */
 export function endStreams(connection: Connection, detail: string): void {
-  for (const stream of connection.streams.values()) endEarly(stream, { kind: 'connection', detail })
+  for (const stream of listStreams(connection.streams)) endEarly(stream, { kind: 'connection', detail })
   connection.queue.length = 0
 }

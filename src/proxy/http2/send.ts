@@ -6,6 +6,7 @@ import { beginFrame, waitingBytes, writeOut } from './outbox.ts'
 import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES } from './protocol.ts'
 import { noteOutbound, writeReset } from './send-control.ts'
 import { closeStream, IS, isClosed, noteBroken, releaseHead } from './stream-state.ts'
+import { addStream, removeStream } from './stream-table.ts'
 import type { Connection, OutgoingHead, RequestParts, Stream } from './types.ts'
 
 /** Bytes put together before they are written in the middle of a turn, and no more while the socket is busy. */
@@ -49,10 +50,10 @@ export function sendHead(stream: Stream, head: OutgoingHead): void {
 /** Streams of a client get their number when they begin: numbers must rise in the order of the heads (5.1.1). */
 function numberStream(stream: Stream): void {
   const { connection } = stream
-  connection.streams.delete(stream.id)
+  removeStream(connection.streams, stream)
   stream.id = connection.nextStream
   connection.nextStream += 2
-  connection.streams.set(stream.id, stream)
+  addStream(connection.streams, stream)
 }
 
 /** A response before the final one; 101 does not exist here. */

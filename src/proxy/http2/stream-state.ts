@@ -1,3 +1,4 @@
+import { removeStream } from './stream-table.ts'
 import type { Connection, Stream, StreamEnd } from './types.ts'
 import { refundConnection } from './window.ts'
 
@@ -32,7 +33,7 @@ export function closeStream(stream: Stream): void {
   if (isClosed(stream)) return
   const { connection } = stream
   stream.state |= IS.closed
-  connection.streams.delete(stream.id)
+  removeStream(connection.streams, stream)
   connection.ended[connection.endedCount++ & (connection.ended.length - 1)] = stream.id
   if (stream.held !== undefined) {
     const { chunks } = stream.held

@@ -2,6 +2,7 @@ import type { HeadBlock } from '../http1/head-block.ts'
 import { ERROR } from './protocol.ts'
 import { abandon, finishStream, flushStream, sendData, sendEnd, sendHead, sendInformational } from './send.ts'
 import { pauseStream, resumeStream } from './receive-data.ts'
+import { addStream } from './stream-table.ts'
 import type { Connection, OutgoingHead, Stream } from './types.ts'
 
 export function createStream(connection: Connection, id: number): Stream {
@@ -10,6 +11,7 @@ export function createStream(connection: Connection, id: number): Stream {
     connection,
     id,
     owner: undefined,
+    nextInSlot: undefined,
     remoteAddress: endpoints.remoteAddress,
     remotePort: endpoints.remotePort,
     localAddress: endpoints.localAddress,
@@ -49,7 +51,7 @@ export function createStream(connection: Connection, id: number): Stream {
     done: doneOf,
     reset: resetOf,
   }
-  connection.streams.set(id, stream)
+  addStream(connection.streams, stream)
   connection.streamsOpened++
   return stream
 }

@@ -9,6 +9,7 @@ import type { Encoder } from './hpack/encoder.ts'
 import type { HeadAssembly } from './hpack/head-assembly.ts'
 import type { Http2Options } from './options.ts'
 import type { Outbox } from './outbox.ts'
+import type { StreamTable } from './stream-table.ts'
 
 /** What all HTTP/2 connections of a thread share; everything in it is used within one call. */
 export interface Http2Thread {
@@ -78,6 +79,8 @@ export interface Stream {
   id: number
   /** Whatever the user of the codec attaches. */
   owner: unknown
+  /** In the connection's table. */
+  nextInSlot: Stream | undefined
   readonly remoteAddress: string
   readonly remotePort: number
   readonly localAddress: string
@@ -178,7 +181,7 @@ export interface Connection {
   readonly out: Outbox
   readonly timer: WheelTimer
   readonly work: { events: number }
-  readonly streams: Map<number, Stream>
+  readonly streams: StreamTable
   /** Streams that have something to send and are allowed to. */
   readonly queue: Stream[]
   /** Streams that we broke off lately: their frames may still be on the way. */

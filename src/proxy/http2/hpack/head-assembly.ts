@@ -57,7 +57,7 @@ export interface HeadAssembly {
   cookiesLength: number
   cookiesNeverIndexed: boolean
   /** An authority that was found to be one: most requests name the same. */
-  lastAuthority: string
+  lastAuthority: string | undefined
 }
 
 export function createHeadAssembly(block: HeadBlock): HeadAssembly {
@@ -78,7 +78,7 @@ export function createHeadAssembly(block: HeadBlock): HeadAssembly {
     cookies: Buffer.allocUnsafeSlow(COOKIES_FIRST),
     cookiesLength: 0,
     cookiesNeverIndexed: false,
-    lastAuthority: '',
+    lastAuthority: undefined,
   }
 }
 
