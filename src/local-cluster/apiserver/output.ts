@@ -1,4 +1,4 @@
-import { type KubeObject, tableFor } from '../../kube/index.ts'
+import { goQuote, type KubeObject, tableFor } from '../../kube/index.ts'
 import type { ServerContext } from './context.ts'
 import { inVersion, type ResourceRequest } from './resource-request.ts'
 import type { JsonObject } from './json.ts'
@@ -76,9 +76,12 @@ function tableShaper(
   version: string,
   negotiated: Negotiated,
 ): Shaper {
-  const include = asked.request.query.get('includeObject') ?? 'Metadata'
+  const include = asked.request.query.get('includeObject') || 'Metadata'
   if (include !== 'None' && include !== 'Metadata' && include !== 'Object') {
-    throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`)
+    const why = "must be 'Metadata', 'Object', 'None', or empty"
+    throw badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${goQuote(include)}: ${why}`,
+    )
   }
   const { resource } = asked
   const table = (objects: readonly KubeObject[], metadata: JsonObject, withColumns: boolean): JsonObject => {
@@ -92,8 +95,8 @@ function tableShaper(
       kind: 'Table',
       apiVersion: `meta.k8s.io/${version}`,
       metadata,
-      columnDefinitions: withColumns ? made.columnDefinitions : [],
-      rows: made.rows,
+      columnDefinitions: withColumns ? made.columnDefinitions : null,
+      rows: include === 'None' ? made.rows.map((row) => ({ ...row, object: null })) : made.rows,
     }
   }
   const single = (object: KubeObject, withColumns: boolean) =>

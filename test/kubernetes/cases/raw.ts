@@ -244,6 +244,11 @@ const REQUESTS = group('requests', [
   http('DELETE', '/apis/apps/v1/namespaces/{ns}/deployments/web/status'),
 ])
 
+const withoutCurrent = replacing(
+  /Too large resource version: (\d+), current: \d+/g,
+  'Too large resource version: $1, current: <version>',
+)
+
 const LISTS = group('lists', [
   k(
     'create -f -',
@@ -264,24 +269,19 @@ const LISTS = group('lists', [
   http('GET', `${MAPS}?fieldSelector=data.a=b`),
   http('GET', `${MAPS}?resourceVersion=0`),
   http('GET', `${MAPS}?resourceVersion=x`),
-  http('GET', `${MAPS}?resourceVersion=999999999`),
+  http('GET', `${MAPS}?resourceVersion=999999999`, { normalise: [withoutCurrent] }),
   http('GET', `${MAPS}?resourceVersion=1&resourceVersionMatch=Odd`),
   http('GET', `${MAPS}?resourceVersionMatch=Exact`),
   http('GET', `${MAPS}?resourceVersion=0&resourceVersionMatch=Exact`),
   http('GET', `${MAPS}?resourceVersion=0&resourceVersionMatch=NotOlderThan`),
   http('GET', `${MAPS}?sendInitialEvents=true`),
   http('GET', `${MAPS}?timeoutSeconds=x`),
-  http('GET', `${MAPS}/a?resourceVersion=999999999`),
+  http('GET', `${MAPS}/a?resourceVersion=999999999`, { normalise: [withoutCurrent] }),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1`),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1&resourceVersion=0`),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1&resourceVersion=x`),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1&resourceVersion=999999999`, {
-    normalise: [
-      replacing(
-        /Too large resource version: (\d+), current: \d+/g,
-        'Too large resource version: $1, current: <version>',
-      ),
-    ],
+    normalise: [withoutCurrent],
   }),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1&limit=1`),
   http('GET', `${MAPS}?watch=1&timeoutSeconds=1&fieldSelector=metadata.name=a`),

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
+import { stringAt } from '../json.ts'
 import type { NodeApi, RemoteIo } from '../node-api.ts'
 import { type ApiResponse, isTrue, type UpgradeConnection } from '../request.ts'
 import { keyOf, type ResourceRequest } from '../resource-request.ts'
@@ -26,17 +27,20 @@ export async function handleRemoteCommand(
   action: 'exec' | 'attach',
 ): Promise<ApiResponse> {
   const { request } = asked
-  const { node, pod } = podOnNode(context, asked)
-  const container = chooseContainer(pod, request.query.get('container') ?? '')
+  const named = (pod: KubeObject) => chooseContainer(pod, request.query.get('container') ?? '')
+  const { node, pod } = podOnNode(context, asked, named)
+  const container = named(pod)
   const wanted = wantedStreams(request.query)
   const command = request.query.getAll('command')
   if (action === 'exec' && command.length === 0)
     throw badRequest('you must specify at least one command for the container')
   const carrier = negotiateCarrier(request, { websocket: WEBSOCKET_PROTOCOLS, spdy: SPDY_PROTOCOLS })
   const podUid = pod.metadata.uid ?? ''
-  if (!node.isRunning({ podUid, container }))
-    throw internalError(`unable to upgrade connection: container not found ("${container}")`)
+  const missing = `unable to upgrade connection: container not found ("${container}")`
+  // A WebSocket is told by the error channel, as by the API server that translates for a kubelet.
+  if (carrier.kind === 'spdy' && !node.isRunning({ podUid, container })) throw internalError(missing)
   const run = async (io: RemoteIo): Promise<RemoteStatus> => {
+    if (!node.isRunning({ podUid, container })) return errorStatus(`Internal error occurred: ${missing}`)
     const target = { podUid, container, tty: wanted.tty, io }
     if (action === 'exec') return exitStatus(await node.exec({ ...target, command }))
     await node.attach(target)
@@ -55,15 +59,19 @@ export async function handleRemoteCommand(
   }
 }
 
-/** The pod and the node that has it. @throws StatusError */
+/** The pod and the node that has it. @param check of the pod, before anything is said of a node @throws StatusError */
 export function podOnNode(
   context: ServerContext,
   { path, resource, verb }: ResourceRequest,
+  check: (pod: KubeObject) => void = () => {},
 ): { readonly node: NodeApi; readonly pod: KubeObject } {
   // WebSockets begin with GET, SPDY with POST.
   if (verb !== 'get' && verb !== 'create') throw methodNotAllowed()
   const pod = context.store.get(keyOf(resource, path.namespace, path.name))?.object
   if (!pod) throw notFound(resource.info, path.name)
+  check(pod)
+  if ((stringAt(pod.spec, 'nodeName') ?? '') === '')
+    throw badRequest(`pod ${path.name} does not have a host assigned`)
   const node = context.node()
   if (!node) throw serviceUnavailable('no node is running, so there is nothing to connect to')
   return { node, pod }

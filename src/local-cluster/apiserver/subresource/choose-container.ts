@@ -7,17 +7,14 @@ export function chooseContainer(pod: KubeObject, wanted: string): string {
   const namesOf = (list: string) =>
     listAt(pod.spec, list).map((container) => stringAt(container, 'name') ?? '')
   const containers = namesOf('containers')
-  const initContainers = namesOf('initContainers')
-  const all = [...containers, ...initContainers, ...namesOf('ephemeralContainers')]
+  const all = [...namesOf('initContainers'), ...containers, ...namesOf('ephemeralContainers')]
   if (wanted !== '') {
     if (all.includes(wanted)) return wanted
     throw badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`)
   }
   const [only, ...more] = containers
   if (only !== undefined && more.length === 0) return only
-  const init =
-    initContainers.length === 0 ? '' : ` or one of the init containers: [${initContainers.join(' ')}]`
   throw badRequest(
-    `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${containers.join(' ')}]${init}`,
+    `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${all.join(' ')}]`,
   )
 }

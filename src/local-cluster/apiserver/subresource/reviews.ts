@@ -1,7 +1,9 @@
+import type { KubeObject } from '../../../kube/index.ts'
 import { reviewAccess, reviewRules } from '../auth/access-review.ts'
 import type { ServerContext } from '../context.ts'
 import { readKind } from '../decode.ts'
 import { formatTime, type JsonObject, listAt, stringAt } from '../json.ts'
+import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import type { ApiResponse, User } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 import { badRequest, methodNotAllowed } from '../status-error.ts'
@@ -13,13 +15,21 @@ export async function handleReview(context: ServerContext, asked: ResourceReques
   const { kind } = asked.resource.info
   const status = statusOf(context, asked, kind, body)
   if (!status) throw methodNotAllowed()
-  const isAboutSelf = kind === 'SelfSubjectReview'
-  const metadata = { creationTimestamp: isAboutSelf ? formatTime(context.clock.now()) : null }
-  return {
-    kind: 'object',
-    status: 201,
-    object: { ...body, kind, apiVersion: asked.resource.apiVersion, metadata, status },
-  }
+  const object: KubeObject = { ...body, metadata: { name: '' }, kind, apiVersion: asked.resource.apiVersion }
+  const metadata = metadataOf(context, asked, object)
+  return { kind: 'object', status: 201, object: { ...object, metadata, status } }
+}
+
+/** A question has a manager, as a write has; who asks about themselves asks nothing, and is told when. */
+function metadataOf(
+  context: ServerContext,
+  { request, resource }: ResourceRequest,
+  next: KubeObject,
+): object {
+  const nowMs = context.clock.now()
+  if (next.kind === 'SelfSubjectReview') return { creationTimestamp: formatTime(nowMs) }
+  const manager = managerOf(request)
+  return trackUpdate({ resource, current: undefined, next, manager, subresource: '', nowMs }).metadata
 }
 
 function statusOf(
@@ -50,7 +60,7 @@ function reviewToken(context: ServerContext, body: JsonObject): JsonObject {
   const asks = listAt(body, 'spec', 'audiences').filter((audience) => typeof audience === 'string')
   const audiences = asks.length === 0 ? [context.tokens.issuer] : asks
   const verified = context.authenticator.verifyToken(token, audiences)
-  if (verified.kind === 'invalid') return { authenticated: false, user: {}, error: verified.reason }
+  if (verified.kind === 'invalid') return { user: {}, error: verified.reason }
   return {
     authenticated: true,
     user: userInfo(verified.user),

@@ -201,6 +201,8 @@ function prepareUpdate(
     case 'finalize':
       // Taken from the request as it came: defaults would put the finalizers back.
       return current
+    case 'binding':
+      return withMeta(object, fixed) // made by the server itself, with the condition that goes with it
     default: {
       const updated = withMeta(object, fixed)
       return resource.hasStatus ? withMembers(updated, { status: current.status }) : updated
