@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { waitFor } from '../support/wait.ts'
 import { GROUPS } from './cases/index.ts'
 import { writeFixtures } from './fixtures.ts'
+import { startHooks } from './hooks.ts'
 import { KNOWN_DIFFERENCES } from './known-differences.ts'
 import { placeOf, runStep } from './run-step.ts'
 import type { Server } from './servers.ts'
@@ -41,17 +42,21 @@ export async function compareAll(options: Options): Promise<number> {
   const chosen = GROUPS.filter(({ name }) => options.groups.length === 0 || options.groups.includes(name))
   const files = join(options.directory, 'files')
   mkdirSync(files, { recursive: true })
-  await writeFixtures(files)
+  const stopHooks = await startHooks(await writeFixtures(files))
   const results: Comparison[] = []
-  for (const group of chosen) {
-    const found = await compareGroup(options, group, files)
-    results.push(...found)
-    const same = found.filter((one) => one.equal).length
-    const known = found.filter((one) => !one.equal && one.known !== undefined).length
-    options.print(
-      `  ${group.name.padEnd(20)} ${same} of ${found.length} equal` +
-        (known > 0 ? `, ${known} known to differ` : ''),
-    )
+  try {
+    for (const group of chosen) {
+      const found = await compareGroup(options, group, files)
+      results.push(...found)
+      const same = found.filter((one) => one.equal).length
+      const known = found.filter((one) => !one.equal && one.known !== undefined).length
+      options.print(
+        `  ${group.name.padEnd(20)} ${same} of ${found.length} equal` +
+          (known > 0 ? `, ${known} known to differ` : ''),
+      )
+    }
+  } finally {
+    stopHooks()
   }
   writeFileSync(join(options.directory, 'comparison.json'), JSON.stringify(results, undefined, 1))
   return report(options, chosen, results)

@@ -86,6 +86,8 @@ function meetsConditions(
   return false
 }
 
+const CONTROL = /\p{Cc}/u
+
 /**
  * @returns undefined when the call failed and the webhook's policy is to carry on without it
  * @throws StatusError when the webhook refuses, or failed and may not be left out
@@ -102,7 +104,8 @@ async function review(
   }
   const answer = await ask(dependencies.client, kind, match, request)
   if (!answer.ok) return passOver(dependencies, webhook, answer.error)
-  for (const warning of answer.value.warnings) request.warn(warning)
+  // What cannot stand in a header is not told.
+  for (const warning of answer.value.warnings) if (!CONTROL.test(warning)) request.warn(warning)
   if (!answer.value.allowed) throw refusalBy(webhook.name, answer.value)
   return answer.value
 }
@@ -187,7 +190,9 @@ function isKubeObject(value: unknown): value is KubeObject {
 function decodePatch(base64: string): Result<readonly unknown[], string> {
   try {
     const operations: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'))
-    return Array.isArray(operations) ? ok(operations) : fail('a JSON patch is a list of operations')
+    if (Array.isArray(operations)) return ok(operations)
+    const type = isObject(operations) ? 'object' : typeof operations
+    return fail(`json: cannot unmarshal ${type} into Go value of type jsonpatch.Patch`)
   } catch (error) {
     return fail(messageOf(error))
   }
