@@ -10,6 +10,7 @@ import type { EndpointSlice, Service } from '../../kube/index.ts'
 import { createInformer, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import { applyNft } from '../../linux/index.ts'
 import { type RuleSet, ruleSetFor } from './rules.ts'
+import { keptClientsScript, readKeptClients } from './kept-clients.ts'
 import { forgetStaleFlows, udpDestinations } from './udp-flows.ts'
 import { changeScript, fullScript, type ServiceNetwork } from './script.ts'
 
@@ -55,7 +56,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       const { nodeName, network } = options
       const context = { nodeName, podCidr: network.podCidr }
       const wanted = ruleSetFor(services.list(), slices.list(), context)
-      const script = applied ? changeScript(applied, wanted) : fullScript(wanted, options.network)
+      const script = applied ? changeScript(applied, wanted) : await startScript(wanted, network)
       try {
         if (script !== '') await applyNft(script)
         const before = applied
@@ -94,4 +95,10 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       slices.stop()
     },
   }
+}
+
+/** The whole table anew; clients that keep to an endpoint do so across a restart of this process. */
+async function startScript(wanted: RuleSet, network: ServiceNetwork): Promise<string> {
+  const kept = await readKeptClients()
+  return fullScript(wanted, network) + keptClientsScript(kept, wanted)
 }

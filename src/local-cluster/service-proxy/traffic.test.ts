@@ -7,6 +7,7 @@ import net from 'node:net'
 import { after, afterEach, before, test } from 'node:test'
 import type { EndpointSlice, Service } from '../../kube/index.ts'
 import { applyNft, netnsPath, openTcpListener, openTcpSocket, openUdpSocket } from '../../linux/index.ts'
+import { keptClientsScript, readKeptClients } from './kept-clients.ts'
 import { fullScript } from './script.ts'
 import { forgetStaleFlows, udpDestinations } from './udp-flows.ts'
 import { balanced, NODE, POD_CIDR, rulesOf, service, slice, sliceOf } from './testing.ts'
@@ -61,6 +62,20 @@ test('with ClientIP affinity a client keeps to its endpoint, and clients are spr
   for (const [client, names] of answers) assert.equal(names.size, 1, `${client}: ${[...names].join()}`)
   // 12 clients at one of 3 endpoints by chance: once in 177,000 runs.
   assert.ok(new Set([...answers.values()].flatMap((names) => [...names])).size > 1)
+})
+
+test('affinity outlives a restart of the service proxy', { skip }, async () => {
+  await serveTcp(ENDPOINTS)
+  const services = [service('web', '10.43.0.5', affinity(600))]
+  const slices = [slice('web', ENDPOINTS)]
+  await apply(services, slices)
+  for (const client of CLIENTS) {
+    const [endpoint] = await askOften('10.43.0.5', 80, { client, times: 1 })
+    const kept = await readKeptClients(netnsPath(MACHINE))
+    await apply(services, slices)
+    await applyNft(keptClientsScript(kept, rulesOf(services, slices)), netnsPath(MACHINE))
+    assert.equal(await ask('10.43.0.5', 80, { client }), endpoint)
+  }
 })
 
 test('affinity ends with its time, and with its endpoint', { skip }, async () => {
