@@ -1,8 +1,9 @@
 /** Kubernetes as its users know it: what controllers and the cluster's names do, seen through the real kubectl. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { promises as dns } from 'node:dns'
 import { after, before, test } from 'node:test'
-import { rows, startCluster, type TestCluster } from '../support/cluster.ts'
+import { KUBECTL, rows, startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
 import { waitFor } from '../support/wait.ts'
 import { WEB } from '../support/web.ts'
@@ -38,6 +39,23 @@ test('a Deployment is scaled, paused, resumed and taken back to a revision by it
   assert.deepEqual(revisions.slice(-3), ['2', '3', '4'])
   await kubectl('scale deployment/web --replicas=2')
   await kubectl('rollout status deployment/web --timeout=30s')
+})
+
+test('get --watch tells every change in a row of its own, and that the object is gone', async () => {
+  await kubectl(`create deployment seen --image=alpine --replicas=0 -- ${UNTIL_TERMINATED}`)
+  const line = ['get', 'deployment', 'seen', '--watch', '--no-headers', '--output-watch-events']
+  const child = spawn(KUBECTL, line, { env: { ...process.env, KUBECONFIG: cluster.kubeconfig } })
+  let told = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text))
+  await waitFor('the first row', () => told.startsWith('ADDED'))
+  await kubectl('scale deployment/seen --replicas=2')
+  await kubectl('rollout status deployment/seen --timeout=30s')
+  await kubectl('delete deployment seen --cascade=foreground --timeout=30s')
+  await waitFor('the last row', () => told.includes('\nDELETED'))
+  child.kill('SIGTERM')
+  const events = rows(told).map((row) => row.slice(0, 3).join(' '))
+  assert.equal(events[0], 'ADDED seen 0/0')
+  assert.ok(events.includes('MODIFIED seen 0/2') && events.includes('MODIFIED seen 2/2'), events.join('\n'))
 })
 
 test('a rollout that cannot go on leaves the old version at work, and kubectl says that it failed', async () => {
