@@ -3,7 +3,7 @@
  * in one process, each with sockets in its pod's network namespace (`createNodeProxy`). Built on raw sockets with
  * codecs of its own.
  *
- * The way of a request: listener/ (accept, detect) → http1/ (codec) → exchange/ (what happens to a request, whatever the
+ * The way of a request: listener/ (accept, detect) → http1/, http2/ (codecs) → exchange/ (what happens to a request, whatever the
  * version: attempts, retries, timeouts, local replies) → routing → filters/ in their declared order → upstream/
  * (cluster, balancer, host, kept connections) → back → telemetry. The way of a change: xds client → config/ (decode,
  * reject or apply, swap) → tables, clusters, listeners.

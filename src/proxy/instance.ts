@@ -20,7 +20,7 @@ import { type ConnectionSet, createConnectionSet } from './listener/http-listene
 import { createRecorder, destinationFinder, sourceFinder } from './listener/recorder.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import type { Network } from './net/network.ts'
-import type { UpstreamSettings } from './upstream/host.ts'
+import type { UpstreamSettings } from './upstream/pool.ts'
 import type { ResolvedName } from './upstream/names.ts'
 
 export interface ProxyInstanceOptions {

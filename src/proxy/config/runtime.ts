@@ -13,7 +13,7 @@ import type {
 import type { CompiledRoute } from '../../routing/index.ts'
 import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
-import type { UpstreamSettings } from '../upstream/host.ts'
+import type { UpstreamSettings } from '../upstream/pool.ts'
 import { createNameTable, type ResolvedName } from '../upstream/names.ts'
 import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'

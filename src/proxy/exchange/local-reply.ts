@@ -1,5 +1,6 @@
 import { BODY } from '../http1/framing.ts'
 import { FLAG } from '../../telemetry/index.ts'
+import { knownValue } from '../http1/head-block.ts'
 import { createExchange } from './exchange.ts'
 import { dropUpstream, finish } from './finish.ts'
 import type { Exchange, RefusedHead, UpstreamFailure } from './types.ts'
@@ -61,6 +62,12 @@ export function describeFailure(failure: UpstreamFailure, retried: boolean): Loc
   }
 }
 
+const RESETS = {
+  connection: { reason: 'connection termination', flag: FLAG.UC, status: 503 },
+  peer: { reason: 'remote reset', flag: FLAG.UR, status: 503 },
+  refusal: { reason: 'remote refused stream reset', flag: FLAG.UR, status: 503 },
+} as const
+
 function classify(failure: UpstreamFailure): { reason: string; flag: number; status: number } {
   switch (failure.kind) {
     case 'connect':
@@ -68,7 +75,7 @@ function classify(failure: UpstreamFailure): { reason: string; flag: number; sta
         ? { reason: 'connection timeout', flag: FLAG.UF, status: 503 }
         : { reason: 'remote connection failure', flag: FLAG.UF, status: 503 }
     case 'reset':
-      return { reason: 'connection termination', flag: FLAG.UC, status: 503 }
+      return RESETS[failure.by]
     case 'protocol':
       return { reason: 'protocol error', flag: FLAG.UPE, status: 502 }
   }
@@ -84,6 +91,10 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   exchange.flags |= reply.flags
   exchange.details = reply.details
   exchange.responseStarted = true
+  if (isGrpc(exchange)) {
+    sendGrpcReply(exchange, reply)
+    return
+  }
   const bodyless = reply.status === 204 || reply.status === 304
   const length = Buffer.byteLength(reply.body)
   stream.sendHead({
@@ -105,6 +116,54 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   }
   stream.flush()
   finish(exchange)
+}
+
+/** gRPC clients look at `grpc-status` and nothing else; what they cannot read would be an error without a reason. */
+function isGrpc(exchange: Exchange): boolean {
+  const type = knownValue(exchange.head, 'content-type')
+  return type !== undefined && /^application\/grpc(?:[+;]|$)/.test(type)
+}
+
+/** @see gRPC, "HTTP to gRPC status code mapping" */
+const GRPC_STATUS: Readonly<Record<number, number>> = {
+  400: 13,
+  401: 16,
+  403: 7,
+  404: 12,
+  429: 14,
+  502: 14,
+  503: 14,
+  504: 14,
+}
+const GRPC_UNKNOWN = 2
+
+function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
+  const { context, stream } = exchange
+  const status = GRPC_STATUS[reply.status] ?? GRPC_UNKNOWN
+  const message = reply.body === '' ? '' : `grpc-message: ${percentEncode(reply.body)}\r\n`
+  exchange.status = 200
+  stream.sendHead({
+    status: 200,
+    block: undefined,
+    lines:
+      `content-type: application/grpc\r\ngrpc-status: ${status}\r\n${message}${reply.lines ?? ''}` +
+      `${exchange.responseLines}date: ${context.thread.httpDate()}\r\n${context.serverLine}`,
+    kind: BODY.none,
+    length: 0,
+    close: false,
+  })
+  stream.flush()
+  finish(exchange)
+}
+
+/** gRPC over HTTP/2, Percent-Encoded: all but printable ASCII, and the sign itself. */
+function percentEncode(text: string): string {
+  const encoded = [...Buffer.from(text)].map((byte) =>
+    byte < 0x20 || byte > 0x7e || byte === 0x25
+      ? `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+      : String.fromCharCode(byte),
+  )
+  return encoded.join('')
 }
 
 function replyLines(reply: LocalReply, length: number, date: string, serverLine: string): string {

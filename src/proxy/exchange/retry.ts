@@ -64,6 +64,7 @@ export function isRetriableFailure(plan: RetryPlan, failure: UpstreamFailure): b
         0
       )
     case 'reset':
+      if (failure.by === 'refusal' && (plan.conditions & RETRY['refused-stream']) !== 0) return true
       return (plan.conditions & (RETRY.reset | RETRY['5xx'] | RETRY['gateway-error'])) !== 0
     case 'protocol':
       return (plan.conditions & (RETRY.reset | RETRY['5xx'] | RETRY['gateway-error'])) !== 0
@@ -121,7 +122,10 @@ export function isIdempotent(method: string): boolean {
  * that is not idempotent may have been carried out (RFC 9110 9.2.2), so it is not repeated.
  */
 export function mayReplay(exchange: Exchange, failure: UpstreamFailure): boolean {
-  if (failure.kind !== 'reset' || !failure.reused || failure.answered) return false
+  if (failure.kind !== 'reset') return false
+  // RFC 9113 8.7: what was refused was not looked at, whatever its method.
+  if (failure.by === 'refusal') return exchange.replays < REPLAYS_MAX && isReplayable(exchange)
+  if (!failure.reused || failure.answered) return false
   return exchange.replays < REPLAYS_MAX && isIdempotent(exchange.method) && isReplayable(exchange)
 }
 

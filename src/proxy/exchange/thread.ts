@@ -3,22 +3,26 @@ import type { Clock, Random } from '../../base/index.ts'
 import { createFraming } from '../http1/framing.ts'
 import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
 import { createOutBuffer } from '../http1/out-buffer.ts'
+import { createHttp2Thread } from '../http2/connection.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
 import type { ProxyThread } from './types.ts'
 
 const READ_BYTES = 64 * 1024
 
 export function createProxyThread(options: { readonly clock: Clock; readonly random: Random }): ProxyThread {
+  const wheel = createTimerWheel(options.clock)
+  const blocks = createBlockPool()
   return {
     clock: options.clock,
     random: options.random,
-    wheel: createTimerWheel(options.clock),
+    wheel,
     out: createOutBuffer(),
     readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
-    blocks: createBlockPool(),
+    blocks,
     responseBlock: createHeadBlock(),
     framing: createFraming(),
     target: { method: '', authority: '', path: '' },
+    http2: createHttp2Thread({ clock: options.clock, wheel, blocks }),
     requestId: randomUUID,
     httpDate: createHttpDate(options.clock),
   }

@@ -3,6 +3,7 @@ import type { BodyKind, Framing } from '../http1/framing.ts'
 import type { OutBuffer } from '../http1/out-buffer.ts'
 import type { RequestTarget } from '../http1/request-target.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
+import type { Http2Thread } from '../http2/types.ts'
 import type { Clock, Random } from '../../base/index.ts'
 
 /**
@@ -21,6 +22,7 @@ export interface ProxyThread {
   readonly responseBlock: HeadBlock
   readonly framing: Framing
   readonly target: RequestTarget
+  readonly http2: Http2Thread
   /** A UUID for a request that has no id yet. */
   readonly requestId: () => string
   /** The time in a `date` field, made once a second. */
@@ -110,7 +112,14 @@ export type UpstreamFailure =
   /** No connection came about. */
   | { readonly kind: 'connect'; readonly detail: string; readonly timeout: boolean }
   /** The connection ended before the response head. */
-  | { readonly kind: 'reset'; readonly detail: string; readonly reused: boolean; readonly answered: boolean }
+  | {
+      readonly kind: 'reset'
+      readonly detail: string
+      readonly reused: boolean
+      readonly answered: boolean
+      /** The connection ended; or the peer broke this one request off, or says that it has not looked at it. */
+      readonly by: 'connection' | 'peer' | 'refusal'
+    }
   /** What came is not HTTP. */
   | { readonly kind: 'protocol'; readonly detail: string }
 

@@ -17,11 +17,12 @@ import { createXdsChannels, type XdsChannels } from '../../xds/client/index.ts'
 import { createInterner, type Interner } from '../config/interner.ts'
 import { createProxyThread } from '../exchange/thread.ts'
 import type { ProxyThread } from '../exchange/types.ts'
+import { createHttp2Thread } from '../http2/connection.ts'
 import { createNamespacedNetwork } from '../net/namespaced-network.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
 import { readBootstrap } from './bootstrap.ts'
 import { createCpuShares, type CpuShares } from './cpu-shares.ts'
-import { createGuard, guardClock, guardNetwork } from './guard.ts'
+import { createGuard, type Guard, guardClock, guardNetwork } from './guard.ts'
 import { createHostedProxy, describeStartProblem, type HostedProxy } from './hosted-proxy.ts'
 import { createLogFile, type LogFile } from './log-file.ts'
 import { createNameLookup } from './names.ts'
@@ -196,8 +197,7 @@ function startInstance(shared: Shared, instance: HostedInstance): void {
   const guardedClock = guardClock(clock, guard)
   const proxy = createHostedProxy({
     bootstrap: bootstrap.value,
-    // Buffers are shared by all; timers are not, so that what one throws is known to be its own.
-    thread: { ...shared.thread, clock: guardedClock, wheel: createTimerWheel(guardedClock) },
+    thread: guardedThread(shared.thread, guardedClock, guard),
     network: guardNetwork(createNamespacedNetwork({ netns: instance.netns, mark: PROXY_SOCKET_MARK }), guard),
     interner: shared.interner,
     channels: shared.channels,
@@ -224,6 +224,13 @@ function startInstance(shared: Shared, instance: HostedInstance): void {
       leave(shared, instance.id, 1, message)
     },
   )
+}
+
+/** Buffers are shared by all; timers and deferred writes are not, so that what one throws is known to be its own. */
+function guardedThread(thread: ProxyThread, clock: Clock, guard: Guard): ProxyThread {
+  const wheel = createTimerWheel(clock)
+  const defer = (callback: () => void) => void setImmediate(() => guard.run(callback))
+  return { ...thread, clock, wheel, http2: createHttp2Thread({ clock, wheel, blocks: thread.blocks, defer }) }
 }
 
 async function stopInstance(shared: Shared, id: string, graceMs: number): Promise<void> {

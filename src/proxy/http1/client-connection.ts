@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { describeSocketError } from '../net/socket-error.ts'
 import type { Exchange, ProxyThread, UpstreamEvents, UpstreamStream, WorkCounter } from '../exchange/types.ts'
 import {
   type ChunkedDecoder,
@@ -133,7 +134,7 @@ export function createClientConnection(options: {
   })
   socket.on('end', () => onEnd(connection))
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    if (connection.error === '') connection.error = describe(error)
+    if (connection.error === '') connection.error = describeSocketError(error)
   })
   socket.on('close', () => onClose(connection))
   return handle
@@ -174,22 +175,6 @@ function streamOf(connection: ClientConnection): UpstreamStream {
     resumeResponse: () => socket.resume(),
     endTunnel: () => socket.end(),
     cancel: () => cancel(connection),
-  }
-}
-
-/** Causes in Envoy's words, with the system's name for those who look closer. */
-function describe(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'delayed connect error: Connection refused'
-    case 'ETIMEDOUT':
-      return 'connection timeout'
-    case 'EHOSTUNREACH':
-      return 'delayed connect error: No route to host'
-    case 'ENETUNREACH':
-      return 'immediate connect error: Network is unreachable'
-    default:
-      return error.code ?? error.message
   }
 }
 
@@ -408,5 +393,6 @@ function onClose(connection: ClientConnection): void {
     detail: connection.error === '' ? 'connection termination' : connection.error,
     reused: connection.answered > 0,
     answered: connection.anyByte,
+    by: 'connection',
   })
 }

@@ -7,7 +7,7 @@ import { sniff } from './sniff.ts'
 /** A connection whose protocol is known, with what was read to find it out. Its socket is paused. */
 export interface DetectedConnection {
   readonly accepted: AcceptedSocket
-  readonly protocol: 'http1' | 'tcp'
+  readonly protocol: 'http1' | 'http2' | 'tcp'
   readonly first: Buffer | undefined
 }
 
@@ -18,8 +18,8 @@ export interface DetectedConnection {
 export const DETECTION_TIMEOUT_MS = 300
 
 /**
- * Decides between HTTP/1.1 and bytes. Ports of a declared protocol need no wait: HTTP is only told from HTTP/2, which
- * passes through as bytes until there is a codec for it; TCP is not looked at.
+ * Decides between the versions of HTTP and bytes. Ports of a declared protocol need no wait: their first bytes only tell
+ * the versions apart; TCP is not looked at.
  */
 export function detect(
   accepted: AcceptedSocket,
@@ -37,7 +37,7 @@ export function detect(
   const onGone = () => thread.wheel.clear(timer)
   const onError = () => {}
 
-  function decide(protocol: 'http1' | 'tcp'): void {
+  function decide(protocol: DetectedConnection['protocol']): void {
     thread.wheel.clear(timer)
     socket.off('close', onGone)
     socket.off('error', onError)
@@ -58,7 +58,7 @@ export function detect(
     bytes = bytes === undefined ? copy : Buffer.concat([bytes, copy])
     const result = sniff(bytes, 0, bytes.length)
     if (result === 'http1') decide('http1')
-    else if (result === 'http2') decide('tcp')
+    else if (result === 'http2') decide('http2')
     // On a port that is declared HTTP, what is not HTTP gets the codec's refusal.
     else if (result === 'other') decide(declared === 'auto' ? 'tcp' : 'http1')
   }

@@ -34,20 +34,19 @@ export function createInbound(parts: SidecarParts) {
     const accepted = acceptSocket(raw, upstream.network, upstream.thread)
     const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
     detect(accepted, declared, upstream.thread, (found) => {
-      if (found.protocol === 'http1') serveHttp(found, original)
-      else serveTcp(found, original)
+      if (found.protocol === 'tcp') serveTcp(found, original)
+      else serveHttp(found, found.protocol, original)
     })
   }
 
-  function serveHttp(found: DetectedConnection, original: SocketTarget): void {
+  function serveHttp(found: DetectedConnection, protocol: 'http1' | 'http2', original: SocketTarget): void {
     const plan = planOf(original)
     const handle = (exchange: Exchange) => {
       exchange.routeName = 'default'
       forward(exchange, plan)
     }
-    parts.connections.serveHttp(found.accepted, parts.context('inbound', original.port, handle, original))
-    if (found.first) found.accepted.receiver.receive(found.first, 0, found.first.length)
-    found.accepted.socket.resume()
+    const context = parts.context('inbound', original.port, handle, original)
+    parts.connections.serveDetected(found, protocol, context)
   }
 
   function planOf(original: SocketTarget): ForwardPlan {

@@ -56,11 +56,15 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   }
 
   function dispatch(found: DetectedConnection, destination: OutboundDestination): void {
-    if (found.protocol === 'http1') serveHttp(found, destination)
-    else serveTcp(found, destination)
+    if (found.protocol === 'tcp') serveTcp(found, destination)
+    else serveHttp(found, found.protocol, destination)
   }
 
-  function serveHttp(found: DetectedConnection, destination: OutboundDestination): void {
+  function serveHttp(
+    found: DetectedConnection,
+    protocol: 'http1' | 'http2',
+    destination: OutboundDestination,
+  ): void {
     const { original } = destination
     const context = parts.context(
       'outbound',
@@ -68,9 +72,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       (exchange) => route(exchange, destination),
       original,
     )
-    parts.connections.serveHttp(found.accepted, context)
-    if (found.first) found.accepted.receiver.receive(found.first, 0, found.first.length)
-    found.accepted.socket.resume()
+    parts.connections.serveDetected(found, protocol, context)
   }
 
   /** The service that the Host names, its mesh routes first; else the one that was dialled; else the address itself. */

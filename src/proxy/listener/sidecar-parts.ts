@@ -4,7 +4,7 @@ import type { IstioMetrics, LogRecord } from '../../telemetry/index.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { Exchange, HttpContext, ProxyRole } from '../exchange/types.ts'
 import type { SocketTarget } from '../net/network.ts'
-import type { UpstreamSettings } from '../upstream/host.ts'
+import type { UpstreamSettings } from '../upstream/pool.ts'
 import type { ConnectionSet } from './http-listener.ts'
 
 /** What both sides of a sidecar need. */

@@ -5,7 +5,8 @@ import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
-import { createHost, type Host, type HostCounters, type UpstreamSettings } from './host.ts'
+import { createHost, type Host, type UpstreamProtocol } from './host.ts'
+import type { HostCounters, UpstreamSettings } from './pool.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
 /** What a cluster is made for: one port, and one subset, of a service. */
@@ -47,11 +48,25 @@ export function clusterName(key: ClusterKey): string {
   return `outbound|${key.port}|${key.subset ?? ''}|${key.hostname}`
 }
 
+/** Istio: a port's protocol says what its endpoints speak; where it says nothing, they speak what comes in. */
+function protocolOf(service: Service | undefined, port: number): UpstreamProtocol {
+  switch (service?.ports.find((one) => one.port === port)?.protocol) {
+    case 'http2':
+    case 'grpc':
+      return 'http2'
+    case 'auto':
+      return 'downstream'
+    default:
+      return 'http1'
+  }
+}
+
 export function createCluster(settings: UpstreamSettings, sources: ClusterSources, key: ClusterKey): Cluster {
   let hosts = new Map<string, Host>()
   let balancer: Balancer<Host> = { pick: () => undefined }
   let known = false
   let service: Service | undefined
+  let protocol: UpstreamProtocol = 'http1'
   let traffic: TrafficPolicy = {}
   let outliers: OutlierDetector<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
@@ -59,6 +74,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
 
   function refresh(): void {
     service = sources.service(key.service)
+    protocol = protocolOf(service, key.port)
     const policy =
       service &&
       resolvePolicy({ service, port: key.port, subset: key.subset, clientNamespace: sources.clientNamespace })
@@ -92,6 +108,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       port,
       weight,
       workload,
+      protocol: () => protocol,
       report: (host, outcome) => outliers?.report(host, outcome),
       connectTimeoutMs: () => traffic.connectTimeoutMs ?? sources.connectTimeoutMs(),
     })

@@ -1,6 +1,7 @@
 import type { Workload } from '../../model/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
-import { createHost, type Host, type UpstreamSettings } from './host.ts'
+import { createHost, type Host } from './host.ts'
+import type { UpstreamSettings } from './pool.ts'
 
 /**
  * Hosts that are addressed directly: the original destination of a captured connection, or the application behind an
@@ -33,6 +34,7 @@ export function createDirectHosts(options: {
         ip,
         port,
         weight: 1,
+        protocol: () => 'downstream',
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),

@@ -1,26 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
-import type {
-  Exchange,
-  ForwardHost,
-  ProxyThread,
-  UpstreamEvents,
-  UpstreamStream,
-  WorkCounter,
-} from '../exchange/types.ts'
-import { type ClientConnectionHandle, createClientConnection } from '../http1/client-connection.ts'
-import type { Network, OnRead } from '../net/network.ts'
+import type { Exchange, ForwardHost } from '../exchange/types.ts'
+import type { OnRead } from '../net/network.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { Balanced } from './balanced.ts'
+import { createHttp1Pool } from './http1-pool.ts'
+import { createHttp2Pool } from './http2-pool.ts'
+import type { HostCounters, PoolParts, UpstreamSettings } from './pool.ts'
 import type { Outcome } from './outlier.ts'
-
-/** What all hosts of a proxy share. */
-export interface UpstreamSettings {
-  readonly thread: ProxyThread
-  readonly network: Network
-  readonly events: UpstreamEvents
-  readonly work: WorkCounter
-}
 
 /** One endpoint of a cluster with its HTTP connections. */
 export interface Host extends ForwardHost, Balanced {
@@ -37,23 +24,11 @@ export interface Host extends ForwardHost, Balanced {
   readonly idle: () => number
 }
 
-export interface HostCounters {
-  connectionsTotal: number
-  connectFailures: number
-  requestsTotal: number
-  requestsError: number
-  connectionsActive: number
-  requestsActive: number
-}
+/** `downstream`: what the request came in; both ends of a connection then speak the same. */
+export type UpstreamProtocol = 'http1' | 'http2' | 'downstream'
 
 /** Bounds on what one client of a mesh opens to one endpoint; above it requests are refused (UO). */
 export const CONNECTIONS_PER_HOST_MAX = 4096
-/** Envoy's default idle timeout of an upstream connection. */
-const IDLE_TIMEOUT_MS = 3_600_000
-const SWEEP_MS = 60_000
-/** A connection that the server is about to close is not used again: the request would meet the close on its way. */
-const CLOSE_MARGIN_MS = 1000
-
 export interface HostOptions {
   readonly settings: UpstreamSettings
   readonly ip: string
@@ -61,18 +36,14 @@ export interface HostOptions {
   readonly weight: number
   readonly workload: Workload | undefined
   readonly connectTimeoutMs: () => number
+  /** What it speaks. */
+  readonly protocol: () => UpstreamProtocol
   /** Source address of the connections. */
   readonly localAddress?: string
   /** All connections are closed and none is in use. */
   readonly onEmpty?: () => void
   /** How requests end here, for whoever watches. */
   readonly report?: (host: Host, outcome: Outcome) => void
-}
-
-interface Pooled {
-  readonly handle: ClientConnectionHandle
-  idleSince: number
-  busy: boolean
 }
 
 export function createHost(options: HostOptions): Host {
@@ -87,89 +58,40 @@ export function createHost(options: HostOptions): Host {
     connectionsActive: 0,
     requestsActive: 0,
   }
-  const idle: Pooled[] = []
-  let removed = false
   let { weight, workload } = options
-  const sweepTimer = createWheelTimer(sweep)
-
-  /** Closes what has been idle too long; the oldest are at the bottom, as the newest is always taken first. */
-  function sweep(): void {
-    const limit = thread.clock.monotonic() - IDLE_TIMEOUT_MS
-    while (idle[0] !== undefined && idle[0].idleSince < limit) idle.shift()?.handle.close()
-    if (idle.length > 0) thread.wheel.set(sweepTimer, SWEEP_MS)
+  const parts: PoolParts = {
+    settings,
+    counters,
+    mayConnect: () => counters.connectionsActive < CONNECTIONS_PER_HOST_MAX,
+    connect(receive, watch) {
+      counters.connectionsTotal++
+      counters.connectionsActive++
+      const socket = openSocket({
+        buffer: thread.readBuffer,
+        callback(bytes, buffer) {
+          receive(buffer as Buffer, 0, bytes)
+          return true
+        },
+      })
+      watchConnect(socket, watch)
+      return socket
+    },
+    closed() {
+      counters.connectionsActive--
+      if (counters.connectionsActive === 0) options.onEmpty?.()
+    },
   }
+  const http1 = createHttp1Pool(parts)
+  const http2 = createHttp2Pool(parts)
 
-  function release(pooled: Pooled): void {
-    leave(pooled)
-    if (removed) {
-      pooled.handle.close()
-      return
-    }
-    pooled.idleSince = thread.clock.monotonic()
-    idle.push(pooled)
-    if (!thread.wheel.isSet(sweepTimer)) thread.wheel.set(sweepTimer, SWEEP_MS)
-  }
-
-  /** A kept connection that the server will not close just now. */
-  function takeIdle(): Pooled | undefined {
-    for (let pooled = idle.pop(); pooled !== undefined; pooled = idle.pop()) {
-      const limit = pooled.handle.keptForMs() - CLOSE_MARGIN_MS
-      if (limit === Number.POSITIVE_INFINITY || thread.clock.monotonic() - pooled.idleSince < limit)
-        return pooled
-      pooled.handle.close()
-    }
-    return undefined
-  }
-
-  /** The request that the connection carried is over. */
-  function leave(pooled: Pooled): void {
-    if (!pooled.busy) return
-    pooled.busy = false
-    counters.requestsActive--
-  }
-
-  function forget(pooled: Pooled): void {
-    leave(pooled)
-    counters.connectionsActive--
-    const index = idle.indexOf(pooled)
-    if (index >= 0) idle.splice(index, 1)
-    if (counters.connectionsActive === 0) {
-      thread.wheel.clear(sweepTimer)
-      options.onEmpty?.()
-    }
-  }
-
-  function connect(): Pooled {
-    counters.connectionsTotal++
-    counters.connectionsActive++
-    let pooled: Pooled | undefined
-    const socket = openSocket({
-      buffer: thread.readBuffer,
-      callback(bytes, buffer) {
-        pooled?.handle.receive(buffer as Buffer, 0, bytes)
-        return true
-      },
-    })
-    const handle = createClientConnection({
-      socket,
-      thread,
-      work: settings.work,
-      events: settings.events,
-      owner: { released: () => pooled && release(pooled), closed: () => pooled && forget(pooled) },
-    })
-    pooled = { handle, idleSince: 0, busy: false }
-    watchConnect(socket, handle)
-    return pooled
-  }
-
-  function watchConnect(socket: Socket, handle: ClientConnectionHandle): void {
-    const timer = createWheelTimer(() => handle.expire())
+  function watchConnect(socket: Socket, watch: Parameters<PoolParts['connect']>[1]): void {
+    const timer = createWheelTimer(watch.expired)
     thread.wheel.set(timer, options.connectTimeoutMs())
     let connected = false
     socket.once('connect', () => {
       connected = true
       thread.wheel.clear(timer)
-      handle.connected()
+      watch.connected()
     })
     socket.once('close', () => {
       if (!connected) counters.connectFailures++
@@ -182,6 +104,13 @@ export function createHost(options: HostOptions): Host {
     return settings.network.connect({ address: ip, port, ...local, onread })
   }
 
+  /** An upgrade is one of HTTP/1.1. */
+  function usesHttp2(exchange: Exchange): boolean {
+    if (exchange.upgrade !== '') return false
+    const protocol = options.protocol()
+    return protocol === 'http2' || (protocol === 'downstream' && exchange.protocol === 'HTTP/2')
+  }
+
   const host: Host = {
     address,
     ip,
@@ -192,20 +121,9 @@ export function createHost(options: HostOptions): Host {
     workload: () => workload,
     counters,
     active: () => counters.requestsActive,
-    idle: () => idle.length,
+    idle: () => http1.idle() + http2.idle(),
     report: (outcome) => options.report?.(host, outcome),
-    open(exchange: Exchange, fresh: boolean): UpstreamStream | undefined {
-      const pooled = fresh ? undefined : takeIdle()
-      if (pooled === undefined && counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX) return undefined
-      const taken = pooled ?? connect()
-      taken.busy = true
-      counters.requestsActive++
-      counters.requestsTotal++
-      const { handle } = taken
-      exchange.upstream = handle.stream
-      handle.assign(exchange)
-      return handle.stream
-    },
+    open: (exchange, fresh) => (usesHttp2(exchange) ? http2.open(exchange) : http1.open(exchange, fresh)),
     openTcp(onread) {
       counters.connectionsTotal++
       counters.connectionsActive++
@@ -223,8 +141,8 @@ export function createHost(options: HostOptions): Host {
       weight = newWeight
     },
     remove() {
-      removed = true
-      for (const pooled of idle.splice(0)) pooled.handle.close()
+      http1.remove()
+      http2.remove()
     },
   }
   return host

@@ -1,0 +1,15 @@
+/** Causes in Envoy's words, with the system's name for those who look closer. */
+export function describeSocketError(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'delayed connect error: Connection refused'
+    case 'ETIMEDOUT':
+      return 'connection timeout'
+    case 'EHOSTUNREACH':
+      return 'delayed connect error: No route to host'
+    case 'ENETUNREACH':
+      return 'immediate connect error: Network is unreachable'
+    default:
+      return error.code ?? error.message
+  }
+}

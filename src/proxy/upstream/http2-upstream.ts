@@ -1,0 +1,298 @@
+import type { Socket } from 'node:net'
+import { describeSocketError } from '../net/socket-error.ts'
+import type {
+  Exchange,
+  UpstreamEvents,
+  UpstreamFailure,
+  UpstreamStream,
+  WorkCounter,
+} from '../exchange/types.ts'
+import { BODY, createFraming } from '../http1/framing.ts'
+import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
+import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
+
+/** An HTTP/2 connection to an endpoint: it carries many requests at once. */
+export interface Http2Upstream {
+  readonly receive: (bytes: Buffer, start: number, end: number) => void
+  /** Whether another request may be given to it; while it connects, as many as a server is sure to take. */
+  readonly canTake: () => boolean
+  /** `events.ready` follows, at once when it is connected. */
+  readonly assign: (exchange: Exchange) => UpstreamStream
+  readonly connected: () => void
+  /** Connecting took too long. */
+  readonly expire: () => void
+  readonly active: () => number
+  /** Takes no more, closes after its last request. */
+  readonly drain: () => void
+}
+
+export interface Http2UpstreamOwner {
+  /** A request is over. */
+  readonly released: () => void
+  /** The connection has ended; every request on it was told before. */
+  readonly closed: () => void
+}
+
+/** What a server takes before it has said how many (RFC 9113, 6.5.2 recommends no less). */
+const WAITING_MAX = 100
+
+/** One request on the connection: the codec's stream comes with the connection. */
+interface Http2Request extends UpstreamStream {
+  readonly upstream: Parts
+  exchange: Exchange | undefined
+  stream: Stream | undefined
+}
+
+interface Parts {
+  readonly socket: Socket
+  readonly events: UpstreamEvents
+  readonly owner: Http2UpstreamOwner
+  readonly waiting: Set<Http2Request>
+  client: Http2ClientHandle
+  isConnected: boolean
+  answered: number
+  error: string
+}
+
+export function createHttp2Upstream(options: {
+  readonly socket: Socket
+  readonly isEncrypted?: boolean
+  readonly thread: Http2Thread
+  readonly work: WorkCounter
+  readonly events: UpstreamEvents
+  readonly owner: Http2UpstreamOwner
+}): Http2Upstream {
+  const { socket, owner } = options
+  const parts: Parts = {
+    socket,
+    events: options.events,
+    owner,
+    waiting: new Set(),
+    client: undefined as unknown as Http2ClientHandle,
+    isConnected: false,
+    answered: 0,
+    error: '',
+  }
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (parts.error === '') parts.error = describeSocketError(error)
+  })
+  parts.client = createHttp2Client({
+    socket,
+    ...(options.isEncrypted !== undefined && { isEncrypted: options.isEncrypted }),
+    thread: options.thread,
+    events: STREAM_EVENTS,
+    endpoints: { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 },
+    work: options.work,
+    onClose() {
+      failWaiting(parts)
+      owner.closed()
+    },
+  })
+  return {
+    receive: (bytes, start, end) => parts.client.receive(bytes, start, end),
+    canTake: () =>
+      parts.isConnected ? parts.client.canOpen() : !socket.destroyed && parts.waiting.size < WAITING_MAX,
+    assign: (exchange) => assign(parts, exchange),
+    connected() {
+      parts.isConnected = true
+      for (const request of parts.waiting) start(parts, request)
+    },
+    expire() {
+      parts.error = 'connection timeout'
+      socket.destroy()
+    },
+    active: () => parts.client.activeStreams() + parts.waiting.size,
+    drain() {
+      if (parts.isConnected) parts.client.drain()
+      else if (parts.waiting.size === 0) socket.destroy()
+    },
+  }
+}
+
+function assign(parts: Parts, exchange: Exchange): UpstreamStream {
+  const request: Http2Request = {
+    upstream: parts,
+    exchange,
+    stream: undefined,
+    localAddress,
+    reused,
+    sendHead,
+    sendData,
+    sendEnd,
+    flush,
+    pauseResponse,
+    resumeResponse,
+    endTunnel,
+    cancel,
+  }
+  exchange.upstream = request
+  if (parts.isConnected) start(parts, request)
+  else parts.waiting.add(request)
+  return request
+}
+
+function start(parts: Parts, request: Http2Request): void {
+  parts.waiting.delete(request)
+  const { exchange } = request
+  if (exchange === undefined) return
+  request.stream = parts.client.open(request)
+  parts.events.ready(exchange)
+}
+
+function failWaiting(parts: Parts): void {
+  const detail = parts.error === '' ? 'connection termination' : parts.error
+  const timeout = parts.error === 'connection timeout'
+  for (const request of parts.waiting) {
+    parts.waiting.delete(request)
+    const { exchange } = request
+    request.exchange = undefined
+    parts.owner.released()
+    if (exchange !== undefined) parts.events.failed(exchange, { kind: 'connect', detail, timeout })
+  }
+}
+
+/* What the request flow does with a request; one function of each for all of them. */
+
+function localAddress(this: UpstreamStream): string {
+  const { socket } = requestOf(this).upstream
+  return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`
+}
+
+function reused(this: UpstreamStream): boolean {
+  return requestOf(this).upstream.answered > 0
+}
+
+function sendHead(this: UpstreamStream, exchange: Exchange): void {
+  const { plan } = exchange
+  const attempts = plan?.attemptCount === true ? `x-envoy-attempt-count: ${exchange.attempt}\r\n` : ''
+  const request: RequestParts = {
+    method: exchange.method,
+    scheme: exchange.scheme,
+    authority: exchange.authority,
+    path: exchange.path,
+    protocol: '',
+  }
+  const stream = requestOf(this).stream as Stream
+  stream.sendHead({
+    block: exchange.head,
+    lines: `${plan?.requestLines ?? ''}${attempts}`,
+    status: 0,
+    request,
+  })
+  if (!exchange.hasBody) stream.sendEnd('')
+}
+
+function sendData(this: UpstreamStream, bytes: Buffer, start: number, end: number): void {
+  requestOf(this).stream?.sendData(bytes, start, end)
+}
+
+function sendEnd(this: UpstreamStream, trailers: string): void {
+  requestOf(this).stream?.sendEnd(trailers)
+}
+
+function flush(this: UpstreamStream): boolean {
+  return requestOf(this).stream?.flush() ?? true
+}
+
+function pauseResponse(this: UpstreamStream): void {
+  requestOf(this).stream?.pause()
+}
+
+function resumeResponse(this: UpstreamStream): void {
+  requestOf(this).stream?.resume()
+}
+
+function endTunnel(this: UpstreamStream): void {
+  requestOf(this).stream?.sendEnd('')
+}
+
+function cancel(this: UpstreamStream): void {
+  const request = requestOf(this)
+  const { upstream, stream } = request
+  if (request.exchange === undefined) return
+  request.exchange = undefined
+  upstream.waiting.delete(request)
+  stream?.reset()
+  upstream.owner.released()
+}
+
+function requestOf(stream: UpstreamStream): Http2Request {
+  return stream as Http2Request
+}
+
+/** Used within one call: what a response head says of the body. */
+const framing = createFraming()
+
+/** What the server answers. */
+const STREAM_EVENTS: StreamEvents = {
+  head(stream) {
+    const request = stream.owner as Http2Request
+    const { exchange, upstream } = request
+    if (exchange === undefined) return
+    framing.kind = !stream.hasBody ? BODY.none : stream.contentLength >= 0 ? BODY.length : BODY.chunked
+    framing.length = Math.max(0, stream.contentLength)
+    framing.keepAlive = true
+    framing.upgrade = ''
+    const block = stream.head
+    if (block === undefined || upstream.events.head(exchange, block, framing)) return
+    // Another attempt is made: this response is of no use.
+    leave(request)
+    stream.reset()
+  },
+  informational(stream, _status, block) {
+    const { exchange, upstream } = stream.owner as Http2Request
+    if (exchange !== undefined) upstream.events.informational(exchange, block)
+  },
+  data(stream, bytes, start, end) {
+    const { exchange, upstream } = stream.owner as Http2Request
+    if (exchange !== undefined) upstream.events.data(exchange, bytes, start, end)
+  },
+  end(stream, trailers) {
+    const request = stream.owner as Http2Request
+    const { exchange, upstream } = request
+    if (exchange === undefined) return
+    leave(request)
+    upstream.answered++
+    // A server may answer before it has heard all; the rest is not sent then.
+    if (!exchange.requestDone) stream.reset()
+    upstream.events.end(exchange, trailers)
+  },
+  flush(stream) {
+    const { exchange, upstream } = stream.owner as Http2Request
+    if (exchange !== undefined && exchange.responseStarted) upstream.events.flush(exchange)
+  },
+  drained(stream) {
+    const { exchange, upstream } = stream.owner as Http2Request
+    if (exchange !== undefined) upstream.events.drained(exchange)
+  },
+  closed(stream, end) {
+    const request = stream.owner as Http2Request
+    const { exchange, upstream } = request
+    if (exchange === undefined) return
+    leave(request)
+    upstream.events.failed(exchange, failureOf(end, upstream))
+  },
+  refused() {},
+  malformed() {},
+}
+
+/** The request is over, for whatever reason; nothing more of its stream is passed on. */
+function leave(request: Http2Request): void {
+  request.exchange = undefined
+  request.upstream.owner.released()
+}
+
+function failureOf(end: StreamEnd, upstream: Parts): UpstreamFailure {
+  switch (end.kind) {
+    case 'malformed':
+      return { kind: 'protocol', detail: end.detail }
+    case 'refused':
+      return { kind: 'reset', detail: end.detail, reused: false, answered: false, by: 'refusal' }
+    case 'reset':
+      return { kind: 'reset', detail: end.detail, reused: false, answered: false, by: 'peer' }
+    case 'connection': {
+      const detail = upstream.error === '' ? end.detail : upstream.error
+      return { kind: 'reset', detail, reused: upstream.answered > 0, answered: false, by: 'connection' }
+    }
+  }
+}
