@@ -1,6 +1,13 @@
 import { type Clock, type Logger, messageOf } from '../../../base/index.ts'
 import type { Container, Node, Pod } from '../../../kube/index.ts'
-import { isConflict, isNotFound, KINDS, type KubeClient } from '../../../kube/client/index.ts'
+import {
+  ApiError,
+  isConflict,
+  isNotFound,
+  KINDS,
+  type KubeClient,
+  pathOf,
+} from '../../../kube/client/index.ts'
 import type { EventRecorder } from '../events.ts'
 import { unboundClaims } from '../volume/claims.ts'
 import { createAllocations, type Allocations } from './allocations.ts'
@@ -116,12 +123,17 @@ async function place(options: SchedulerOptions, allocations: Allocations, pod: P
 
 async function bind(
   options: { readonly client: KubeClient; readonly nodeName: string },
-  pod: Pod,
+  { metadata: { name, namespace, uid } }: Pod,
 ): Promise<void> {
-  const { name, namespace, uid } = pod.metadata
-  // Our API server lets an empty node name be filled, which is all that a Binding does.
-  const patch = { metadata: { uid }, spec: { nodeName: options.nodeName } }
-  await options.client.patch(KINDS.pod, name, namespace, patch, { type: 'merge' })
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name, namespace, uid },
+    target: { apiVersion: 'v1', kind: 'Node', name: options.nodeName },
+  }
+  const path = pathOf(KINDS.pod, { namespace, name, subresource: 'binding' })
+  const response = await options.client.request({ method: 'POST', path, body })
+  if (response.status >= 300) throw new ApiError(response.status, response.body)
 }
 
 /** Says so once for each reason. @returns the pod with the condition */

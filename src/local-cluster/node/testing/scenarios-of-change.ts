@@ -107,6 +107,46 @@ describe('the end of a pod', () => {
   })
 })
 
+describe('the end of a pod with a sidecar', () => {
+  test('all preStop hooks begin at once, and the sidecar gets SIGTERM when the others have ended', async () => {
+    const says = (text: string) => `echo ${text} >> /shared/log`
+    const loops = (end: string) => `trap "${end}; exit 0" TERM; while :; do sleep 0.05; done`
+    const hook = (text: string) => ({ preStop: { exec: { command: ['sh', '-c', says(text)] } } })
+    const volumeMounts = [{ name: 'v', mountPath: '/shared' }]
+    const shared = join(node.stateDir, 'ends')
+    await node.run({
+      name: 'ends-in-order',
+      spec: {
+        terminationGracePeriodSeconds: 10,
+        initContainers: [
+          {
+            name: 's',
+            ...sh(loops(says('sidecar'))),
+            restartPolicy: 'Always',
+            lifecycle: hook('hook-of-sidecar'),
+            volumeMounts,
+          },
+        ],
+        containers: [
+          {
+            name: 'c',
+            ...sh(loops(`sleep 0.5; ${says('main')}`)),
+            lifecycle: hook('hook-of-main'),
+            volumeMounts,
+          },
+        ],
+        volumes: [{ name: 'v', hostPath: { path: shared } }],
+      },
+    })
+    await node.until('ends-in-order', isReady, 'is ready')
+    await node.client.delete(KINDS.pod, 'ends-in-order', 'default')
+    await node.untilGone('ends-in-order')
+    const lines = readFileSync(join(shared, 'log'), 'utf8').trim().split('\n')
+    assert.deepEqual(lines.slice(0, 2).sort(), ['hook-of-main', 'hook-of-sidecar'])
+    assert.deepEqual(lines.slice(2), ['main', 'sidecar'])
+  })
+})
+
 describe('a node agent that was killed', () => {
   test('leaves its pods running; the next one adopts them, and what ended meanwhile', async () => {
     const readinessProbe = { httpGet: { port: 8080, path: '/' } }
