@@ -138,7 +138,7 @@ export function helmSuite({ program, major }: HelmOptions): void {
       await helm('uninstall bad')
       if (major === 4) {
         const field = await refusal(`install bad ${CHART} --set broken=field`)
-        assert.match(field, /strict decoding error: unknown field "spec\.ports\[0\]\.colour"/)
+        assert.match(field, /\.spec\.ports\[port=80,protocol="TCP"\]\.colour: field not declared in schema/)
         await helm('uninstall bad')
       }
       const hook = await refusal(`install bad ${CHART} --set blessed=false --timeout 20s`)
