@@ -67,7 +67,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 }
 
 /** What to type so that the machine has the program. @returns undefined for a program of which nothing is known */
-export function installHint(program: string): string | undefined {
+function installHint(program: string): string | undefined {
   const debianPackage = PACKAGES[basename(program)] ?? ''
   return debianPackage === '' ? undefined : `on Debian: apt-get install -y ${debianPackage}`
 }

@@ -113,7 +113,7 @@ export function invalidReference(image: string): string | undefined {
 }
 
 /** The registry, repository and tag or digest that a reference means: `redis` is `docker.io/library/redis:latest`. */
-export function normalizeImage(image: string): { readonly repository: string; readonly tag: string } {
+function normalizeImage(image: string): { readonly repository: string; readonly tag: string } {
   const at = image.indexOf('@')
   const named = at < 0 ? image : image.slice(0, at)
   const colon = named.lastIndexOf(':')

@@ -8,9 +8,10 @@ const DEADLINE_MS = 120_000
 
 /** Bridge, links and rules are the machine's: the scenarios run in namespaces of their own, which end with them. */
 test('the node runs pods (scenarios in testing/scenarios*.ts)', { skip, timeout: DEADLINE_MS }, async () => {
-  const scenarios = ['scenarios.ts', 'scenarios-of-change.ts'].map(
-    (file) => new URL(`./testing/${file}`, import.meta.url).pathname,
-  )
+  const scenarios = [
+    new URL('./testing/scenarios.ts', import.meta.url).pathname,
+    new URL('./testing/scenarios-of-change.ts', import.meta.url).pathname,
+  ]
   // One after the other: both make the bridge.
   const options = '--disable-warning=ExperimentalWarning --test --test-concurrency=1 --test-reporter=spec'
   const script = `mount -t sysfs sysfs /sys && exec "$0" ${options} "$@"`

@@ -100,7 +100,7 @@ export async function removeUnknown(state: State): Promise<void> {
   state.options.onGone()
 }
 
-export async function removeEverything(state: State, uid: string): Promise<void> {
+async function removeEverything(state: State, uid: string): Promise<void> {
   const { context, paths } = state
   await context.runtime.killAll(paths)
   await deleteSandbox(paths, uid)

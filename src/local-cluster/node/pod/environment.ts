@@ -115,7 +115,7 @@ function keyOf(
   return fail(`couldn't find key ${reference.key} in ${kind === 'secret' ? 'Secret' : 'ConfigMap'} ${where}`)
 }
 
-export function decodeSecret(secret: Secret): Readonly<Record<string, string>> {
+function decodeSecret(secret: Secret): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(secret.data ?? {}).map(([key, value]) => [
       key,

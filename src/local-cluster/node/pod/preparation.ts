@@ -52,7 +52,7 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
   }
 }
 
-export function newRecord(state: State, pod: Pod): PodRecord {
+function newRecord(state: State, pod: Pod): PodRecord {
   return {
     uid: pod.metadata.uid ?? '',
     namespace: pod.metadata.namespace ?? '',
@@ -80,7 +80,7 @@ function utsName({ context }: State, pod: Pod): string {
 
 const UTS_NAME_MAX = 64
 
-export function writeEtc(state: State, pod: Pod, podIp: string): void {
+function writeEtc(state: State, pod: Pod, podIp: string): void {
   const options = etcOptions(state, pod, podIp)
   mkdirSync(state.paths.etc, { recursive: true, mode: 0o755 })
   writeFileSync(join(state.paths.etc, 'hosts'), hostsFile(options), { mode: 0o644 })

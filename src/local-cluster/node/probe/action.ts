@@ -57,7 +57,7 @@ export async function runAction(
 }
 
 /** @returns undefined when the container has no port of that name */
-export function resolvePort(container: Container, port: IntOrString): number | undefined {
+function resolvePort(container: Container, port: IntOrString): number | undefined {
   if (typeof port === 'number') return port
   if (/^\d+$/.test(port)) return Number(port)
   return container.ports?.find(({ name }) => name === port)?.containerPort

@@ -299,7 +299,7 @@ function pollExit(clock: Clock, run: ContainerRun, onChange: () => void): void {
 }
 
 /** Attempt numbers on disk, ascending. */
-export function attemptsOf(container: ContainerPaths): readonly number[] {
+function attemptsOf(container: ContainerPaths): readonly number[] {
   return namesIn(container.root)
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -321,7 +321,7 @@ function forgetOldAttempts(container: ContainerPaths, newest: number): void {
 }
 
 /** Sixty-four hexadecimal digits, as containerd's. */
-export function containerId(podUid: string, name: string, attempt: number): string {
+function containerId(podUid: string, name: string, attempt: number): string {
   return createHash('sha256').update(`${podUid}/${name}/${attempt}`).digest('hex')
 }
 
