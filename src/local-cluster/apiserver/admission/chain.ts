@@ -55,6 +55,8 @@ export function createAdmission(
       return callMutatingWebhooks(dependencies, { ...request, object: again }, reinvocation)
     },
     async validate(request) {
+      // An eviction has been admitted as such.
+      if (request.operation === 'DELETE' && request.asked.path.subresource === 'eviction') return
       // A deletion has no object to change, but webhooks of the first kind may refuse it.
       if (!request.object) await callMutatingWebhooks(dependencies, request, createReinvocation())
       checkEscalation(store, authorizer, request)

@@ -9,15 +9,15 @@ export function describeRequest(
   resource: ServedResource,
   request: AdmissionRequest,
 ): JsonObject {
-  const { asked, operation, object, dryRun } = request
+  const { asked, operation, object, sent, dryRun } = request
   const { user } = asked.request
   const { subresource } = asked.path
   return {
     uid,
-    kind: kindOf(resource),
+    kind: sent?.kind ?? kindOf(resource),
     resource: resourceOf(resource),
     ...(subresource === '' ? {} : { subResource: subresource, requestSubResource: subresource }),
-    requestKind: kindOf(asked.resource),
+    requestKind: sent?.kind ?? kindOf(asked.resource),
     requestResource: resourceOf(asked.resource),
     name: object?.metadata.name ?? asked.path.name,
     ...(asked.path.namespace === '' ? {} : { namespace: asked.path.namespace }),
@@ -34,9 +34,9 @@ export function describeRequest(
 }
 
 /** The object and what it was, in the version that is wanted. */
-export function objectsOf(resource: ServedResource, { object, old }: AdmissionRequest) {
+export function objectsOf(resource: ServedResource, { object, old, sent }: AdmissionRequest) {
   return {
-    object: object ? inVersion(object, resource) : null,
+    object: sent?.object ?? (object ? inVersion(object, resource) : null),
     oldObject: old ? inVersion(old, resource) : null,
   }
 }

@@ -421,6 +421,61 @@ test('configurations of admission are not sent to webhooks', async () => {
   assert.equal(hook.reviews.length, 0)
 })
 
+test('evictions and connections to pods are shown as what they are, and may be refused', async () => {
+  await its.client.create(KINDS.serviceAccount, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default', namespace: 'default' },
+  })
+  await its.client.create(KINDS.pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { containers: [{ name: 'c', image: 'x' }] },
+  })
+  const resources = ['pods/eviction', 'pods/exec', 'pods/portforward']
+  await validating({ rules: [rule({ operations: ['CREATE', 'CONNECT'], resources })] })
+  hook.answerWith(() => ({ allowed: false }))
+  const refused = async (method: 'POST', path: string, body?: object) => {
+    const answer = await its.client.request({
+      method,
+      path: `/api/v1/namespaces/default/pods/p/${path.split('?')[0]}`,
+      query: Object.fromEntries(new URLSearchParams(path.split('?')[1] ?? '')),
+      ...(body ? { body } : {}),
+    })
+    assert.equal(answer.status, 400)
+    assert.match(String(at(answer.body, 'message')), /denied the request without explanation/)
+  }
+  const metadata = { name: 'p', namespace: 'default' }
+  await refused('POST', 'eviction', { apiVersion: 'policy/v1', kind: 'Eviction', metadata })
+  await refused('POST', 'exec?command=ls&stdout=true&container=c')
+  await refused('POST', 'portforward?ports=80')
+  assert.deepEqual(
+    hook.reviews.map(({ request }) => [request.operation, request.subResource, request.kind, request.object]),
+    [
+      [
+        'CREATE',
+        'eviction',
+        { group: 'policy', version: 'v1', kind: 'Eviction' },
+        { apiVersion: 'policy/v1', kind: 'Eviction', metadata },
+      ],
+      [
+        'CONNECT',
+        'exec',
+        { group: '', version: 'v1', kind: 'PodExecOptions' },
+        { kind: 'PodExecOptions', apiVersion: 'v1', stdout: true, container: 'c', command: ['ls'] },
+      ],
+      [
+        'CONNECT',
+        'portforward',
+        { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
+        { kind: 'PodPortForwardOptions', apiVersion: 'v1', ports: [80] },
+      ],
+    ],
+  )
+  assert.ok(await its.client.get(KINDS.pod, 'p', 'default'))
+})
+
 test('the first refusal of several validating webhooks is the answer', async () => {
   const configuration = hookConfiguration('ValidatingWebhookConfiguration', 'v', clientConfig())
   const [one = {}] = configuration.webhooks

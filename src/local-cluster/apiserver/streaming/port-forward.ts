@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { messageOf } from '../../../base/index.ts'
+import { admitConnection } from '../admission/connect.ts'
 import type { ServerContext } from '../context.ts'
 import type { NodeApi } from '../node-api.ts'
 import type { ApiResponse, UpgradeConnection } from '../request.ts'
@@ -23,6 +24,7 @@ export async function handlePortForward(
   context: ServerContext,
   asked: ResourceRequest,
 ): Promise<ApiResponse> {
+  await admitConnection(context, asked, 'PodPortForwardOptions')
   const { node, pod } = podOnNode(context, asked)
   const websocket = [TUNNEL_PROTOCOL, PORT_CHANNELS_PROTOCOL]
   const carrier = negotiateCarrier(asked.request, { websocket, spdy: [SPDY_PROTOCOL] })

@@ -1,5 +1,6 @@
 import { messageOf } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
+import { admitConnection } from '../admission/connect.ts'
 import type { ServerContext } from '../context.ts'
 import { stringAt } from '../json.ts'
 import type { NodeApi, RemoteIo } from '../node-api.ts'
@@ -27,6 +28,7 @@ export async function handleRemoteCommand(
   action: 'exec' | 'attach',
 ): Promise<ApiResponse> {
   const { request } = asked
+  await admitConnection(context, asked, action === 'exec' ? 'PodExecOptions' : 'PodAttachOptions')
   const named = (pod: KubeObject) => chooseContainer(pod, request.query.get('container') ?? '')
   const { node, pod } = podOnNode(context, asked, named)
   const container = named(pod)

@@ -26,6 +26,8 @@ export async function handleEviction(
     throw badRequest('name in URL does not match name in Eviction object')
   const deleteOptions = at(body, 'deleteOptions')
   const dryRun = isDryRun || listAt(deleteOptions, 'dryRun').length > 0
+  const sent = { kind: EVICTION, object: body }
+  await context.admission.validate({ asked, operation: 'CREATE', object: undefined, sent, dryRun, warn })
   await spendBudget(context, pod, dryRun)
   await deleteObject(context, asked, path.name, {
     ...readDeleteOptions(isObject(deleteOptions) ? deleteOptions : {}, request.query, warn),
