@@ -1,12 +1,15 @@
 /**
  * Compares our API server with a real kube-apiserver and etcd, which are built from their Go modules on first use.
- *   node scripts/kubernetes-differential.ts [groups of cases…]
+ *   node scripts/kubernetes-differential.ts [--kubectl=PATH|old] [groups of cases…]
  *   node scripts/kubernetes-differential.ts --performance
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { KUBECTL, OLD_KUBECTL } from '../test/support/cluster.ts'
+import { installOldKubectl } from './old-kubectl.ts'
 import { inOwnNetwork } from './own-network.ts'
 import { isInstalled, REPOSITORY, run, step } from './run.ts'
 import { setup } from './setup.ts'
@@ -29,6 +32,7 @@ else process.exitCode = await enter()
 async function enter(): Promise<number> {
   await step('set-up', () => setup({ tests: false }))
   await step('real kube-apiserver and etcd', buildReference)
+  if (chosen(words).client === 'old') await step('kubectl 1.20', installOldKubectl)
   process.on('SIGINT', () => {}) // the inner process gets it too and stops its servers; then the network goes
   return inOwnNetwork(([command, ...before]) =>
     run(command, [...before, ...NODE, import.meta.filename, INSIDE, ...words]),
@@ -67,13 +71,24 @@ function kubernetesVersion(): string {
   return `-X ${VERSION}.gitVersion=${listed.stdout?.trim()} -X ${VERSION}.gitMajor=${major} -X ${VERSION}.gitMinor=${minor}`
 }
 
-async function inside(chosen: readonly string[]): Promise<number> {
+/** Old clients ask in other ways: the same table with one of them has a list of differences of its own. */
+function chosen(args: readonly string[]) {
+  const options = { kubectl: { type: 'string' }, performance: { type: 'boolean' } } as const
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+  const { kubectl, performance = false } = values
+  const program = kubectl === undefined ? KUBECTL : kubectl === 'old' ? OLD_KUBECTL : resolve(kubectl)
+  const client = kubectl === 'old' ? ('old' as const) : ('current' as const)
+  return { kubectl: program, client, performance, groups: positionals }
+}
+
+async function inside(args: readonly string[]): Promise<number> {
   const { compareAll, measureAll, startOurs, startReference } = await import('../test/kubernetes/index.ts')
   const directory = mkdtempSync(join(tmpdir(), 'lateen-differential-'))
   const ours: readonly [string, ...string[]] = [...NODE, import.meta.filename, SERVE]
   const reference = { etcd: join(PROGRAMS, 'etcd'), apiserver: join(PROGRAMS, 'kube-apiserver') }
   const common = { directory, print: (line: string) => console.log(line) }
-  if (chosen.includes('--performance')) {
+  const { performance, ...selection } = chosen(args)
+  if (performance) {
     await measureAll({
       ...common,
       ours: () => startOurs(join(directory, 'lateen'), ours),
@@ -94,8 +109,7 @@ async function inside(chosen: readonly string[]): Promise<number> {
     const failed = started.find((one) => one.status === 'rejected')
     if (failed) throw failed.reason
     if (!lateen || !kubernetes) throw new Error('a server is missing')
-    const kubectl = join(REPOSITORY, '.tools/bin/kubectl')
-    const failures = await compareAll({ ...common, lateen, kubernetes, kubectl, groups: chosen })
+    const failures = await compareAll({ ...common, ...selection, lateen, kubernetes })
     console.log(`The answers are in ${join(directory, 'comparison.json')}.`)
     return failures === 0 ? 0 : 1
   } finally {

@@ -20,7 +20,7 @@ const EVERYWHERE: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/("?[nN]odePort"?: ?)3[0-2]\d{3}\b/g, '$1<nodePort>'],
   [/(NodePort:\s+\S+\s+)3[0-2]\d{3}\b/g, '$1<nodePort>'],
   [/\b(\d+:)3[0-2]\d{3}(\/(?:TCP|UDP|SCTP))/g, '$1<nodePort>$2'],
-  [/\/tmp\/(?:kubectl-edit-|LIVE-|MERGED-)\d+(\.yaml)?/g, '<file>'],
+  [/\/tmp\/(?:kubectl-edit-|LIVE-|MERGED-)[a-z0-9]+(\.yaml)?/g, '<file>'],
   [/\b[EWI]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (\w+\.go):\d+\]/g, '<log $1>'],
   [/^<log reflector\.go>.*\n?/gm, ''], // how a watch was ended by its client is a matter of chance
   [/(?<=\S {2,})(?:\d+[smhd])+(?= {2,}|$| ago)/gm, '<age>'],

@@ -1,3 +1,4 @@
+import { sortedLines } from '../normalise.ts'
 import { edit, each, group, k, type Group } from '../table.ts'
 import { CONFIG_MAP, DEPLOYMENT, NODE, POD, REPLICA_SET, SERVICE, STATEFUL_SET } from './manifests.ts'
 
@@ -290,7 +291,7 @@ const META = group('labels-annotations', [
   k('label configmap settings color=blue'),
   k('label configmap settings color=blue --overwrite'),
   k('label configmap settings color- nothing-'),
-  k('label configmap settings --list'),
+  k('label configmap settings --list', undefined, { normalise: [sortedLines] }), // kubectl 1.20 has no order
   k('label configmap settings bad=a_'),
   k('label configmap settings /x=y'),
   k('label configmap settings a=b --resource-version=1'),
