@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/index.ts'
+import { BUILT_IN_KINDS } from '../../kube/index.ts'
 import { checkPathAccess } from './auth/check-access.ts'
 import { impersonate } from './auth/impersonation.ts'
 import type { ServerContext } from './context.ts'
@@ -98,10 +99,18 @@ function readDocument(
     case '':
       return { kind: 'object', status: 200, object: { paths: rootPaths(context) } }
     default:
-      // Kubernetes routes what is below the core group to the handler of its resources.
-      if (/^\/api\/[^/]/.test(path)) throw unknownPath()
+      if (isBelowOwnGroup(path)) throw unknownPath()
       return undefined
   }
+}
+
+const OWN_GROUPS: ReadonlySet<string> = new Set(BUILT_IN_KINDS.map(({ group }) => group))
+
+/** Kubernetes routes what is below a group of its own, in whatever version, to the handler of that group's resources. */
+function isBelowOwnGroup(path: string): boolean {
+  const [, root, first, second] = path.split('/')
+  if (root === 'api') return first !== undefined
+  return root === 'apis' && second !== undefined && OWN_GROUPS.has(first ?? '')
 }
 
 function openIdConfiguration({ tokens }: ServerContext) {

@@ -244,6 +244,13 @@ describe('patches', () => {
 })
 
 describe('paths', () => {
+  test('of a version that a group of Kubernetes does not have are answered by that group', async () => {
+    for (const path of ['/apis/apps/v9', '/apis/batch/v1beta1/namespaces/default/cronjobs', '/api/v2/pods']) {
+      const { status, message } = await ask(path)
+      assert.deepEqual([status, message], [404, 'the server could not find the requested resource'], path)
+    }
+  })
+
   test('of a group that nobody serves, and odd ones, are no pages', async () => {
     for (const path of ['/apis/example.org/v1/things', `/${MAPS}`, '/nothing']) {
       const { status, text } = await ask(path)
