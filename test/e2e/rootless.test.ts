@@ -71,6 +71,11 @@ test(
     const local = /127\.0\.0\.1:(\d+)\s+10\.44\.0\.\d+:80, the address of default\/web$/m.exec(stdout)?.[1]
     assert.equal(local, '8080', stdout)
     assert.equal(await curl(`http://127.0.0.1:${local}/`), 'first')
+    // Its own pods reach it too, and among them themselves.
+    const address = await kubectl('get service web -o jsonpath={.status.loadBalancer.ingress[0].ip}')
+    const eightTimes = `for i in 1 2 3 4 5 6 7 8; do curl -s --max-time 2 http://${address}/ || echo failed; echo; done`
+    const answers = await kubectl(`exec deploy/web -- sh -c '${eightTimes}'`)
+    assert.deepEqual(new Set(answers.trim().split('\n')), new Set(['first']))
     await kubectl('scale deployment web --replicas=0')
     await waitFor('the Service to have no endpoint', async () => {
       const refused = await runCommand('curl', ['-s', '--max-time', '5', `http://127.0.0.1:${local}/`])

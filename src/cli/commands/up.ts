@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { messageOf, systemClock } from '../../base/index.ts'
@@ -38,7 +38,7 @@ export async function run(call: CommandCall): Promise<void> {
 export async function up(call: CommandCall, progress: (line: string) => void): Promise<boolean> {
   requireMachine()
   const state = stateOf(call)
-  createStateDirectory(state)
+  makeStateDirectory(state)
   const running = runningProcess(state.run, 'supervisor') !== undefined
   const listener = isPrivileged() ? 'api-server' : 'forwarder'
   if (!running && !runningProcess(state.run, listener)) await requireFreePort(apiPort(call))
@@ -55,6 +55,18 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
 function tellOfRootless(state: StateDirectory, progress: (line: string) => void): void {
   progress('  without root: its ports are forwarded to 127.0.0.1, and `lateen status` says which')
   for (const limit of rootlessLimits(state)) progress(`  ${limit}`)
+}
+
+function makeStateDirectory(state: StateDirectory): void {
+  try {
+    createStateDirectory(state)
+    accessSync(state.run, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new CliError(
+      `${state.root} cannot be used: ${messageOf(error)}. If another user has made it (sudo?), be that user, or choose another directory with --state-dir`,
+      ExitCode.unavailable,
+    )
+  }
 }
 
 function apiPort(call: CommandCall): number {

@@ -50,7 +50,13 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
     paths.ipc,
     options.hostname,
     insideCommands(options, link).join('\n'),
-    [`link set ${link} master ${options.bridge}`, `link set ${link} up`].join('\n'),
+    [
+      `link set ${link} master ${options.bridge}`,
+      // Where bridged packets pass the translation of addresses (br_netfilter, which Docker loads), a pod that
+      // reaches itself through its Service would have its packets dropped: they go back where they came from.
+      `link set ${link} type bridge_slave hairpin on`,
+      `link set ${link} up`,
+    ].join('\n'),
     sysctlScript(options.sysctls),
     String(process.pid),
   ])
