@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../kube/index.ts'
 import { reviewAccess, reviewRules } from '../auth/access-review.ts'
 import type { ServerContext } from '../context.ts'
 import { readKind } from '../decode.ts'
-import { formatTime, type JsonObject, listAt, stringAt } from '../json.ts'
+import { formatTime, type JsonObject, listAt, stringAt, withMembers } from '../json.ts'
 import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import type { ApiResponse, User } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
@@ -29,7 +29,8 @@ function metadataOf(
   const nowMs = context.clock.now()
   if (next.kind === 'SelfSubjectReview') return { creationTimestamp: formatTime(nowMs) }
   const manager = managerOf(request)
-  return trackUpdate({ resource, current: undefined, next, manager, subresource: '', nowMs }).metadata
+  const tracked = trackUpdate({ resource, current: undefined, next, manager, subresource: '', nowMs })
+  return withMembers(tracked.metadata, { name: undefined })
 }
 
 function statusOf(
