@@ -15,5 +15,4 @@ export {
   listImageMappings,
   removeImageMapping,
 } from './images.ts'
-export { KUBELET_VERSION } from './node-object.ts'
 export { teardownNode, type TeardownOptions } from './teardown.ts'

@@ -5,7 +5,7 @@ import type { KubeObject, Lease, Node, NodeCondition } from '../../kube/index.ts
 import { isAlreadyExists, type KindRef, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import type { NodeNetwork } from './context.ts'
 
-export const KUBELET_VERSION = 'v1.35.2+lateen'
+const KUBELET_VERSION = 'v1.35.2+lateen'
 const RUNTIME_VERSION = 'lateen://0.1.0'
 const PODS_MAX = 250
 const LEASE_SECONDS = 40
