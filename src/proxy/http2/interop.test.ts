@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import * as http2 from 'node:http2'
 import { connect as connectSocket, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import * as tls from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import fc from 'fast-check'
 import { createHttp2Client, type Http2ClientHandle } from './client.ts'
+import { createHttp2Server } from './server.ts'
 import {
   createTestThread,
   ECHO,
@@ -150,6 +154,56 @@ test('our server serves a call of grpc-js, its message and its status', async ()
   server.close()
 })
 
+test(
+  'our server serves node:http2 over TLS, chosen by ALPN',
+  { skip: !has('openssl') && 'openssl is not installed' },
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'lateen-http2-'))
+    const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+    const files = ['-keyout', keyFile, '-out', certFile]
+    spawnSync('openssl', [
+      'req',
+      '-x509',
+      ...curve,
+      '-nodes',
+      ...files,
+      '-subj',
+      '/CN=test.local',
+      '-days',
+      '1',
+    ])
+    const [key, cert] = [readFileSync(keyFile), readFileSync(certFile)]
+    rmSync(directory, { recursive: true })
+    const thread = createTestThread()
+    const server = tls.createServer({ key, cert, ALPNProtocols: ['h2'], allowHalfOpen: true }, (socket) => {
+      assert.equal(socket.alpnProtocol, 'h2')
+      const handle = createHttp2Server({
+        socket,
+        isEncrypted: true,
+        thread,
+        events: ECHO,
+        endpoints: NO_ENDPOINTS,
+        onClose() {},
+      })
+      socket.on('data', (chunk: Buffer) => handle.receive(chunk, 0, chunk.length))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+    const bodies = Array.from({ length: 30 }, (_, index) => Buffer.alloc(index * 20_000, `${index}.`))
+    const answers = await Promise.all(
+      bodies.map((body) => ask(session, { ':method': 'POST', ':path': '/' }, body)),
+    )
+    answers.forEach((answer, index) =>
+      assert.ok(answer.body.equals(bodies[index] as Buffer), `body ${index}`),
+    )
+    session.close()
+    server.close()
+  },
+)
+
 interface Answer {
   status: number
   fields: [string, string][]
@@ -279,4 +333,47 @@ describe('our client', () => {
     )
     socket.destroy()
   })
+})
+
+test('our client calls a server of grpc-js: the answer, its status, and the status of a call that fails', async () => {
+  const server = new grpc.Server()
+  const identity = (bytes: Buffer): Buffer => bytes
+  const method = {
+    path: '/e.E/U',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
+  }
+  server.addService(
+    { u: method },
+    {
+      u(call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) {
+        if (call.request.length > 0) answer(null, call.request)
+        else answer({ code: grpc.status.NOT_FOUND, details: 'nothing there' })
+      },
+    },
+  )
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    )
+  })
+  const { client, socket } = connectOurs(port)
+  const lines = 'content-type: application/grpc\r\nte: trailers\r\n'
+  const call = (message: Buffer) => {
+    const length = Buffer.alloc(5)
+    length.writeUInt32BE(message.length, 1)
+    return askOurs(client, { method: 'POST', path: '/e.E/U', lines }, Buffer.concat([length, message]))
+  }
+  const answer = await call(Buffer.alloc(100_000, 'm'))
+  assert.equal(Buffer.concat(answer.body).length, 100_005)
+  assert.match(answer.trailers, /grpc-status: 0\r\n/)
+  const failed = await call(Buffer.alloc(0))
+  const said = failed.trailers + failed.fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  assert.match(said, /grpc-status: 5\r\n/)
+  socket.destroy()
+  server.forceShutdown()
 })

@@ -53,14 +53,15 @@ export interface Encoder {
   /** Sizes that the peer has to be told of before the next field: the smallest of late, and the one that holds. */
   sizeLowest: number
   sizeChanged: boolean
-  /** For lines that do not stand in one piece. */
+  /** For lines that do not stand in one piece, and for lines that come as text. */
   scratch: Buffer
+  lines: Buffer
 }
 
 const EXACT_BITS = 8
 const NAME_BITS = 7
 const SEEN_BITS = 7
-const SCRATCH_FIRST = 512
+const EMPTY = Buffer.alloc(0)
 
 export function createEncoder(): Encoder {
   return {
@@ -70,7 +71,8 @@ export function createEncoder(): Encoder {
     seen: new Int32Array(1 << SEEN_BITS),
     sizeLowest: TABLE_SIZE_DEFAULT,
     sizeChanged: false,
-    scratch: Buffer.allocUnsafeSlow(SCRATCH_FIRST),
+    scratch: EMPTY,
+    lines: EMPTY,
   }
 }
 
@@ -186,7 +188,8 @@ function putPieces(
 export function putLines(encoder: Encoder, out: OutBuffer, lines: string | Buffer): void {
   const { length } = lines
   if (length === 0) return
-  const scratch = Buffer.allocUnsafe(length)
+  if (encoder.lines.length < length) encoder.lines = Buffer.allocUnsafeSlow(length * 2)
+  const scratch = encoder.lines
   if (typeof lines === 'string') writeText(scratch, lines, 0)
   else lines.copy(scratch)
   for (let i = 0; i < length;) {
