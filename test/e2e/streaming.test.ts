@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { KUBECTL, rows, startCluster, type TestCluster } from '../support/cluster.ts'
+import { KUBECTL, OLD_KUBECTL, rows, startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -18,6 +18,7 @@ const CARRIERS = [
     program: KUBECTL,
   },
   { name: 'WebSockets of the machine’s older kubectl', env: {}, program: '/usr/bin/kubectl' },
+  { name: 'SPDY of kubectl 1.20', env: {}, program: OLD_KUBECTL },
 ].filter(({ program }) => existsSync(program))
 
 let cluster: TestCluster
