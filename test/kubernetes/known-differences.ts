@@ -7,7 +7,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
       'requests: GET /api/v1/namespaces/{ns}',
       'requests: anonymous',
       'requests: a password',
-      'requests: GET /api/v1/namespaces/{ns}/pods/one/log?container=main',
       'requests: get pod one -o jsonpath={.spec.nodeName}{.status.conditions}',
     ],
   },

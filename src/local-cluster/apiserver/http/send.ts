@@ -88,9 +88,9 @@ async function sendBytes(
   outgoing: ServerResponse,
   { status, contentType, bytes, isHead }: BytesAnswer,
 ): Promise<void> {
+  const isBodiless = status === 204 || status === 304
   outgoing.writeHead(status, {
-    'content-type': contentType,
-    'content-length': bytes.length,
+    ...(isBodiless ? {} : { 'content-type': contentType, 'content-length': bytes.length }),
     'cache-control': 'no-cache, private',
   })
   if (isHead || bytes.length <= TAIL_BYTES) {
