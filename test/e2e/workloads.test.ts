@@ -98,6 +98,95 @@ test('a CronJob is written by kubectl create and starts a Job by hand', async ()
   assert.equal((await cluster.tryKubectl('get job now')).status, 1)
 })
 
+test('what a pod writes to its claim outlives the pod and its set, and goes with the claim', async () => {
+  assert.match(
+    await kubectl('get storageclass --no-headers'),
+    /^standard \(default\)\s+lateen\.dev\/directory\s/,
+  )
+  await kubectl('apply -f -', { input: KEEPING })
+  await kubectl('rollout status statefulset/keeps --timeout=30s')
+  assert.match(
+    await kubectl('get pvc data-keeps-0 --no-headers'),
+    /^data-keeps-0\s+Bound\s+pvc-\S+\s+1Gi\s+RWO\s+standard/,
+  )
+  await kubectl(`exec keeps-0 -- sh -c 'echo first > /data/note'`)
+  const uid = await kubectl('get pod keeps-0 -o jsonpath={.metadata.uid}')
+  await kubectl('delete pod keeps-0')
+  await kubectl('rollout status statefulset/keeps --timeout=30s')
+  assert.notEqual(await kubectl('get pod keeps-0 -o jsonpath={.metadata.uid}'), uid)
+  assert.equal((await kubectl('exec keeps-0 -- cat /data/note')).trim(), 'first')
+  await kubectl('delete statefulset keeps')
+  await kubectl('wait pod/keeps-0 --for=delete --timeout=30s')
+  await kubectl('apply -f -', { input: KEEPING })
+  await kubectl('rollout status statefulset/keeps --timeout=30s')
+  assert.equal((await kubectl('exec keeps-0 -- cat /data/note')).trim(), 'first')
+  const volume = await kubectl('get pvc data-keeps-0 -o jsonpath={.spec.volumeName}')
+  await kubectl('delete pvc data-keeps-0 --wait=false')
+  assert.match(await kubectl('get pvc data-keeps-0 --no-headers'), /Terminating/)
+  await kubectl('delete statefulset keeps')
+  await kubectl(`wait persistentvolume/${volume} --for=delete --timeout=30s`)
+  assert.equal((await cluster.tryKubectl('get pvc data-keeps-0')).status, 1)
+})
+
+test('a rollout that stands still is told as such, and can be undone', async () => {
+  await kubectl('apply -f -', { input: GUARDED })
+  await kubectl('rollout status deployment/guarded --timeout=30s')
+  await kubectl(`patch deployment guarded -p '{"spec":{"progressDeadlineSeconds":3}}'`)
+  await kubectl('set image deployment/guarded main=no.such/image:1')
+  const status = await cluster.tryKubectl('rollout status deployment/guarded --timeout=30s')
+  assert.equal(status.status, 1)
+  assert.match(status.stderr, /^error: deployment "guarded" exceeded its progress deadline$/m)
+  assert.match(await kubectl('describe deployment guarded'), /Progressing\s+False\s+ProgressDeadlineExceeded/)
+  await kubectl('rollout undo deployment/guarded')
+  // Until the first pod of the broken version is gone the Deployment is still what it was.
+  await waitFor('the old version', async () => {
+    const { status: code } = await cluster.tryKubectl('rollout status deployment/guarded --timeout=30s')
+    return code === 0
+  })
+  await kubectl('delete deployment guarded')
+})
+
+test('describe tells the life of a Deployment and its pods', async () => {
+  await kubectl('apply -f -', { input: GUARDED })
+  await kubectl('rollout status deployment/guarded --timeout=30s')
+  assert.match(
+    await kubectl('describe deployment guarded'),
+    /Normal\s+ScalingReplicaSet\s+\S+\s+deployment-controller\s+Scaled up replica set guarded-\w+ from 0 to 1/,
+  )
+  assert.match(
+    await kubectl('describe replicaset -l app=guarded'),
+    /Normal\s+SuccessfulCreate\s+\S+\s+replicaset-controller\s+Created pod: guarded-/,
+  )
+  const pod = await kubectl('describe pod -l app=guarded')
+  for (const reason of ['Scheduled', 'Pulled', 'Created', 'Started']) {
+    assert.match(pod, new RegExp(`Normal\\s+${reason}\\s`))
+  }
+  await kubectl('scale deployment guarded --replicas=0')
+  await waitFor('the events of the end', async () => {
+    const events = await kubectl('get events')
+    return /SuccessfulDelete\s+replicaset/.test(events) && /Killing\s+pod/.test(events)
+  })
+  await kubectl('delete deployment guarded')
+})
+
+test('a quota holds pods back, says so, and lets them come when there is room', async () => {
+  await kubectl('create namespace small')
+  await kubectl('create quota few -n small --hard=pods=1,count/configmaps=9')
+  await waitFor('the quota to be counted', async () =>
+    /pods: 0\/1/.test(await kubectl('get quota few -n small --no-headers')),
+  )
+  await kubectl('apply -n small -f -', { input: GUARDED.replace('spec:\n', 'spec:\n  replicas: 2\n') })
+  await waitFor('the refusal', async () =>
+    (await kubectl('get events -n small')).includes(
+      'exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1',
+    ),
+  )
+  assert.match(await kubectl('describe quota few -n small'), /^pods\s+1\s+1$/m)
+  await kubectl(`patch quota few -n small --type=merge -p '{"spec":{"hard":{"pods":"2"}}}'`)
+  await kubectl('rollout status deployment/guarded -n small --timeout=60s')
+  await kubectl('delete namespace small')
+})
+
 test('draining the node waits for what a budget guards, and leaves daemons alone', async () => {
   await kubectl('apply -f -', { input: GUARDED })
   await kubectl('rollout status deployment/guarded --timeout=30s')
@@ -150,6 +239,27 @@ spec:
             - |
               trap "exit 0" TERM
               while true; do echo "$HOSTNAME sees $(getent hosts db-1.dbs | cut -d" " -f1)"; sleep 0.3 & wait $!; done
+  volumeClaimTemplates:
+    - metadata: { name: data }
+      spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
+`
+
+const KEEPING = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: keeps }
+spec:
+  serviceName: keeps
+  selector: { matchLabels: { app: keeps } }
+  template:
+    metadata: { labels: { app: keeps } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: main
+          image: alpine
+          command: [sh, -c, '${UNTIL_TERMINATED}']
+          volumeMounts: [{ name: data, mountPath: /data }]
   volumeClaimTemplates:
     - metadata: { name: data }
       spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
