@@ -101,6 +101,7 @@ export function dialError(error: NodeJS.ErrnoException, host: string, port: numb
   const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`
   if (error.code === 'ECONNREFUSED') return `dial tcp ${address}: connect: connection refused`
   if (error.code === 'EHOSTUNREACH') return `dial tcp ${address}: connect: no route to host`
+  if (error.code === 'ENETUNREACH') return `dial tcp ${address}: connect: network is unreachable`
   if (error.code === 'ETIMEDOUT') return `dial tcp ${address}: i/o timeout`
   if (error.code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`
   if (error.code === 'ECONNRESET' && error.message === 'socket hang up') return 'EOF'
