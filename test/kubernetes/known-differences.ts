@@ -161,10 +161,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
     ],
   },
   {
-    reason: 'the manager of a client without a User-Agent is the user here, “unknown” in Kubernetes',
-    cases: [],
-  },
-  {
     reason: 'defaults that ours does not set: podCIDRs and the first taint of a node',
     cases: ['scale: get node worker -o yaml', 'kinds: describe node/worker-of-table'],
   },
