@@ -20,7 +20,7 @@ import {
 } from '../supervisor/index.ts'
 
 /** Where the cluster's network namespace is found in its mount namespace: a pod's process alone keeps both. */
-export const CLUSTER_NETNS = '/run/netns/lateen'
+const CLUSTER_NETNS = '/run/netns/lateen'
 
 /** The process that does nothing but hold the namespaces, under this name among the cluster's. */
 export const HOLDER = 'namespaces'

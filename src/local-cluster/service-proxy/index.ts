@@ -2,6 +2,5 @@
  * local-cluster/service-proxy: the addresses of Services. One nftables table, `ip lateen`, in the host's namespace turns
  * ClusterIPs, node ports and LoadBalancer addresses into those of ready endpoints, for the host and for pods.
  */
-export { type RuleContext, type RuleSet, ruleSetFor } from './rules.ts'
-export { changeScript, fullScript, SERVICE_TABLE, type ServiceNetwork } from './script.ts'
+export { SERVICE_TABLE, type ServiceNetwork } from './script.ts'
 export { createServiceProxy, type ServiceProxy, type ServiceProxyOptions } from './service-proxy.ts'

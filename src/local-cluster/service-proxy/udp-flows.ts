@@ -26,7 +26,7 @@ function endpointsBehind(chain: string, rules: RuleSet): readonly string[] {
 }
 
 /** Whether datagrams of the flow go to an endpoint that the Service has not any more. */
-export function isStale({ destination, answers }: UdpFlow, now: UdpDestinations): boolean {
+function isStale({ destination, answers }: UdpFlow, now: UdpDestinations): boolean {
   const wasTranslated = destination.address !== answers.address || destination.port !== answers.port
   if (!wasTranslated) return false
   const endpoints = now[`${destination.address}:${destination.port}`] ?? now[`*:${destination.port}`]

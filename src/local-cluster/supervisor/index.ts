@@ -3,15 +3,7 @@
  * They are recorded by process number and start time, outlive their supervisor, and are adopted by the next.
  */
 export { failuresOf, forgetFailures, lastWords } from './failures.ts'
-export {
-  isAlive,
-  type ProcessRecord,
-  readRecord,
-  recordProcess,
-  removeRecord,
-  signalProcess,
-  writeRecord,
-} from './process-record.ts'
+export { type ProcessRecord, recordProcess, signalProcess, writeRecord } from './process-record.ts'
 export { createStateDirectory, type StateDirectory, stateDirectory } from './state-directory.ts'
 export {
   type CommandLine,
