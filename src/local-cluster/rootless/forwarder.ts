@@ -61,13 +61,11 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   const openOne = async (one: PlannedForward): Promise<boolean> => {
-    // Node ports are fixed numbers: nobody else may sit on one that will be wanted.
-    const fixed = new Set(planned.flatMap(({ id, candidates: [first] }) => (id === one.id ? [] : [first])))
+    // A spare port must not be one that another has the first right to: node ports have no other.
+    const rights = new Set(planned.flatMap(({ id, candidates: [first] }) => (id === one.id ? [] : [first])))
+    const choice = one.candidates.filter((port, index) => index === 0 || !rights.has(port))
     const before = earlier.get(one.id)
-    const choice = one.candidates.filter(
-      (port, index) => index === 0 || port === before || one.candidates.length === 1 || !fixed.has(port),
-    )
-    const ports = before !== undefined && choice.includes(before) ? [before, ...choice] : choice
+    const ports = before !== undefined && one.candidates.includes(before) ? [before, ...choice] : choice
     for (const localPort of new Set(ports)) {
       const made = await options.listeners.open(FORWARD_HOST, localPort)
       if ('error' in made) continue
