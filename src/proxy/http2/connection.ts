@@ -15,7 +15,7 @@ import { pump } from './send.ts'
 import { endStreams, failConnection, writeFirstSettings } from './send-control.ts'
 import { PHASE } from './stream-state.ts'
 import { createStreamTable } from './stream-table.ts'
-import type { Connection, Endpoints, Http2Thread, StreamEvents } from './types.ts'
+import type { Accounts, Connection, Endpoints, Http2Thread, StreamEvents } from './types.ts'
 
 /** One for all HTTP/2 connections of a thread. */
 export function createHttp2Thread(options: {
@@ -122,13 +122,7 @@ export function createConnection(isServer: boolean, given: ConnectionOptions): C
     receiveWindow: Math.max(options.connectionWindow, WINDOW_DEFAULT),
     taken: 0,
     streamWindow: Math.max(options.streamWindow, WINDOW_DEFAULT),
-    emptyFrames: 0,
-    priorityFrames: 0,
-    windowUpdates: 0,
-    dataFramesSent: 0,
-    streamsOpened: 0,
-    resetTokens: options.resetBurst,
-    resetTokensAt: now,
+    accounts: createAccounts(options.resetBurst, now),
     lastReceived: now,
     lastUsed: now,
     pingSentAt: 0,
@@ -141,6 +135,18 @@ export function createConnection(isServer: boolean, given: ConnectionOptions): C
   }
   thread.wheel.set(connection.timer, tickMs(options))
   return connection
+}
+
+function createAccounts(resetTokens: number, now: number): Accounts {
+  return {
+    emptyFrames: 0,
+    priorityFrames: 0,
+    windowUpdates: 0,
+    dataFramesSent: 0,
+    streamsOpened: 0,
+    resetTokens,
+    resetTokensAt: now,
+  }
 }
 
 const EMPTY = Buffer.alloc(0)

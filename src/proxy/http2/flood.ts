@@ -10,21 +10,24 @@ import type { Connection, Stream } from './types.ts'
 
 /** HEADERS, CONTINUATION or DATA that carries nothing and ends nothing. */
 export function noteEmptyFrame(connection: Connection): void {
-  if (++connection.emptyFrames > connection.options.maxConsecutiveEmptyFrames)
+  if (++connection.accounts.emptyFrames > connection.options.maxConsecutiveEmptyFrames)
     failConnection(connection, ERROR.enhanceYourCalm, 'http2.inbound_empty_frames_flood')
 }
 
 export function notePriority(connection: Connection): void {
   const { maxPriorityFramesPerStream } = connection.options
-  if (++connection.priorityFrames > maxPriorityFramesPerStream * (1 + connection.streamsOpened))
+  if (
+    ++connection.accounts.priorityFrames >
+    maxPriorityFramesPerStream * (1 + connection.accounts.streamsOpened)
+  )
     failConnection(connection, ERROR.enhanceYourCalm, 'http2.inbound_priority_frames_flood')
 }
 
 export function noteWindowUpdate(connection: Connection): void {
   const { maxWindowUpdatesPerDataFrame } = connection.options
-  const { streamsOpened, dataFramesSent } = connection
+  const { streamsOpened, dataFramesSent } = connection.accounts
   const limit = 5 + 2 * (streamsOpened + maxWindowUpdatesPerDataFrame * dataFramesSent)
-  if (++connection.windowUpdates > limit)
+  if (++connection.accounts.windowUpdates > limit)
     failConnection(connection, ERROR.enhanceYourCalm, 'http2.inbound_window_update_frames_flood')
 }
 
@@ -34,16 +37,16 @@ export function noteWindowUpdate(connection: Connection): void {
  * variant that has the server break them off.
  */
 export function noteReset(connection: Connection): void {
-  const { options, thread } = connection
+  const { options, thread, accounts } = connection
   const now = thread.clock.monotonic()
-  const earned = ((now - connection.resetTokensAt) * options.resetsPerSecond) / 1000
-  connection.resetTokens = Math.min(options.resetBurst, connection.resetTokens + earned)
-  connection.resetTokensAt = now
-  if (connection.resetTokens < 1) {
+  const earned = ((now - accounts.resetTokensAt) * options.resetsPerSecond) / 1000
+  accounts.resetTokens = Math.min(options.resetBurst, accounts.resetTokens + earned)
+  accounts.resetTokensAt = now
+  if (accounts.resetTokens < 1) {
     failConnection(connection, ERROR.enhanceYourCalm, 'http2.stream_reset_flood')
     return
   }
-  connection.resetTokens--
+  accounts.resetTokens--
 }
 
 /** A stream error (RFC 9113, 5.4.2). */

@@ -1,27 +1,5 @@
-import type { Connection } from './types.ts'
+import type { Connection, Outbox } from './types.ts'
 import { FRAME_HEADER_BYTES } from './protocol.ts'
-
-/**
- * Frames of one connection on their way out. They are put together in chunks and written once per turn of the event
- * loop, so that the responses of many streams share a system call.
- */
-export interface Outbox {
-  /** Being filled. */
-  chunk: Buffer | undefined
-  length: number
-  /** Another one for every chunk and every write: a place in a chunk of an earlier epoch is out of reach. */
-  epoch: number
-  /** Filled, not yet given to the socket. */
-  readonly full: Buffer[]
-  fullBytes: number
-  /** Where the frame begins that ends the chunk. */
-  lastFrame: number
-  /** Since everything was last taken by the kernel. */
-  frames: number
-  controlFrames: number
-  /** In the thread's list of connections to be written. */
-  isDirty: boolean
-}
 
 /** Room for two large frames. */
 const CHUNK_BYTES = 33 * 1024

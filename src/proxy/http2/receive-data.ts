@@ -130,7 +130,7 @@ function endFrame(connection: Connection): void {
   connection.dataStream = undefined
   const endsStream = (connection.frameFlags & FLAG.endStream) !== 0
   if (connection.frameLength === 0 && !endsStream) noteEmptyFrame(connection)
-  else connection.emptyFrames = 0
+  else connection.accounts.emptyFrames = 0
   if (stream !== undefined && endsStream && !isClosed(stream)) endInput(stream, '')
 }
 

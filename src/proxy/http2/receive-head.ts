@@ -37,7 +37,7 @@ export function readHeaders(connection: Connection, bytes: Buffer, start: number
   if (from > to) return failConnection(connection, ERROR.protocol, 'more padding than the frame holds')
   const endsStream = (frameFlags & FLAG.endStream) !== 0
   if (from === to && !endsStream && (frameFlags & FLAG.endHeaders) === 0) noteEmptyFrame(connection)
-  else connection.emptyFrames = 0
+  else connection.accounts.emptyFrames = 0
   if (connection.phase === PHASE.closed) return
   connection.sectionStream = frameStream
   connection.sectionEndsStream = endsStream

@@ -168,7 +168,7 @@ function writeDataFrame(stream: Stream, bytes: Buffer, start: number, end: numbe
   const length = end - start
   stream.sendWindow -= length
   connection.sendWindow -= length
-  connection.dataFramesSent++
+  connection.accounts.dataFramesSent++
   if (
     stream.frameEpoch === out.epoch &&
     out.lastFrame === stream.frameStart &&
@@ -230,7 +230,7 @@ function writeEnd(stream: Stream, trailers: string): void {
 }
 
 /** Sends RST_STREAM and closes; nothing is reported. */
-export function breakOff(stream: Stream, code: number): void {
+function breakOff(stream: Stream, code: number): void {
   if (isClosed(stream)) return
   const { connection, id } = stream
   closeStream(stream)

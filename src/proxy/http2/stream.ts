@@ -52,7 +52,7 @@ export function createStream(connection: Connection, id: number): Stream {
     reset: resetOf,
   }
   addStream(connection.streams, stream)
-  connection.streamsOpened++
+  connection.accounts.streamsOpened++
   return stream
 }
 

@@ -2,11 +2,9 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { createManualClock, type ManualClock } from '../../base/index.ts'
 import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
-import { createOutBuffer } from '../http1/out-buffer.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
 import { type ConnectionOptions, createHttp2Thread } from './connection.ts'
 import { assembledEntries, createDecoder, type Decoder, decodeSection } from './hpack/decoder.ts'
-import { beginSection, type Encoder, putField } from './hpack/encoder.ts'
 import { beginHead, createHeadAssembly, SECTION } from './hpack/head-assembly.ts'
 import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES, PREFACE } from './protocol.ts'
 import type { Http2Thread } from './types.ts'
@@ -79,13 +77,6 @@ export function headers(stream: number, fields: Fields, flags: number = FLAG.end
 
 /** What a client sends before anything else. */
 export const HELLO: Buffer = Buffer.concat([PREFACE, settings()])
-
-export function encodeWith(encoder: Encoder, fields: Fields): Buffer {
-  const out = createOutBuffer()
-  beginSection(encoder, out)
-  for (const [name, value] of fields) putField(encoder, out, name, value)
-  return Buffer.from(out.bytes.subarray(0, out.length))
-}
 
 const FRAME_NAMES = Object.fromEntries(Object.entries(FRAME).map(([name, type]) => [type, name]))
 const ERROR_NAMES = Object.fromEntries(Object.entries(ERROR).map(([name, code]) => [code, name]))
