@@ -15,16 +15,9 @@ import { createExpectations } from './expectations.ts'
 import { intOrPercent } from './int-or-percent.ts'
 import { fitsNode } from './node-fit.ts'
 import { createPodControl } from './pod-control.ts'
+import { followOwned, observeAll } from './follow-owned.ts'
 import { createObjectQueue } from './object-queue.ts'
-import {
-  addOwners,
-  controllerKeys,
-  controllerOf,
-  isActivePod,
-  isPodReady,
-  orphansOf,
-  readySinceMs,
-} from './pods.ts'
+import { controllerKeys, isActivePod, isPodReady, orphansOf, readySinceMs } from './pods.ts'
 import {
   CONTROLLER_REVISION,
   type ControllerRevision,
@@ -147,22 +140,9 @@ export function createDaemonSetController(context: ControllerContext): Controlle
     )
     if (isMoved) for (const set of sets.list()) queue.add(keyOf(set))
   })
-  revisions.onChange((changes) => {
-    for (const { before, after } of changes) addOwners('DaemonSet', queue.add, before, after)
-  })
-  pods.onChange((changes) => {
-    for (const { before, after } of changes) {
-      const pod = after ?? before
-      if (!pod) continue
-      const isThere = after !== undefined && after.metadata.deletionTimestamp === undefined
-      expectations.observe(pod.metadata.uid ?? '', isThere)
-      addOwners('DaemonSet', queue.add, before, after)
-      if (!after || controllerOf(after)) continue
-      for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
-        if (selects(set, after)) queue.add(keyOf(set))
-      }
-    }
-  })
+  followOwned(revisions, { ownerKind: 'DaemonSet', add: queue.add })
+  observeAll(pods, expectations)
+  followOwned(pods, { ownerKind: 'DaemonSet', add: queue.add, adopters: setsByNamespace, selects })
   return { name: 'daemonset', stop: queue.stop }
 }
 

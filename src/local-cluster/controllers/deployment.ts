@@ -11,11 +11,12 @@ import {
   scalePatch,
 } from './deployment-sets.ts'
 import { deploymentStatus } from './deployment-status.ts'
+import { followOwned } from './follow-owned.ts'
 import { createObjectQueue } from './object-queue.ts'
 import { controllerKeys, controllerOf, orphansOf } from './pods.ts'
 import { scaleProportionally } from './proportional.ts'
 import { planRollout, resolveFenceposts, splitSets } from './rollout.ts'
-import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
+import { type Controller, type ControllerContext } from './shared-informers.ts'
 import { isSameTemplate, templateHash } from './template-hash.ts'
 
 const COMPONENT = 'deployment-controller'
@@ -191,18 +192,8 @@ export function createDeploymentController(context: ControllerContext): Controll
   }
 
   deployments.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
-  replicaSets.onChange((changes) => {
-    for (const { before, after } of changes) {
-      for (const set of [before, after]) {
-        const owner = set && controllerOf(set)
-        if (owner?.kind === 'Deployment') queue.add(`${set?.metadata.namespace}/${owner.name}`)
-      }
-      if (!after || controllerOf(after)) continue
-      for (const deployment of deploymentsByNamespace.lookup(after.metadata.namespace ?? '')) {
-        if (selects(deployment, after)) queue.add(keyOf(deployment))
-      }
-    }
-  })
+  const adopters = deploymentsByNamespace
+  followOwned(replicaSets, { ownerKind: 'Deployment', add: queue.add, adopters, selects })
   pods.onChange((changes) => {
     // Only Recreate waits for pods to be gone; ReplicaSets tell the rest.
     for (const { before, after } of changes) {

@@ -9,7 +9,8 @@ import { isTracked, jobPodFrom, TRACKING_FINALIZER } from './job-pods.ts'
 import { jobStatus } from './job-status.ts'
 import { type JobTally, tallyJob } from './job-tally.ts'
 import { createPodControl } from './pod-control.ts'
-import { addOwners, controllerKeys, controllerOf } from './pods.ts'
+import { controllerKeys, controllerOf } from './pods.ts'
+import { followOwned, observeAll } from './follow-owned.ts'
 import { createObjectQueue } from './object-queue.ts'
 import type { Controller, ControllerContext } from './shared-informers.ts'
 
@@ -138,15 +139,8 @@ export function createJobController(
   }
 
   jobs.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
-  pods.onChange((changes) => {
-    for (const { before, after } of changes) {
-      const pod = after ?? before
-      if (!pod) continue
-      const isThere = after !== undefined && after.metadata.deletionTimestamp === undefined
-      expectations.observe(pod.metadata.uid ?? '', isThere)
-      addOwners('Job', queue.add, before, after)
-    }
-  })
+  observeAll(pods, expectations)
+  followOwned(pods, { ownerKind: 'Job', add: queue.add })
   return { name: 'job', stop: queue.stop }
 }
 

@@ -4,18 +4,11 @@ import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { createExpectations } from './expectations.ts'
 import { createPodControl, podFromTemplate } from './pod-control.ts'
+import { followOwned, observeAll } from './follow-owned.ts'
 import { createObjectQueue } from './object-queue.ts'
-import {
-  addOwners,
-  controllerKeys,
-  controllerOf,
-  isActivePod,
-  isPodReady,
-  orphansOf,
-  readySinceMs,
-} from './pods.ts'
+import { controllerKeys, isActivePod, isPodReady, orphansOf, readySinceMs } from './pods.ts'
 import { replicaSetStatus } from './replicaset-status.ts'
-import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
+import { type Controller, type ControllerContext } from './shared-informers.ts'
 
 /** Pods made or deleted in one go; what is left over follows in the next round (Kubernetes' burst is 500). */
 const BURST = 100
@@ -80,19 +73,8 @@ export function createReplicaSetController(context: ControllerContext): Controll
   }
 
   sets.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
-  pods.onChange((changes) => {
-    for (const { before, after } of changes) {
-      const pod = after ?? before
-      if (!pod) continue
-      const isThere = after !== undefined && after.metadata.deletionTimestamp === undefined
-      expectations.observe(pod.metadata.uid ?? '', isThere)
-      addOwners('ReplicaSet', queue.add, before, after)
-      if (!after || controllerOf(after)) continue
-      for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
-        if (selects(set, after)) queue.add(keyOf(set))
-      }
-    }
-  })
+  observeAll(pods, expectations)
+  followOwned(pods, { ownerKind: 'ReplicaSet', add: queue.add, adopters: setsByNamespace, selects })
   return { name: 'replicaset', stop: queue.stop }
 }
 

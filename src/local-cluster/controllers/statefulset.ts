@@ -9,7 +9,7 @@ import {
 import { KINDS } from '../../kube/client/index.ts'
 import { claim, ignoreOvertaken } from './claim.ts'
 import { intOrPercent } from './int-or-percent.ts'
-import { addOwners, controllerKeys, controllerOf, isActivePod, isSameStatus, orphansOf } from './pods.ts'
+import { controllerKeys, controllerOf, isActivePod, isSameStatus, orphansOf } from './pods.ts'
 import {
   CONTROLLER_REVISION,
   type ControllerRevision,
@@ -19,6 +19,7 @@ import {
   templateOf,
   truncateHistory,
 } from './revisions.ts'
+import { followOwned } from './follow-owned.ts'
 import { createObjectQueue } from './object-queue.ts'
 import { type Controller, type ControllerContext, keyOf } from './shared-informers.ts'
 import { planStateful, type StatefulInput, type StatefulPlan } from './stateful-plan.ts'
@@ -164,18 +165,10 @@ export function createStatefulSetController(context: ControllerContext): Control
   }
 
   sets.onChange((changes) => changes.forEach(({ key }) => queue.add(key)))
-  revisions.onChange((changes) => {
-    for (const { before, after } of changes) addOwners('StatefulSet', queue.add, before, after)
-  })
-  pods.onChange((changes) => {
-    for (const { before, after } of changes) {
-      addOwners('StatefulSet', queue.add, before, after)
-      if (!after || controllerOf(after)) continue
-      for (const set of setsByNamespace.lookup(after.metadata.namespace ?? '')) {
-        if (selects(set, after) && ordinalOf(set, after) !== undefined) queue.add(keyOf(set))
-      }
-    }
-  })
+  const owned = { ownerKind: 'StatefulSet', add: queue.add }
+  followOwned(revisions, owned)
+  const isOurs = (set: StatefulSet, pod: Pod) => selects(set, pod) && ordinalOf(set, pod) !== undefined
+  followOwned(pods, { ...owned, adopters: setsByNamespace, selects: isOurs })
   return { name: 'statefulset', stop: queue.stop }
 }
 
