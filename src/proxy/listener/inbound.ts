@@ -50,11 +50,13 @@ export function createInbound(parts: SidecarParts) {
   }
 
   function planOf(original: SocketTarget): ForwardPlan {
-    const id = `${original.address} ${original.port}`
+    const name = clusterName(original.port)
+    // The first requests, probes mostly, may come before it is known which service the port belongs to.
+    const id = `${name} ${original.address} ${original.port}`
     let plan = plans.get(id)
     if (plan === undefined) {
       plan = {
-        target: hosts.target(clusterName(original.port), original.address, original.port),
+        target: hosts.target(name, original.address, original.port),
         requestTimeoutMs: 0,
         tryTimeoutMs: 0,
         retry: INBOUND_RETRY,
