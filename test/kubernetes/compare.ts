@@ -5,7 +5,8 @@ import { GROUPS } from './cases/index.ts'
 import { writeFixtures } from './fixtures.ts'
 import { startHooks } from './hooks.ts'
 import { KNOWN_DIFFERENCES } from './known-differences.ts'
-import { OLD_KUBECTL_DIFFERENCES } from './old-kubectl-differences.ts'
+import { sortedLines } from './normalise.ts'
+import { OLD_KUBECTL_DIFFERENCES, UNORDERED_BY_OLD_KUBECTL } from './old-kubectl-differences.ts'
 import { placeOf, runStep } from './run-step.ts'
 import type { Server } from './servers.ts'
 import { type Group, k, type Step } from './table.ts'
@@ -100,11 +101,14 @@ async function compareGroup(options: Options, group: Group, files: string): Prom
   const seen = new Set<string>()
   for (const step of group.steps) {
     const name = unused(step.name, seen)
+    const key = `${group.name}: ${name}`
+    const isUnordered = options.client === 'old' && UNORDERED_BY_OLD_KUBECTL.has(key)
+    const shown = (text: string) => (isUnordered ? sortedLines(text) : text)
     const [lateen, kubernetes] = await Promise.all([
-      outcome(places.lateen, step),
-      outcome(places.kubernetes, step),
+      outcome(places.lateen, step).then(shown),
+      outcome(places.kubernetes, step).then(shown),
     ])
-    const known = REASONS[options.client].get(`${group.name}: ${name}`)
+    const known = REASONS[options.client].get(key)
     const equal = lateen === kubernetes
     results.push({ group: group.name, step: name, equal, lateen, kubernetes, ...(known ? { known } : {}) })
   }

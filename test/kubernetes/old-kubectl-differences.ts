@@ -30,3 +30,6 @@ export const OLD_KUBECTL_DIFFERENCES: typeof KNOWN_DIFFERENCES = [
     ],
   },
 ]
+
+/** Whose lines kubectl 1.20 prints in an order that changes from run to run. */
+export const UNORDERED_BY_OLD_KUBECTL: ReadonlySet<string> = new Set(['kinds: describe configmap/settings'])
