@@ -2,8 +2,10 @@ import { HOST_BYTE, NAME_LOWER, TARGET_BYTE } from '../http1/characters.ts'
 import {
   dropAt,
   FIELD_STRIDE,
+  hasField,
   type HeadBlock,
   isRepeated,
+  knownValue,
   MARK_FIELD,
   MARKS,
   valueAt,
@@ -21,6 +23,7 @@ export interface HeadProblem {
 const MALFORMED: HeadProblem = { detail: HEAD_PROBLEM.messaging, status: 0 }
 const BAD_FIELD: HeadProblem = { detail: HEAD_PROBLEM.field, status: 0 }
 const NO_HOST: HeadProblem = { detail: 'missing_host_header', status: 400 }
+const BAD_EXPECTATION: HeadProblem = { detail: 'http2.unknown_expectation', status: 417 }
 const TOO_LARGE: HeadProblem = { detail: HEAD_PROBLEM.tooLarge, status: 431 }
 const TOO_MANY: HeadProblem = { detail: HEAD_PROBLEM.tooMany, status: 431 }
 
@@ -39,7 +42,9 @@ export function requestProblem(assembly: HeadAssembly, connects: boolean): HeadP
     return MALFORMED
   }
   if (assembly.excess !== undefined) return assembly.excess === TOO_LARGE.detail ? TOO_LARGE : TOO_MANY
-  return authorityProblem(assembly)
+  const problem = authorityProblem(assembly)
+  if (problem !== undefined || !hasField(assembly.block, 'expect')) return problem
+  return knownValue(assembly.block, 'expect')?.toLowerCase() === '100-continue' ? undefined : BAD_EXPECTATION
 }
 
 function isMethod(method: string): boolean {
