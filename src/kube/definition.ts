@@ -33,9 +33,28 @@ export function resourceInfosOf(definition: CustomResourceDefinition): readonly 
       ],
       verbs: VERBS,
       printerColumns: (version.additionalPrinterColumns ?? []) as readonly PrinterColumn[],
+      selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
+      ...deprecationOf(definition, version),
       stored: true,
     }))
     .sort((a, b) => compareVersions(a.version, b.version))
+}
+
+type Version = CustomResourceDefinition['spec']['versions'][number]
+
+/** Without words of its own a deprecated version points to the newest that is not. */
+function deprecationOf(
+  { spec }: CustomResourceDefinition,
+  version: Version,
+): { deprecationWarning?: string } {
+  if (version.deprecated !== true) return {}
+  if (version.deprecationWarning !== undefined) return { deprecationWarning: version.deprecationWarning }
+  const [newest] = spec.versions
+    .filter((other) => other.served && other.deprecated !== true)
+    .toSorted((a, b) => compareVersions(a.name, b.name))
+  const kind = spec.names.kind
+  const instead = newest ? `; use ${spec.group}/${newest.name} ${kind}` : ''
+  return { deprecationWarning: `${spec.group}/${version.name} ${kind} is deprecated${instead}` }
 }
 
 /** Kubernetes' order of versions: v2, v1, v1beta2, v1beta1, v1alpha1, then anything else by name. */

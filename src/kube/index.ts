@@ -26,6 +26,7 @@ export {
   type JsonPath as JsonValuePath,
   scanJson,
 } from './decode/scan-json.ts'
+export { type CronSchedule, parseSchedule } from './cron-schedule.ts'
 export { compareVersions, resourceInfosOf } from './definition.ts'
 export { isIp, isIpv6 } from './ip.ts'
 export { type JsonPath, parseJsonPath } from './json-path.ts'

@@ -27,6 +27,10 @@ export interface ResourceInfo {
   readonly subresources: readonly string[]
   readonly verbs: readonly Verb[]
   readonly printerColumns: readonly PrinterColumn[]
+  /** JSONPaths of fields that lists may be selected by; of built-in kinds the API server knows them */
+  readonly selectableFields?: readonly string[]
+  /** what every client of this version is told */
+  readonly deprecationWarning?: string
   /** false for kinds that only answer a question (TokenReview) and are never stored */
   readonly stored: boolean
 }

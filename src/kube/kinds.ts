@@ -22,6 +22,7 @@ interface KindOptions {
   readonly columns?: readonly PrinterColumn[]
   readonly stored?: boolean
   readonly verbs?: readonly Verb[]
+  readonly deprecationWarning?: string
 }
 
 /** `Name:type`, with a trailing `+` for a column that only `-o wide` shows. */
@@ -54,6 +55,7 @@ function kindsOf(
     verbs: options.verbs ?? ((options.stored ?? true) ? ALL_VERBS : ['create']),
     printerColumns: options.columns ?? NAME_AND_AGE,
     stored: options.stored ?? true,
+    ...(options.deprecationWarning !== undefined && { deprecationWarning: options.deprecationWarning }),
   }))
 }
 
@@ -165,7 +167,11 @@ const CORE = kindsOf('', 'v1', {
       'Name+',
     ),
   },
-  Endpoints: { shortNames: ['ep'], columns: columns('Name', 'Endpoints', 'Age') },
+  Endpoints: {
+    shortNames: ['ep'],
+    columns: columns('Name', 'Endpoints', 'Age'),
+    deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  },
   PersistentVolume: {
     shortNames: ['pv'],
     namespaced: false,

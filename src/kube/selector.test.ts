@@ -77,3 +77,15 @@ test('field selectors select', () => {
   assert.equal(select('spec.host='), true)
   assert.equal(parseFieldSelector('nonsense').ok, false)
 })
+
+test('a field that is absent is selected by its zero', () => {
+  const select = (text: string, object: object) => {
+    const parsed = parseFieldSelector(text)
+    assert.ok(parsed.ok, text)
+    return parsed.value.matches(object)
+  }
+  assert.equal(select('status.successful=0', { kind: 'Job', status: {} }), true)
+  assert.equal(select('status.successful=2', { kind: 'Job', status: { succeeded: 2 } }), true)
+  assert.equal(select('spec.unschedulable=false', { kind: 'Node', spec: {} }), true)
+  assert.equal(select('spec.unschedulable=', { kind: 'Thing', spec: {} }), true)
+})

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../base/index.ts'
-import { getOwn, getPath } from './json.ts'
+import { getOwn, getPath, getString } from './json.ts'
 import { checkLabelValue, checkQualifiedName } from './names.ts'
 import type { LabelSelector } from './types/common.ts'
 
@@ -146,6 +146,16 @@ export interface FieldMatcher {
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   source: ['source', 'component'],
   type: ['type'],
+  'status.successful': ['status', 'succeeded'],
+}
+
+/** What an absent field is selected by, where that is not the empty string. */
+const ABSENT: Readonly<Record<string, string>> = {
+  'Job status.successful': '0',
+  'Node spec.unschedulable': 'false',
+  'Pod spec.hostNetwork': 'false',
+  'ReplicaSet status.replicas': '0',
+  'ReplicationController status.replicas': '0',
 }
 
 /** Parses `metadata.name=a,status.phase!=Running`; values may escape `,`, `=` and `\` with a backslash. */
@@ -173,5 +183,6 @@ function fieldText(object: unknown, field: string): string {
   const keys = (Object.hasOwn(ALIASES, field) ? ALIASES[field] : undefined) ?? field.split('.')
   const value = getPath(object, ...keys)
   if (typeof value === 'string') return value
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return ABSENT[`${getString(object, 'kind') ?? ''} ${field}`] ?? ''
 }

@@ -18,7 +18,7 @@ import {
   regexMessage,
   validateLabels,
 } from '../names.ts'
-import { parseQuantity } from '../quantity.ts'
+import { parseQuantity, type Quantity } from '../quantity.ts'
 import { type FieldError, forbidden, invalid, required } from '../schema/field-error.ts'
 
 export const INT32_MAX = 2 ** 31 - 1
@@ -83,8 +83,12 @@ export function countOrPercent(value: unknown): number {
   return typeof value === 'string' ? Number.parseInt(value, 10) || 0 : 0
 }
 
+export function quantityOf(value: unknown): Quantity | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? parseQuantity(String(value)) : undefined
+}
+
 export function checkNotNegativeQuantity(value: unknown, path: string): readonly FieldError[] {
-  const quantity = typeof value === 'string' ? parseQuantity(value) : undefined
+  const quantity = quantityOf(value)
   return quantity && quantity.nanos < 0n ? [invalid(path, value, 'must be greater than or equal to 0')] : []
 }
 

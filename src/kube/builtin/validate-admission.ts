@@ -49,7 +49,7 @@ function validateWebhook(webhook: unknown, path: string, name: string): readonly
     ...errors,
     ...validateLabelSelector(getRecord(webhook, 'namespaceSelector'), `${path}.namespaceSelector`),
     ...validateLabelSelector(getRecord(webhook, 'objectSelector'), `${path}.objectSelector`),
-    ...validateClient(getRecord(webhook, 'clientConfig') ?? {}, `${path}.clientConfig`),
+    ...validateWebhookClient(getRecord(webhook, 'clientConfig') ?? {}, `${path}.clientConfig`),
     ...validateConditions(getList(webhook, 'matchConditions'), `${path}.matchConditions`),
   ]
 }
@@ -64,7 +64,7 @@ function checkQualifiedHost(name: string, path: string): readonly FieldError[] {
     : [invalid(path, name, 'should be a domain with at least three segments separated by dots')]
 }
 
-function validateReviewVersions(versions: readonly unknown[], path: string): readonly FieldError[] {
+export function validateReviewVersions(versions: readonly unknown[], path: string): readonly FieldError[] {
   if (versions.length === 0) return [required(path, `must specify one of ${REVIEW_VERSIONS.join(', ')}`)]
   const errors = versions.flatMap((version, index) =>
     versions.indexOf(version) < index
@@ -76,7 +76,8 @@ function validateReviewVersions(versions: readonly unknown[], path: string): rea
   return isKnown ? errors : [...errors, invalid(path, versions, detail)]
 }
 
-function validateClient(client: JsonRecord, path: string): readonly FieldError[] {
+/** Where a webhook is called, of admission and of conversion alike. */
+export function validateWebhookClient(client: JsonRecord, path: string): readonly FieldError[] {
   const url = getString(client, 'url')
   const service = getRecord(client, 'service')
   if ((url === undefined) === (service === undefined))
@@ -170,13 +171,14 @@ function validateRuleResources(resources: readonly unknown[], path: string): rea
   const errors: FieldError[] = []
   for (const [index, item] of resources.entries()) {
     const at = `${path}[${index}]`
-    const [resource = '', subresource] = String(item).split('/', 2)
+    const text = String(item)
+    const [resource = '', subresource] = text.split('/', 2)
     if (item === '') errors.push(required(at))
     if (subresource === undefined) continue
     if (whole.has(resource))
-      errors.push(invalid(at, item, `if '${resource}/*' is present, must not specify ${item}`))
+      errors.push(invalid(at, item, `if '${resource}/*' is present, must not specify ${text}`))
     if (everywhere.has(subresource))
-      errors.push(invalid(at, item, `if '*/${subresource}' is present, must not specify ${item}`))
+      errors.push(invalid(at, item, `if '*/${subresource}' is present, must not specify ${text}`))
     if (subresource === '*') whole.add(resource)
     if (resource === '*') everywhere.add(subresource)
   }

@@ -165,8 +165,7 @@ function isTimeZone(zone: string): boolean {
   if (!zone.split('/').every((part) => /^(?!-)(?!\.\.?$)[A-Za-z.\-_0-9+]{1,14}$/.test(part))) return false
   if (/^[+-]/.test(zone)) return false
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
+    return Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
   } catch {
     return false
   }

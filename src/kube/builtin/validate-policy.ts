@@ -1,7 +1,7 @@
 /** Limits on what a namespace may hold and on how far pods may be disturbed. */
 import { getList, getNumber, getOwn, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
 import { checkQualifiedName } from '../names.ts'
-import { formatQuantity, parseQuantity, type Quantity } from '../quantity.ts'
+import { formatQuantity } from '../quantity.ts'
 import { duplicate, type FieldError, forbidden, invalid, required } from '../schema/field-error.ts'
 import { goForm } from '../schema/go-form.ts'
 import {
@@ -9,6 +9,7 @@ import {
   checkCountOrPercent,
   checkText,
   checkUnchanged,
+  quantityOf,
   validateLabelSelector,
 } from './checks.ts'
 import {
@@ -121,10 +122,7 @@ const ORDER: readonly {
 ]
 
 function compareAmounts(limit: unknown, name: string, path: string): readonly FieldError[] {
-  const amount = (field: Amount): Quantity | undefined => {
-    const text = getOwn(getRecord(limit, field) ?? {}, name)
-    return text === undefined ? undefined : parseQuantity(String(text))
-  }
+  const amount = (field: Amount) => quantityOf(getOwn(getRecord(limit, field) ?? {}, name))
   const errors = ORDER.flatMap(({ low, high, at, shown, words }) => {
     const [less, more] = [amount(low), amount(high)]
     if (!less || !more || less.nanos <= more.nanos) return []

@@ -2,7 +2,7 @@ import { getOwn, getRecord, getString, type JsonRecord } from '../json.ts'
 import { checkQualifiedName } from '../names.ts'
 import { formatQuantity, parseQuantity } from '../quantity.ts'
 import { type FieldError, invalid, required } from '../schema/field-error.ts'
-import { checkNotNegativeQuantity, checkText } from './checks.ts'
+import { checkNotNegativeQuantity, checkText, quantityOf } from './checks.ts'
 
 /** What containers ask for and are limited to. */
 const CONTAINER_RESOURCES: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage'])
@@ -61,7 +61,7 @@ export function checkQuotaResourceName(name: string, path: string): readonly Fie
 
 /** An amount is not below nought, and what is counted is counted in whole numbers. */
 export function checkAmount(name: string, amount: unknown, path: string): readonly FieldError[] {
-  const quantity = typeof amount === 'string' ? parseQuantity(amount) : undefined
+  const quantity = quantityOf(amount)
   const isWhole = !quantity || quantity.nanos % 1_000_000_000n === 0n
   const isCounted = COUNTED.has(name) || !isNative(name)
   return [
@@ -101,7 +101,7 @@ function checkRequest(
   if (limit === undefined) {
     return isElastic ? [] : [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')]
   }
-  const [asked, allowed] = [parseQuantity(String(amount)), parseQuantity(String(limit))]
+  const [asked, allowed] = [quantityOf(amount), quantityOf(limit)]
   if (!asked || !allowed || asked.nanos === allowed.nanos || (isElastic && asked.nanos < allowed.nanos))
     return []
   const relation = isElastic ? 'less than or equal to' : 'equal to'

@@ -1,8 +1,7 @@
 import { deepEqual, getList, getPath, getRecord, getString, type JsonRecord } from '../json.ts'
 import { checkDns1123Subdomain } from '../names.ts'
-import { parseQuantity } from '../quantity.ts'
 import { type FieldError, forbidden, invalid, required, unsupported } from '../schema/field-error.ts'
-import { checkText, checkUnchanged, validateLabelSelector } from './checks.ts'
+import { checkText, checkUnchanged, quantityOf, validateLabelSelector } from './checks.ts'
 import { validateNodeSelector } from './validate-scheduling.ts'
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod']
@@ -51,7 +50,7 @@ function checkVolumeMode(spec: JsonRecord, path: string): readonly FieldError[] 
 }
 
 function validateSize(size: unknown, path: string): readonly FieldError[] {
-  const quantity = typeof size === 'string' ? parseQuantity(size) : undefined
+  const quantity = quantityOf(size)
   if (!quantity) return [required(path)]
   return quantity.nanos > 0n ? [] : [invalid(path, size, 'must be greater than zero')]
 }
@@ -74,8 +73,8 @@ function validateClaimUpdate(object: JsonRecord, spec: JsonRecord, old: JsonReco
   const before = getRecord(old, 'spec') ?? {}
   const isBound = getString(object, 'status', 'phase') === 'Bound'
   const size = (from: JsonRecord) =>
-    parseQuantity(String(getPath(from, 'resources', 'requests', 'storage')))?.nanos ?? 0n
-  const capacity = parseQuantity(String(getPath(old, 'status', 'capacity', 'storage') ?? '0'))?.nanos ?? 0n
+    quantityOf(getPath(from, 'resources', 'requests', 'storage'))?.nanos ?? 0n
+  const capacity = quantityOf(getPath(old, 'status', 'capacity', 'storage'))?.nanos ?? 0n
   const free = {
     ...(getString(before, 'volumeName') === undefined && { volumeName: undefined }),
     ...(getString(before, 'storageClassName') === undefined && { storageClassName: undefined }),

@@ -17,12 +17,14 @@ export interface CompileOptions {
   readonly resource?: boolean
   /** rule for `metadata.name`; default: a DNS subdomain */
   readonly checkName?: NameCheck
+  /** what is asked beside the schema; its errors stand before those of the rules */
+  readonly check?: ((value: unknown) => readonly FieldError[]) | undefined
 }
 
 /** Errors after which the API server does not evaluate rules: they could only repeat them or fail. */
 const BLOCKING: ReadonlySet<string> = new Set(['Unsupported value', 'Required value', 'Too long', 'Too many'])
 
-const NOT_CHECKED: FieldError = {
+export const NOT_CHECKED: FieldError = {
   type: 'Invalid value',
   path: '',
   value: null,
@@ -54,6 +56,7 @@ export function compileSchema(schema: StructuralSchema, options: CompileOptions 
         ...(resource ? checkMetadata(value, checkName) : []),
         ...validateValue({ schema, value, path: '', old: oldNode }, patterns),
         ...validateListTypes(schema, value, ''),
+        ...(options.check?.(value) ?? []),
       ]
       if (!rules.hasRules) return errors.map(withRoot)
       const blocked = errors.some((error) => error.wrongType || BLOCKING.has(error.type))

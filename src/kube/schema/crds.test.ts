@@ -73,7 +73,8 @@ test('the official definitions are valid CustomResourceDefinitions and lose no f
   assert.ok(schema)
   for (const folder of FOLDERS) {
     for (const definition of readDefinitions(folder)) {
-      const { value, pruned } = schema.prune(definition)
+      // The status is the server's; generators leave an empty one in their files.
+      const { value, pruned } = schema.prune({ ...definition, status: undefined })
       const errors: readonly string[] = schema.validate(schema.applyDefaults(value)).map(formatFieldError)
       assert.deepEqual([definition.metadata.name, pruned, errors], [definition.metadata.name, [], []])
     }

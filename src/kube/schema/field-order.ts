@@ -26,7 +26,7 @@ export function inFieldOrder(
 
 /** The same complaint of the same field, of what it is part of, or under a name that the field once had. */
 function says(own: FieldError, found: FieldError): boolean {
-  if (own.path === found.path) return true
+  if (own.path.toLowerCase() === found.path.toLowerCase()) return true
   if (own.type === 'Unsupported value' && own.detail === found.detail && own.value === found.value)
     return true
   const isPart = found.path.startsWith(own.path) && /^[.[]/.test(found.path.slice(own.path.length))

@@ -30,6 +30,16 @@ export function createPatternCache(): PatternCache {
   }
 }
 
+/** @returns what is wrong with a pattern, in the words of Go's regexp; undefined when nothing is */
+export function patternProblem(pattern: string): string | undefined {
+  try {
+    RE2JS.compile(pattern)
+    return undefined
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  }
+}
+
 function compilePattern(pattern: string): Pattern | undefined {
   try {
     const compiled = RE2JS.compile(pattern)

@@ -21,6 +21,7 @@ const COUNTED_BY_SPEC: ReadonlySet<string> = new Set([
   'apps/daemonsets',
   'batch/jobs',
   'batch/cronjobs',
+  'autoscaling/horizontalpodautoscalers',
   'policy/poddisruptionbudgets',
   'networking.k8s.io/ingresses',
   'networking.k8s.io/networkpolicies',

@@ -117,6 +117,91 @@ test('server-side apply owns fields by manager: conflicts, force, and removal of
   assert.deepEqual(without.spec, { size: 2, max: 10, color: 'red' })
 })
 
+test('a definition whose names another one has waits for them, and has them when it is gone', async () => {
+  const kind = { ...KINDS.customResourceDefinition }
+  const schema = { openAPIV3Schema: { type: 'object' } }
+  const named = (plural: string) => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.names.example.com` },
+    spec: {
+      group: 'names.example.com',
+      scope: 'Namespaced',
+      names: { plural, kind: 'Name', shortNames: ['nm'] },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  })
+  const stateOf = async (name: string) => {
+    const found = await its.client.get<KubeObject>(kind, name)
+    return {
+      conditions: listAt(found?.status, 'conditions').map(
+        (each) => `${stringAt(each, 'type')} ${stringAt(each, 'reason')}`,
+      ),
+      accepted: stringAt(found?.status, 'acceptedNames', 'kind'),
+    }
+  }
+  await its.client.create(kind, named('firsts'))
+  await its.client.create(kind, named('seconds'))
+  assert.deepEqual(await stateOf('seconds.names.example.com'), {
+    conditions: ['NamesAccepted ListKindConflict', 'Established NotAccepted'],
+    accepted: '',
+  })
+  await its.client.delete(kind, 'firsts.names.example.com')
+  for (let tries = 0; tries < 100; tries++) {
+    const { accepted } = await stateOf('seconds.names.example.com')
+    if (accepted === 'Name') break
+    await systemClock.sleep(20)
+  }
+  assert.deepEqual(await stateOf('seconds.names.example.com'), {
+    conditions: ['NamesAccepted NoConflicts', 'Established InitialNamesAccepted'],
+    accepted: 'Name',
+  })
+})
+
+test('fields that are selectable select, in every version', async () => {
+  const property = { type: 'object', properties: { color: { type: 'string' } } }
+  const version = (name: string) => ({
+    name,
+    served: true,
+    storage: name === 'v1',
+    schema: { openAPIV3Schema: { type: 'object', properties: { spec: property } } },
+    selectableFields: [{ jsonPath: '.spec.color' }],
+  })
+  await its.client.create(KINDS.customResourceDefinition, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'paints.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'paints', kind: 'Paint' },
+      versions: [version('v1'), version('v1beta1')],
+    },
+  })
+  const paints = { group: 'example.com', version: 'v1', plural: 'paints', kind: 'Paint', namespaced: true }
+  for (const color of ['red', 'blue']) {
+    const metadata = { name: color, namespace: 'default' }
+    await its.client.create(paints, {
+      apiVersion: 'example.com/v1',
+      kind: 'Paint',
+      metadata,
+      spec: { color },
+    })
+  }
+  const { items } = await its.client.list<KubeObject>(
+    { ...paints, version: 'v1beta1' },
+    { namespace: 'default', fieldSelector: 'spec.color=red' },
+  )
+  assert.deepEqual(
+    items.map(({ metadata }) => metadata.name),
+    ['red'],
+  )
+  await assert.rejects(
+    its.client.list(paints, { namespace: 'default', fieldSelector: 'spec.size=1' }),
+    message(/field label not supported: spec\.size/),
+  )
+})
+
 test('a deleted definition takes its objects along and is served no more', async () => {
   const group = 'gone.example.com'
   const crd = structuredClone(WIDGET_CRD)

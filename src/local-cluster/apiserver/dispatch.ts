@@ -40,6 +40,8 @@ export async function dispatchResource(
     return undefined
   if (!resource || (path.namespace !== '' && !resource.info.namespaced)) throw unknownPath()
   if (path.name === '.' || path.name === '..' || /[/%]/.test(path.name)) throw badName(path.name)
+  const { deprecationWarning } = resource.info
+  if (deprecationWarning !== undefined) warn(deprecationWarning)
   return handle(context, { request, verb, path, resource }, warn)
 }
 

@@ -72,7 +72,7 @@ function notSelectable({ collection, isCustom }: ServedResource, field: string):
 
 function isSelectable(resource: ServedResource, path: string): boolean {
   if (path === 'metadata.name' || path === 'metadata.namespace') return true
-  return (SELECTABLE[resource.collection] ?? []).includes(path)
+  return (resource.info.selectableFields ?? SELECTABLE[resource.collection] ?? []).includes(path)
 }
 
 function unwrap<T>(result: Result<T, string>): T {

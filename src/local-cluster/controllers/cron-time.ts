@@ -1,4 +1,4 @@
-import type { CronSchedule } from './cron-schedule.ts'
+import type { CronSchedule } from '../../kube/index.ts'
 
 /** A place's wall clock. */
 export interface TimeZone {

@@ -1,8 +1,13 @@
 import { deepEqual, messageOf } from '../../base/index.ts'
-import type { CronJob, Job, ObjectReference } from '../../kube/index.ts'
+import {
+  type CronJob,
+  type CronSchedule,
+  type Job,
+  type ObjectReference,
+  parseSchedule,
+} from '../../kube/index.ts'
 import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
-import { type CronSchedule, parseSchedule } from './cron-schedule.ts'
 import { lastTime, nextTime, type TimeZone, timeZone } from './cron-time.ts'
 import { conditionOf, isJobFinished } from './job-outcome.ts'
 import { addOwners, controllerKeys, controllerOf, controllerReference, formatSeconds } from './pods.ts'

@@ -2,6 +2,8 @@ import type { Group } from '../table.ts'
 import { ADMISSION } from './admission.ts'
 import { CHANGE } from './change.ts'
 import { RULES } from './access.ts'
+import { DEFINITIONS } from './definitions.ts'
+import { IMMUTABLE } from './immutable.ts'
 import { INVALID } from './invalid.ts'
 import { RAW } from './raw.ts'
 import { READ } from './read.ts'
@@ -18,4 +20,6 @@ export const GROUPS: readonly Group[] = [
   ...RULES,
   ...ADMISSION,
   ...INVALID,
+  ...IMMUTABLE,
+  ...DEFINITIONS,
 ]

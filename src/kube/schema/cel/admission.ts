@@ -6,6 +6,7 @@ import { createPatternCache } from '../regex.ts'
 import { type AccessAnswer, type AccessQuestion, authorizerFunctions, authorizerValue } from './authorizer.ts'
 import { kubernetesFunctions } from './library.ts'
 import { boundedRegex, type Outcome, outcomeOf, shapeOf } from './program.ts'
+import { danglingReferences } from './references.ts'
 import { longest, STEPS_MAX } from './rules.ts'
 
 /** What an expression sees; JSON values, `null` where there is none. */
@@ -50,6 +51,9 @@ type Name = (typeof NAMES)[number]
 type Bindings = Readonly<Record<Name, CelInput>>
 type Env = CelEnv<Record<Name, typeof CelScalar.DYN>>
 
+/** All of them may be of any shape: a policy is for many kinds. */
+const DECLARED: ReadonlyMap<string, undefined> = new Map(NAMES.map((name) => [name, undefined]))
+
 const COMPILED_MAX = 2000
 const BUDGET = 'validation failed due to running out of cost budget, no further validation rules will be run'
 
@@ -60,6 +64,8 @@ export function createAdmissionExpressions(): AdmissionExpressions {
   let env: Env | undefined
   const planExpression = (text: string): Result<AdmissionExpression, string> => {
     try {
+      const dangling = danglingReferences(text, DECLARED)
+      if (dangling !== undefined) return fail(dangling)
       const parsed = parse(text)
       const { loopDepth } = shapeOf(parsed.expr)
       env ??= createEnv((question) => asking?.(question) ?? { allowed: false, reason: '' })

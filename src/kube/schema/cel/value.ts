@@ -20,7 +20,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /** The name by which CEL reaches a property; undefined where no name can (such fields are hidden). */
-function celFieldName(name: string): string | undefined {
+export function celFieldName(name: string): string | undefined {
   if (RESERVED.has(name)) return `__${name}__`
   const escaped = name.replace(/__|[./-]/g, (part) => ESCAPES[part] ?? part)
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? escaped : undefined

@@ -2,12 +2,10 @@ import { messageOf } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
 import type { ServerContext } from '../context.ts'
-import { at, formatTime, listAt, stringAt, withAt, withMeta } from '../json.ts'
-import { CRD_CLEANUP_FINALIZER } from '../kinds/crd.ts'
+import { at, formatTime, listAt, sameJson, stringAt, withAt, withMeta } from '../json.ts'
+import { CRD_CLEANUP_FINALIZER, CRD_COLLECTION, withStatus } from '../kinds/crd.ts'
 import { collectionOf, type Resources } from '../resources.ts'
 import { servedBy } from './served.ts'
-
-const CRD_COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
 
 /** Serves the stored CustomResourceDefinitions, and follows their changes from the commit on. */
 export function serveCustomResources(store: Store, resources: Resources): () => void {
@@ -34,7 +32,10 @@ function servesTheSame(previous: KubeObject | undefined, object: KubeObject): bo
   return servedBy(previous).length === servedBy(object).length
 }
 
-/** Deletes the objects of definitions that are being deleted, then lets the definitions go. */
+/**
+ * Deletes the objects of definitions that are being deleted, then lets the definitions go; names that become free are
+ * given to the definitions that wait for them.
+ */
 export function cleanUpDeletedDefinitions(context: ServerContext): () => void {
   const { store, logger } = context
   const running = new Set<string>()
@@ -49,13 +50,43 @@ export function cleanUpDeletedDefinitions(context: ServerContext): () => void {
       )
       .finally(() => running.delete(name))
   }
+  const settle = (crd: KubeObject) => {
+    const group = stringAt(crd.spec, 'group') ?? ''
+    acceptFreeNames(context, group).catch((error: unknown) =>
+      logger.error('names of CRDs could not be settled', { group, error: messageOf(error) }),
+    )
+  }
   const listed = store.list({ collection: CRD_COLLECTION })
   if (listed.kind === 'listed') for (const { object } of listed.objects) start(object)
   const subscribed = store.subscribe({
     collection: CRD_COLLECTION,
-    onEvents: (events) => events.forEach((event) => event.kind !== 'deleted' && start(event.object)),
+    onEvents: (events) => {
+      for (const event of events) {
+        if (event.kind === 'deleted' || event.previous) settle(event.object)
+        if (event.kind !== 'deleted') start(event.object)
+      }
+    },
   })
   return subscribed.kind === 'subscribed' ? subscribed.stop : () => {}
+}
+
+/** Looks again at the definitions of a group whose names were taken. */
+async function acceptFreeNames(context: ServerContext, group: string): Promise<void> {
+  const { store } = context
+  const listed = store.list({ collection: CRD_COLLECTION })
+  if (listed.kind !== 'listed') return
+  for (const { object, revision } of listed.objects) {
+    const isWaiting = listAt(object.status, 'conditions').some(
+      (condition) =>
+        stringAt(condition, 'type') === 'NamesAccepted' && stringAt(condition, 'status') === 'False',
+    )
+    const isLeaving = object.metadata.deletionTimestamp !== undefined
+    if (!isWaiting || isLeaving || stringAt(object.spec, 'group') !== group) continue
+    const next = withStatus(object, object, context)
+    if (sameJson(next.status, object.status)) continue
+    const key = { collection: CRD_COLLECTION, namespace: '', name: object.metadata.name }
+    await store.write({ kind: 'put', key, object: next, expect: revision })
+  }
 }
 
 const POLL_MS = 200

@@ -1,7 +1,20 @@
 import type { FieldError, KubeObject } from '../../../kube/index.ts'
 import type { ServerContext } from '../context.ts'
-import { at, formatTime, isObject, listAt, stringAt, withMembers, withMeta } from '../json.ts'
+import {
+  at,
+  formatTime,
+  isObject,
+  type JsonObject,
+  listAt,
+  stringAt,
+  withMembers,
+  withMeta,
+} from '../json.ts'
+import type { ServedResource } from '../resources.ts'
+import { forbidden } from '../status-error.ts'
 import type { KindHooks } from './hook-types.ts'
+
+export const CRD_COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
 
 /** Holds a CustomResourceDefinition back until its objects are deleted. */
 export const CRD_CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
@@ -21,6 +34,16 @@ export const CRD_HOOKS: Partial<KindHooks> = {
   },
 }
 
+/** Objects of a definition that is being deleted go first, so none may come any more. */
+export function refusingWhenLeaving({ info }: ServedResource): KindHooks['prepareCreate'] {
+  return (object, { store }) => {
+    const key = { collection: CRD_COLLECTION, namespace: '', name: `${info.plural}.${info.group}` }
+    if (store.get(key)?.object.metadata.deletionTimestamp === undefined) return object
+    const detail = 'create not allowed while custom resource definition is terminating'
+    throw forbidden(info, object.metadata.name, detail)
+  }
+}
+
 function withDefaultNames(object: KubeObject): KubeObject {
   const names = at(object.spec, 'names')
   const kind = stringAt(names, 'kind') ?? ''
@@ -35,34 +58,55 @@ function withDefaultNames(object: KubeObject): KubeObject {
   return { ...object, spec }
 }
 
-/** Names are accepted, and the resource is served, at once: there is nobody else to ask. */
-function withStatus(object: KubeObject, current: KubeObject | undefined, context: ServerContext): KubeObject {
-  const names = at(object.spec, 'names')
-  const clash = findClash(object, context)
+/**
+ * Names are accepted at once, since there is nobody else to ask, unless another definition of the group has them; a
+ * definition that is established stays so, with the names that it had.
+ */
+export function withStatus(
+  object: KubeObject,
+  current: KubeObject | undefined,
+  context: ServerContext,
+): KubeObject {
+  const clashes = findClashes(object, context)
+  const last = clashes.at(-1)
   const condition = (type: string, isTrue: boolean, reason: string, message: string) => {
-    const before = listAt(current?.status, 'conditions').find((other) => stringAt(other, 'type') === type)
+    const before = conditionOf(current, type)
     const status = isTrue ? 'True' : 'False'
     const sameSince =
       stringAt(before, 'status') === status ? stringAt(before, 'lastTransitionTime') : undefined
     return { type, status, lastTransitionTime: sameSince ?? formatTime(context.clock.now()), reason, message }
   }
-  const established = clash === undefined
+  const isEstablished = !last || stringAt(conditionOf(current, 'Established'), 'status') === 'True'
   const stored = new Set(listAt(current?.status, 'storedVersions'))
   stored.add(storageVersion(object))
   return withMembers(object, {
     status: {
       conditions: [
-        established
-          ? condition('NamesAccepted', true, 'NoConflicts', 'no conflicts found')
-          : condition('NamesAccepted', false, clash.reason, clash.message),
-        established
+        last
+          ? condition('NamesAccepted', false, last.reason, last.message)
+          : condition('NamesAccepted', true, 'NoConflicts', 'no conflicts found'),
+        isEstablished
           ? condition('Established', true, 'InitialNamesAccepted', 'the initial names have been accepted')
           : condition('Established', false, 'NotAccepted', 'not all names are accepted'),
       ],
-      acceptedNames: established ? names : { kind: '', plural: '' },
+      acceptedNames: acceptedNames(object, current, clashes),
       storedVersions: [...stored],
     },
   })
+}
+
+function conditionOf(object: KubeObject | undefined, type: string): unknown {
+  return listAt(object?.status, 'conditions').find((condition) => stringAt(condition, 'type') === type)
+}
+
+function acceptedNames(
+  object: KubeObject,
+  current: KubeObject | undefined,
+  clashes: readonly Clash[],
+): JsonObject {
+  const names = at(object.spec, 'names')
+  const refused = clashes.map(({ member }) => [member, at(current?.status, 'acceptedNames', member)] as const)
+  return { kind: '', plural: '', ...withMembers(isObject(names) ? names : {}, Object.fromEntries(refused)) }
 }
 
 export function storageVersion(crd: KubeObject): string {
@@ -70,26 +114,38 @@ export function storageVersion(crd: KubeObject): string {
   return stringAt(version, 'name') ?? ''
 }
 
-/** A kind or plural that another resource of the group already has. */
-function findClash(
-  object: KubeObject,
-  context: ServerContext,
-): { reason: string; message: string } | undefined {
+interface Clash {
+  /** of `spec.names` */
+  readonly member: string
+  readonly reason: string
+  readonly message: string
+}
+
+const NAME_MEMBERS = [
+  ['plural', 'PluralConflict'],
+  ['singular', 'SingularConflict'],
+  ['shortNames', 'ShortNamesConflict'],
+  ['kind', 'KindConflict'],
+  ['listKind', 'ListKindConflict'],
+] as const
+
+/** Names that other resources of the group have: words of the command line in one set, kinds in another. */
+function findClashes(object: KubeObject, context: ServerContext): readonly Clash[] {
   const group = stringAt(object.spec, 'group') ?? ''
-  const plural = stringAt(object.spec, 'names', 'plural')
-  const kind = stringAt(object.spec, 'names', 'kind')
   const served = context.resources.groups().find((other) => other.group === group)
-  for (const resource of served?.versions.flatMap(({ resources }) => resources) ?? []) {
-    const isItself = resource.isCustom && `${resource.info.plural}.${group}` === object.metadata.name
-    if (isItself) continue
-    if (resource.info.plural === plural) {
-      return { reason: 'PluralConflict', message: `${JSON.stringify(plural)} is already in use` }
-    }
-    if (resource.info.kind === kind) {
-      return { reason: 'KindConflict', message: `${JSON.stringify(kind)} is already in use` }
-    }
-  }
-  return undefined
+  const others = (served?.versions ?? [])
+    .flatMap(({ resources }) => resources)
+    .filter(({ isCustom, info }) => !isCustom || `${info.plural}.${group}` !== object.metadata.name)
+  const words = new Set(others.flatMap(({ info }) => [info.plural, info.singular, ...info.shortNames]))
+  const kinds = new Set(others.flatMap(({ info }) => [info.kind, info.listKind]))
+  return NAME_MEMBERS.flatMap(([member, reason]) => {
+    const value = at(object.spec, 'names', member)
+    const taken = member.endsWith('ind') ? kinds : words
+    const clashing = (Array.isArray(value) ? value : [value]).filter((name) => taken.has(String(name)))
+    if (clashing.length === 0) return []
+    const texts = clashing.map((name) => `${JSON.stringify(name)} is already in use`)
+    return [{ member, reason, message: texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]` }]
+  })
 }
 
 /** What the schema of the kind does not know: groups of Kubernetes itself need its approval. */

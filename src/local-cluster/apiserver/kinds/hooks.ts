@@ -1,6 +1,6 @@
 import { withMembers } from '../json.ts'
 import type { ServedResource } from '../resources.ts'
-import { CRD_HOOKS } from './crd.ts'
+import { CRD_HOOKS, refusingWhenLeaving } from './crd.ts'
 import { DAEMON_SET_HOOKS } from './daemonset.ts'
 import { POLICY_HOOKS, WEBHOOK_HOOKS } from './expressions.ts'
 import type { KindHooks } from './hook-types.ts'
@@ -48,5 +48,6 @@ function startingWith(status: unknown, hooks: KindHooks): KindHooks {
 }
 
 export function hooksOf(resource: ServedResource): KindHooks {
+  if (resource.isCustom) return { ...PLAIN, prepareCreate: refusingWhenLeaving(resource) }
   return BY_COLLECTION.get(resource.collection) ?? PLAIN
 }
