@@ -9,9 +9,9 @@ import { createEncoder } from './hpack/encoder.ts'
 import { createHeadAssembly } from './hpack/head-assembly.ts'
 import { onTick, tickMs } from './life.ts'
 import { HTTP2_DEFAULTS, type Http2Options } from './options.ts'
-import { createOutbox, writeOut } from './outbox.ts'
+import { createOutbox, discard, settle, writeOut } from './outbox.ts'
 import { ERROR, FRAME_BYTES_MAX, STREAM_ID_MAX, WINDOW_DEFAULT } from './protocol.ts'
-import { pump } from './send.ts'
+import { pump, tellDrained } from './send.ts'
 import { endStreams, failConnection, writeFirstSettings } from './send-control.ts'
 import { PHASE } from './stream-state.ts'
 import { createStreamTable } from './stream-table.ts'
@@ -36,6 +36,7 @@ export function createHttp2Thread(options: {
     section: createOutBuffer(),
     trailers: createChunkedDecoder(),
     chunks: [],
+    chunksMade: { count: 0 },
     dirty,
     defer: options.defer ?? ((callback) => void setImmediate(callback)),
     writeDirty() {
@@ -79,7 +80,7 @@ export function createConnection(isServer: boolean, given: ConnectionOptions): C
     endpoints: given.endpoints,
     decoder: createDecoder(),
     encoder: createEncoder(),
-    out: createOutbox(),
+    out: createOutbox(() => settle(connection)),
     timer: createWheelTimer(() => onTick(connection)),
     work: given.work ?? { events: 0 },
     streams: createStreamTable(),
@@ -161,6 +162,7 @@ export function attach(connection: Connection, onClose: (reason: string) => void
     connection.congestedSince = 0
     writeOut(connection)
     pump(connection)
+    tellDrained(connection)
   })
   socket.on('end', () => {
     // No frame can come any more, so no stream can go on as it should.
@@ -175,6 +177,7 @@ export function attach(connection: Connection, onClose: (reason: string) => void
     thread.wheel.clear(connection.timer)
     if (connection.closedReason === '') connection.closedReason = 'connection termination'
     endStreams(connection, connection.closedReason)
+    discard(connection)
     onClose(connection.closedReason)
   })
   writeFirstSettings(connection)

@@ -1,21 +1,27 @@
-import type { Connection, Outbox } from './types.ts'
 import { FRAME_HEADER_BYTES } from './protocol.ts'
+import type { Connection, Http2Thread, Outbox } from './types.ts'
 
 /** Room for two large frames. */
 const CHUNK_BYTES = 33 * 1024
-const POOLED_CHUNKS_MAX = 64
+/** Chunks of a thread. With more connections to be written in one turn, the others make do with small ones. */
+const CHUNKS_MAX = 64
+const SMALL_CHUNK_BYTES = 4 * 1024
+/** An encrypted socket works on after the call: up to this size it gets a copy, and the chunk is free again. */
+const COPIED_BYTES_MAX = 8 * 1024
 
-export function createOutbox(): Outbox {
+export function createOutbox(written: () => void): Outbox {
   return {
     chunk: undefined,
     length: 0,
     epoch: 1,
     full: [],
     fullBytes: 0,
+    inFlight: [],
     lastFrame: -1,
     frames: 0,
     controlFrames: 0,
     isDirty: false,
+    written,
   }
 }
 
@@ -58,16 +64,25 @@ export function beginFrame(
 function nextChunk(connection: Connection, bytes: number): void {
   const { out, thread } = connection
   if (out.chunk !== undefined) {
-    out.full.push(out.chunk.subarray(0, out.length))
+    out.full.push({ chunk: out.chunk, length: out.length })
     out.fullBytes += out.length
   }
-  out.chunk =
-    bytes > CHUNK_BYTES
-      ? Buffer.allocUnsafeSlow(bytes)
-      : (thread.chunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES))
+  out.chunk = bytes > CHUNK_BYTES ? Buffer.allocUnsafeSlow(bytes) : takeChunk(thread, bytes)
   out.length = 0
   out.lastFrame = -1
   out.epoch++
+}
+
+function takeChunk(thread: Http2Thread, bytes: number): Buffer {
+  const free = thread.chunks.pop()
+  if (free !== undefined) return free
+  if (thread.chunksMade.count >= CHUNKS_MAX) return Buffer.allocUnsafeSlow(Math.max(SMALL_CHUNK_BYTES, bytes))
+  thread.chunksMade.count++
+  return Buffer.allocUnsafeSlow(CHUNK_BYTES)
+}
+
+function recycle(thread: Http2Thread, chunk: Buffer): void {
+  if (chunk.length === CHUNK_BYTES && thread.chunks.length < CHUNKS_MAX) thread.chunks.push(chunk)
 }
 
 function markDirty(connection: Connection): void {
@@ -78,44 +93,56 @@ function markDirty(connection: Connection): void {
 
 /** Gives the socket what waits, unless the socket has enough already. */
 export function writeOut(connection: Connection): void {
-  const { out, socket } = connection
+  const { out, socket, thread } = connection
   const { chunk, length } = out
-  if ((length === 0 && out.full.length === 0) || socket.writableNeedDrain || socket.destroyed) return
+  if (chunk === undefined || socket.writableNeedDrain || socket.destroyed) return
+  settle(connection)
+  const bytes = waitingBytes(out)
   out.epoch++
   out.lastFrame = -1
   out.length = 0
   out.chunk = undefined
-  if (out.full.length > 0) {
-    socket.cork()
-    for (const bytes of out.full.splice(0)) socket.write(bytes)
-    out.fullBytes = 0
-    if (chunk !== undefined && length > 0) socket.write(chunk.subarray(0, length))
-    socket.uncork()
-  } else if (connection.isEncrypted && length <= COPIED_BYTES_MAX) {
-    // Encryption goes on after the call: it gets bytes of its own, and the chunk is free again.
-    socket.write(Buffer.copyBytesFrom(chunk as Buffer, 0, length))
-    recycle(connection, chunk as Buffer)
+  if (connection.isEncrypted && bytes <= COPIED_BYTES_MAX && out.full.length === 0) {
+    socket.write(Buffer.copyBytesFrom(chunk, 0, length))
+    recycle(thread, chunk)
     return
+  }
+  out.inFlight.push(chunk)
+  if (out.full.length === 0) {
+    if (bytes > COPIED_BYTES_MAX) socket.write(chunk.subarray(0, length), out.written)
+    else socket.write(chunk.subarray(0, length))
   } else {
-    socket.write((chunk as Buffer).subarray(0, length))
+    socket.cork()
+    for (const full of out.full.splice(0)) {
+      out.inFlight.push(full.chunk)
+      socket.write(full.chunk.subarray(0, full.length))
+    }
+    out.fullBytes = 0
+    socket.write(chunk.subarray(0, length), out.written)
+    socket.uncork()
   }
-  if (socket.writableLength === 0) {
-    noteTaken(connection)
-    // The kernel took all in the call, so the memory is free again.
-    if (chunk !== undefined) recycle(connection, chunk)
-  }
+  settle(connection)
 }
 
-/** Everything has been taken by the kernel. */
-export function noteTaken(connection: Connection): void {
-  const { out } = connection
-  out.frames = 0
-  out.controlFrames = 0
+/** When the kernel has taken all that it was given, the memory is free again, and nothing waits for the peer. */
+export function settle(connection: Connection): void {
+  const { out, socket, thread } = connection
+  if (socket.writableLength > 0) return
+  if (waitingBytes(out) === 0) {
+    out.frames = 0
+    out.controlFrames = 0
+  }
+  while (out.inFlight.length > 0) recycle(thread, out.inFlight.pop() as Buffer)
 }
 
-const COPIED_BYTES_MAX = 8 * 1024
-
-function recycle(connection: Connection, chunk: Buffer): void {
-  const { chunks } = connection.thread
-  if (chunk.length === CHUNK_BYTES && chunks.length < POOLED_CHUNKS_MAX) chunks.push(chunk)
+/** The socket is closed: what it was given and what it was not is of no use any more. */
+export function discard(connection: Connection): void {
+  const { out, thread } = connection
+  for (const chunk of out.inFlight.splice(0)) recycle(thread, chunk)
+  for (const { chunk } of out.full.splice(0)) recycle(thread, chunk)
+  if (out.chunk !== undefined) recycle(thread, out.chunk)
+  out.chunk = undefined
+  out.length = 0
+  out.fullBytes = 0
+  out.epoch++
 }

@@ -1,4 +1,4 @@
-import { beginFrame, noteTaken, writeOut } from './outbox.ts'
+import { beginFrame, writeOut } from './outbox.ts'
 import { ERROR, FLAG, FRAME, SETTING, SETTING_BYTES, WINDOW_DEFAULT } from './protocol.ts'
 import { endEarly, PHASE } from './stream-state.ts'
 import { listStreams } from './stream-table.ts'
@@ -82,7 +82,8 @@ export function noteOutbound(connection: Connection): void {
 function isStuck(connection: Connection): boolean {
   writeOut(connection)
   if (connection.socket.writableNeedDrain) return true
-  noteTaken(connection)
+  connection.out.frames = 0
+  connection.out.controlFrames = 0
   return false
 }
 

@@ -6,11 +6,13 @@ import { beginFrame, waitingBytes, writeOut } from './outbox.ts'
 import { ERROR, FLAG, FRAME, FRAME_HEADER_BYTES } from './protocol.ts'
 import { noteOutbound, writeReset } from './send-control.ts'
 import { closeStream, IS, isClosed, noteBroken, releaseHead } from './stream-state.ts'
-import { addStream, removeStream } from './stream-table.ts'
+import { addStream, listStreams, removeStream } from './stream-table.ts'
 import type { Connection, OutgoingHead, RequestParts, Stream } from './types.ts'
 
-/** Bytes put together before they are written in the middle of a turn, and no more while the socket is busy. */
+/** Bytes put together before they are written in the middle of a turn. */
 const WRITE_BYTES = 64 * 1024
+/** While the socket is busy this much is put together all the same: waiting as frames costs no second copy. */
+const BUSY_BYTES = 128 * 1024
 /** A frame shorter than this is made longer rather than followed by another. */
 const MERGED_BYTES_MAX = 8 * 1024
 
@@ -157,9 +159,9 @@ function writeData(stream: Stream, bytes: Buffer, start: number, end: number): n
 }
 
 function hasRoom(connection: Connection): boolean {
-  if (waitingBytes(connection.out) < WRITE_BYTES) return !connection.socket.writableNeedDrain
-  writeOut(connection)
-  return !connection.socket.writableNeedDrain
+  const { out } = connection
+  if (waitingBytes(out) >= WRITE_BYTES) writeOut(connection)
+  return waitingBytes(out) < BUSY_BYTES
 }
 
 function writeDataFrame(stream: Stream, bytes: Buffer, start: number, end: number): void {
@@ -240,7 +242,9 @@ function breakOff(stream: Stream, code: number): void {
 }
 
 export function flushStream(stream: Stream): boolean {
-  if (stream.pendingBytes === 0) return true
+  const { out, socket } = stream.connection
+  if (waitingBytes(out) >= WRITE_BYTES) writeOut(stream.connection)
+  if (stream.pendingBytes === 0 && !socket.writableNeedDrain) return true
   stream.owesDrained = true
   return false
 }
@@ -302,7 +306,19 @@ function sendPending(stream: Stream): void {
     stream.pendingEnd = undefined
     writeEnd(stream, pendingEnd)
   }
+  if (!connection.socket.writableNeedDrain) reportDrained(stream)
+}
+
+function reportDrained(stream: Stream): void {
   if (!stream.owesDrained) return
   stream.owesDrained = false
-  if ((stream.state & IS.done) === 0) connection.events.drained(stream)
+  if ((stream.state & (IS.done | IS.closed)) === 0) stream.connection.events.drained(stream)
+}
+
+/** The socket takes more: so do the streams that have nothing waiting. */
+export function tellDrained(connection: Connection): void {
+  for (const stream of listStreams(connection.streams)) {
+    if (connection.socket.writableNeedDrain) return
+    if (stream.pendingBytes === 0) reportDrained(stream)
+  }
 }

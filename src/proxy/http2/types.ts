@@ -22,6 +22,8 @@ export interface Http2Thread {
   readonly trailers: ChunkedDecoder
   /** Memory for frames, for reuse. */
   readonly chunks: Buffer[]
+  /** How many there are, those in use included. */
+  readonly chunksMade: { count: number }
   /** Connections with frames to be written at the end of the turn. */
   readonly dirty: Connection[]
   /** Calls back when what has arrived is dealt with: one write then carries all frames of a connection. */
@@ -276,8 +278,10 @@ export interface Outbox {
   /** Another one for every chunk and every write: a place in a chunk of an earlier epoch is out of reach. */
   epoch: number
   /** Filled, not yet given to the socket. */
-  readonly full: Buffer[]
+  readonly full: { readonly chunk: Buffer; readonly length: number }[]
   fullBytes: number
+  /** Given to the socket, and perhaps still in use by it. */
+  readonly inFlight: Buffer[]
   /** Where the frame begins that ends the chunk. */
   lastFrame: number
   /** Since everything was last taken by the kernel. */
@@ -285,6 +289,8 @@ export interface Outbox {
   controlFrames: number
   /** In the thread's list of connections to be written. */
   isDirty: boolean
+  /** The socket has done with what it was given. */
+  readonly written: () => void
 }
 
 /** Of what only attackers do much of. */
