@@ -84,6 +84,7 @@ export function createConnection(isServer: boolean, given: ConnectionOptions): C
     timer: createWheelTimer(() => onTick(connection)),
     work: given.work ?? { events: 0 },
     streams: createStreamTable(),
+    headBytes: 0,
     queue: [],
     broken: new Set(),
     phase: isServer ? PHASE.preface : PHASE.open,

@@ -215,3 +215,32 @@ test('requests without a window for their responses hold no more than their writ
   }
   assert.equal(allowed, 1024 * 1000, 'one piece each, then they wait')
 })
+
+test('bytes that come one by one for a reader that has paused share memory', () => {
+  const server = openedMemoryServer({}, { head: (stream) => stream.pause() })
+  server.send(headers(1, POST, 0))
+  const one = data(1, 'x')
+  for (let index = 0; index < 20_000; index++) server.push(one)
+  const pieces = server.streams[0]?.held?.pieces ?? []
+  assert.equal(
+    pieces.reduce((all, { start, end }) => all + end - start, 0),
+    20_000,
+  )
+  assert.ok(pieces.length <= 5, `${pieces.length} pieces`)
+})
+
+test('small requests that stand for large heads (HPACK bomb) share the memory of a connection', () => {
+  const server = openedMemoryServer({ maxHeadBytes: 1024 * 1024 }, { head: () => {} })
+  const large = Buffer.concat([Buffer.from([0x40, 1, 98, 0x7f, 0xb9, 0x16]), Buffer.alloc(3000, 97)])
+  const first = frame(FRAME.headers, 5, 1, Buffer.concat([section(GET), large]))
+  assert.deepEqual(server.send(first), [])
+  const bomb = (id: number) =>
+    frame(FRAME.headers, 5, id, Buffer.concat([section(GET), Buffer.alloc(18, 0xbe)]))
+  const answers: string[] = []
+  for (let index = 1; index < 60; index++) answers.push(...server.send(bomb(odd(index))))
+  assert.ok(server.handle.activeStreams() < 21, `${server.handle.activeStreams()} heads of 54 KB are held`)
+  assert.equal(answers[0], `resetStream ${odd(server.handle.activeStreams())} refusedStream`)
+  for (const stream of server.streams) stream.reset()
+  server.answers()
+  assert.deepEqual(server.send(bomb(1001)), [], 'there is room again')
+})

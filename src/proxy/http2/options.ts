@@ -6,6 +6,11 @@ export interface Http2Options {
   readonly headerTableSize: number
   /** Streams that the peer may have open. */
   readonly maxConcurrentStreams: number
+  /**
+   * Bytes of the heads of all open streams. A field section of a few bytes can stand for 60 KiB that the peer has put into
+   * the table once; without this a thousand such requests would take 60 MiB.
+   */
+  readonly maxHeadBytes: number
   /** Bytes that the peer may send on a stream, and on all of them, before the reader takes them. */
   readonly streamWindow: number
   readonly connectionWindow: number
@@ -43,6 +48,7 @@ export interface Http2Options {
 export const HTTP2_DEFAULTS: Http2Options = {
   headerTableSize: TABLE_SIZE_DEFAULT,
   maxConcurrentStreams: 1024,
+  maxHeadBytes: 8 * 1024 * 1024,
   streamWindow: 16 * 1024 * 1024,
   connectionWindow: 24 * 1024 * 1024,
   allowConnect: true,

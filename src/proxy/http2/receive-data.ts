@@ -1,3 +1,4 @@
+import { appendPiece, type Piece } from './byte-queue.ts'
 import { ERROR, FLAG } from './protocol.ts'
 import { failConnection } from './send-control.ts'
 import { refundConnection, refundStream } from './window.ts'
@@ -115,8 +116,8 @@ function takeData(connection: Connection, bytes: Buffer, start: number, end: num
     return
   }
   if (stream.paused || stream.held !== undefined) {
-    stream.held ??= { chunks: [], end: undefined }
-    stream.held.chunks.push(Buffer.copyBytesFrom(bytes, start, end - start))
+    stream.held ??= { pieces: [], end: undefined }
+    appendPiece(stream.held.pieces, bytes, start, end)
     return
   }
   if (connection.current !== stream) switchStream(connection, stream)
@@ -166,14 +167,14 @@ export function resumeStream(stream: Stream): void {
   stream.paused = false
   const { held, connection } = stream
   if (held === undefined || isClosed(stream)) return
-  while (held.chunks.length > 0) {
-    const chunk = held.chunks.shift() as Buffer
-    connection.events.data(stream, chunk, 0, chunk.length)
-    refund(connection, stream, chunk.length)
+  while (held.pieces.length > 0) {
+    const { bytes, start, end } = held.pieces.shift() as Piece
+    connection.events.data(stream, bytes, start, end)
+    refund(connection, stream, end - start)
     if (isClosed(stream)) return
     if (stream.paused) break
   }
-  if (held.chunks.length === 0) {
+  if (held.pieces.length === 0) {
     stream.held = undefined
     if (held.end !== undefined) reportEnd(stream, held.end)
   }

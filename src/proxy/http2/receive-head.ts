@@ -132,7 +132,8 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
     thread.blocks.release(block)
     return
   }
-  if (connection.streams.size >= options.maxConcurrentStreams) {
+  const isFull = connection.headBytes + block.length > options.maxHeadBytes
+  if (isFull || connection.streams.size >= options.maxConcurrentStreams) {
     thread.blocks.release(block)
     noteBroken(connection, id)
     writeReset(connection, id, ERROR.refusedStream)
@@ -142,6 +143,8 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
   const { assembly } = thread
   const stream = createStream(connection, id)
   stream.head = block
+  stream.headBytes = block.length
+  connection.headBytes += block.length
   const problem = connection.sectionDependsOnItself
     ? DEPENDS_ON_ITSELF
     : (requestProblem(assembly, options.allowConnect) ?? bodyProblem(connection, stream))

@@ -1,5 +1,6 @@
 import type { HeadBlock } from '../http1/head-block.ts'
 import { FIELD } from '../http1/known-fields.ts'
+import { appendPiece } from './byte-queue.ts'
 import { beginSection, putField, putHeadFields, putLines, putStatic } from './hpack/encoder.ts'
 import { STATIC } from './hpack/static-table.ts'
 import { beginFrame, waitingBytes, writeOut } from './outbox.ts'
@@ -140,7 +141,7 @@ export function sendData(stream: Stream, bytes: Buffer, start: number, end: numb
   if (sent === end || isClosed(stream)) return
   stream.pending ??= []
   if (stream.pendingBytes === 0) stream.stalledSince = stream.connection.thread.clock.monotonic()
-  stream.pending.push(Buffer.copyBytesFrom(bytes, sent, end - sent))
+  appendPiece(stream.pending, bytes, sent, end)
   stream.pendingBytes += end - sent
   enqueue(stream)
 }
@@ -287,15 +288,20 @@ export function pump(connection: Connection): void {
 
 function sendPending(stream: Stream): void {
   const { connection, pending } = stream
-  const chunk = pending?.[0]
-  if (pending === undefined || chunk === undefined) return
-  const length = Math.min(chunk.length, stream.sendWindow, connection.sendWindow, connection.peerFrameBytes)
+  const piece = pending?.[0]
+  if (pending === undefined || piece === undefined) return
+  const length = Math.min(
+    piece.end - piece.start,
+    stream.sendWindow,
+    connection.sendWindow,
+    connection.peerFrameBytes,
+  )
   if (length <= 0) return
-  writeDataFrame(stream, chunk, 0, length)
+  writeDataFrame(stream, piece.bytes, piece.start, piece.start + length)
   stream.pendingBytes -= length
   stream.stalledSince = connection.thread.clock.monotonic()
-  if (length === chunk.length) pending.shift()
-  else pending[0] = chunk.subarray(length)
+  piece.start += length
+  if (piece.start === piece.end) pending.shift()
   if (stream.pendingBytes > 0) {
     enqueue(stream)
     return

@@ -34,11 +34,13 @@ export function closeStream(stream: Stream): void {
   const { connection } = stream
   stream.state |= IS.closed
   removeStream(connection.streams, stream)
+  connection.headBytes -= stream.headBytes
   connection.ended[connection.endedCount++ & (connection.ended.length - 1)] = stream.id
   if (stream.held !== undefined) {
-    const { chunks } = stream.held
+    const { pieces } = stream.held
     stream.held = undefined
-    if (connection.phase === PHASE.open) for (const { length } of chunks) refundConnection(connection, length)
+    if (connection.phase === PHASE.open)
+      for (const { start, end } of pieces) refundConnection(connection, end - start)
   }
   stream.pending = undefined
   stream.pendingBytes = 0

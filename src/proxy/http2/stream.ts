@@ -24,6 +24,7 @@ export function createStream(connection: Connection, id: number): Stream {
     protocol: '',
     status: 0,
     contentLength: -1,
+    headBytes: 0,
     hasBody: false,
     state: 0,
     bodyLeft: -1,

@@ -6,6 +6,7 @@ import type { OutBuffer } from '../http1/out-buffer.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Decoder } from './hpack/decoder.ts'
 import type { Encoder } from './hpack/encoder.ts'
+import type { Piece } from './byte-queue.ts'
 import type { HeadAssembly } from './hpack/head-assembly.ts'
 import type { Http2Options } from './options.ts'
 
@@ -101,6 +102,8 @@ export interface Stream {
   status: number
   /** As `content-length` says; −1 when nothing does. */
   contentLength: number
+  /** Server: what the head takes of the connection's share. */
+  headBytes: number
   /** The head was not the end of the message. */
   hasBody: boolean
 
@@ -114,7 +117,7 @@ export interface Stream {
   held: HeldInput | undefined
   /** Of what goes out: what the peer allows, and what waits for that. */
   sendWindow: number
-  pending: Buffer[] | undefined
+  pending: Piece[] | undefined
   pendingBytes: number
   pendingEnd: string | undefined
   /** In the connection's line of streams that may send. */
@@ -145,7 +148,7 @@ export interface Stream {
 
 /** What arrived for a reader that has paused; its size is bounded by the window. */
 export interface HeldInput {
-  readonly chunks: Buffer[]
+  readonly pieces: Piece[]
   /** The end has come as well, with these trailers. */
   end: string | undefined
 }
@@ -185,6 +188,8 @@ export interface Connection {
   readonly timer: WheelTimer
   readonly work: { events: number }
   readonly streams: StreamTable
+  /** Of the heads of open streams. */
+  headBytes: number
   /** Streams that have something to send and are allowed to. */
   readonly queue: Stream[]
   /** Streams that we broke off lately: their frames may still be on the way. */
