@@ -13,6 +13,7 @@ export {
   applyNft,
   type BridgeOptions,
   createNetns,
+  deleteBridge,
   deleteLink,
   deleteNetns,
   ensureBridge,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import {
+  type Clock,
   createGraph,
   createSeededRandom,
   type Graph,
@@ -191,7 +192,11 @@ export interface TestClient {
 export function startClient(
   port: number,
   node: ProxyNode,
-  options: { reject?: (change: XdsChange) => string | undefined; token?: string } = {},
+  options: {
+    reject?: (change: XdsChange) => string | undefined
+    token?: string
+    clock?: Clock
+  } = {},
 ): TestClient {
   const state = new Map<string, unknown>()
   const responses: (readonly XdsChange[])[] = []
@@ -213,7 +218,7 @@ export function startClient(
     ...(options.token === undefined ? {} : { token: () => options.token }),
     node,
     accept,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: createSeededRandom(1),
     logger: silentLogger,
   })
@@ -225,9 +230,16 @@ export function startClient(
 export async function startCuttableHop(target: number) {
   const sockets = new Set<Socket>()
   let refuse = false
+  let swallowed = 0
   const server = createServer((inbound) => {
     if (refuse) {
       inbound.destroy()
+      return
+    }
+    if (swallowed > 0) {
+      swallowed--
+      sockets.add(inbound)
+      inbound.on('error', () => {}).on('close', () => sockets.delete(inbound))
       return
     }
     const outbound = connect(target, '127.0.0.1')
@@ -254,6 +266,10 @@ export async function startCuttableHop(target: number) {
     setRefuse: (value: boolean) => {
       refuse = value
       if (value) cut()
+    },
+    /** The next connections lead nowhere: nobody ever answers. */
+    swallow: (count: number) => {
+      swallowed = count
     },
     stop: () => {
       server.close()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { systemClock } from '../base/index.ts'
 import { canonicalJson, type ModelObject } from '../model/index.ts'
 import type { ProxyNode } from './types/index.ts'
 import { gatewayRoutes } from './types/index.ts'
@@ -143,6 +144,24 @@ describe('delta xDS over loopback', () => {
         ['remove', testRoute('r0').key],
       ],
     )
+  })
+
+  test('a connection that nobody answers is given up for another, by all who share it', async () => {
+    const { server } = await setUp((sources) => sources.service.set('a', testService('a')))
+    const hop = await startCuttableHop(server.port)
+    stops.push(hop.stop)
+    hop.swallow(1)
+    // Time runs fifty times as fast for the wait for a connection.
+    const clock = {
+      ...systemClock,
+      after: (ms: number, callback: () => void) => systemClock.after(ms / 50, callback),
+    }
+    const clients = ['a', 'b'].map((name) => startClient(hop.port, testNode(name), { clock }))
+    for (const { client } of clients) {
+      stops.push(client.stop)
+      client.subscribe('service', ['*'])
+    }
+    await eventually(() => clients.every(({ client }) => client.synced('service', '*')))
   })
 
   test('a route to a new service arrives after the service, a service goes after the last route to it', async () => {

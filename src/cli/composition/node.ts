@@ -17,11 +17,14 @@ const CONTAINER_ENV = {
   HOME: '/root',
 } as const
 
+/** The bridge's own, in the pods' network. */
+const BRIDGE_ADDRESS = `${CLUSTER_NETWORK.bridgeAddress}/${CLUSTER_NETWORK.podCidr.split('/')[1]}`
+
 /** The bridge with the cluster's own addresses; API server and DNS listen on it, so it comes before both. */
 export async function ensureClusterNetwork(): Promise<void> {
   await ensureBridge({
     name: CLUSTER_NETWORK.bridge,
-    address: `${CLUSTER_NETWORK.bridgeAddress}/16`,
+    address: BRIDGE_ADDRESS,
     extraAddresses: [`${CLUSTER_NETWORK.dnsAddress}/32`],
     routes: [CLUSTER_NETWORK.serviceCidr, CLUSTER_NETWORK.loadBalancerCidr],
   })
@@ -57,6 +60,7 @@ export async function teardownNode(state: StateDirectory): Promise<void> {
     stateDir: state.root,
     clusterId: state.clusterId,
     bridge: CLUSTER_NETWORK.bridge,
+    bridgeAddress: BRIDGE_ADDRESS,
     tables: [`ip ${SERVICE_TABLE}`],
     clock: systemClock,
   })

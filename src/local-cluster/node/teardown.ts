@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import type { Clock } from '../../base/index.ts'
-import { deleteLink, deleteNetns, listNetns, runCommand } from '../../linux/index.ts'
+import { deleteBridge, deleteNetns, listNetns, runCommand } from '../../linux/index.ts'
 import { netnsPrefix, podPaths, podsDirectory } from './paths.ts'
 import { removeCgroups } from './runtime/cgroups.ts'
 import { killShims } from './runtime/container-runtime.ts'
@@ -12,6 +12,8 @@ export interface TeardownOptions {
   readonly clusterId: string
   readonly bridge: string
   /** nft tables of the host to remove, such as `ip lateen`. */
+  /** With prefix length. */
+  readonly bridgeAddress: string
   readonly tables: readonly string[]
   readonly clock: Clock
 }
@@ -33,7 +35,7 @@ export async function teardownNode(options: TeardownOptions): Promise<void> {
   removeCgroups(clusterId)
   // Namespaces whose directory somebody has deleted.
   for (const name of listNetns(netnsPrefix(clusterId))) await deleteNetns(name)
-  await deleteLink(options.bridge)
+  await deleteBridge(options.bridge, options.bridgeAddress)
   const remove = options.tables.map((table) => `table ${table}\ndelete table ${table}\n`).join('')
   if (remove !== '') await runCommand('nft', ['-f', '-'], { input: remove })
 }

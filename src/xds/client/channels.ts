@@ -17,6 +17,11 @@ export interface XdsEndpoint {
 export interface XdsChannels {
   /** The caller closes the client when its call has ended. */
   readonly connect: (endpoint: XdsEndpoint) => Client
+  /**
+   * The next `connect` begins a new TCP connection: that of this client does not come about, and grpc-js would have
+   * every client of the endpoint wait for it until the kernel gives up, which takes minutes.
+   */
+  readonly abandon: (client: Client) => void
 }
 
 /** Trust bundles that are remembered at once: the present one, and one on either side of a rotation. */
@@ -33,23 +38,37 @@ export function createXdsChannels(): XdsChannels {
     byRoot.set(root, made)
     return made
   }
+  // Channels with different options do not share a connection.
+  const madeWith = new WeakMap<Client, number>()
+  let generation = 0
   return {
     connect(endpoint) {
       const { address, port, serverName, rootCertificate } = endpoint
       const secured = rootCertificate !== undefined
       const target = address.includes(':') ? `ipv6:[${address}]:${port}` : `ipv4:${address}:${port}`
-      return new Client(target, secured ? credentialsOf(rootCertificate) : credentials.createInsecure(), {
-        ...(secured ? { 'grpc.ssl_target_name_override': serverName } : {}),
-        'grpc.default_authority': serverName,
-        'grpc.keepalive_time_ms': 30_000,
-        'grpc.keepalive_timeout_ms': 10_000,
-        'grpc.max_receive_message_length': 64 * 1024 * 1024,
-        // Reconnecting is the client's own work, with a wait that it chooses.
-        'grpc.enable_retries': 0,
-        'grpc.initial_reconnect_backoff_ms': 100,
-        'grpc.max_reconnect_backoff_ms': 1000,
-        'grpc.service_config_disable_resolution': 1,
-      })
+      const client = new Client(
+        target,
+        secured ? credentialsOf(rootCertificate) : credentials.createInsecure(),
+        {
+          ...(secured ? { 'grpc.ssl_target_name_override': serverName } : {}),
+          'grpc.default_authority': serverName,
+          'grpc.keepalive_time_ms': 30_000,
+          'grpc.keepalive_timeout_ms': 10_000,
+          'grpc.max_receive_message_length': 64 * 1024 * 1024,
+          // Reconnecting is the client's own work, with a wait that it chooses.
+          'grpc.enable_retries': 0,
+          'grpc.initial_reconnect_backoff_ms': 100,
+          'grpc.max_reconnect_backoff_ms': 1000,
+          'grpc.service_config_disable_resolution': 1,
+          'lateen.generation': generation,
+        },
+      )
+      madeWith.set(client, generation)
+      return client
+    },
+    abandon(client) {
+      // Of many that waited for it, the first has done it for all.
+      if (madeWith.get(client) === generation) generation++
     },
   }
 }

@@ -30,7 +30,8 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   const connect = (): void => {
     connection = openConnection({
       options,
-      channel: (endpoint) => channels.connect(endpoint),
+      channel: channels.connect,
+      abandon: channels.abandon,
       subscriptions,
       answered: (response, type) => {
         backoff.reset()
@@ -91,6 +92,7 @@ interface Connection {
 interface ConnectionOptions {
   readonly options: XdsClientOptions
   readonly channel: (endpoint: XdsEndpoint) => Client
+  readonly abandon: (client: Client) => void
   readonly subscriptions: Subscriptions
   readonly answered: (response: DeltaDiscoveryResponse, type: ModelType) => void
   /** Called once, unless `close` was called before. */
@@ -111,9 +113,10 @@ function openConnection(own: ConnectionOptions): Connection {
     client?.close()
     if (reason !== undefined) own.closed(reason)
   }
-  const cancelDeadline = options.clock.after(CONNECT_TIMEOUT_MS, () =>
-    end(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
-  )
+  const cancelDeadline = options.clock.after(CONNECT_TIMEOUT_MS, () => {
+    if (client) own.abandon(client)
+    end(`no connection within ${CONNECT_TIMEOUT_MS} ms`)
+  })
 
   const send = (message: DeltaDiscoveryRequest): void => {
     call?.write(message)

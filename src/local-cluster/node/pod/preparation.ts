@@ -9,7 +9,16 @@ import { hostsFile, resolvConf } from './etc-files.ts'
 import { planPod } from './plan.ts'
 import { factsOf, hostnameOf } from './run-request.ts'
 import { volumeOwner } from './security.ts'
-import { event, type PodRecord, RETRY_MS, type State, views, wakeAt, writeStatus } from './worker-state.ts'
+import {
+  event,
+  ownAddress,
+  type PodRecord,
+  RETRY_MS,
+  type State,
+  views,
+  wakeAt,
+  writeStatus,
+} from './worker-state.ts'
 
 /** @returns whether the pod has its namespaces */
 export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
@@ -21,7 +30,7 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
     return true
   }
   try {
-    await deleteSandbox(paths, uid)
+    await deleteSandbox(paths, uid, state.record && ownAddress(state, state.record))
     const record =
       state.record === undefined || state.record.isReleased === true ? newRecord(state, pod) : state.record
     state.record = record

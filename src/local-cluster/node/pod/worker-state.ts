@@ -180,3 +180,8 @@ export function about(slot: Slot, reason: string, message: string): PodEvent {
 export function event(state: State, podEvent: PodEvent): void {
   if (state.pod !== undefined) state.context.events.record(state.pod, podEvent)
 }
+
+/** A pod on the machine's network has none of its own. */
+export function ownAddress(state: State, record: PodRecord): string | undefined {
+  return record.ip === state.context.network.bridgeAddress ? undefined : record.ip
+}

@@ -56,6 +56,7 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
       // reaches itself through its Service would have its packets dropped: they go back where they came from.
       `link set ${link} type bridge_slave hairpin on`,
       `link set ${link} up`,
+      `route replace ${options.ip}/32 dev ${options.bridge} src ${options.gateway}`,
     ].join('\n'),
     sysctlScript(options.sysctls),
     String(process.pid),
@@ -104,14 +105,17 @@ export function sandboxExists(paths: PodPaths, uid: string, hostNetwork: boolean
   return existsSync(paths.netns) && existsSync(paths.uts) && (hostNetwork || linkExists(linkName(uid)))
 }
 
-/** Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces. */
-export async function deleteSandbox(paths: PodPaths, uid: string): Promise<void> {
+/**
+ * Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces.
+ * @param ip the pod's own address, which is unreachable from then on
+ */
+export async function deleteSandbox(paths: PodPaths, uid: string, ip: string | undefined): Promise<void> {
   const link = linkName(uid)
   const files = [paths.netns, paths.uts, paths.ipc].filter((file) => existsSync(file))
   if (files.length > 0 || linkExists(link)) {
     const script =
-      'link=$1; shift; ip link delete "$link" 2>/dev/null; for f; do umount -l "$f" 2>/dev/null; done; :'
-    await runCommand('sh', ['-c', script, 'sandbox', link, ...files])
+      'link=$1 route=$2; shift 2; ip link delete "$link" 2>/dev/null; [ -z "$route" ] || ip route delete "$route" 2>/dev/null; for f; do umount -l "$f" 2>/dev/null; done; :'
+    await runCommand('sh', ['-c', script, 'sandbox', link, ip === undefined ? '' : `${ip}/32`, ...files])
   }
   for (const file of files) rmSync(file, { force: true })
 }

@@ -98,6 +98,7 @@ export async function startTestNode(options: {
         stateDir,
         clusterId: clusterIdOf(stateDir),
         bridge: network.bridge,
+        bridgeAddress: `${network.bridgeAddress}/16`,
         tables: [],
         clock: systemClock,
       })
