@@ -84,7 +84,7 @@ test('the log and the file do not stay large after many objects were deleted', a
     await Promise.all(names.map((name) => store.write({ kind: 'delete', key: key(name), expect: undefined })))
     await put(store, 'last', 'kept')
     await put(store, 'last', 'kept')
-    assert.ok(sizeOf(`${path}-wal`) < 8, `a log of ${sizeOf(`${path}-wal`)} MB`)
+    assert.ok(sizeOf(`${path}-wal`) <= 8, `a log of ${sizeOf(`${path}-wal`)} MB`)
     store.compact(store.revision())
   })
   assert.ok(sizeOf(path) > 20, `a file of ${sizeOf(path)} MB`)
