@@ -28,6 +28,8 @@ import type { Stream, StreamEvents } from './types.ts'
 
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 
+const OPENSSL = 'openssl'
+
 /** Without blocking: the server is in this process. */
 async function outputOf(command: string, args: readonly string[], input = ''): Promise<string> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
@@ -156,13 +158,13 @@ test('our server serves a call of grpc-js, its message and its status', async ()
 
 test(
   'our server serves node:http2 over TLS, chosen by ALPN',
-  { skip: !has('openssl') && 'openssl is not installed' },
+  { skip: !has(OPENSSL) && 'openssl is not installed' },
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'lateen-http2-'))
     const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
     const files = ['-keyout', keyFile, '-out', certFile]
-    spawnSync('openssl', [
+    spawnSync(OPENSSL, [
       'req',
       '-x509',
       ...curve,
