@@ -20,6 +20,8 @@ const INTEGRATION = [
   'src/local-cluster/apiserver/kubectl.test.ts',
   'src/local-cluster/controllers/deployment.test.ts',
   'src/local-cluster/controllers/autoscaler.test.ts',
+  'src/local-cluster/service-proxy/traffic.test.ts',
+  'src/local-cluster/rootless/forwarder.test.ts',
   'samples/demo/pages.test.ts',
   'test/corpus/*.test.ts',
   'test/crash/*.test.ts',

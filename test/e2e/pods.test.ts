@@ -191,6 +191,23 @@ describe('images and places', () => {
     assert.equal(await kubectl('get pod hosted -o jsonpath={.status.podIP}'), '10.42.0.1')
   })
 
+  test('the address of a pod that has gone is unreachable at once, for the machine and for other pods', async () => {
+    await kubectl('run gone --image=alpine --restart=Never --command -- sleep 3600')
+    await kubectl('run asks --image=alpine --restart=Never --command -- sleep 3600')
+    await kubectl('wait pod gone asks --for=condition=Ready --timeout=30s')
+    const address = await kubectl('get pod gone -o jsonpath={.status.podIP}')
+    const call = ['curl', '-sS', '--max-time', '20', `http://${address}:81/`]
+    assert.match((await runCommand('curl', call.slice(1))).stderr, /Connection refused|Couldn't connect/)
+    await kubectl('delete pod gone --now')
+    const fromMachine = await runCommand('curl', call.slice(1))
+    const fromPod = await run(['exec', 'asks', '--', ...call])
+    for (const { stderr } of [fromMachine, fromPod]) {
+      assert.match(stderr, /No route to host|Couldn't connect/i)
+      assert.doesNotMatch(stderr, /timed out/i)
+    }
+    await kubectl('delete pod asks --now --wait=false')
+  })
+
   test('a pod that does not fit stays pending with the scheduler’s words, until it does', async () => {
     const end =
       'no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.'
