@@ -88,6 +88,7 @@ export const PURE_MODULES = [
   'node:util',
   'node:buffer',
   'node:assert',
+  'node:assert/strict',
   'node:net#isIP',
 ] as const
 
