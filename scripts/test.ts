@@ -22,6 +22,8 @@ const INTEGRATION = [
   'src/local-cluster/controllers/autoscaler.test.ts',
   'src/local-cluster/service-proxy/traffic.test.ts',
   'src/local-cluster/rootless/forwarder.test.ts',
+  'src/proxy/http2/interop.test.ts',
+  'src/proxy/http2/relay.test.ts',
   'samples/demo/pages.test.ts',
   'test/corpus/*.test.ts',
   'test/crash/*.test.ts',

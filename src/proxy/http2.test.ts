@@ -343,4 +343,25 @@ describe('HTTP/2', () => {
     await once(large, 'end')
     assert.equal(received, size)
   })
+
+  test('a server of gRPC hears that trailers are welcome, and gets them', async () => {
+    let heard: IncomingHttpHeaders = {}
+    const server = createServer()
+    server.on('stream', (stream, headers) => {
+      heard = headers
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      stream.end('reply')
+    })
+    await serve(server, 'grpc')
+    const headers = {
+      ':path': '/a.B/C',
+      ':method': 'POST',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    }
+    const answer = await ask(client(), headers, Buffer.from('request'))
+    assert.equal(heard['te'], 'trailers')
+    assert.equal(answer.trailers['grpc-status'], '0')
+  })
 })

@@ -1,7 +1,7 @@
 import { BODY } from '../http1/framing.ts'
 import { FLAG } from '../../telemetry/index.ts'
-import { knownValue } from '../http1/head-block.ts'
 import { createExchange } from './exchange.ts'
+import { isGrpc } from './grpc.ts'
 import { dropUpstream, finish } from './finish.ts'
 import type { Exchange, RefusedHead, UpstreamFailure } from './types.ts'
 
@@ -91,6 +91,7 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   exchange.flags |= reply.flags
   exchange.details = reply.details
   exchange.responseStarted = true
+  // gRPC clients look at `grpc-status` and nothing else; what they cannot read would be an error without a reason.
   if (isGrpc(exchange)) {
     sendGrpcReply(exchange, reply)
     return
@@ -116,12 +117,6 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   }
   stream.flush()
   finish(exchange)
-}
-
-/** gRPC clients look at `grpc-status` and nothing else; what they cannot read would be an error without a reason. */
-function isGrpc(exchange: Exchange): boolean {
-  const type = knownValue(exchange.head, 'content-type')
-  return type !== undefined && /^application\/grpc(?:[+;]|$)/.test(type)
 }
 
 /** @see gRPC, "HTTP to gRPC status code mapping" */

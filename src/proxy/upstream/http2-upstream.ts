@@ -7,6 +7,7 @@ import type {
   UpstreamStream,
   WorkCounter,
 } from '../exchange/types.ts'
+import { isGrpc } from '../exchange/grpc.ts'
 import { BODY, createFraming } from '../http1/framing.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
@@ -173,9 +174,11 @@ function sendHead(this: UpstreamStream, exchange: Exchange): void {
     protocol: '',
   }
   const stream = requestOf(this).stream as Stream
+  // What a client says of trailers ends at this hop; servers of gRPC want to hear it.
+  const trailers = isGrpc(exchange) ? 'te: trailers\r\n' : ''
   stream.sendHead({
     block: exchange.head,
-    lines: `${plan?.requestLines ?? ''}${attempts}`,
+    lines: `${plan?.requestLines ?? ''}${attempts}${trailers}`,
     status: 0,
     request,
   })

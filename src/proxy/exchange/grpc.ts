@@ -1,0 +1,8 @@
+import { knownValue } from '../http1/head-block.ts'
+import type { Exchange } from './types.ts'
+
+/** Whether a request is one of gRPC, whatever the version of HTTP. */
+export function isGrpc(exchange: Exchange): boolean {
+  const type = knownValue(exchange.head, 'content-type')
+  return type !== undefined && /^application\/grpc(?:[+;]|$)/.test(type)
+}
