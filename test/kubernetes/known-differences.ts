@@ -33,10 +33,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
     cases: ['definitions: create -f -'],
   },
   {
-    reason: 'Kubernetes refuses it, ours does not check this rule yet',
-    cases: ['admission: apply -f -: a policy with an unknown variable'],
-  },
-  {
     reason:
       'options of lists and watches: checks of resourceVersionMatch, sendInitialEvents and limits, words of bad selectors, old paths of watches',
     cases: [

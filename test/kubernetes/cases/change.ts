@@ -345,7 +345,8 @@ const SCALE = group('scale', [
   k('set image deployment web nothing=nginx:9'),
   k('set env deployment web A=b COLOR-'),
   k('set env deployment web --list'),
-  k('set env deployment web --from=configmap/settings'),
+  // One key: kubectl takes them in no order.
+  k('set env deployment web --from=configmap/settings --keys=color'),
   k('set resources deployment web --limits=cpu=1 --requests=cpu=2'),
   k('set resources deployment web --limits=cpu=1,memory=1Gi'),
   k('set serviceaccount deployment web robot'),
