@@ -1,7 +1,8 @@
-/** Streams into pods through the real kubectl: exec, attach, cp, port-forward; over WebSockets and over SPDY. */
+/** Connections to pods through the real kubectl: exec, attach, cp, port-forward, over WebSockets and over SPDY; proxies. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { request } from 'node:http'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -27,7 +28,7 @@ before(async () => {
   cluster = await startCluster()
   kubectl = cluster.kubectl
   await kubectl('apply -f -', { input: PODS })
-  await kubectl('wait pod/box pod/web --for=condition=Ready --timeout=30s')
+  await kubectl('wait pod/box pod/web pod/echo --for=condition=Ready --timeout=30s')
 })
 after(() => cluster.stop())
 
@@ -121,9 +122,75 @@ test('a program gets its input by attach, sees the end of it, and its exit code 
   assert.equal(status, 6)
 })
 
+describe('a proxy', () => {
+  const core = '/api/v1/namespaces/default'
+
+  test('leads to pods, services and the node', async () => {
+    const get = (path: string) => kubectl(`get --raw ${path}`)
+    assert.equal(
+      await get(`${core}/pods/echo/proxy/a/b/?c=d`),
+      `GET /a/b/?c=d  - ${core}/pods/echo/proxy/a/b/`,
+    )
+    await waitFor(
+      'the service',
+      async () => (await cluster.tryKubectl(`get --raw ${core}/services/echo/proxy/`)).status === 0,
+    )
+    for (const name of ['echo', 'echo:80', 'http:echo:80'])
+      assert.equal(
+        await get(`${core}/services/${name}/proxy/x`),
+        `GET /x  - ${core}/services/${name}/proxy/x`,
+      )
+    assert.equal(await get('/api/v1/nodes/lateen/proxy/healthz'), 'ok')
+    const { pods } = JSON.parse(await get('/api/v1/nodes/lateen/proxy/stats/summary'))
+    assert.ok(pods.some((pod: { podRef: { name: string } }) => pod.podRef.name === 'echo'))
+  })
+
+  test('hands on bodies, keeps credentials back, leads redirections through itself, and changes protocols', async () => {
+    const proxy = await background(
+      { program: KUBECTL, args: ['proxy', '--port=0'], env: {} },
+      /Starting to serve on 127\.0\.0\.1:(\d+)/g,
+      1,
+    )
+    const port = proxy.ports[0] ?? 0
+    const base = `http://127.0.0.1:${port}${core}/services/echo/proxy`
+    const curl = async (...args: string[]) => (await runCommand('curl', ['-s', ...args])).stdout
+    assert.equal(
+      await curl('-d', 'body', '-H', 'authorization: Basic YTpi', `${base}/p`),
+      `POST /p body - ${core}/services/echo/proxy/p`,
+    )
+    const large = 'x'.repeat(5_000_000)
+    const { stdout } = await runCommand('curl', ['-s', '--data-binary', '@-', `${base}/long`], {
+      input: large,
+    })
+    assert.equal(stdout.length, `POST /long  - ${core}/services/echo/proxy/long`.length + large.length)
+    assert.equal(await curl('-o', '/dev/null', '-w', '%{redirect_url}', `${base}/moved`), `${base}/there?x=1`)
+    assert.equal(await curl('-o', '/dev/null', '-w', '%{redirect_url}', base), `${base}/`)
+    const refused = JSON.parse(await curl(`http://127.0.0.1:${port}${core}/pods/echo:1/proxy/`))
+    assert.match(
+      refused.message,
+      /^error trying to reach service: dial tcp [\d.]+:1: connect: connection refused$/,
+    )
+    assert.equal(refused.code, 503)
+    const echoed = await new Promise<string>((resolve, reject) => {
+      const headers = { connection: 'Upgrade', upgrade: 'echo' }
+      const asked = request(`${base}/`, { headers })
+      asked.on('error', reject).end()
+      asked.on('upgrade', (_answer, socket) => {
+        socket.write('echo this')
+        socket.once('data', (data: Buffer) => {
+          socket.destroy()
+          resolve(data.toString())
+        })
+      })
+    })
+    assert.equal(echoed, 'echo this')
+    await proxy.stop()
+  })
+})
+
 test('top has figures of pods, containers and the node', async () => {
   const pods = await waitFor('figures', async () => rows(await kubectl('top pods --containers --no-headers')))
-  assert.deepEqual(pods.map((row) => row.slice(0, 2).join('/')).sort(), ['box/c', 'web/a', 'web/b'])
+  assert.deepEqual(pods.map((row) => row.slice(0, 2).join('/')).sort(), ['box/c', 'echo/c', 'web/a', 'web/b'])
   const memory = Number(/^(\d+)Mi$/.exec(pods.find((row) => row[0] === 'web')?.[3] ?? '')?.[1])
   assert.ok(memory > 1 && memory < 200, `${memory}`)
   assert.match(await kubectl('top nodes --no-headers'), /^lateen\s+\d+m\s+\d+%\s+\d+Mi\s+\d+%/)
@@ -151,8 +218,21 @@ test('commands run in the pod of a proxy that has no processes of its own', asyn
 })
 
 /** A running `kubectl port-forward`, with the local ports that it has chosen. */
-async function portForward(program: string, env: Readonly<Record<string, string>>, args: readonly string[]) {
-  const child = spawn(program, ['port-forward', '--address=127.0.0.1', ...args], {
+function portForward(program: string, env: Readonly<Record<string, string>>, args: readonly string[]) {
+  const words = ['port-forward', '--address=127.0.0.1', ...args]
+  const said = /Forwarding from 127\.0\.0\.1:(\d+) ->/g
+  return background({ program, args: words, env }, said, args.length - 1)
+}
+
+interface Command {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A command that keeps running, with the ports that it says it has. */
+async function background({ program, args, env }: Command, said: RegExp, count: number) {
+  const child = spawn(program, args, {
     env: { ...process.env, KUBECONFIG: cluster.kubeconfig, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -162,11 +242,9 @@ async function portForward(program: string, env: Readonly<Record<string, string>
       output += text
     })
   const closed = new Promise<void>((resolve) => child.on('close', () => resolve()))
-  const ports = await waitFor('the forwarded ports', () => {
-    const found = [...output.matchAll(/Forwarding from 127\.0\.0\.1:(\d+) ->/g)].map((match) =>
-      Number(match[1]),
-    )
-    return found.length === args.length - 1 ? found : undefined
+  const ports = await waitFor('its ports', () => {
+    const found = [...output.matchAll(said)].map((match) => Number(match[1]))
+    return found.length === count ? found : undefined
   })
   return {
     ports,
@@ -192,12 +270,45 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 `
 
+const ECHO = `
+const http = require('http')
+const server = http.createServer((request, response) => {
+  if (request.url === '/moved') return response.writeHead(302, { location: '/there?x=1' }).end()
+  const { method, url, headers } = request
+  let body = ''
+  request.on('data', (data) => (body += data))
+  request.on('end', () => response.end([method, url, body, headers.authorization ?? '-', headers['x-forwarded-uri']].join(' ')))
+})
+server.on('upgrade', (_request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n')
+  socket.pipe(socket)
+})
+server.listen(8080)
+`
+
 const PODS = `
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: server }
 data:
   server.py: ${JSON.stringify(SERVER)}
+  echo.js: ${JSON.stringify(ECHO)}
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: echo, labels: { app: echo } }
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes: [{ name: server, configMap: { name: server } }]
+  containers:
+    - { name: c, image: node, command: [node, /server/echo.js], ports: [{ containerPort: 8080 }], volumeMounts: [{ name: server, mountPath: /server }], readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: echo }
+spec:
+  selector: { app: echo }
+  ports: [{ port: 80, targetPort: 8080 }]
 ---
 apiVersion: v1
 kind: Pod

@@ -119,6 +119,8 @@ const SUBRESOURCE_KINDS: Readonly<
   portforward: { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
 }
 
+const PROXY_VERBS = ['create', 'delete', 'get', 'patch', 'update']
+
 const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   status: ['get', 'patch', 'update'],
   scale: ['get', 'patch', 'update'],
@@ -130,6 +132,7 @@ const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   exec: ['create', 'get'],
   attach: ['create', 'get'],
   portforward: ['create', 'get'],
+  proxy: PROXY_VERBS,
 }
 
 /** Only subresources that are answered are announced. */
@@ -137,7 +140,9 @@ function subresourcesOf({ info }: ServedResource) {
   return info.subresources.flatMap((name) => {
     const verbs = SUBRESOURCE_VERBS[name]
     if (!verbs) return []
-    const kind = SUBRESOURCE_KINDS[name] ?? { group: info.group, version: info.version, kind: info.kind }
+    const own = { group: info.group, version: info.version, kind: info.kind }
+    const kind =
+      name === 'proxy' ? { ...own, kind: `${info.kind}ProxyOptions` } : (SUBRESOURCE_KINDS[name] ?? own)
     return [{ name, verbs, kind }]
   })
 }

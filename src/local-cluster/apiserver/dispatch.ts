@@ -9,6 +9,7 @@ import { handleEviction } from './subresource/eviction.ts'
 import { handleLog } from './subresource/log.ts'
 import { handleMetrics, METRICS_GROUP } from './subresource/metrics.ts'
 import { handleReview } from './subresource/reviews.ts'
+import { handleProxy } from './subresource/proxy.ts'
 import { handleScale } from './subresource/scale.ts'
 import { handleTokenRequest } from './subresource/token.ts'
 import { handleBinding, handlePodBinding } from './verbs/binding.ts'
@@ -117,6 +118,8 @@ async function handleSubresource(
       return handleRemoteCommand(context, asked, path.subresource)
     case 'portforward':
       return handlePortForward(context, asked)
+    case 'proxy':
+      return handleProxy(context, asked)
     case 'token':
       return handleTokenRequest(context, asked)
     case 'binding':

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { JsonObject } from './json.ts'
 import { methodNotAllowed } from './status-error.ts'
 
@@ -27,6 +27,8 @@ export interface ApiRequest {
   /** all headers whose names begin so, in lower case, with all their values; none where there are none to see */
   readonly headersFrom?: (prefix: string) => readonly (readonly [name: string, values: readonly string[]])[]
   readonly body: () => Promise<RequestBody>
+  /** the request as it came, for those that are handed on unread; none from this process */
+  readonly incoming?: IncomingMessage
   readonly user: User
   /** whether it comes from this process, and not through a connection */
   readonly isLocal?: boolean
@@ -69,6 +71,15 @@ export type ApiResponse =
     }
   | { readonly kind: 'watch'; readonly frames: AsyncIterable<readonly WatchFrame[]> }
   | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly contentType: string }
+  /** another server's answer, as it came */
+  | {
+      readonly kind: 'relayed'
+      readonly status: number
+      readonly statusText: string
+      /** names and values in turn */
+      readonly rawHeaders: readonly string[]
+      readonly body: Readable
+    }
   /** the connection changes its protocol; only for requests that ask for it by an `Upgrade` header */
   | { readonly kind: 'upgrade'; readonly serve: (connection: UpgradeConnection) => Promise<void> }
 
@@ -99,16 +110,22 @@ export interface ResourcePath {
   readonly namespace: string
   readonly name: string
   readonly subresource: string
+  /** of a proxy: what follows it, still encoded; '' or with a slash at its beginning */
+  readonly below?: string
   /** from before the flag of the query: `/api/v1/watch/pods` */
   readonly isOldWatch?: true
 }
+
+/** What is below a proxy belongs to another server: it is not looked into. */
+const PROXY_PATH = /^(\/api\/v1\/(?:namespaces\/[^/]+\/(?:pods|services)|nodes)\/[^/]+\/proxy)(?:(\/.*))?$/s
 
 /**
  * Reads `/api/v1/namespaces/demo/pods/x/log` and the like.
  * @returns undefined when the path is not one of a resource
  */
 export function parseResourcePath(path: string): ResourcePath | undefined {
-  const parts = decodeSegments(path)
+  const [, toProxy, below = ''] = PROXY_PATH.exec(path) ?? []
+  const parts = decodeSegments(toProxy ?? path)
   if (!parts) return undefined
   const [root, ...rest] = parts
   const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined
@@ -128,6 +145,7 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
     namespace,
     name: name ?? '',
     subresource: subresource.join('/'),
+    ...(toProxy === undefined ? {} : { below }),
     ...(isOldWatch ? { isOldWatch } : {}),
   }
 }
@@ -171,6 +189,10 @@ export function verbOf(request: ApiRequest, path: ResourcePath): RequestVerb {
       return 'patch'
     case 'DELETE':
       return path.name === '' ? 'deletecollection' : 'delete'
+    case 'HEAD':
+    case 'OPTIONS':
+      if (path.below !== undefined) return 'get'
+      throw methodNotAllowed()
     default:
       throw methodNotAllowed()
   }

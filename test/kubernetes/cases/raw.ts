@@ -208,6 +208,26 @@ const REQUESTS = group('requests', [
   http('POST', '/api/v1/namespaces/{ns}/pods/nothing/eviction', {
     body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'nothing' } },
   }),
+  // Proxies, with nothing behind them.
+  k('create service clusterip web --tcp=web:80'),
+  http('GET', '/api/v1/namespaces/{ns}/pods/one/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/pods/one:8080/proxy/a/b?c=d'),
+  http('GET', '/api/v1/namespaces/{ns}/pods/nothing/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/pods/ftp:one:1/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/pods/a:b:c:d/proxy/'),
+  http('POST', '/api/v1/namespaces/{ns}/services/web/proxy/x', { body: {} }),
+  http('GET', '/api/v1/namespaces/{ns}/services/web/proxy'),
+  http('GET', '/api/v1/namespaces/{ns}/services/http:web:web/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/services/web:81/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/services/web:80/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/services/nothing/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/services/nothing:80/proxy/'),
+  http('GET', '/api/v1/nodes/nothing/proxy/healthz'),
+  http('GET', '/api/v1/namespaces/{ns}/configmaps/settings/proxy/'),
+  http('GET', '/api/v1/namespaces/{ns}/services/web/proxy/', {
+    headers: { 'impersonate-user': 'jane' },
+    name: 'a proxy for somebody who may not',
+  }),
   k('apply -f -', POD),
   http('POST', '/api/v1/namespaces/{ns}/pods/one/binding', {
     body: {

@@ -3,27 +3,43 @@ import type { JsonObject } from '../json.ts'
 import { isTrue } from '../request.ts'
 import type { ResourceRequest } from '../resource-request.ts'
 
-/** `exec`, `attach` and `portforward` are no writes, but webhooks and policies may forbid them. @throws StatusError */
+type ConnectOptions = 'PodExecOptions' | 'PodAttachOptions' | 'PodPortForwardOptions' | ProxyOptions
+type ProxyOptions = 'PodProxyOptions' | 'ServiceProxyOptions' | 'NodeProxyOptions'
+
+/** Connections to pods, services and nodes are no writes, but webhooks and policies may forbid them. @throws StatusError */
 export async function admitConnection(
   context: ServerContext,
   asked: ResourceRequest,
-  kind: 'PodExecOptions' | 'PodAttachOptions' | 'PodPortForwardOptions',
+  kind: ConnectOptions,
 ): Promise<void> {
-  const { query } = asked.request
-  const object = kind === 'PodPortForwardOptions' ? portsOf(query) : streamsOf(query)
-  const command = kind === 'PodExecOptions' ? { command: query.getAll('command') } : {}
+  const object = optionsOf(kind, asked)
   await context.admission.validate({
     asked,
     operation: 'CONNECT',
     object: undefined,
     sent: {
       kind: { group: '', version: 'v1', kind },
-      object: { kind, apiVersion: 'v1', ...object, ...command },
+      object: { kind, apiVersion: 'v1', ...object },
     },
     dryRun: false,
     // An upgraded connection has no place for warnings.
     warn: () => {},
   })
+}
+
+function optionsOf(kind: ConnectOptions, { request: { query }, path }: ResourceRequest): JsonObject {
+  switch (kind) {
+    case 'PodExecOptions':
+      return { ...streamsOf(query), command: query.getAll('command') }
+    case 'PodAttachOptions':
+      return streamsOf(query)
+    case 'PodPortForwardOptions':
+      return portsOf(query)
+    case 'PodProxyOptions':
+    case 'ServiceProxyOptions':
+    case 'NodeProxyOptions':
+      return path.below ? { path: decodeURIComponent(path.below) } : {}
+  }
 }
 
 function streamsOf(query: URLSearchParams): JsonObject {

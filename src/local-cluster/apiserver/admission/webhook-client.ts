@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { messageOf } from '../../../base/index.ts'
 import type { Store } from '../../store/index.ts'
+import { goWords } from '../http/go-words.ts'
 import { at, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { Webhook } from './webhook-config.ts'
 
@@ -191,24 +192,4 @@ function answerWords(statusCode: number, text: string): string {
       ? `an error on the server (${JSON.stringify(text)}) has prevented the request from succeeding`
       : `the server responded with the status code ${statusCode} but did not return more information`)
   )
-}
-
-/** The messages of Go's dialer, which people search for. */
-function goWords(error: NodeJS.ErrnoException, address: string): string {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return `dial tcp ${address}: connect: connection refused`
-    case 'EHOSTUNREACH':
-      return `dial tcp ${address}: connect: no route to host`
-    case 'ENETUNREACH':
-      return `dial tcp ${address}: connect: network is unreachable`
-    case 'ECONNRESET':
-      return 'EOF'
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
-    default:
-      return error.message
-  }
 }

@@ -12,7 +12,7 @@ import { unauthorized } from '../status-error.ts'
 import { type BodyReader, createBodyReader } from './body.ts'
 import { sendError, sendResponse } from './send.ts'
 import { createTurns } from './turns.ts'
-import { createUpgrades, isStreamingPath } from './upgrade.ts'
+import { createUpgrades, mayUpgrade } from './upgrade.ts'
 import { createRefusals } from './wire-error.ts'
 
 export interface HttpsServer {
@@ -65,7 +65,7 @@ export function createHttpsServer(given: HttpsServerOptions): HttpsServer {
         requestTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: IDLE_TIMEOUT_MS,
         noDelay: true,
-        shouldUpgradeCallback: (incoming) => isStreamingPath(incoming.url),
+        shouldUpgradeCallback: mayUpgrade,
       },
       (incoming, outgoing) => {
         turns
@@ -163,6 +163,7 @@ async function authenticated(
         values && name.startsWith(prefix) ? [[name, values] as const] : [],
       ),
     body: () => options.bodies.read(incoming, outgoing),
+    incoming,
     user: user ?? ANONYMOUS,
     signal,
   }

@@ -29,6 +29,8 @@ export function createLocalTransport(routes: Routes, user: User): KubeTransport 
           return { status: response.status, body: Buffer.from(response.bytes).toString('utf8') }
         case 'stream':
           return { status: 200, body: await readAll(response.chunks) }
+        case 'relayed':
+          return { status: response.status, body: await readAll(response.body) }
         case 'watch':
           throw new Error('a watch is asked for by `watch`, not by `request`')
         case 'upgrade':

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { stringify as stringifyYaml } from 'yaml'
 import type { ApiResponse, WatchFrame } from '../request.ts'
@@ -53,6 +54,12 @@ export async function sendResponse(
       outgoing.flushHeaders()
       for await (const chunk of response.chunks) if (!(await writeAndDrain(outgoing, chunk))) return
       outgoing.end()
+      return
+    }
+    case 'relayed': {
+      outgoing.writeHead(response.status, response.statusText, [...response.rawHeaders])
+      outgoing.flushHeaders()
+      await pipeline(response.body, outgoing)
       return
     }
     case 'upgrade':

@@ -25,10 +25,12 @@ const STREAMING: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']
 /** Each holds a process or sockets of a pod. */
 const CONNECTIONS_MAX = 512
 
-/** Whether the path is one whose protocol may change; anywhere else an `Upgrade` header means nothing. */
-export function isStreamingPath(url: string | undefined): boolean {
+/** Whether the protocol of a request may change; anywhere else an `Upgrade` header means nothing. */
+export function mayUpgrade({ url, method }: IncomingMessage): boolean {
   const path = parseResourcePath((url ?? '').split('?')[0] ?? '')
-  return path !== undefined && path.plural === 'pods' && STREAMING.has(path.subresource)
+  if (path === undefined) return false
+  if (path.below !== undefined) return method === 'GET'
+  return path.plural === 'pods' && STREAMING.has(path.subresource)
 }
 
 export function createUpgrades(options: { readonly routes: Routes; readonly logger: Logger }): Upgrades {
