@@ -1,11 +1,4 @@
-import type {
-  Node,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  PodSpec,
-  Taint,
-  Toleration,
-} from '../../kube/index.ts'
+import { type Node, type PodSpec, selectsNode, type Toleration, toleratesTaint } from '../../kube/index.ts'
 
 /** What every daemon's pod puts up with, since it belongs to the node whatever state that is in. */
 export const DAEMON_TOLERATIONS: readonly Toleration[] = [
@@ -19,48 +12,11 @@ export const DAEMON_TOLERATIONS: readonly Toleration[] = [
 
 /** Whether a pod of this template belongs on the node: name, selector, required affinity, and taints that it tolerates. */
 export function fitsNode(spec: PodSpec, node: Node): boolean {
-  const labels = node.metadata.labels ?? {}
   if (spec.nodeName !== undefined && spec.nodeName !== '' && spec.nodeName !== node.metadata.name)
     return false
-  if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)) return false
-  const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
-  if (terms && !terms.some((term) => matchesTerm(term, node))) return false
+  if (!selectsNode(spec, node)) return false
   const tolerations = [...(spec.tolerations ?? []), ...DAEMON_TOLERATIONS]
   return (node.spec?.taints ?? [])
     .filter((taint) => taint.effect !== 'PreferNoSchedule')
-    .every((taint) => tolerations.some((toleration) => tolerates(toleration, taint)))
-}
-
-/** @see NodeSelectorTerm: a term without requirements matches nothing */
-function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const { matchExpressions = [], matchFields = [] } = term
-  if (matchExpressions.length + matchFields.length === 0) return false
-  const labels = node.metadata.labels ?? {}
-  return (
-    matchExpressions.every((one) => matches(one, labels[one.key])) &&
-    matchFields.every((one) => matches(one, one.key === 'metadata.name' ? node.metadata.name : undefined))
-  )
-}
-
-function matches({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0])
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0])
-  }
-}
-
-function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== taint.effect) return false
-  if (toleration.key !== undefined && toleration.key !== '' && toleration.key !== taint.key) return false
-  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '')
+    .every((taint) => tolerations.some((toleration) => toleratesTaint(toleration, taint)))
 }
