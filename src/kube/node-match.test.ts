@@ -41,7 +41,7 @@ test('one term is enough, all of its requirements must hold, and an empty term m
       },
       NODE,
     )
-  const byName = (name: string) => ({
+  const byName = (name: string): NodeSelectorTerm => ({
     matchFields: [{ key: 'metadata.name', operator: 'In', values: [name] }],
   })
   assert.ok(withTerms([byName('other'), byName('n')]))
