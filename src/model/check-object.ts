@@ -17,7 +17,9 @@ import {
   when,
 } from './check.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
+import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkRouteObject } from './check-route.ts'
+import { checkCredential, listenerTls, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { ModelObject, ModelType } from './model-object.ts'
@@ -113,6 +115,7 @@ const balancer = union<Balancer['kind']>('kind', {
 })
 
 const traffic = object<TrafficPolicy>({
+  tls: optional(upstreamTls),
   balancer: optional(balancer),
   connectTimeoutMs: optional(milliseconds),
   outlierDetection: optional(
@@ -174,12 +177,17 @@ const listener = when(
     selector: object<Listener['selector']>({ namespace: optional(filledText), labels }),
     port,
     protocol: oneOf('http', 'https', 'tls', 'tcp'),
+    tls: optional(listenerTls),
     hostnames: domains,
     isolated: flag,
     origin,
   }),
   (value, _path, report) => {
-    const { key, gateway } = value as Listener
+    const { key, gateway, protocol, tls } = value as Listener
+    if ((tls !== undefined) !== (protocol === 'https' || protocol === 'tls'))
+      report({ path: 'tls', message: `must be given for https and tls, and for nothing else` })
+    if (protocol === 'https' && tls?.kind === 'passthrough')
+      report({ path: 'tls.kind', message: 'must be terminate for https' })
     if (!key.startsWith(`${gateway}/`))
       report({ path: 'key', message: `must begin with its gateway, ${gateway}/` })
   },
@@ -200,8 +208,10 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   mesh,
   workload,
   service,
+  credential: checkCredential,
   listener,
   route: checkRouteObject,
+  'connection-route': checkConnectionRoute,
 }
 
 const anyObject = union<ModelType>('type', CHECKS)

@@ -39,7 +39,7 @@ type Variant<T, Kind> = Extract<T, { readonly kind: Kind }>
 
 const kind = filledText
 
-const scope = union<RouteScope['kind']>('kind', {
+export const scope = union<RouteScope['kind']>('kind', {
   gateway: object<Variant<RouteScope, 'gateway'>>({
     kind,
     listeners: list(filledText, { filled: true }),
@@ -48,7 +48,7 @@ const scope = union<RouteScope['kind']>('kind', {
   mesh: object<Variant<RouteScope, 'mesh'>>({ kind, clientNamespaces: optional(list(filledText)) }),
 })
 
-const order: Check = list((value, path, report) => {
+export const order: Check = list((value, path, report) => {
   if (typeof value === 'string' || Number.isFinite(value)) return
   report({ path, message: 'must be a finite number or a text' })
 })
@@ -141,7 +141,7 @@ const filters = list(
   }),
 )
 
-const target = union<Destination['kind']>('kind', {
+export const target = union<Destination['kind']>('kind', {
   service: object<Variant<Destination, 'service'>>({
     kind,
     service: filledText,

@@ -4,10 +4,14 @@
  */
 export { canonicalJson, contentVersion } from './canonical.ts'
 export { checkModelObject } from './check-object.ts'
+export type { ConnectionDestination, ConnectionMatch, ConnectionRoute } from './connection-route.ts'
+export type { Credential, CredentialHolder, CredentialReference, CredentialSource } from './credential.ts'
 export type { Listener } from './listener.ts'
 export type { Mesh } from './mesh.ts'
 export { MODEL_TYPES, type ModelObject, type ModelType } from './model-object.ts'
 export {
+  type CredentialName,
+  credentialName,
   type GatewayName,
   gatewayName,
   type ListenerName,
@@ -56,4 +60,12 @@ export type {
   TrafficPolicy,
   Visibility,
 } from './service.ts'
+export type {
+  ClientCertificates,
+  ListenerTls,
+  ServerTrust,
+  SubjectAltName,
+  TlsVersion,
+  UpstreamTls,
+} from './tls.ts'
 export type { Locality, Membership, Workload } from './workload.ts'

@@ -1,4 +1,5 @@
 import type { GatewayName, ListenerName, Origin } from './names.ts'
+import type { ListenerTls } from './tls.ts'
 
 /** Where a gateway listens. Proxies that the selector picks bind it. */
 export interface Listener {
@@ -9,7 +10,10 @@ export interface Listener {
   readonly selector: { readonly namespace?: string; readonly labels: Readonly<Record<string, string>> }
   /** The port that clients dial; the proxy binds the port that its own Service maps it to, or this one. */
   readonly port: number
+  /** `https`: HTTP inside of TLS; `tls`: TLS whose content is bytes; `tcp`: bytes. */
   readonly protocol: 'http' | 'https' | 'tls' | 'tcp'
+  /** Given exactly for `https` and `tls`. */
+  readonly tls?: ListenerTls
   /** Lower case: exact, `*.suffix`, or `*`; never empty. */
   readonly hostnames: readonly string[]
   /**

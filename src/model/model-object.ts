@@ -1,3 +1,5 @@
+import type { ConnectionRoute } from './connection-route.ts'
+import type { Credential } from './credential.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { Route } from './route.ts'
@@ -5,7 +7,7 @@ import type { Service } from './service.ts'
 import type { Workload } from './workload.ts'
 
 /** Everything that the control plane says to proxies. */
-export type ModelObject = Workload | Service | Listener | Route | Mesh
+export type ModelObject = Workload | Service | Credential | Listener | Route | ConnectionRoute | Mesh
 
 export type ModelType = ModelObject['type']
 
@@ -17,6 +19,8 @@ export const MODEL_TYPES = [
   'mesh',
   'workload',
   'service',
+  'credential',
   'listener',
   'route',
+  'connection-route',
 ] as const satisfies readonly ModelType[]

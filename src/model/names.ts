@@ -10,6 +10,8 @@ export type GatewayName = Brand<string, 'GatewayName'>
 export type ListenerName = Brand<string, 'ListenerName'>
 /** `<kind>/<namespace>/<name>/<rule>[/<variant>]`, e.g. `HTTPRoute/demo/demo-app-rr/0`. */
 export type RouteName = Brand<string, 'RouteName'>
+/** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
+export type CredentialName = Brand<string, 'CredentialName'>
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
 export type SpiffeId = Brand<string, 'SpiffeId'>
 
@@ -39,6 +41,14 @@ export function listenerName(gateway: GatewayName, listener: string): ListenerNa
 export function routeName(origin: Origin, variant?: string): RouteName {
   const base = `${origin.kind}/${origin.namespace}/${origin.name}/${origin.rule ?? 0}`
   return (variant === undefined ? base : `${base}/${variant}`) as RouteName
+}
+
+export function credentialName(
+  source: 'Secret' | 'ConfigMap',
+  namespace: string,
+  name: string,
+): CredentialName {
+  return `${source}/${namespace}/${name}` as CredentialName
 }
 
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {

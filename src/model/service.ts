@@ -1,4 +1,5 @@
 import type { Origin, ServiceName } from './names.ts'
+import type { UpstreamTls } from './tls.ts'
 
 /** An addressable name with ports, and how clients are to treat it. */
 export interface Service {
@@ -54,6 +55,7 @@ export interface TrafficPolicy {
   readonly balancer?: Balancer
   readonly connectTimeoutMs?: number
   readonly outlierDetection?: OutlierDetection
+  readonly tls?: UpstreamTls
 }
 
 export type Balancer =

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Logger } from '../base/index.ts'
 import type { GatewayName, Workload } from '../model/index.ts'
 import {
@@ -43,6 +44,8 @@ export interface ProxyInstanceOptions {
   readonly isGatewayReady?: (gateway: GatewayName) => boolean
   /** Source address of connections to the application, as the capture rules expect it. */
   readonly inboundSource?: string
+  /** 48 bytes: what TLS sessions are sealed with. Workers that share it resume each other's. Absent: one of its own. */
+  readonly ticketKey?: Buffer
 }
 
 /**
@@ -162,9 +165,19 @@ function gatewayListeners(
   return createGatewayListeners({
     network: options.network,
     address: options.address,
+    namespace: node.namespace,
+    ticketKey: options.ticketKey ?? randomBytes(TICKET_KEY_BYTES),
     runtime: () => base.runtime,
-    connections,
-    context: (port, handle) => httpContext(base, { role: 'gateway', port, handle }),
+    parts: {
+      runtime: base.runtime,
+      thread: base.thread,
+      work: base.work,
+      connections,
+      metrics: base.metrics,
+      own: base.own,
+      log: base.log,
+    },
+    context: (place, handle) => httpContext(base, { role: 'gateway', ...place, handle }),
     targetPort: (port) => targetPort(base.own(), port),
     serves: (listener) =>
       selectsProxy(listener, node.namespace, node.labels) &&
@@ -213,6 +226,8 @@ function targetPort(own: Workload | undefined, port: number): number {
   }
   return port
 }
+
+const TICKET_KEY_BYTES = 48
 
 interface AccessLog {
   readonly write: (record: LogRecord) => void
@@ -265,6 +280,7 @@ function httpContext(
   options: {
     readonly role: ProxyRole
     readonly port: number
+    readonly scheme?: 'http' | 'https'
     readonly handle: (exchange: Exchange) => void
     readonly original?: { readonly address: string; readonly port: number } | undefined
   },
@@ -274,7 +290,7 @@ function httpContext(
   return {
     thread: base.thread,
     role,
-    scheme: 'http',
+    scheme: options.scheme ?? 'http',
     port,
     serverLine: SERVER_LINE[role],
     handle,

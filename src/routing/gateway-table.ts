@@ -15,6 +15,8 @@ export interface GatewayTable {
   readonly setCompiled: (route: CompiledRoute) => void
   readonly delete: (key: RouteName) => void
   readonly match: (request: RouteRequest) => RouteMatchResult | NoRoute
+  /** Whether the listener is one of those that serve the host; undefined: none does. */
+  readonly isServedBy: (host: string, listener: ListenerName) => boolean | undefined
   readonly explain: (request: RouteRequest) => GatewayExplanation
   readonly size: () => number
 }
@@ -162,6 +164,7 @@ export function createGatewayTable(listeners: readonly Listener[] = []): Gateway
       detach(route, undefined)
     },
     match,
+    isServedBy: (host, listener) => groups.find(host)?.listeners.has(listener),
     explain(request) {
       const host = hostOf(request.authority)
       const group = groups.find(host)

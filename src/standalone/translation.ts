@@ -40,7 +40,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const graph = createGraph()
   const sources = createSources(graph)
   const translation = createTranslation(graph, sources, options.settings)
-  const { mesh, workloads, services, listeners, routes } = translation.model
+  const { mesh, workloads, services, credentials, listeners, routes, connectionRoutes } = translation.model
   let present = new Map<string, KubeObject>()
   const set = new Map<string, ModelObject>()
   const removed = new Map<string, ModelObject>()
@@ -64,7 +64,9 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     removed.set(id, object)
   }
 
-  for (const collection of [mesh, workloads, services, listeners, routes]) collection.subscribe(note)
+  for (const collection of [mesh, workloads, services, credentials, listeners, routes, connectionRoutes]) {
+    collection.subscribe(note)
+  }
   // The mesh's settings are there before any object is.
   note(mesh.list().map((object) => ({ key: object.key, after: object })))
 

@@ -12,6 +12,8 @@ import {
   systemClock,
 } from '../base/index.ts'
 import {
+  type ConnectionRoute,
+  type Credential,
   gatewayName,
   type Listener,
   listenerName,
@@ -34,8 +36,10 @@ export interface TestSources {
   readonly mesh: Source<Mesh>
   readonly workload: Source<Workload>
   readonly service: Source<Service>
+  readonly credential: Source<Credential>
   readonly listener: Source<Listener>
   readonly route: Source<Route>
+  readonly 'connection-route': Source<ConnectionRoute>
 }
 
 export function testSources(): { readonly graph: Graph; readonly sources: TestSources } {
@@ -46,8 +50,10 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       mesh: graph.source<Mesh>('mesh'),
       workload: graph.source<Workload>('workload'),
       service: graph.source<Service>('service'),
+      credential: graph.source<Credential>('credential'),
       listener: graph.source<Listener>('listener'),
       route: graph.source<Route>('route'),
+      'connection-route': graph.source<ConnectionRoute>('connection-route'),
     },
   }
 }

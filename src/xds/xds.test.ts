@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { systemClock } from '../base/index.ts'
-import { canonicalJson, type ModelObject } from '../model/index.ts'
+import { canonicalJson, type Credential, credentialName, type ModelObject } from '../model/index.ts'
+import type { Authenticate, PeerIdentity } from './server/index.ts'
 import type { ProxyNode } from './types/index.ts'
 import { gatewayRoutes } from './types/index.ts'
 import {
@@ -244,6 +245,62 @@ describe('delta xDS over loopback', () => {
       server.server.proxies().map((proxy) => proxy.node.podName),
       ['good'],
     )
+  })
+
+  test('a credential goes to callers that have proven to be a holder, and to nobody else', async () => {
+    const identities: Readonly<Record<string, PeerIdentity>> = {
+      holder: { namespace: 'demo', serviceAccount: 'gateway' },
+      neighbour: { namespace: 'demo', serviceAccount: 'default' },
+      stranger: { namespace: 'other', serviceAccount: 'gateway' },
+    }
+    const authenticate: Authenticate = async ({ token = '' }) => {
+      const identity = identities[token]
+      return identity ? { kind: 'ok', identity } : { kind: 'refused', reason: 'unknown' }
+    }
+    const { sources, start } = await setUp(() => {}, { authenticate })
+    const key = credentialName('Secret', 'demo', 'shop')
+    const credential: Credential = {
+      type: 'credential',
+      key,
+      holders: [{ namespace: 'demo', serviceAccounts: ['gateway'] }],
+      certificate: { chain: 'chain', privateKey: 'key' },
+      origin: { kind: 'Secret', namespace: 'demo', name: 'shop' },
+    }
+    sources.credential.set(key, credential)
+    const clients = Object.entries(identities).map(([token, identity]) =>
+      start(testNode(token, identity), { token }),
+    )
+    const names = ['proxy/*', '*', key]
+    for (const { client } of clients) client.subscribe('credential', names)
+    await eventually(() =>
+      clients.every(({ client }) => names.every((name) => client.synced('credential', name))),
+    )
+    assert.deepEqual(
+      clients.map(({ state }) => state.has(`credential ${key}`)),
+      [true, false, false],
+    )
+    sources.credential.set(key, {
+      ...credential,
+      holders: [{ namespace: 'other', serviceAccounts: ['gateway'] }],
+    })
+    await eventually(() => clients[2]?.state.has(`credential ${key}`) === true)
+    await eventually(() => clients[0]?.state.has(`credential ${key}`) === false)
+  })
+
+  test('who is not asked for proof gets no credential', async () => {
+    const { sources, start } = await setUp(() => {})
+    const key = credentialName('Secret', 'demo', 'shop')
+    sources.credential.set(key, {
+      type: 'credential',
+      key,
+      holders: [{ namespace: 'demo', serviceAccounts: ['default'] }],
+      trust: 'bundle',
+      origin: { kind: 'Secret', namespace: 'demo', name: 'shop' },
+    })
+    const { client, state } = start(testNode('p'))
+    client.subscribe('credential', ['proxy/*'])
+    await eventually(() => client.synced('credential', 'proxy/*'))
+    assert.equal(state.size, 0)
   })
 })
 

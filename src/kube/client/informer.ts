@@ -29,6 +29,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** What of an object is kept and told; undefined: it counts as one that does not exist. Nothing else stays in memory. */
+  readonly narrow?: (object: T) => T | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -150,7 +152,12 @@ function replaceAll<T extends KubeObject>(
   state: State<T>,
   items: readonly T[],
 ): void {
-  const next = new Map(items.map((item) => [keyOf(item), item]))
+  const next = new Map(
+    items.flatMap((item) => {
+      const kept = narrowed(options, item)
+      return kept === undefined ? [] : [[keyOf(item), kept] as const]
+    }),
+  )
   const changes: Change<T>[] = []
   for (const [key, before] of state.objects) if (!next.has(key)) changes.push({ key, before })
   for (const [key, after] of next) {
@@ -217,16 +224,32 @@ function applyBatch<T extends KubeObject>(
     const key = keyOf(object)
     const before = state.objects.get(key)
     state.resourceVersion = object.metadata.resourceVersion ?? state.resourceVersion
-    if (event.type === 'DELETED') {
+    const after = event.type === 'DELETED' ? undefined : narrowed(options, object)
+    if (after === undefined) {
       state.objects.delete(key)
       if (before !== undefined) changes.push({ key, before })
     } else {
-      state.objects.set(key, object)
-      if (before === undefined) changes.push({ key, after: object })
-      else if (isChanged(before, object)) changes.push({ key, before, after: object })
+      state.objects.set(key, after)
+      if (before === undefined) changes.push({ key, after })
+      else if (isChanged(before, after)) changes.push({ key, before, after })
     }
   }
   if (changes.length > 0) options.onChange(changes)
+}
+
+function narrowed<T extends KubeObject>(options: InformerOptions<T>, object: T): T | undefined {
+  return options.narrow === undefined ? object : withVersion(options.narrow(object), object)
+}
+
+/** Which version of an object is known has to be known, whatever is kept of it. */
+function withVersion<T extends KubeObject>(kept: T | undefined, object: T): T | undefined {
+  if (kept === undefined || kept === object) return kept
+  const { uid, resourceVersion } = object.metadata
+  const version = {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  }
+  return { ...kept, metadata: { ...kept.metadata, ...version } }
 }
 
 function isChanged(before: KubeObject, after: KubeObject): boolean {

@@ -80,7 +80,7 @@ interface Core {
 
 /** The control plane: runs until the signal, then ends in order. @throws Error when it cannot start */
 export async function runIstiod(options: IstiodOptions): Promise<void> {
-  const { client, settings, clock, random, logger, revision } = options
+  const { client, clock, random, logger, revision } = options
   const readiness = { ready: false }
   // The first thing to listen, so that a probe gets an answer, even if it is "not yet".
   let debug: HttpHandler = () => undefined
@@ -92,12 +92,10 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
   })
   const graph = createGraph()
   const sources = createSources(graph)
-  const { rootNamespace } = settings
   const watched = watchSources({
     graph,
     sources,
     client,
-    rootNamespace,
     clock,
     random,
     logger: logger.scope('kube'),
@@ -163,8 +161,10 @@ async function createCore(
       mesh: model.mesh,
       workload: model.workloads,
       service: model.services,
+      credential: model.credentials,
       listener: model.listeners,
       route: model.routes,
+      'connection-route': model.connectionRoutes,
     },
     controlPlane: JSON.stringify({
       Component: 'istiod',

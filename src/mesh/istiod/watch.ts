@@ -14,18 +14,18 @@ export function watchSources(options: {
   readonly graph: Graph
   readonly sources: Sources
   readonly client: KubeClient
-  readonly rootNamespace: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
 }): WatchedSources {
   const { graph, sources, client, clock, random, logger } = options
-  const informers = SOURCE_KINDS.map(({ source, kind, rootNamespaceOnly }) => {
+  const informers = SOURCE_KINDS.map(({ source, kind, narrow, fieldSelector }) => {
     const target = sources[source] as Source<KubeObject>
     return createInformer<KubeObject>({
       client,
       kind,
-      ...(rootNamespaceOnly ? { namespace: options.rootNamespace } : {}),
+      ...(narrow === undefined ? {} : { narrow }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
       clock,
       random,
       logger,

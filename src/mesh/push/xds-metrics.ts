@@ -7,8 +7,10 @@ const TYPE_LABELS = {
   mesh: 'mesh',
   workload: 'eds',
   service: 'cds',
+  credential: 'sds',
   listener: 'lds',
   route: 'rds',
+  'connection-route': 'tcp',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** Istio's buckets of the convergence time, with finer ones below, where we live. */

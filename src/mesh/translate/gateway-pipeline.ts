@@ -1,10 +1,18 @@
 import type { Collection, Graph, Read } from '../../base/index.ts'
-import type { Listener, Route } from '../../model/index.ts'
-import type { Gateway } from '../resources/index.ts'
+import type { ConnectionRoute, Listener, Route } from '../../model/index.ts'
+import {
+  type ConnectionRouteResource,
+  type Gateway,
+  type KindRef,
+  RESOURCE_KINDS,
+} from '../resources/index.ts'
+import type { Material } from './credentials/material.ts'
 import { gatewayClassStatus, isOurClass } from './gateway-api/class.ts'
 import { type GatewayDeployment, gatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { gatewayStatus } from './gateway-api/gateway-status.ts'
 import { type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
+import { type ConnectionRouteResult, translateConnectionRoute } from './gateway-api/connection-route.ts'
+import type { RouteContext } from './gateway-api/route-context.ts'
 import { type Attachment, type HttpRouteResult, translateHttpRoute } from './gateway-api/http-route.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { namespaceOf } from './names.ts'
@@ -15,8 +23,10 @@ import type { StatusUpdate } from './status.ts'
 
 /** What the Gateway API's objects give. */
 export interface GatewayPipeline {
+  readonly states: Collection<GatewayState>
   readonly listeners: Collection<Listener>
   readonly routes: Collection<Route>
+  readonly connectionRoutes: Collection<ConnectionRoute>
   readonly deployments: Collection<GatewayDeployment>
   readonly statuses: readonly Collection<StatusUpdate>[]
 }
@@ -24,9 +34,14 @@ export interface GatewayPipeline {
 export function createGatewayPipeline(
   graph: Graph,
   sources: Sources,
-  registry: Registry,
-  settings: MeshSettings,
+  from: {
+    readonly registry: Registry
+    readonly materials: Collection<Material>
+    readonly settings: MeshSettings
+  },
 ): GatewayPipeline {
+  const { registry, materials, settings } = from
+  const grants = graph.index(sources.referenceGrants, 'grants by namespace', (grant) => [namespaceOf(grant)])
   const isOurs = (object: Gateway, read: Read): boolean => {
     const { gatewayClassName } = object.spec
     return isOurClass(gatewayClassName, read.get(sources.gatewayClasses, gatewayClassName))
@@ -34,7 +49,15 @@ export function createGatewayPipeline(
   const gateways: Collection<GatewayState> = graph.derive({
     name: 'gateway states',
     input: sources.gateways,
-    transform: (object, read) => (isOurs(object, read) ? [translateGateway(object, settings)] : []),
+    transform: (object, read) =>
+      isOurs(object, read)
+        ? [
+            translateGateway(object, settings, {
+              material: (key) => read.get(materials, key),
+              grants: (namespace) => read.lookup(grants, namespace),
+            }),
+          ]
+        : [],
   })
   const deployments = graph.derive({
     name: 'gateway deployments',
@@ -49,8 +72,38 @@ export function createGatewayPipeline(
     input: gateways,
     transform: (state, read) => modelListeners(state, (key) => read.get(sources.services, key)),
   })
-  const results = createHttpRoutes(graph, sources, { registry, gateways, settings })
+  const contextFor = (namespace: string, read: Read): RouteContext => ({
+    gateway: (gatewayNamespace, name) => read.get(gateways, `${gatewayNamespace}/${name}`),
+    namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
+    service: (serviceNamespace, name) =>
+      read.get(registry.plainServices, registryKey(serviceNamespace, name, settings)),
+    serviceByHost: (hostname) => serviceSeenFrom(namespace, read.lookup(registry.servicesByHost, hostname)),
+    grants: (grantNamespace) => read.lookup(grants, grantNamespace),
+    settings,
+  })
+  const results: Collection<HttpRouteResult> = graph.derive({
+    name: 'http route results',
+    input: sources.httpRoutes,
+    transform: (route, read) => [translateHttpRoute(route, contextFor(namespaceOf(route), read))],
+  })
+  const connections = [
+    createConnectionRoutes(graph, sources.tlsRoutes, RESOURCE_KINDS.tlsRoute, contextFor),
+    createConnectionRoutes(graph, sources.tcpRoutes, RESOURCE_KINDS.tcpRoute, contextFor),
+  ]
+  const attachments = graph.merge<Attachment>('attachments', [
+    graph.derive({ name: 'http attachments', input: results, transform: (result) => result.attachments }),
+    ...connections.map((input) =>
+      graph.derive({ name: `${input.name} attachments`, input, transform: (result) => result.attachments }),
+    ),
+  ])
   return {
+    states: gateways,
+    connectionRoutes: graph.merge(
+      'connection routes of gateways',
+      connections.map((input) =>
+        graph.derive({ name: `${input.name} routes`, input, transform: (result) => result.routes }),
+      ),
+    ),
     listeners,
     routes: graph.derive({ name: 'http routes', input: results, transform: (result) => result.routes }),
     deployments,
@@ -60,7 +113,10 @@ export function createGatewayPipeline(
         input: sources.gatewayClasses,
         transform: (object) => asList(gatewayClassStatus(object)),
       }),
-      createGatewayStatuses(graph, sources, { gateways, results, settings }),
+      createGatewayStatuses(graph, sources, { gateways, attachments, settings }),
+      ...connections.map((input) =>
+        graph.derive({ name: `${input.name} statuses`, input, transform: (result) => [result.status] }),
+      ),
       graph.derive({
         name: 'http route statuses',
         input: results,
@@ -70,32 +126,16 @@ export function createGatewayPipeline(
   }
 }
 
-function createHttpRoutes(
+function createConnectionRoutes(
   graph: Graph,
-  sources: Sources,
-  from: {
-    readonly registry: Registry
-    readonly gateways: Collection<GatewayState>
-    readonly settings: MeshSettings
-  },
-): Collection<HttpRouteResult> {
-  const { registry, gateways, settings } = from
-  const grants = graph.index(sources.referenceGrants, 'grants by namespace', (grant) => [namespaceOf(grant)])
+  input: Collection<ConnectionRouteResource>,
+  kind: KindRef,
+  contextFor: (namespace: string, read: Read) => RouteContext,
+): Collection<ConnectionRouteResult> {
   return graph.derive({
-    name: 'http route results',
-    input: sources.httpRoutes,
-    transform: (route, read) => [
-      translateHttpRoute(route, {
-        gateway: (namespace, name) => read.get(gateways, `${namespace}/${name}`),
-        namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
-        service: (namespace, name) =>
-          read.get(registry.plainServices, registryKey(namespace, name, settings)),
-        serviceByHost: (hostname) =>
-          serviceSeenFrom(namespaceOf(route), read.lookup(registry.servicesByHost, hostname)),
-        grants: (namespace) => read.lookup(grants, namespace),
-        settings,
-      }),
-    ],
+    name: `${kind.kind} results`,
+    input,
+    transform: (route, read) => [translateConnectionRoute(route, kind, contextFor(namespaceOf(route), read))],
   })
 }
 
@@ -105,16 +145,11 @@ function createGatewayStatuses(
   sources: Sources,
   from: {
     readonly gateways: Collection<GatewayState>
-    readonly results: Collection<HttpRouteResult>
+    readonly attachments: Collection<Attachment>
     readonly settings: MeshSettings
   },
 ): Collection<StatusUpdate> {
-  const attachments: Collection<Attachment> = graph.derive({
-    name: 'attachments',
-    input: from.results,
-    transform: (result) => result.attachments,
-  })
-  const byGateway = graph.index(attachments, 'attachments by gateway', ({ gateway }) => [gateway])
+  const byGateway = graph.index(from.attachments, 'attachments by gateway', ({ gateway }) => [gateway])
   return graph.derive({
     name: 'gateway statuses',
     input: from.gateways,

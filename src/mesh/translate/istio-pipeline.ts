@@ -1,6 +1,6 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
-import type { Listener, Route } from '../../model/index.ts'
+import type { ConnectionRoute, Listener, Route } from '../../model/index.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
 import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
@@ -13,8 +13,10 @@ import type { Sources } from './sources.ts'
 
 /** What Istio's own routing objects give. */
 export interface IstioPipeline {
+  readonly gateways: Collection<IstioGatewayState>
   readonly listeners: Collection<Listener>
   readonly routes: Collection<Route>
+  readonly connectionRoutes: Collection<ConnectionRoute>
   readonly problems: readonly Collection<Problem>[]
 }
 
@@ -31,6 +33,12 @@ export function createIstioPipeline(
   })
   const results = createVirtualServices(graph, sources, { registry, gateways, settings })
   return {
+    gateways,
+    connectionRoutes: graph.derive({
+      name: 'virtual service connection routes',
+      input: results,
+      transform: (result) => result.connectionRoutes,
+    }),
     listeners: graph.derive({
       name: 'istio listeners',
       input: gateways,

@@ -6,10 +6,12 @@ import {
   type KubeObject,
   type Namespace,
   type Pod,
+  type Secret,
   parseApiVersion,
   type Service,
 } from '../../kube/index.ts'
 import {
+  type BackendTLSPolicy,
   type DestinationRule,
   type Gateway,
   type GatewayClass,
@@ -21,15 +23,19 @@ import {
   RESOURCE_KINDS,
   type ServiceEntry,
   type Sidecar,
+  type TCPRoute,
+  type TLSRoute,
   type VirtualService,
   type WorkloadEntry,
 } from '../resources/index.ts'
 import { objectKey } from './names.ts'
+import { narrowConfigMap, narrowSecret } from './narrow.ts'
 
 /** The objects of Kubernetes that the translation is made from, keyed by `objectKey`. */
 export interface Sources {
   readonly namespaces: Source<Namespace>
   readonly configMaps: Source<ConfigMap>
+  readonly secrets: Source<Secret>
   readonly services: Source<Service>
   readonly deployments: Source<Deployment>
   readonly pods: Source<Pod>
@@ -38,6 +44,9 @@ export interface Sources {
   readonly gateways: Source<Gateway>
   readonly httpRoutes: Source<HTTPRoute>
   readonly grpcRoutes: Source<GRPCRoute>
+  readonly tlsRoutes: Source<TLSRoute>
+  readonly tcpRoutes: Source<TCPRoute>
+  readonly backendTlsPolicies: Source<BackendTLSPolicy>
   readonly referenceGrants: Source<ReferenceGrant>
   readonly istioGateways: Source<IstioGateway>
   readonly virtualServices: Source<VirtualService>
@@ -50,14 +59,22 @@ export interface Sources {
 export interface SourceKind {
   readonly source: keyof Sources
   readonly kind: KindRef
-  /** Only objects of the root namespace are read. */
-  readonly rootNamespaceOnly?: boolean
+  /** What of an object is kept; undefined: it does not concern the mesh at all. */
+  readonly narrow?: (object: KubeObject) => KubeObject | undefined
+  /** For the API server: objects that never concern the mesh are not even sent. */
+  readonly fieldSelector?: string
 }
 
 /** What the control plane watches: one informer for each. */
 export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'namespaces', kind: RESOURCE_KINDS.namespace },
-  { source: 'configMaps', kind: RESOURCE_KINDS.configMap, rootNamespaceOnly: true },
+  { source: 'configMaps', kind: RESOURCE_KINDS.configMap, narrow: narrowConfigMap },
+  {
+    source: 'secrets',
+    kind: RESOURCE_KINDS.secret,
+    narrow: narrowSecret,
+    fieldSelector: 'type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token',
+  },
   { source: 'services', kind: RESOURCE_KINDS.service },
   { source: 'deployments', kind: RESOURCE_KINDS.deployment },
   { source: 'pods', kind: RESOURCE_KINDS.pod },
@@ -66,6 +83,9 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'gateways', kind: RESOURCE_KINDS.gateway },
   { source: 'httpRoutes', kind: RESOURCE_KINDS.httpRoute },
   { source: 'grpcRoutes', kind: RESOURCE_KINDS.grpcRoute },
+  { source: 'tlsRoutes', kind: RESOURCE_KINDS.tlsRoute },
+  { source: 'tcpRoutes', kind: RESOURCE_KINDS.tcpRoute },
+  { source: 'backendTlsPolicies', kind: RESOURCE_KINDS.backendTlsPolicy },
   { source: 'referenceGrants', kind: RESOURCE_KINDS.referenceGrant },
   { source: 'istioGateways', kind: RESOURCE_KINDS.istioGateway },
   { source: 'virtualServices', kind: RESOURCE_KINDS.virtualService },
@@ -79,6 +99,7 @@ export function createSources(graph: Graph): Sources {
   return {
     namespaces: graph.source('namespaces'),
     configMaps: graph.source('configMaps'),
+    secrets: graph.source('secrets'),
     services: graph.source('services'),
     deployments: graph.source('deployments'),
     pods: graph.source('pods'),
@@ -87,6 +108,9 @@ export function createSources(graph: Graph): Sources {
     gateways: graph.source('gateways'),
     httpRoutes: graph.source('httpRoutes'),
     grpcRoutes: graph.source('grpcRoutes'),
+    tlsRoutes: graph.source('tlsRoutes'),
+    tcpRoutes: graph.source('tcpRoutes'),
+    backendTlsPolicies: graph.source('backendTlsPolicies'),
     referenceGrants: graph.source('referenceGrants'),
     istioGateways: graph.source('istioGateways'),
     virtualServices: graph.source('virtualServices'),
@@ -102,19 +126,24 @@ export function createSources(graph: Graph): Sources {
  * @returns false for a kind that the translation does not read
  */
 export function setObject(sources: Sources, object: KubeObject): boolean {
-  const source = sourceFor(sources, object)
-  source?.set(objectKey(object), object)
-  return source !== undefined
+  const entry = entryFor(object)
+  if (entry === undefined) return false
+  const source = sources[entry.source] as Source<KubeObject>
+  const kept = entry.narrow === undefined ? object : entry.narrow(object)
+  if (kept === undefined) source.delete(objectKey(object))
+  else source.set(objectKey(object), kept)
+  return true
 }
 
 export function deleteObject(sources: Sources, object: KubeObject): boolean {
-  const source = sourceFor(sources, object)
-  source?.delete(objectKey(object))
-  return source !== undefined
+  const entry = entryFor(object)
+  if (entry === undefined) return false
+  const source = sources[entry.source] as Source<KubeObject>
+  source.delete(objectKey(object))
+  return true
 }
 
-function sourceFor(sources: Sources, object: KubeObject): Source<KubeObject> | undefined {
+function entryFor(object: KubeObject): SourceKind | undefined {
   const { group } = parseApiVersion(object.apiVersion)
-  const found = SOURCE_KINDS.find((entry) => entry.kind.group === group && entry.kind.kind === object.kind)
-  return found === undefined ? undefined : (sources[found.source] as Source<KubeObject>)
+  return SOURCE_KINDS.find((entry) => entry.kind.group === group && entry.kind.kind === object.kind)
 }

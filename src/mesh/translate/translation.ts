@@ -1,5 +1,14 @@
 import type { Collection, Graph } from '../../base/index.ts'
-import type { Listener, Mesh, Route, Service, Workload } from '../../model/index.ts'
+import type {
+  ConnectionRoute,
+  Credential,
+  Listener,
+  Mesh,
+  Route,
+  Service,
+  Workload,
+} from '../../model/index.ts'
+import { createCredentials, createMaterials } from './credentials/pipeline.ts'
 import type { GatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { createGatewayPipeline } from './gateway-pipeline.ts'
 import { createIstioPipeline } from './istio-pipeline.ts'
@@ -14,8 +23,10 @@ export interface Translation {
     readonly mesh: Collection<Mesh>
     readonly workloads: Collection<Workload>
     readonly services: Collection<Service>
+    readonly credentials: Collection<Credential>
     readonly listeners: Collection<Listener>
     readonly routes: Collection<Route>
+    readonly connectionRoutes: Collection<ConnectionRoute>
   }
   readonly statuses: Collection<StatusUpdate>
   readonly gatewayDeployments: Collection<GatewayDeployment>
@@ -25,15 +36,22 @@ export interface Translation {
 /** Hangs the whole translation into the graph: whatever is set on the sources shows in its collections. */
 export function createTranslation(graph: Graph, sources: Sources, settings: MeshSettings): Translation {
   const registry = createRegistry(graph, sources, settings)
-  const gateway = createGatewayPipeline(graph, sources, registry, settings)
+  const materials = createMaterials(graph, sources)
+  const gateway = createGatewayPipeline(graph, sources, { registry, materials, settings })
   const istio = createIstioPipeline(graph, sources, registry, settings)
   return {
     model: {
       mesh: registry.mesh,
       workloads: registry.workloads,
       services: registry.services,
+      credentials: createCredentials(graph, sources, {
+        materials,
+        gateways: gateway.states,
+        istioGateways: istio.gateways,
+      }),
       listeners: graph.merge('listeners', [gateway.listeners, istio.listeners]),
       routes: graph.merge('routes', [gateway.routes, istio.routes]),
+      connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
     },
     statuses: graph.merge('statuses', gateway.statuses),
     gatewayDeployments: gateway.deployments,

@@ -128,6 +128,10 @@ function configDump(context: AdminContext) {
         routes: [...runtime.routes()].map((route) => route.source),
         waiting: [...runtime.waiting()],
       },
+      {
+        '@type': 'lateen.v1.ConnectionRoutes',
+        routes: [...runtime.connectionRoutes.routes()],
+      },
       { '@type': 'lateen.v1.Services', services: [...store.services()] },
       { '@type': 'lateen.v1.Workloads', workloads: [...store.workloads()] },
       { '@type': 'lateen.v1.Clusters', clusters: clusters(context).cluster_statuses },

@@ -1,5 +1,7 @@
 import { createAddressMap } from './address-map.ts'
 import type {
+  Credential,
+  CredentialName,
   Listener,
   ListenerName,
   Mesh,
@@ -16,6 +18,7 @@ export interface ModelStore {
   readonly service: (name: ServiceName) => Service | undefined
   readonly services: () => Iterable<Service>
   readonly listeners: () => Iterable<Listener>
+  readonly credential: (name: CredentialName) => Credential | undefined
   readonly workload: (uid: WorkloadUid) => Workload | undefined
   readonly workloads: () => Iterable<Workload>
   readonly workloadsOf: (service: ServiceName) => Iterable<Workload>
@@ -37,6 +40,8 @@ export interface ModelStore {
   readonly deleteWorkload: (uid: WorkloadUid) => readonly ServiceName[]
   readonly setListener: (listener: Listener) => void
   readonly deleteListener: (name: ListenerName) => void
+  readonly setCredential: (credential: Credential) => void
+  readonly deleteCredential: (name: CredentialName) => void
 }
 
 export interface ServiceAt {
@@ -53,6 +58,7 @@ export function createModelStore(): ModelStore {
   const members = new Map<ServiceName, Map<WorkloadUid, Workload>>()
   const workloadByAddress = new Map<string, Workload>()
   const listeners = new Map<ListenerName, Listener>()
+  const credentials = new Map<CredentialName, Credential>()
 
   function deleteService(name: ServiceName): void {
     const service = services.get(name)
@@ -109,6 +115,7 @@ export function createModelStore(): ModelStore {
     service: (name) => services.get(name),
     services: () => services.values(),
     listeners: () => listeners.values(),
+    credential: (name) => credentials.get(name),
     workload: (uid) => workloads.get(uid),
     workloads: () => workloads.values(),
     workloadsOf: (name) => members.get(name)?.values() ?? [],
@@ -162,6 +169,12 @@ export function createModelStore(): ModelStore {
     },
     deleteListener: (name) => {
       listeners.delete(name)
+    },
+    setCredential: (credential) => {
+      credentials.set(credential.key, credential)
+    },
+    deleteCredential: (name) => {
+      credentials.delete(name)
     },
   }
 }

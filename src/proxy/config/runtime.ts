@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import { unreachable } from '../../base/index.ts'
 import type {
+  CredentialName,
   Listener,
   ListenerName,
   ModelType,
@@ -18,6 +19,7 @@ import { createNameTable, type ResolvedName } from '../upstream/names.ts'
 import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
+import { type ConnectionTable, createConnectionTable } from '../tcp/connection-table.ts'
 import type { Interner } from './interner.ts'
 import { createModelStore, type ModelStore } from './model-store.ts'
 
@@ -38,6 +40,8 @@ export interface Runtime {
   readonly clusters: () => Iterable<Cluster>
   readonly chain: (route: CompiledRoute) => FilterChain
   readonly routes: () => Iterable<CompiledRoute>
+  /** Routes for connections that are passed on as bytes. */
+  readonly connectionRoutes: ConnectionTable
   /** Routes that wait for a service they name. */
   readonly waiting: () => Iterable<RouteName>
   readonly close: () => void
@@ -58,6 +62,7 @@ export function createRuntime(options: {
 }): Runtime {
   const { logger, clock } = options
   const store = createModelStore()
+  const connectionRoutes = createConnectionTable({ namespace: options.clientNamespace })
   const clusters = new Map<string, Cluster>()
   const chains = new Map<CompiledRoute, FilterChain>()
   const served = new Map<RouteName, CompiledRoute>()
@@ -170,8 +175,14 @@ export function createRuntime(options: {
       case 'listener':
         store.setListener(object)
         return undefined
+      case 'credential':
+        store.setCredential(object)
+        return undefined
       case 'route':
         offered.push(route as CompiledRoute)
+        return undefined
+      case 'connection-route':
+        connectionRoutes.set(object)
         return undefined
       default:
         return unreachable(object)
@@ -199,8 +210,12 @@ export function createRuntime(options: {
         return undefined
       case 'listener':
         return store.deleteListener(key as ListenerName)
+      case 'credential':
+        return store.deleteCredential(key as CredentialName)
       case 'route':
         return withdraw(key as RouteName)
+      case 'connection-route':
+        return connectionRoutes.delete(key as RouteName)
       default:
         return unreachable(type)
     }
@@ -216,8 +231,7 @@ export function createRuntime(options: {
       }
     }
     options.sink().changed({
-      // A gateway's ports depend on its own workload's services too.
-      listeners: changes.some((change) => change.type === 'listener' || change.type === 'workload'),
+      listeners: changes.some(({ type }) => LISTENER_INPUTS.has(type)),
       mesh: changes.some((change) => change.type === 'mesh'),
     })
   }
@@ -241,6 +255,7 @@ export function createRuntime(options: {
     clusters: () => clusters.values(),
     chain: (route) => chains.get(route) ?? NO_FILTERS,
     routes: () => served.values(),
+    connectionRoutes,
     waiting: () => waiting.keys(),
     close() {
       for (const { cancel } of waiting.values()) cancel()
@@ -250,6 +265,9 @@ export function createRuntime(options: {
     },
   }
 }
+
+/** A gateway's ports depend on its own workload's services too, and its terms on credentials. */
+const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['listener', 'workload', 'credential'])
 
 const NO_FILTERS: FilterChain = []
 

@@ -92,6 +92,8 @@ function sanitizeAtEdge(exchange: Exchange): void {
   dropKnown(head, 'x-forwarded-proto')
   head.added.push(FORWARDED_PROTO[context.scheme])
   dropKnown(head, 'x-forwarded-client-cert')
+  if (context.clientCertificate !== undefined)
+    head.added.push(`x-forwarded-client-cert: ${context.clientCertificate}\r\n`)
   const { fields, bytes, base, count } = head
   for (let index = 0, at = 0; index < count; index++, at += FIELD_STRIDE) {
     const start = fields[at + NAME_START] as number

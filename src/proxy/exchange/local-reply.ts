@@ -18,6 +18,7 @@ export interface LocalReply {
 /** Every way in which a request ends without an upstream's answer, in Envoy's words. */
 export const REPLIES = {
   routeNotFound: { status: 404, body: '', flags: FLAG.NR, details: 'route_not_found' },
+  misdirected: { status: 421, body: '', flags: FLAG.NR, details: 'misdirected_request' },
   clusterNotFound: { status: 503, body: '', flags: FLAG.NC, details: 'cluster_not_found' },
   noHealthyUpstream: {
     status: 503,

@@ -157,6 +157,8 @@ export interface HttpContext {
   readonly isDraining: () => boolean
   /** Bytes and events of this instance, for attributing the CPU time of a shared process. */
   readonly work: WorkCounter
+  /** What the client has shown, for `x-forwarded-client-cert`. */
+  readonly clientCertificate?: string
   /** In a sidecar, the proxy's own workload. */
   readonly source?: RouteSource
   /** The original destination of a captured connection, `address:port`. */

@@ -42,6 +42,7 @@ export interface HostedProxy {
 /** A gateway goes on accepting for this long after it was told to stop, until nobody is sent to it any more. */
 const LAME_DUCK_MS = 1500
 const DRAIN_POLL_MS = 20
+const ROUTE_TYPES = ['route', 'connection-route'] as const
 
 export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   const { bootstrap, logger, clock } = options
@@ -60,7 +61,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     address: bootstrap.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0',
     ...(options.inboundSource !== undefined && { inboundSource: options.inboundSource }),
     // A port that answers before its routes are here would say 404 where a moment later it would not.
-    isGatewayReady: (gateway) => xds.synced('route', gatewayRoutes(gateway)),
+    isGatewayReady: hasRoutes,
     onStateChange: update,
   })
   const xds: XdsClient = createXdsClient({
@@ -93,19 +94,25 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     const added = names.filter((name) => !subscribed.includes(name))
     const removed = subscribed.filter((name) => !names.includes(name))
     subscribed = names
-    if (added.length > 0) xds.subscribe('route', added.map(gatewayRoutes))
-    if (removed.length > 0) xds.unsubscribe('route', removed.map(gatewayRoutes))
+    for (const type of ROUTE_TYPES) {
+      if (added.length > 0) xds.subscribe(type, added.map(gatewayRoutes))
+      if (removed.length > 0) xds.unsubscribe(type, removed.map(gatewayRoutes))
+    }
     update()
+  }
+
+  function hasRoutes(gateway: GatewayName): boolean {
+    return (
+      xds.synced('credential', 'proxy/*') &&
+      ROUTE_TYPES.every((type) => xds.synced(type, gatewayRoutes(gateway)))
+    )
   }
 
   function isSynced(): boolean {
     const common = xds.synced('mesh', '*') && xds.synced('workload', '*') && xds.synced('service', '*')
     if (!common) return false
-    if (instance.gateway === undefined) return xds.synced('route', 'mesh/*')
-    const names = instance.gatewayNames()
-    return (
-      xds.synced('listener', 'proxy/*') && names.every((name) => xds.synced('route', gatewayRoutes(name)))
-    )
+    if (instance.gateway === undefined) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
+    return xds.synced('listener', 'proxy/*') && instance.gatewayNames().every(hasRoutes)
   }
 
   /** Once ready it stays so: what was received stays valid when the control plane goes away. */
@@ -134,8 +141,10 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
       xds.subscribe('mesh', ['*'])
       xds.subscribe('workload', ['*'])
       xds.subscribe('service', ['*'])
-      if (bootstrap.node.role === 'router') xds.subscribe('listener', ['proxy/*'])
-      else xds.subscribe('route', ['mesh/*'])
+      if (bootstrap.node.role === 'router') {
+        xds.subscribe('credential', ['proxy/*'])
+        xds.subscribe('listener', ['proxy/*'])
+      } else for (const type of ROUTE_TYPES) xds.subscribe(type, ['mesh/*'])
       xds.start()
       logger.info('proxy started', { node: bootstrap.node.id, discovery: bootstrap.discoveryAddress })
     },

@@ -43,7 +43,7 @@ export interface LocalProxy {
   /** The ports that listen, and those that could not be bound with the reason. */
   readonly listeners: () => {
     readonly ports: readonly number[]
-    readonly problems: ReadonlyMap<number, string>
+    readonly problems: ReadonlyMap<number | string, string>
   }
   /** Resolves when every port that is asked for is bound or has failed. */
   readonly bound: () => Promise<void>

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { writeText } from './latin1.ts'
 
 /**
@@ -76,8 +77,8 @@ export function commit(out: OutBuffer, socket: Socket): boolean {
   const { length } = out
   if (length === 0) return !socket.writableNeedDrain
   out.length = 0
-  if (socket.writableLength > 0) {
-    // Others wait in line already, so these bytes will have to wait too: they get memory of their own size.
+  if (socket.writableLength > 0 || (socket as Partial<TLSSocket>).encrypted === true) {
+    // Others wait in line already, or encryption goes on after the call: the bytes get memory of their own size.
     return socket.write(Buffer.copyBytesFrom(out.bytes, 0, length))
   }
   const more = socket.write(out.bytes.subarray(0, length))

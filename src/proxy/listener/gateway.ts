@@ -1,14 +1,16 @@
+import type { TLSSocket } from 'node:tls'
 import type { Logger } from '../../base/index.ts'
 import { messageOf } from '../../base/index.ts'
-import type { Listener, RouteName } from '../../model/index.ts'
-import { type CompiledRoute, createGatewayTable, type GatewayTable } from '../../routing/index.ts'
+import type { Listener, ListenerName, RouteName } from '../../model/index.ts'
+import { type CompiledRoute, createGatewayTable, type GatewayTable, hostOf } from '../../routing/index.ts'
+import type { RouteSink, Runtime } from '../config/runtime.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import type { Exchange, HttpContext } from '../exchange/types.ts'
 import { runChain } from '../filters/run.ts'
 import type { BoundListener, Network } from '../net/network.ts'
-import type { RouteSink, Runtime } from '../config/runtime.ts'
-import { acceptSocket } from './accept.ts'
-import type { ConnectionSet } from './http-listener.ts'
+import type { ConnectionParts } from '../tcp/route-connection.ts'
+import { createPortServer, type GatewayPortServer, planOfPort, type PortPlan } from './gateway-port.ts'
+import { createGatewayTls } from './gateway-tls.ts'
 
 export interface GatewayListeners {
   readonly sink: RouteSink
@@ -17,9 +19,8 @@ export interface GatewayListeners {
   /** Every port that is wanted has been bound, or failed to. */
   readonly isBound: () => boolean
   readonly list: () => readonly GatewayPort[]
-  /** Ports that could not be bound, with the reason. */
-  readonly problems: () => ReadonlyMap<number, string>
-  readonly tables: () => ReadonlyMap<number, GatewayTable>
+  /** Ports that could not be bound, and listeners without what they need to serve, with the reason. */
+  readonly problems: () => ReadonlyMap<number | string, string>
   readonly stopAccepting: () => void
 }
 
@@ -33,94 +34,101 @@ export interface GatewayPort {
 interface OpenPort {
   readonly port: number
   readonly targetPort: number
+  readonly server: GatewayPortServer
   bound: BoundListener | undefined
   closed: boolean
 }
 
-/** The ports of a gateway: bound when a listener asks for them, closed with the last one that does. */
-export function createGatewayListeners(options: {
+export interface GatewayListenersOptions {
   readonly network: Network
   readonly address: string
+  /** Of the proxy: where credentials are that a listener names without a namespace. */
+  readonly namespace: string
+  readonly ticketKey: Buffer
   readonly runtime: () => Runtime
-  readonly connections: ConnectionSet
-  readonly context: (port: number, handle: (exchange: Exchange) => void) => HttpContext
+  readonly parts: ConnectionParts
+  readonly context: (
+    place: { readonly port: number; readonly scheme: 'http' | 'https' },
+    handle: (exchange: Exchange) => void,
+  ) => HttpContext
   /** The pod's port for a port of the gateway's Service. */
   readonly targetPort: (port: number) => number
   readonly serves: (listener: Listener) => boolean
   readonly logger: Logger
   readonly onChange: () => void
-}): GatewayListeners {
-  const tables = new Map<number, GatewayTable>()
+}
+
+/** The ports of a gateway: bound when a listener asks for them, closed with the last one that does. */
+export function createGatewayListeners(options: GatewayListenersOptions): GatewayListeners {
+  const tables = createTables()
   const ports = new Map<number, OpenPort>()
   const problems = new Map<number, string>()
-  const routes = new Map<RouteName, CompiledRoute>()
-  let known = new Map<string, Listener>()
+  const plans = new Map<number, PortPlan>()
+  const secureContexts = new WeakMap<Listener, HttpContext>()
+  let known = new Map<ListenerName, Listener>()
   let pending = 0
   let stopped = false
 
+  const tls = createGatewayTls({
+    credential: (key) => options.runtime().store.credential(key),
+    namespace: options.namespace,
+    ticketKey: options.ticketKey,
+    logger: options.logger,
+    onSecure: serveSecured,
+  })
+
+  /** The listener may be another by the time the handshake is done, or gone. */
+  function serveSecured(key: ListenerName, socket: TLSSocket): void {
+    const listener = known.get(key)
+    const port = listener && ports.get(listener.port)
+    if (listener === undefined || port === undefined) socket.destroy()
+    else port.server.serveSecured(listener, socket)
+  }
+
   function syncListeners(): void {
-    const next = new Map<string, Listener>()
+    const next = new Map<ListenerName, Listener>()
     for (const listener of options.runtime().store.listeners()) {
       if (options.serves(listener)) next.set(listener.key, listener)
     }
-    for (const [key, listener] of known) {
-      if (next.get(key)?.port !== listener.port || next.get(key)?.protocol !== listener.protocol) {
-        tables.get(listener.port)?.deleteListener(listener.key)
-      }
-    }
-    const wanted = new Set<number>()
-    for (const listener of next.values()) {
-      if (listener.protocol !== 'http') {
-        if (known.get(listener.key) !== listener) reportUnserved(listener)
-        continue
-      }
-      wanted.add(listener.port)
-      if (known.get(listener.key) !== listener) tableOf(listener.port).setListener(listener)
-    }
+    tables.follow(known, next)
     known = next
-    syncPorts(wanted)
-  }
-
-  function reportUnserved(listener: Listener): void {
-    const text = `listener ${listener.key} is not served: this proxy has no ${listener.protocol} listeners yet, only http`
-    problems.set(listener.port, text)
-    options.logger.warn(text)
-  }
-
-  function tableOf(port: number): GatewayTable {
-    let table = tables.get(port)
-    if (table === undefined) {
-      tables.set(port, (table = createGatewayTable()))
-      for (const route of routes.values()) table.setCompiled(route)
+    tls.follow(next.values())
+    plans.clear()
+    for (const [port, listeners] of Map.groupBy(next.values(), (listener) => listener.port)) {
+      plans.set(port, planOfPort(port, listeners))
     }
-    return table
+    syncPorts()
   }
 
-  function syncPorts(wanted: ReadonlySet<number>): void {
+  function syncPorts(): void {
     for (const [port, open] of ports) {
-      if (wanted.has(port) && open.targetPort === options.targetPort(port)) continue
+      if (plans.has(port) && open.targetPort === options.targetPort(port)) continue
       open.closed = true
       open.bound?.close()
       ports.delete(port)
-      if (!wanted.has(port)) tables.delete(port)
     }
     if (stopped) return
-    for (const port of wanted) if (!ports.has(port)) openPort(port)
+    for (const port of plans.keys()) if (!ports.has(port)) openPort(port)
   }
 
   function openPort(port: number): void {
-    const open: OpenPort = { port, targetPort: options.targetPort(port), bound: undefined, closed: false }
+    const server = createPortServer({
+      network: options.network,
+      parts: options.parts,
+      plan: () => plans.get(port) ?? planOfPort(port, []),
+      termination: tls.termination,
+      httpContext: options.context({ port, scheme: 'http' }, (exchange) =>
+        handle(exchange, tables.ofPort(port)),
+      ),
+      secureContext: contextOf,
+    })
+    const targetPort = options.targetPort(port)
+    const open: OpenPort = { port, targetPort, server, bound: undefined, closed: false }
     ports.set(port, open)
     problems.delete(port)
     pending++
-    const context = options.context(port, (exchange) => handle(exchange, port))
     options.network
-      .listen({
-        address: options.address,
-        port: open.targetPort,
-        onConnection: (raw) =>
-          options.connections.serveHttp(acceptSocket(raw, options.network, context.thread), context),
-      })
+      .listen({ address: options.address, port: targetPort, onConnection: server.accept })
       .then(
         (bound) => {
           open.bound = bound
@@ -137,8 +145,28 @@ export function createGatewayListeners(options: {
       })
   }
 
-  function handle(exchange: Exchange, port: number): void {
-    const result = tables.get(port)?.match(exchange)
+  function contextOf(listener: Listener): HttpContext {
+    let context = secureContexts.get(listener)
+    if (context === undefined) {
+      const { port } = listener
+      context = options.context({ port, scheme: 'https' }, (exchange) => handleSecured(exchange, listener))
+      secureContexts.set(listener, context)
+    }
+    return context
+  }
+
+  /** A connection made for one listener must not be used for what another one serves on its own terms. */
+  function handleSecured(exchange: Exchange, listener: Listener): void {
+    const table = tables.ofListener(listener)
+    if (table?.isServedBy(hostOf(exchange.authority), listener.key) === false) {
+      sendLocalReply(exchange, REPLIES.misdirected)
+      return
+    }
+    handle(exchange, table)
+  }
+
+  function handle(exchange: Exchange, table: GatewayTable | undefined): void {
+    const result = table?.match(exchange)
     if (result === undefined || result.kind !== 'match') {
       sendLocalReply(exchange, REPLIES.routeNotFound)
       return
@@ -149,14 +177,8 @@ export function createGatewayListeners(options: {
 
   return {
     sink: {
-      setRoute(route) {
-        routes.set(route.key, route)
-        for (const table of tables.values()) table.setCompiled(route)
-      },
-      deleteRoute(key) {
-        routes.delete(key)
-        for (const table of tables.values()) table.delete(key)
-      },
+      setRoute: (route) => tables.setRoute(route),
+      deleteRoute: (key) => tables.deleteRoute(key),
       changed(changes) {
         if (changes.listeners) syncListeners()
       },
@@ -165,8 +187,7 @@ export function createGatewayListeners(options: {
     isBound: () => pending === 0,
     list: () =>
       [...ports.values()].flatMap(({ port, bound }) => (bound ? [{ port, bound: bound.port }] : [])),
-    problems: () => problems,
-    tables: () => tables,
+    problems: () => new Map<number | string, string>([...problems, ...tls.problems()]),
     stopAccepting() {
       stopped = true
       for (const open of ports.values()) {
@@ -176,4 +197,55 @@ export function createGatewayListeners(options: {
       ports.clear()
     },
   }
+}
+
+/**
+ * The tables of a gateway: one for each port, and one for each HTTPS listener of Istio's API, whose hosts must only be
+ * reached through it (its clients may have had to prove themselves).
+ */
+function createTables() {
+  const tables = new Map<string, GatewayTable>()
+  const routes = new Map<RouteName, CompiledRoute>()
+
+  function make(id: string): GatewayTable {
+    let table = tables.get(id)
+    if (table === undefined) {
+      tables.set(id, (table = createGatewayTable()))
+      for (const route of routes.values()) table.setCompiled(route)
+    }
+    return table
+  }
+
+  return {
+    follow(before: ReadonlyMap<ListenerName, Listener>, next: ReadonlyMap<ListenerName, Listener>): void {
+      for (const [key, listener] of before) {
+        const successor = next.get(key)
+        if (successor === undefined || tableId(successor) !== tableId(listener)) {
+          tables.get(tableId(listener))?.deleteListener(key)
+        }
+      }
+      const wanted = new Set<string>()
+      for (const [key, listener] of next) {
+        if (listener.protocol !== 'http' && listener.protocol !== 'https') continue
+        wanted.add(tableId(listener))
+        if (before.get(key) !== listener) make(tableId(listener)).setListener(listener)
+      }
+      for (const id of tables.keys()) if (!wanted.has(id)) tables.delete(id)
+    },
+    ofPort: (port: number): GatewayTable | undefined => tables.get(`port ${port}`),
+    ofListener: (listener: Listener): GatewayTable | undefined => tables.get(tableId(listener)),
+    setRoute(route: CompiledRoute): void {
+      routes.set(route.key, route)
+      for (const table of tables.values()) table.setCompiled(route)
+    },
+    deleteRoute(key: RouteName): void {
+      routes.delete(key)
+      for (const table of tables.values()) table.delete(key)
+    },
+  }
+}
+
+function tableId({ key, port, protocol, isolated }: Listener): string {
+  if (protocol === 'https') return isolated ? `https port ${port}` : key
+  return `port ${port}`
 }

@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls'
 import { DOWNSTREAM_EVENTS } from '../exchange/flow.ts'
 import type { HttpContext } from '../exchange/types.ts'
 import { createServerConnection } from '../http1/server-connection.ts'
@@ -51,7 +52,8 @@ export function createConnectionSet(): ConnectionSet {
 
   function serveVersion2(accepted: AcceptedSocket, context: HttpContext): void {
     const { socket } = accepted
-    const handle = serveHttp2({ socket, context, onClose: () => connections.delete(handle) })
+    const isEncrypted = (socket as Partial<TLSSocket>).encrypted === true
+    const handle = serveHttp2({ socket, context, isEncrypted, onClose: () => connections.delete(handle) })
     connections.add(handle)
     accepted.receiver.receive = handle.receive
   }

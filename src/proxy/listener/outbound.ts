@@ -7,9 +7,9 @@ import { DEFAULT_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan, ForwardTarget } from '../exchange/types.ts'
 import { runChain } from '../filters/run.ts'
 import type { SocketTarget } from '../net/network.ts'
+import { untried } from '../tcp/route-connection.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
-import type { Host } from '../upstream/host.ts'
 import { acceptSocket } from './accept.ts'
 import { detect, type DetectedConnection } from './detect.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
@@ -187,13 +187,6 @@ function tcpService(at: ServiceAt | undefined) {
   if (at === undefined) return { hostname: PASSTHROUGH, name: PASSTHROUGH, namespace: 'unknown' }
   const { hostname, namespace } = at.service
   return { hostname, name: hostname.split('.')[0] ?? hostname, namespace }
-}
-
-/** A few picks are tried to find a host that has not failed for this connection. */
-function untried(pick: () => Host | undefined, tried: ReadonlySet<string>): Host | undefined {
-  let host = pick()
-  for (let i = 0; i < 5 && host !== undefined && tried.has(host.address); i++) host = pick()
-  return host
 }
 
 function planFor(target: ForwardTarget, operation: string | undefined): ForwardPlan {

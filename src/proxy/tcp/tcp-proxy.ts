@@ -16,6 +16,11 @@ export interface TcpProxyOptions {
   readonly pick: (tried: ReadonlySet<string>) => Host | undefined
   readonly clusterName: string
   readonly connectTimeoutMs: number
+  /** Without a byte in either direction for so long it is closed; absent: an hour, as in Envoy; 0: never. */
+  readonly idleTimeoutMs?: number | undefined
+  /** Set when it is clear from the start that nothing can come of it. */
+  readonly flags?: number
+  readonly routeName?: string
   readonly thread: ProxyThread
   readonly work: WorkCounter
   readonly connections: ConnectionSet
@@ -26,11 +31,14 @@ export interface TcpProxyOptions {
 
 /** Istio's max_connect_attempts default is 1; one more host makes a rolling restart invisible to new connections. */
 const CONNECT_ATTEMPTS_MAX = 3
+const IDLE_TIMEOUT_MS = 3_600_000
 
 interface TcpSession {
   readonly options: TcpProxyOptions
   readonly downstream: Socket
+  /** Of connecting, then of silence. */
   readonly timer: WheelTimer
+  lastActive: number
   readonly startTime: number
   readonly startedAt: number
   readonly tried: Set<string>
@@ -56,7 +64,8 @@ export function proxyTcp(options: TcpProxyOptions): void {
   const session: TcpSession = {
     options,
     downstream: socket,
-    timer: createWheelTimer(() => session.upstream?.destroy(new Error('connection timeout'))),
+    timer: createWheelTimer(() => onTimer(session)),
+    lastActive: 0,
     startTime: thread.clock.now(),
     startedAt: thread.clock.monotonic(),
     tried: new Set(),
@@ -67,7 +76,7 @@ export function proxyTcp(options: TcpProxyOptions): void {
     received: options.first?.length ?? 0,
     sent: 0,
     live: undefined,
-    flags: 0,
+    flags: options.flags ?? 0,
     failure: '-',
     downstreamEnded: false,
     over: false,
@@ -93,7 +102,7 @@ function connect(session: TcpSession): void {
   const { options } = session
   const host = options.pick(session.tried)
   if (host === undefined || session.tried.size >= CONNECT_ATTEMPTS_MAX) {
-    if (host === undefined && session.tried.size === 0) session.flags |= FLAG.UH
+    if (host === undefined && session.tried.size === 0 && session.flags === 0) session.flags |= FLAG.UH
     session.downstream.destroy()
     return
   }
@@ -122,6 +131,28 @@ function connect(session: TcpSession): void {
   })
 }
 
+function onTimer(session: TcpSession): void {
+  if (!session.connected) {
+    session.upstream?.destroy(new Error('connection timeout'))
+    return
+  }
+  const idleMs = session.options.thread.clock.monotonic() - session.lastActive
+  const left = idleTimeoutOf(session) - idleMs
+  if (left > 0) session.options.thread.wheel.set(session.timer, left)
+  else session.downstream.destroy()
+}
+
+function idleTimeoutOf(session: TcpSession): number {
+  return session.options.idleTimeoutMs ?? IDLE_TIMEOUT_MS
+}
+
+/** The timer is looked at when it fires, not moved with every byte. */
+function awaitSilence(session: TcpSession): void {
+  session.lastActive = session.options.thread.clock.monotonic()
+  const idle = idleTimeoutOf(session)
+  if (idle > 0) session.options.thread.wheel.set(session.timer, idle)
+}
+
 function connectFailed(session: TcpSession): void {
   session.options.thread.wheel.clear(session.timer)
   if (session.downstream.destroyed) return
@@ -134,6 +165,7 @@ function onConnected(session: TcpSession): void {
   const upstream = session.upstream as Socket
   options.thread.wheel.clear(session.timer)
   session.connected = true
+  awaitSilence(session)
   session.flags &= ~FLAG.UF
   const live = options.series(session.host, 0)
   live.opened.value++
@@ -147,6 +179,7 @@ function onConnected(session: TcpSession): void {
 
 function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: number): void {
   session.options.work.events++
+  session.lastActive = session.options.thread.clock.monotonic()
   session.received += end - start
   if (session.live) session.live.received.value += end - start
   const chunk = Buffer.copyBytesFrom(bytes, start, end - start)
@@ -160,6 +193,7 @@ function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: nu
 
 function onUpstream(session: TcpSession, bytes: Buffer, length: number): void {
   session.options.work.events++
+  session.lastActive = session.options.thread.clock.monotonic()
   session.sent += length
   if (session.live) session.live.sent.value += length
   if (!session.downstream.write(Buffer.copyBytesFrom(bytes, 0, length))) session.upstream?.pause()
@@ -204,7 +238,7 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
     upstreamLocal:
       upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
     clusterName: options.clusterName,
-    routeName: '-',
+    routeName: options.routeName ?? '-',
     attempt: 0,
     stream: {
       remoteAddress: downstream.remoteAddress ?? '',

@@ -1,5 +1,15 @@
 import type { Clock, Collection, Logger } from '../../base/index.ts'
-import type { Listener, Mesh, ModelObject, ModelType, Route, Service, Workload } from '../../model/index.ts'
+import type {
+  ConnectionRoute,
+  Credential,
+  Listener,
+  Mesh,
+  ModelObject,
+  ModelType,
+  Route,
+  Service,
+  Workload,
+} from '../../model/index.ts'
 import type { ProxyNode } from '../types/index.ts'
 
 /** What the server serves: one collection for each type of model object, keyed by the objects' keys. */
@@ -7,14 +17,24 @@ export interface ModelCollections {
   readonly mesh: Collection<Mesh>
   readonly workload: Collection<Workload>
   readonly service: Collection<Service>
+  readonly credential: Collection<Credential>
   readonly listener: Collection<Listener>
   readonly route: Collection<Route>
+  readonly 'connection-route': Collection<ConnectionRoute>
 }
 
 /** Who a connection is, by its credentials. */
 export interface PeerIdentity {
   readonly namespace: string
   readonly serviceAccount: string
+}
+
+/** Who is at the other end of a stream. */
+export interface Peer {
+  /** What it says of itself. */
+  readonly node: ProxyNode
+  /** What it has proven, where proof was asked for; its node says the same then. */
+  readonly identity: PeerIdentity | undefined
 }
 
 /** What a stream brings along to prove who it is. */

@@ -114,7 +114,7 @@ function handle(context: Context, call: Call, identity: PeerIdentity | undefined
       endWith(call, problem)
       return
     }
-    stream ??= open(context, call, message)
+    stream ??= open(context, call, message, identity)
     if (stream) receive(context, stream, message)
   })
   call.on('drain', () => stream?.drained())
@@ -126,12 +126,17 @@ function handle(context: Context, call: Call, identity: PeerIdentity | undefined
   call.on('error', close)
 }
 
-function open(context: Context, call: Call, message: DeltaDiscoveryRequest): Stream | undefined {
+function open(
+  context: Context,
+  call: Call,
+  message: DeltaDiscoveryRequest,
+  identity: PeerIdentity | undefined,
+): Stream | undefined {
   const node = nodeOf(message)
   if (!node) return undefined
   context.logger.info('proxy connected', { node: node.id, version: node.version })
   const write = (bytes: Buffer) => call.write(bytes)
-  return context.hub.open(node, write, () => endWith(call, SHUTTING_DOWN))
+  return context.hub.open({ node, identity }, write, () => endWith(call, SHUTTING_DOWN))
 }
 
 function receive(context: Context, stream: Stream, message: DeltaDiscoveryRequest): void {

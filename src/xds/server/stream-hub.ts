@@ -1,7 +1,6 @@
 import { type Clock, messageOf } from '../../base/index.ts'
 import { MODEL_TYPES, type ModelObject } from '../../model/index.ts'
-import type { ProxyNode } from '../types/index.ts'
-import type { ModelCollections, ProxyStatus, XdsObserver } from './contract.ts'
+import type { ModelCollections, Peer, ProxyStatus, XdsObserver } from './contract.ts'
 import { encodeResponse } from './encoder.ts'
 import { createResourceCache } from './resource-cache.ts'
 import { createStreamState, type StreamState } from './stream-state.ts'
@@ -18,7 +17,7 @@ export interface Stream {
 /** All open streams, and the changes on their way to them. */
 export interface StreamHub {
   /** @param write sends a response; false when the transport's buffer is full */
-  readonly open: (node: ProxyNode, write: (bytes: Buffer) => boolean, end: () => void) => Stream
+  readonly open: (peer: Peer, write: (bytes: Buffer) => boolean, end: () => void) => Stream
   readonly size: () => number
   readonly proxies: () => readonly ProxyStatus[]
   /** Ends all streams and stops listening to the collections. */
@@ -60,9 +59,9 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
     }),
   )
 
-  const stateOf = (node: ProxyNode): StreamState =>
+  const stateOf = (peer: Peer): StreamState =>
     createStreamState({
-      node,
+      peer,
       get: (type, key) => collections[type].get(key),
       list: (type): readonly ModelObject[] => collections[type].list(),
       encode: cache.encode,
@@ -73,8 +72,9 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
     })
 
   return {
-    open(node, write, end) {
-      const state = stateOf(node)
+    open(peer, write, end) {
+      const { node } = peer
+      const state = stateOf(peer)
       let full = false
       const writeAll = (): void => {
         if (full || !members.has(member)) return

@@ -12,7 +12,7 @@ function testStream(responseBytesMax = 1e6) {
   const objects = new Map<string, ModelObject>()
   let time = 0
   const state = createStreamState({
-    node: testNode('p', { role: 'router' }),
+    peer: { node: testNode('p', { role: 'router' }), identity: undefined },
     get: (type, key) => objects.get(`${type} ${key}`),
     list: (type) => [...objects.values()].filter((object) => object.type === type),
     encode: encodeResource,
@@ -191,9 +191,9 @@ describe('a stream', () => {
 })
 
 test('a gateway’s subscription covers its own routes, not those of a gateway whose name begins alike', () => {
-  const node = testNode('p', { role: 'router' })
+  const peer = { node: testNode('p', { role: 'router' }), identity: undefined }
   const covers = (gateway: string) =>
-    isVisible(testRoute('r'), node, parseSubscription('route', gatewayRoutes(gateway)))
+    isVisible(testRoute('r'), peer, parseSubscription('route', gatewayRoutes(gateway)))
   assert.equal(covers('Gateway/demo/web'), true)
   assert.equal(covers('Gateway/demo/we'), false)
   assert.equal(covers('IstioGateway/demo/web'), false)

@@ -1,6 +1,6 @@
 import { MODEL_TYPES, type ModelObject, type ModelType } from '../../model/index.ts'
 import { type ProxyNode, typeOfUrl } from '../types/index.ts'
-import type { Encode, Rejection, TypeStatus } from './contract.ts'
+import type { Encode, Peer, Rejection, TypeStatus } from './contract.ts'
 import type { DeltaResponse } from './encoder.ts'
 import {
   createTypeState,
@@ -58,7 +58,7 @@ export interface StreamState {
 }
 
 export interface StreamOptions {
-  readonly node: ProxyNode
+  readonly peer: Peer
   readonly get: (type: ModelType, key: string) => ModelObject | undefined
   readonly list: (type: ModelType) => readonly ModelObject[]
   readonly encode: Encode
@@ -69,7 +69,7 @@ export interface StreamOptions {
 }
 
 export function createStreamState(options: StreamOptions): StreamState {
-  const { node, monotonic } = options
+  const { peer, monotonic } = options
   const states = new Map<ModelType, TypeState>()
   let nonces = 0
 
@@ -85,7 +85,7 @@ export function createStreamState(options: StreamOptions): StreamState {
     const answer = takeAnswer(state, message, monotonic)
     const { type } = message
     unsubscribe(state, message.unsubscribe)
-    subscribe(state, message.subscribe, () => options.list(type), node)
+    subscribe(state, message.subscribe, () => options.list(type), peer)
     if (first || message.subscribe.length > 0) state.answerDue = true
     if (state.answerDue || state.pending.size > 0) state.pendingSince ??= monotonic()
     return answer
@@ -94,7 +94,7 @@ export function createStreamState(options: StreamOptions): StreamState {
   const touch = (type: ModelType, key: string, after: ModelObject | undefined): boolean => {
     const state = states.get(type)
     if (!state) return false
-    if (!state.known.has(key) && (after === undefined || !isWanted(state, node, after))) return false
+    if (!state.known.has(key) && (after === undefined || !isWanted(state, peer, after))) return false
     state.pending.add(key)
     state.pendingSince ??= monotonic()
     return true
@@ -103,7 +103,7 @@ export function createStreamState(options: StreamOptions): StreamState {
   const plan = (state: TypeState): Plan =>
     planOf({
       state,
-      node,
+      peer,
       get: (key) => options.get(state.type, key),
       encode: options.encode,
       bytesMax: options.responseBytesMax,
@@ -171,7 +171,7 @@ export function createStreamState(options: StreamOptions): StreamState {
   }
 
   return {
-    node,
+    node: peer.node,
     request,
     subscriptions: (typeUrl) => states.get(typeOfUrl(typeUrl) ?? 'mesh')?.subscriptions.size ?? 0,
     touch,

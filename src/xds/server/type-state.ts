@@ -1,6 +1,6 @@
 import type { ModelObject, ModelType } from '../../model/index.ts'
-import { parseSubscription, type ProxyNode, type Subscription } from '../types/index.ts'
-import type { Encode, Rejection, TypeStatus } from './contract.ts'
+import { parseSubscription, type Subscription } from '../types/index.ts'
+import type { Encode, Peer, Rejection, TypeStatus } from './contract.ts'
 import { isVisible } from './visibility.ts'
 
 /** The server's memory of one type on one stream. */
@@ -57,9 +57,9 @@ export function createTypeState(type: ModelType): TypeState {
   }
 }
 
-export function isWanted(state: TypeState, node: ProxyNode, object: ModelObject): boolean {
+export function isWanted(state: TypeState, peer: Peer, object: ModelObject): boolean {
   for (const subscription of state.subscriptions.values()) {
-    if (isVisible(object, node, subscription)) return true
+    if (isVisible(object, peer, subscription)) return true
   }
   return false
 }
@@ -68,7 +68,7 @@ export function subscribe(
   state: TypeState,
   names: readonly string[],
   objects: () => readonly ModelObject[],
-  node: ProxyNode,
+  peer: Peer,
 ): void {
   for (const name of names) {
     const subscription = parseSubscription(state.type, name)
@@ -78,7 +78,7 @@ export function subscribe(
     if (subscription.kind === 'key') state.pending.add(subscription.key)
     else {
       for (const object of objects()) {
-        if (isVisible(object, node, subscription)) state.pending.add(object.key)
+        if (isVisible(object, peer, subscription)) state.pending.add(object.key)
       }
     }
   }
@@ -97,19 +97,19 @@ export function unsubscribe(state: TypeState, names: readonly string[]): void {
  */
 export function planOf(options: {
   readonly state: TypeState
-  readonly node: ProxyNode
+  readonly peer: Peer
   readonly get: (key: string) => ModelObject | undefined
   readonly encode: Encode
   readonly bytesMax: number
 }): Plan {
-  const { state, node, get, encode, bytesMax } = options
+  const { state, peer, get, encode, bytesMax } = options
   const sets: { key: string; version: string; frame: Uint8Array }[] = []
   const removals: string[] = []
   let bytes = 0
   let more = false
   for (const key of state.pending) {
     const object = get(key)
-    if (object === undefined || !isWanted(state, node, object)) {
+    if (object === undefined || !isWanted(state, peer, object)) {
       // A single resource that does not exist is answered as removed, once; otherwise what is not known needs no removal.
       if (state.known.has(key) || (state.answerDue && state.subscriptions.has(key))) removals.push(key)
       else state.pending.delete(key)

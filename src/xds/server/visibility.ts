@@ -1,10 +1,11 @@
 import { unreachable } from '../../base/index.ts'
-import type { ModelObject, Route } from '../../model/index.ts'
+import type { ConnectionRoute, Credential, ModelObject, Route } from '../../model/index.ts'
 import type { ProxyNode, Subscription } from '../types/index.ts'
+import type { Peer, PeerIdentity } from './contract.ts'
 
 /** Whether the object belongs to what this proxy asked for and may see. */
-export function isVisible(object: ModelObject, node: ProxyNode, subscription: Subscription): boolean {
-  return isSelected(object, node, subscription) && mayBeSeen(object, node)
+export function isVisible(object: ModelObject, peer: Peer, subscription: Subscription): boolean {
+  return isSelected(object, peer.node, subscription) && mayBeSeen(object, peer)
 }
 
 function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscription): boolean {
@@ -14,22 +15,25 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
     case 'key':
       return object.key === subscription.key
     case 'proxy':
-      return object.type === 'listener' && selects(object.selector, node)
+      return object.type === 'credential' || (object.type === 'listener' && selects(object.selector, node))
     case 'gateway':
-      return object.type === 'route' && isOfGateway(object, subscription.gateway)
+      return isRoute(object) && isOfGateway(object, subscription.gateway)
     case 'mesh':
-      return object.type === 'route' && object.scope.kind === 'mesh'
+      return isRoute(object) && object.scope.kind === 'mesh'
     default:
       return unreachable(subscription)
   }
 }
 
-/** `exportTo` of services, and the client namespaces of mesh routes. */
-function mayBeSeen(object: ModelObject, node: ProxyNode): boolean {
+/** `exportTo` of services, the client namespaces of mesh routes, and the holders of credentials. */
+function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
   switch (object.type) {
     case 'service':
       return object.visibility.kind === 'all' || object.visibility.namespaces.includes(node.namespace)
+    case 'credential':
+      return identity !== undefined && mayHold(object, identity)
     case 'route':
+    case 'connection-route':
       return (
         object.scope.kind === 'gateway' || (object.scope.clientNamespaces?.includes(node.namespace) ?? true)
       )
@@ -42,7 +46,19 @@ function mayBeSeen(object: ModelObject, node: ProxyNode): boolean {
   }
 }
 
-function isOfGateway(route: Route, gateway: string): boolean {
+function isRoute(object: ModelObject): object is Route | ConnectionRoute {
+  return object.type === 'route' || object.type === 'connection-route'
+}
+
+/** What was only claimed does not count: who has proven nothing gets no key. */
+function mayHold(credential: Credential, identity: PeerIdentity): boolean {
+  return credential.holders.some(
+    (holder) =>
+      holder.namespace === identity.namespace && holder.serviceAccounts.includes(identity.serviceAccount),
+  )
+}
+
+function isOfGateway(route: Route | ConnectionRoute, gateway: string): boolean {
   const prefix = `${gateway}/`
   return (
     route.scope.kind === 'gateway' && route.scope.listeners.some((listener) => listener.startsWith(prefix))

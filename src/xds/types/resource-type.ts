@@ -6,8 +6,10 @@ const TYPE_NAMES = {
   mesh: 'Mesh',
   workload: 'Workload',
   service: 'Service',
+  credential: 'Credential',
   listener: 'Listener',
   route: 'Route',
+  'connection-route': 'ConnectionRoute',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** The name of a model type on the wire, e.g. `type.googleapis.com/lateen.v1.Route`. */

@@ -2,7 +2,8 @@ import type { ModelType } from '../../model/index.ts'
 
 /**
  * What a proxy may subscribe to within a type: one resource by its key, or a group of them.
- * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners whose selector picks the proxy.
+ * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners whose selector picks the proxy, and the
+ * credentials that it may hold.
  * `gateway/<gateway name>/*`: routes attached to a listener of that gateway. `mesh/*`: routes of sidecars.
  */
 export type Subscription =
@@ -14,8 +15,8 @@ export type Subscription =
 
 export function parseSubscription(type: ModelType, name: string): Subscription {
   if (name === '*') return { kind: 'all' }
-  if (type === 'listener' && name === 'proxy/*') return { kind: 'proxy' }
-  if (type === 'route') {
+  if ((type === 'listener' || type === 'credential') && name === 'proxy/*') return { kind: 'proxy' }
+  if (type === 'route' || type === 'connection-route') {
     if (name === 'mesh/*') return { kind: 'mesh' }
     if (name.startsWith('gateway/') && name.endsWith('/*')) {
       return { kind: 'gateway', gateway: name.slice('gateway/'.length, -'/*'.length) }

@@ -190,13 +190,16 @@ export interface HTTPPathModifier {
   readonly replacePrefixMatch?: string
 }
 
-export interface HTTPBackendRef {
+export interface BackendRef {
   readonly group?: string
   readonly kind?: string
   readonly name: string
   readonly namespace?: string
   readonly port?: number
   readonly weight?: number
+}
+
+export interface HTTPBackendRef extends BackendRef {
   readonly filters?: readonly HTTPRouteFilter[]
 }
 
@@ -208,6 +211,55 @@ export interface GRPCRoute extends KubeObject {
     readonly rules?: readonly unknown[]
   }
   readonly status?: { readonly parents?: readonly RouteParentStatus[] }
+}
+
+/** TLSRoute and TCPRoute: connections, told apart by server name or by port alone. */
+export interface ConnectionRouteResource extends KubeObject {
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[]
+    /** Of a TLSRoute. */
+    readonly hostnames?: readonly string[]
+    readonly rules?: readonly {
+      readonly name?: string
+      readonly backendRefs?: readonly BackendRef[]
+    }[]
+  }
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] }
+}
+
+export interface TLSRoute extends ConnectionRouteResource {
+  readonly kind: 'TLSRoute'
+}
+
+export interface TCPRoute extends ConnectionRouteResource {
+  readonly kind: 'TCPRoute'
+}
+
+export interface BackendTLSPolicy extends KubeObject {
+  readonly kind: 'BackendTLSPolicy'
+  readonly spec: {
+    readonly targetRefs: readonly {
+      readonly group: string
+      readonly kind: string
+      readonly name: string
+      readonly sectionName?: string
+    }[]
+    readonly validation: {
+      readonly caCertificateRefs?: readonly {
+        readonly group: string
+        readonly kind: string
+        readonly name: string
+      }[]
+      readonly wellKnownCACertificates?: string
+      readonly hostname: string
+      readonly subjectAltNames?: readonly {
+        readonly type: 'Hostname' | 'URI'
+        readonly hostname?: string
+        readonly uri?: string
+      }[]
+    }
+    readonly options?: Readonly<Record<string, string>>
+  }
 }
 
 export interface ReferenceGrant extends KubeObject {

@@ -21,7 +21,26 @@ export interface IstioServer {
   readonly name?: string
   readonly bind?: string
   readonly defaultEndpoint?: string
-  readonly tls?: { readonly httpsRedirect?: boolean; readonly mode?: string }
+  readonly tls?: IstioServerTls
+}
+
+export interface IstioServerTls {
+  readonly httpsRedirect?: boolean
+  readonly mode?: string
+  readonly credentialName?: string
+  readonly credentialNames?: readonly string[]
+  readonly caCertCredentialName?: string
+  readonly serverCertificate?: string
+  readonly privateKey?: string
+  readonly caCertificates?: string
+  readonly tlsCertificates?: readonly unknown[]
+  readonly subjectAltNames?: readonly string[]
+  readonly minProtocolVersion?: string
+  readonly maxProtocolVersion?: string
+  readonly cipherSuites?: readonly string[]
+  readonly caCrl?: string
+  readonly verifyCertificateSpki?: readonly string[]
+  readonly verifyCertificateHash?: readonly string[]
 }
 
 export interface VirtualService extends KubeObject {
@@ -31,9 +50,22 @@ export interface VirtualService extends KubeObject {
     readonly gateways?: readonly string[]
     readonly exportTo?: readonly string[]
     readonly http?: readonly IstioHttpRoute[]
-    readonly tls?: readonly unknown[]
-    readonly tcp?: readonly unknown[]
+    readonly tls?: readonly IstioConnectionRoute[]
+    readonly tcp?: readonly IstioConnectionRoute[]
   }
+}
+
+/** A rule of `tls` or `tcp`. */
+export interface IstioConnectionRoute {
+  readonly match?: readonly {
+    readonly sniHosts?: readonly string[]
+    readonly destinationSubnets?: readonly string[]
+    readonly port?: number
+    readonly sourceLabels?: Readonly<Record<string, string>>
+    readonly sourceNamespace?: string
+    readonly gateways?: readonly string[]
+  }[]
+  readonly route?: readonly IstioRouteDestination[]
 }
 
 export interface IstioHttpRoute {
@@ -181,7 +213,19 @@ export interface IstioPortTrafficPolicy {
     readonly http?: Readonly<Record<string, unknown>>
   }
   readonly outlierDetection?: IstioOutlierDetection
-  readonly tls?: { readonly mode?: string }
+  readonly tls?: IstioClientTls
+}
+
+export interface IstioClientTls {
+  readonly mode?: string
+  readonly clientCertificate?: string
+  readonly privateKey?: string
+  readonly caCertificates?: string
+  readonly credentialName?: string
+  readonly subjectAltNames?: readonly string[]
+  readonly sni?: string
+  readonly insecureSkipVerify?: boolean
+  readonly caCrl?: string
 }
 
 export interface IstioOutlierDetection {

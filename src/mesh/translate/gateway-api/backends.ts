@@ -1,5 +1,5 @@
 import type { Destination, Service } from '../../../model/index.ts'
-import type { HTTPBackendRef } from '../../resources/index.ts'
+import type { BackendRef } from '../../resources/index.ts'
 import { GATEWAY_GROUP, ISTIO_NETWORKING_GROUP } from '../../resources/index.ts'
 import { isVisible } from '../visibility.ts'
 import { isGranted } from './grants.ts'
@@ -19,7 +19,7 @@ export interface BackendResult {
 }
 
 export function resolveBackend(
-  ref: HTTPBackendRef,
+  ref: BackendRef,
   from: { readonly kind: string; readonly namespace: string },
   context: RouteContext,
 ): BackendResult {
@@ -44,7 +44,7 @@ export function resolveBackend(
     : toService(ref, `${namespace}/${name}`, context.service(namespace, name))
 }
 
-function toService(ref: HTTPBackendRef, label: string, service: Service | undefined): BackendResult {
+function toService(ref: BackendRef, label: string, service: Service | undefined): BackendResult {
   if (service === undefined) return unresolved('BackendNotFound', `Service ${label} does not exist`)
   const { port } = ref
   if (port === undefined || !service.ports.some((candidate) => candidate.port === port)) {
@@ -58,7 +58,7 @@ function toService(ref: HTTPBackendRef, label: string, service: Service | undefi
 }
 
 /** Istio's own kind of backend: any host that the mesh knows and the route's namespace may see. */
-function toHostname(ref: HTTPBackendRef, namespace: string, context: RouteContext): BackendResult {
+function toHostname(ref: BackendRef, namespace: string, context: RouteContext): BackendResult {
   const service = context.serviceByHost(ref.name.toLowerCase())
   const visible = service !== undefined && isVisible(service.visibility, namespace) ? service : undefined
   return toService(ref, ref.name, visible)
@@ -69,4 +69,14 @@ function unresolved(reason: RefFault['reason'], message: string): BackendResult 
     target: { kind: 'unresolved', status: UNRESOLVED_STATUS, reason },
     fault: { reason, message },
   }
+}
+
+/** What a route's ResolvedRefs says. */
+export function resolvedOutcome(faults: readonly RefFault[]) {
+  const [first] = faults
+  if (first === undefined) {
+    return { status: true, reason: 'ResolvedRefs', message: 'All references resolved' }
+  }
+  const messages = [...new Set(faults.map((fault) => fault.message))]
+  return { status: false, reason: first.reason, message: messages.join('; ') }
 }

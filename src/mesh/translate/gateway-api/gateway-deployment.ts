@@ -1,6 +1,6 @@
 import type { Gateway } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
-import { deploymentName } from './gateway.ts'
+import { deploymentName, deploymentServiceAccount } from './gateway.ts'
 
 /** What is to be deployed for a managed Gateway. */
 export interface GatewayDeployment {
@@ -27,7 +27,6 @@ export interface GatewayPort {
 }
 
 const SERVICE_TYPE = 'networking.istio.io/service-type'
-const SERVICE_ACCOUNT = 'gateway.istio.io/service-account'
 /** Instructions to the mesh or to kubectl, which mean nothing on what is deployed. */
 const OWN_ANNOTATIONS = /^(kubectl\.kubernetes\.io\/last-applied-configuration$|gateway\.istio\.io\/)/
 const STATUS_PORT: GatewayPort = { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' }
@@ -45,7 +44,7 @@ export function gatewayDeployment(object: Gateway): GatewayDeployment | undefine
     key: `${namespace}/${object.metadata.name}`,
     namespace,
     name,
-    serviceAccount: own[SERVICE_ACCOUNT] ?? name,
+    serviceAccount: deploymentServiceAccount(object),
     gateway: withoutStatus(object),
     ports: portsOf(object),
     labels: infrastructure === undefined ? (object.metadata.labels ?? {}) : (infrastructure.labels ?? {}),

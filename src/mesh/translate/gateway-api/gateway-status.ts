@@ -131,7 +131,9 @@ function listenerConditions(
   const { fault } = listener
   const conflict = fault?.kind === 'protocol-conflict' || fault?.kind === 'hostname-conflict'
   const reason = faultReason(fault?.kind)
-  const serves = fault === undefined && gatewayAccepted && listener.supportedKinds.length > 0
+  const certificates = listener.certificateFault
+  const hasMaterial = certificates === undefined || listener.tls !== undefined
+  const serves = fault === undefined && gatewayAccepted && listener.supportedKinds.length > 0 && hasMaterial
   const invalidKinds: Outcome = {
     status: false,
     reason: 'InvalidRouteKinds',
@@ -160,16 +162,18 @@ function listenerConditions(
         : {
             status: false,
             reason: conflict ? reason : 'Invalid',
-            message: fault?.message ?? 'Nothing to serve',
+            message: fault?.message ?? certificates?.message ?? 'Nothing to serve',
           },
     ),
     condition(
       generation,
       'ResolvedRefs',
       // A protocol that is not served has no kinds to judge by.
-      listener.kindsValid || fault?.kind === 'unsupported-protocol'
-        ? { status: true, reason: 'ResolvedRefs', message: NO_ERRORS }
-        : invalidKinds,
+      certificates !== undefined
+        ? { status: false, ...certificates }
+        : listener.kindsValid || fault?.kind === 'unsupported-protocol'
+          ? { status: true, reason: 'ResolvedRefs', message: NO_ERRORS }
+          : invalidKinds,
     ),
   ]
 }

@@ -3,6 +3,7 @@ import { type GatewayName, gatewayName, type Listener, listenerName } from '../.
 import type { Gateway, GatewayAddress } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import type { MeshSettings } from '../settings.ts'
+import type { CertificateContext } from './certificates.ts'
 import { type ListenerState, listenerStates } from './listener-state.ts'
 
 /** A Gateway of our class, as far as it can be judged without its routes and its deployment's state. */
@@ -22,7 +23,7 @@ export interface GatewayState {
 /** Which proxies serve a Gateway. */
 export type Placement =
   /** Ours to deploy, under this name in the Gateway's namespace. */
-  | { readonly kind: 'managed'; readonly name: string }
+  | { readonly kind: 'managed'; readonly name: string; readonly serviceAccount: string }
   /** `spec.addresses` names Services of gateways that somebody else runs, as `<namespace>/<name>`. */
   | { readonly kind: 'existing'; readonly services: readonly string[] }
 
@@ -32,9 +33,14 @@ export interface GatewayFault {
 }
 
 export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name'
+const SERVICE_ACCOUNT = 'gateway.istio.io/service-account'
 const NAME_OVERRIDE = 'gateway.istio.io/name-override'
 
-export function translateGateway(object: Gateway, settings: MeshSettings): GatewayState {
+export function translateGateway(
+  object: Gateway,
+  settings: MeshSettings,
+  certificates: CertificateContext,
+): GatewayState {
   const namespace = namespaceOf(object)
   const { name, generation = 0 } = object.metadata
   const gateway = gatewayName('Gateway', namespace, name)
@@ -44,11 +50,20 @@ export function translateGateway(object: Gateway, settings: MeshSettings): Gatew
     namespace,
     name,
     generation,
-    listeners: listenerStates(object.spec, (listener) => listenerName(gateway, listener)),
+    listeners: listenerStates(object.spec, {
+      namespace,
+      keyOf: (listener) => listenerName(gateway, listener),
+      certificates,
+    }),
     placement: placementOf(object, namespace, settings),
     requestedAddresses: (object.spec.addresses ?? []).filter((address) => (address.value ?? '') !== ''),
     fault: faultOf(object),
   }
+}
+
+/** What the proxies of a managed Gateway run as. */
+export function deploymentServiceAccount(object: Gateway): string {
+  return object.metadata.annotations?.[SERVICE_ACCOUNT] ?? deploymentName(object)
 }
 
 /** Istio's name for what it deploys: the Gateway's and its class's, unless an annotation says otherwise. */
@@ -60,7 +75,13 @@ export function deploymentName(object: Gateway): string {
 
 function placementOf(object: Gateway, namespace: string, settings: MeshSettings): Placement {
   const hosts = (object.spec.addresses ?? []).filter((address) => address.type === 'Hostname')
-  if (hosts.length === 0) return { kind: 'managed', name: deploymentName(object) }
+  if (hosts.length === 0) {
+    return {
+      kind: 'managed',
+      name: deploymentName(object),
+      serviceAccount: deploymentServiceAccount(object),
+    }
+  }
   const suffix = `.svc.${settings.clusterDomain}`
   const services = hosts.flatMap(({ value = '' }) => {
     if (!value.includes('.')) return [`${namespace}/${value}`]
@@ -88,6 +109,18 @@ function faultOf(object: Gateway): GatewayFault | undefined {
   }
 }
 
+const MODEL_PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
+  HTTP: 'http',
+  HTTPS: 'https',
+  TLS: 'tls',
+  TCP: 'tcp',
+}
+
+/** Without a certificate there is nothing to serve; the listener's conditions say why there is none. */
+function servesProtocol({ protocol, tls }: ListenerState): boolean {
+  return tls !== undefined || (protocol !== 'HTTPS' && protocol !== 'TLS')
+}
+
 /** The listeners that proxies get: those that serve, once it is known which proxies those are. */
 export function modelListeners(
   state: GatewayState,
@@ -96,14 +129,15 @@ export function modelListeners(
   const selector = selectorOf(state, service)
   if (selector === undefined || state.fault !== undefined) return []
   return state.listeners
-    .filter((listener) => listener.fault === undefined)
+    .filter((listener) => listener.fault === undefined && servesProtocol(listener))
     .map((listener) => ({
       type: 'listener',
       key: listener.key,
       gateway: state.gateway,
       selector,
       port: listener.port,
-      protocol: 'http',
+      protocol: MODEL_PROTOCOLS[listener.protocol] ?? 'http',
+      ...(listener.tls === undefined ? {} : { tls: listener.tls }),
       hostnames: [listener.hostname ?? '*'],
       isolated: true,
       origin: { kind: 'Gateway', namespace: state.namespace, name: state.name },

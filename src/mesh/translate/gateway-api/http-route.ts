@@ -3,7 +3,7 @@ import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
 import { RESOURCE_KINDS } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
-import type { RefFault } from './backends.ts'
+import { resolvedOutcome } from './backends.ts'
 import { type RuleResult, translateRule } from './http-rule.ts'
 import { httpRouteOrder } from './order.ts'
 import { type Binding, type ParentResult, resolveParents } from './parents.ts'
@@ -150,13 +150,4 @@ function describeFaults(rules: readonly RuleResult[]): string {
   return rules
     .flatMap((rule, index) => rule.faults.map((fault) => `spec.rules[${index}]: ${fault}`))
     .join('; ')
-}
-
-function resolvedOutcome(faults: readonly RefFault[]) {
-  const [first] = faults
-  if (first === undefined) {
-    return { status: true, reason: 'ResolvedRefs', message: 'All references resolved' }
-  }
-  const messages = [...new Set(faults.map((fault) => fault.message))]
-  return { status: false, reason: first.reason, message: messages.join('; ') }
 }

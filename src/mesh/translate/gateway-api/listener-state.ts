@@ -1,6 +1,7 @@
-import type { ListenerName } from '../../../model/index.ts'
+import type { ListenerName, ListenerTls } from '../../../model/index.ts'
 import type { GatewayListener, GatewaySpec, RouteGroupKind } from '../../resources/index.ts'
 import { GATEWAY_GROUP } from '../../resources/index.ts'
+import { type CertificateContext, type CertificateFault, listenerTls } from './certificates.ts'
 
 /** What one listener of a Gateway turned out to be. */
 export interface ListenerState {
@@ -13,6 +14,9 @@ export interface ListenerState {
   readonly supportedKinds: readonly RouteGroupKind[]
   readonly allowedNamespaces: NonNullable<NonNullable<GatewayListener['allowedRoutes']>['namespaces']>
   readonly fault: ListenerFault | undefined
+  /** Of HTTPS and TLS listeners; absent when there is no certificate to serve with. */
+  readonly tls: ListenerTls | undefined
+  readonly certificateFault: CertificateFault | undefined
   /** False when `allowedRoutes.kinds` names a kind that the listener cannot serve; the others still may attach. */
   readonly kindsValid: boolean
 }
@@ -24,15 +28,36 @@ export interface ListenerFault {
 }
 
 const HTTP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'HTTPRoute' }
+const TLS_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TLSRoute' }
+const TCP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TCPRoute' }
 
-/** @param keyOf makes a listener's name in the model */
-export function listenerStates(
-  spec: GatewaySpec,
-  keyOf: (listener: string) => ListenerName,
-): readonly ListenerState[] {
+/** The kinds of routes that a listener can take, by its protocol; TLS that is terminated leaves plain bytes. */
+function kindsFor({ protocol, tls }: GatewayListener): readonly RouteGroupKind[] {
+  switch (protocol) {
+    case 'HTTP':
+    case 'HTTPS':
+      return [HTTP_ROUTE]
+    case 'TLS':
+      return tls?.mode === 'Passthrough' ? [TLS_ROUTE] : [TLS_ROUTE, TCP_ROUTE]
+    case 'TCP':
+      return [TCP_ROUTE]
+    default:
+      return []
+  }
+}
+
+export interface ListenerContext {
+  /** Of the Gateway. */
+  readonly namespace: string
+  /** Makes a listener's name in the model. */
+  readonly keyOf: (listener: string) => ListenerName
+  readonly certificates: CertificateContext
+}
+
+export function listenerStates(spec: GatewaySpec, context: ListenerContext): readonly ListenerState[] {
   const serving: ListenerState[] = []
   return spec.listeners.map((listener) => {
-    const state = listenerState(listener, keyOf, serving)
+    const state = listenerState(listener, context, serving)
     if (state.fault === undefined) serving.push(state)
     return state
   })
@@ -40,18 +65,19 @@ export function listenerStates(
 
 function listenerState(
   listener: GatewayListener,
-  keyOf: (listener: string) => ListenerName,
+  context: ListenerContext,
   earlier: readonly ListenerState[],
 ): ListenerState {
   const hostname = listener.hostname?.toLowerCase()
-  const candidates = listener.protocol === 'HTTP' ? [HTTP_ROUTE] : []
+  const candidates = kindsFor(listener)
   const wanted = listener.allowedRoutes?.kinds ?? []
   const supportedKinds =
     wanted.length === 0
       ? candidates
       : candidates.filter((candidate) => wanted.some((kind) => sameKind(kind, candidate)))
+  const secured = listenerTls(listener, context.namespace, context.certificates)
   return {
-    key: keyOf(listener.name),
+    key: context.keyOf(listener.name),
     name: listener.name,
     port: listener.port,
     protocol: listener.protocol,
@@ -59,6 +85,8 @@ function listenerState(
     supportedKinds,
     allowedNamespaces: listener.allowedRoutes?.namespaces ?? { from: 'Same' },
     fault: faultOf(listener, hostname, earlier),
+    tls: secured.tls,
+    certificateFault: secured.fault,
     kindsValid: wanted.every((kind) => supportedKinds.some((supported) => sameKind(kind, supported))),
   }
 }
@@ -72,16 +100,22 @@ function faultOf(
   const { protocol, port } = listener
   const samePort = earlier.filter((other) => other.port === port)
   const [first] = samePort
-  if (protocol !== 'HTTP') {
+  if (kindsFor(listener).length === 0) {
     return {
       kind: 'unsupported-protocol',
-      message: `Protocol ${protocol} is not served yet; use HTTP`,
+      message: `Protocol ${protocol} is not served yet; use HTTP, HTTPS, TLS or TCP`,
     }
   }
   if (first !== undefined && first.protocol !== protocol) {
     return {
       kind: 'protocol-conflict',
       message: `Port ${port} is taken by listener ${first.name} with protocol ${first.protocol}`,
+    }
+  }
+  if (first !== undefined && protocol === 'TCP') {
+    return {
+      kind: 'protocol-conflict',
+      message: `Port ${port} is taken by listener ${first.name}, and TCP has nothing to tell them apart by`,
     }
   }
   const twin = samePort.find((other) => (other.hostname ?? '') === (hostname ?? ''))

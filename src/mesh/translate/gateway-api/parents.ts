@@ -1,11 +1,19 @@
 import { unreachable } from '../../../base/index.ts'
-import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
+import type { ParentReference } from '../../resources/index.ts'
 import { GATEWAY_GROUP } from '../../resources/index.ts'
-import { matchesLabels } from '../../../kube/index.ts'
+import { type KubeObject, matchesLabels } from '../../../kube/index.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
 import type { GatewayState } from './gateway.ts'
 import type { ListenerState } from './listener-state.ts'
 import type { RouteContext } from './route-context.ts'
+
+/** A route of any kind, as far as its parents go. */
+interface AttachedRoute extends KubeObject {
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[]
+    readonly hostnames?: readonly string[]
+  }
+}
 
 /** A listener that takes the route, and the host names under which it does. */
 export interface Binding {
@@ -23,7 +31,7 @@ export interface ParentResult {
 }
 
 /** The parents that are Gateways of ours, in the route's order; nothing is said of any other. */
-export function resolveParents(route: HTTPRoute, context: RouteContext): readonly ParentResult[] {
+export function resolveParents(route: AttachedRoute, context: RouteContext): readonly ParentResult[] {
   return (route.spec.parentRefs ?? []).flatMap((ref) => {
     const group = ref.group ?? GATEWAY_GROUP
     const kind = ref.kind ?? 'Gateway'
@@ -36,7 +44,7 @@ export function resolveParents(route: HTTPRoute, context: RouteContext): readonl
 
 /** Narrows the Gateway's listeners step by step; the first step that leaves none names the reason. */
 function bind(
-  route: HTTPRoute,
+  route: AttachedRoute,
   ref: ParentReference,
   gateway: GatewayState,
   context: RouteContext,
@@ -84,7 +92,7 @@ function describeSection(ref: ParentReference): string {
 function allows(
   listener: ListenerState,
   gateway: GatewayState,
-  route: HTTPRoute,
+  route: AttachedRoute,
   context: RouteContext,
 ): boolean {
   if (!listener.supportedKinds.some((kind) => kind.kind === route.kind)) return false

@@ -1,7 +1,8 @@
+import { unreachable } from '../../../base/index.ts'
 import type { ListenerName, RouteScope, Visibility } from '../../../model/index.ts'
 import type { VirtualService } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
-import { type IstioGatewayState, serverDomains } from './gateway.ts'
+import { type IstioGatewayState, serverDomains, type ServerState } from './gateway.ts'
 import { MESH_GATEWAY, type MeshShare } from './mesh-claim.ts'
 
 /** Where the rules of a VirtualService are laid out once: listeners that are alike, or the sidecars. */
@@ -13,6 +14,8 @@ export interface RuleBinding {
   /** The port that is dialled, where it is known. */
   readonly port: number | undefined
   readonly httpsRedirect: boolean
+  /** What its connections carry once TLS is taken off: in the mesh it can be anything. */
+  readonly content: 'http' | 'tls' | 'bytes' | 'any'
 }
 
 export interface BindingContext {
@@ -57,7 +60,8 @@ function gatewayBindings(
   })
   const groups = Map.groupBy(
     servers,
-    ({ server, domains }) => `${domains.join(',')}|${server.listener.port}|${server.httpsRedirect}`,
+    ({ server, domains }) =>
+      `${domains.join(',')}|${server.listener.port}|${server.httpsRedirect}|${contentOf(server)}`,
   )
   return [...groups.values()].flatMap((group) => {
     const [first] = group
@@ -74,9 +78,24 @@ function gatewayBindings(
         gateway,
         port: first.server.listener.port,
         httpsRedirect: first.server.httpsRedirect,
+        content: contentOf(first.server),
       },
     ]
   })
+}
+
+function contentOf({ listener }: ServerState): RuleBinding['content'] {
+  switch (listener.protocol) {
+    case 'http':
+    case 'https':
+      return 'http'
+    case 'tls':
+      return listener.tls?.kind === 'passthrough' ? 'tls' : 'bytes'
+    case 'tcp':
+      return 'bytes'
+    default:
+      return unreachable(listener.protocol)
+  }
 }
 
 /** Hosts that are granted for the same clients share their routes. */
@@ -96,6 +115,7 @@ function meshBindings(hosts: readonly string[], context: BindingContext): readon
         gateway: MESH_GATEWAY,
         port: undefined,
         httpsRedirect: false,
+        content: 'any' as const,
       },
     ]
   })

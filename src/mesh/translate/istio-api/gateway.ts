@@ -9,6 +9,7 @@ import {
 import type { IstioGateway, IstioServer } from '../../resources/index.ts'
 import { httpsRedirectRoute } from './https-redirect.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
+import { translateServerTls } from './server-tls.ts'
 
 /** An Istio Gateway, ready for VirtualServices to bind to. */
 export interface IstioGatewayState {
@@ -30,7 +31,18 @@ export interface ServerState {
   readonly httpsRedirect: boolean
 }
 
-const HTTP_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'])
+const PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
+  HTTP: 'http',
+  HTTP2: 'http',
+  GRPC: 'http',
+  'GRPC-WEB': 'http',
+  HTTPS: 'https',
+  TLS: 'tls',
+  TCP: 'tcp',
+  MONGO: 'tcp',
+  MYSQL: 'tcp',
+  REDIS: 'tcp',
+}
 
 export function translateIstioGateway(object: IstioGateway): IstioGatewayState {
   const namespace = namespaceOf(object)
@@ -66,24 +78,32 @@ function translateServer(
 ): ServerState | undefined {
   const { index, object, namespace, problems } = place
   const path = `spec.servers[${index}]`
-  if (!HTTP_PROTOCOLS.has(server.port.protocol.toUpperCase())) {
-    problems.push(`${path}.port.protocol ${server.port.protocol} is not served yet; use HTTP`)
+  const declared = PROTOCOLS[server.port.protocol.toUpperCase()]
+  if (declared === undefined) {
+    problems.push(
+      `${path}.port.protocol ${server.port.protocol} is not served yet; use HTTP, HTTPS, TLS or TCP`,
+    )
     return undefined
   }
+  const isSecured = declared === 'https' || declared === 'tls'
+  const tls = isSecured ? translateServerTls(server.tls, `${path}.tls`, problems) : undefined
+  if (isSecured && tls === undefined) return undefined
   for (const member of ['bind', 'defaultEndpoint'] as const) {
     if (server[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
   }
   const hosts = server.hosts.map((host) => parseServerHost(host, namespace))
   return {
     hosts,
-    httpsRedirect: server.tls?.httpsRedirect === true,
+    httpsRedirect: declared === 'http' && server.tls?.httpsRedirect === true,
     listener: {
       type: 'listener',
       key: listenerName(place.gateway, uniqueName(server, index, place.taken)),
       gateway: place.gateway,
       selector: { labels: object.spec.selector ?? {} },
       port: server.port.number,
-      protocol: 'http',
+      // Istio: HTTPS that is passed through is routed by its server name like any TLS.
+      protocol: tls?.kind === 'passthrough' ? 'tls' : declared,
+      ...(tls === undefined ? {} : { tls }),
       hostnames: [...new Set(hosts.map((entry) => entry.host))].sort(),
       isolated: false,
       origin: { kind: 'IstioGateway', namespace, name: object.metadata.name, rule: index },

@@ -1,10 +1,11 @@
-import type { Origin, Route } from '../../../model/index.ts'
+import type { ConnectionRoute, Origin, Route } from '../../../model/index.ts'
 import type { VirtualService } from '../../resources/index.ts'
 import { namespaceOf, resolveShortHost } from '../names.ts'
 import { type Problem, problemsOf } from '../problem.ts'
 import type { MeshSettings } from '../settings.ts'
 import { visibilityOf } from '../visibility.ts'
 import { type BindingContext, bindingsOf, gatewayKey, type RuleBinding } from './binding.ts'
+import { layOutConnectionRules } from './connection-rule.ts'
 import { type IstioRule, translateIstioRule } from './http-rule.ts'
 import type { RuleContext } from './rule-context.ts'
 import { httpsRedirectRoute } from './https-redirect.ts'
@@ -21,6 +22,7 @@ export interface VirtualServiceResult {
   /** `<namespace>/<name>` */
   readonly key: string
   readonly routes: readonly Route[]
+  readonly connectionRoutes: readonly ConnectionRoute[]
   readonly problems: readonly Problem[]
 }
 
@@ -36,10 +38,11 @@ export function translateVirtualService(
   const rules = (object.spec.http ?? []).map((rule, index) =>
     translateIstioRule(rule, `spec.http[${index}]`, ruleContext(namespace, context), problems),
   )
+  const hosts = hostsOf(object, context.settings)
   const bindings = bindingsOf(
     object,
     {
-      hosts: hostsOf(object, context.settings),
+      hosts,
       gateways: gatewaysOf(object),
       visibility: visibilityOf(object.spec.exportTo, namespace),
     },
@@ -54,7 +57,21 @@ export function translateVirtualService(
       problems,
     }),
   )
-  return { key: `${namespace}/${name}`, routes, problems: problemsOf(origin, problems) }
+  const connectionRoutes = bindings.flatMap((binding, index) => {
+    const variant = index === 0 ? '' : `b${index}`
+    const place = { binding, hosts, origin, created: creationTimestamp, variant, problems }
+    const rules = ruleContext(namespace, context)
+    return [
+      ...layOutConnectionRules('tls', object.spec.tls ?? [], rules, place),
+      ...layOutConnectionRules('tcp', object.spec.tcp ?? [], rules, place),
+    ]
+  })
+  return {
+    key: `${namespace}/${name}`,
+    routes,
+    connectionRoutes,
+    problems: problemsOf(origin, [...new Set(problems)]),
+  }
 }
 
 function ruleContext(namespace: string, context: VirtualServiceContext): RuleContext {
@@ -66,9 +83,6 @@ function ruleContext(namespace: string, context: VirtualServiceContext): RuleCon
 }
 
 function reportNotServed(object: VirtualService, problems: string[]): void {
-  for (const member of ['tls', 'tcp'] as const) {
-    if ((object.spec[member] ?? []).length > 0) problems.push(`spec.${member} is not served yet`)
-  }
   if ((object.spec.hosts ?? []).length === 0) {
     problems.push('spec.hosts is empty: delegates are not served yet, so nothing uses these routes')
   }
@@ -77,6 +91,7 @@ function reportNotServed(object: VirtualService, problems: string[]): void {
 /** The rules in the user's order, up to the first that takes everything: those behind it can never match. */
 function layOut(rules: readonly (IstioRule | undefined)[], place: Omit<RulePlace, 'rule'>): readonly Route[] {
   const { binding } = place
+  if (binding.content !== 'http' && binding.content !== 'any') return []
   if (binding.httpsRedirect) {
     const variant = place.variant === '' ? 'https-redirect' : `${place.variant}-https-redirect`
     return [httpsRedirectRoute({ ...place, scope: binding.scope, domains: binding.domains, variant })]

@@ -2,6 +2,7 @@
 import { parseAllDocuments } from 'yaml'
 import { createGraph, type Collection } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
+import type { Credential } from '../../../model/index.ts'
 import { DEFAULT_SETTINGS } from '../settings.ts'
 import { createSources, setObject, type Sources } from '../sources.ts'
 import { createTranslation, type Translation } from '../translation.ts'
@@ -38,8 +39,10 @@ export function parseObjects(text: string): readonly KubeObject[] {
 
 export const SECTIONS = [
   'mesh',
+  'credentials',
   'listeners',
   'routes',
+  'connectionRoutes',
   'services',
   'workloads',
   'statuses',
@@ -47,6 +50,13 @@ export const SECTIONS = [
   'problems',
 ] as const
 export type Section = (typeof SECTIONS)[number]
+
+/** Key material is left out: a golden says who holds what, not what it is. */
+function shown(object: unknown): unknown {
+  const { certificate, trust } = object as Partial<Credential>
+  if ((object as { readonly type?: string }).type !== 'credential') return object
+  return { ...(object as Credential), certificate: certificate && 'given', trust: trust && 'given' }
+}
 
 /** All results by section; empty sections are left out. */
 export function snapshot(
@@ -59,6 +69,6 @@ export function snapshot(
     deployments: translation.gatewayDeployments,
     problems: translation.problems,
   }
-  const entries = sections.map((section) => [section, collections[section].list()] as const)
+  const entries = sections.map((section) => [section, collections[section].list().map(shown)] as const)
   return Object.fromEntries(entries.filter(([, list]) => list.length > 0))
 }

@@ -1,0 +1,91 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { ConfigMap, Secret } from '../../../kube/index.ts'
+import { type Credential, credentialName, type CredentialName } from '../../../model/index.ts'
+import { namespaceOf } from '../names.ts'
+
+/** What a Secret or ConfigMap holds for TLS, and what is wrong with it. Messages never quote the material. */
+export interface Material {
+  readonly key: CredentialName
+  readonly namespace: string
+  readonly name: string
+  readonly certificate: Credential['certificate']
+  readonly trust: string | undefined
+  /** Why there is no certificate. */
+  readonly certificateProblem: string | undefined
+  /** Why there is no trust. */
+  readonly trustProblem: string | undefined
+}
+
+export function secretMaterial(secret: Secret): Material {
+  const { name } = secret.metadata
+  const namespace = namespaceOf(secret)
+  const { data = {} } = secret
+  const chain = textOf(data['tls.crt'] ?? data['cert'])
+  const privateKey = textOf(data['tls.key'] ?? data['key'])
+  const certificateProblem = pairProblem(chain, privateKey)
+  return {
+    key: credentialName('Secret', namespace, name),
+    namespace,
+    name,
+    certificate: certificateProblem === undefined ? { chain, privateKey } : undefined,
+    certificateProblem,
+    ...trustOf(textOf(data['ca.crt'] ?? data['cacert'])),
+  }
+}
+
+export function configMapMaterial(configMap: ConfigMap): Material {
+  const { name } = configMap.metadata
+  const namespace = namespaceOf(configMap)
+  return {
+    key: credentialName('ConfigMap', namespace, name),
+    namespace,
+    name,
+    certificate: undefined,
+    certificateProblem: 'a ConfigMap holds no certificate of a server',
+    ...trustOf(configMap.data?.['ca.crt'] ?? ''),
+  }
+}
+
+function textOf(base64: string | undefined): string {
+  return base64 === undefined ? '' : Buffer.from(base64, 'base64').toString('utf8')
+}
+
+function trustOf(text: string): Pick<Material, 'trust' | 'trustProblem'> {
+  if (text === '') return { trust: undefined, trustProblem: 'it has no ca.crt' }
+  const problem = certificatesProblem(text)
+  return problem === undefined
+    ? { trust: text, trustProblem: undefined }
+    : { trust: undefined, trustProblem: `its ca.crt ${problem}` }
+}
+
+function pairProblem(chain: string, privateKey: string): string | undefined {
+  if (chain === '') return 'it has no tls.crt'
+  if (privateKey === '') return 'it has no tls.key'
+  const problem = certificatesProblem(chain)
+  if (problem !== undefined) return `its tls.crt ${problem}`
+  try {
+    const key = createPrivateKey(privateKey)
+    return new X509Certificate(chain).checkPrivateKey(key)
+      ? undefined
+      : 'its tls.key does not belong to its tls.crt'
+  } catch {
+    return 'its tls.key is no private key in PEM without a passphrase'
+  }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
+
+function certificatesProblem(text: string): string | undefined {
+  const blocks = text.match(CERTIFICATE)
+  if (blocks === null) return 'holds no certificate in PEM'
+  const broken = blocks.findIndex((block) => !isCertificate(block))
+  return broken < 0 ? undefined : `holds a certificate (number ${broken + 1}) that cannot be read`
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).serialNumber !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,164 @@
+import type { Collection, Graph, Index, Read } from '../../../base/index.ts'
+import { matchesLabels, type Pod } from '../../../kube/index.ts'
+import type { Credential, CredentialHolder, CredentialReference, ListenerTls } from '../../../model/index.ts'
+import type { GatewayState } from '../gateway-api/gateway.ts'
+import type { IstioGatewayState } from '../istio-api/gateway.ts'
+import { namespaceOf } from '../names.ts'
+import type { Sources } from '../sources.ts'
+import { configMapMaterial, type Material, secretMaterial } from './material.ts'
+
+/** The material of every Secret and ConfigMap that has any, by credential name. */
+export function createMaterials(graph: Graph, sources: Sources): Collection<Material> {
+  return graph.merge('key material', [
+    graph.derive({
+      name: 'key material of secrets',
+      input: sources.secrets,
+      transform: (secret) => [secretMaterial(secret)],
+    }),
+    graph.derive({
+      name: 'key material of config maps',
+      input: sources.configMaps,
+      transform: (configMap) =>
+        configMap.data?.['ca.crt'] === undefined ? [] : [configMapMaterial(configMap)],
+    }),
+  ])
+}
+
+/** That somebody may hold a credential. */
+interface Claim {
+  readonly key: string
+  /** `<source>/<namespace>/<name>`, with `*` for the namespace where the proxy's own is meant. */
+  readonly credential: string
+  readonly holder:
+    | { readonly kind: 'accounts'; readonly holder: CredentialHolder }
+    /** The service accounts of the pods with these labels in the credential's namespace. */
+    | { readonly kind: 'selected'; readonly labels: Readonly<Record<string, string>> }
+}
+
+/**
+ * Who may hold what follows from the Gateways: the proxies of one get what its own listeners name. What no Gateway
+ * names never leaves the control plane.
+ */
+export function createCredentials(
+  graph: Graph,
+  sources: Sources,
+  from: {
+    readonly materials: Collection<Material>
+    readonly gateways: Collection<GatewayState>
+    readonly istioGateways: Collection<IstioGatewayState>
+  },
+): Collection<Credential> {
+  const podsByNamespace = graph.index(sources.pods, 'pods by namespace', (pod) => [namespaceOf(pod)])
+  const claims = graph.merge('credential claims', [
+    graph.derive({
+      name: 'credential claims of gateways',
+      input: from.gateways,
+      transform: (state, read) => gatewayClaims(state, sources, podsByNamespace, read),
+    }),
+    graph.derive({
+      name: 'credential claims of istio gateways',
+      input: from.istioGateways,
+      transform: istioClaims,
+    }),
+  ])
+  const byCredential = graph.index(claims, 'claims by credential', (one) => [one.credential])
+  return graph.derive({
+    name: 'credentials',
+    input: from.materials,
+    transform: (material, read) => {
+      const { key, namespace, name, certificate, trust } = material
+      if (certificate === undefined && trust === undefined) return []
+      const [source = ''] = key.split('/', 1)
+      const found = [...read.lookup(byCredential, key), ...read.lookup(byCredential, `${source}/*/${name}`)]
+      const selected = found.some((claim) => claim.holder.kind === 'selected')
+      const pods = selected ? read.lookup(podsByNamespace, namespace) : []
+      const holders = mergeHolders(
+        found.flatMap(({ holder }): readonly CredentialHolder[] => {
+          if (holder.kind === 'accounts') return [holder.holder]
+          return [{ namespace, serviceAccounts: serviceAccountsOf(pods, holder.labels) }]
+        }),
+      )
+      if (holders.length === 0) return []
+      const origin = { kind: source, namespace, name }
+      return [
+        {
+          type: 'credential',
+          key,
+          holders,
+          ...(certificate === undefined ? {} : { certificate }),
+          ...(trust === undefined ? {} : { trust }),
+          origin,
+        },
+      ]
+    },
+  })
+}
+
+function mergeHolders(holders: readonly CredentialHolder[]): readonly CredentialHolder[] {
+  const groups = Map.groupBy(holders, ({ namespace }) => namespace)
+  return [...groups]
+    .map(([namespace, group]) => ({
+      namespace,
+      serviceAccounts: [...new Set(group.flatMap(({ serviceAccounts }) => serviceAccounts))].sort(),
+    }))
+    .filter(({ serviceAccounts }) => serviceAccounts.length > 0)
+    .toSorted((a, b) => (a.namespace < b.namespace ? -1 : 1))
+}
+
+/** References are resolved and permitted by then; only the Gateway's own proxies count. */
+function gatewayClaims(
+  state: GatewayState,
+  sources: Sources,
+  podsByNamespace: Index<Pod>,
+  read: Read,
+): readonly Claim[] {
+  const names = [...new Set(state.listeners.flatMap(({ tls }) => credentialsOf(tls)))]
+  if (names.length === 0) return []
+  const { placement, namespace } = state
+  if (placement.kind === 'managed') {
+    const holder = { namespace, serviceAccounts: [placement.serviceAccount] }
+    return names.map((credential) => claim(state.gateway, credential, { kind: 'accounts', holder }))
+  }
+  return placement.services.flatMap((key) => {
+    const selector = read.get(sources.services, key)?.spec.selector
+    if (selector === undefined) return []
+    const [serviceNamespace = ''] = key.split('/', 1)
+    const serviceAccounts = serviceAccountsOf(read.lookup(podsByNamespace, serviceNamespace), selector)
+    const holder = { namespace: serviceNamespace, serviceAccounts }
+    return names.map((credential) =>
+      claim(`${state.gateway}|${key}`, credential, { kind: 'accounts', holder }),
+    )
+  })
+}
+
+function serviceAccountsOf(
+  pods: readonly Pod[],
+  labels: Readonly<Record<string, string>>,
+): readonly string[] {
+  const picked = pods.filter((pod) => matchesLabels({ matchLabels: labels }, pod.metadata.labels ?? {}))
+  return [...new Set(picked.map((pod) => pod.spec?.serviceAccountName ?? 'default'))].sort()
+}
+
+function istioClaims(state: IstioGatewayState): readonly Claim[] {
+  return state.servers.flatMap((server) =>
+    [...new Set(credentialsOf(server.listener.tls))].map((credential) =>
+      claim(server.listener.key, credential, { kind: 'selected', labels: server.listener.selector.labels }),
+    ),
+  )
+}
+
+function claim(owner: string, credential: string, holder: Claim['holder']): Claim {
+  return { key: `${owner}|${credential}`, credential, holder }
+}
+
+/** What a listener's terms name. */
+function credentialsOf(tls: ListenerTls | undefined): readonly string[] {
+  if (tls?.kind !== 'terminate') return []
+  const { certificates, clients } = tls
+  const trust = clients.kind === 'required' || clients.kind === 'optional' ? clients.trust : []
+  return [...certificates, ...trust].map(nameOf)
+}
+
+function nameOf({ source, namespace = '*', name }: CredentialReference): string {
+  return `${source}/${namespace}/${name}`
+}

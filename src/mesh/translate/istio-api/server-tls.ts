@@ -1,0 +1,87 @@
+import type {
+  ClientCertificates,
+  CredentialReference,
+  ListenerTls,
+  TlsVersion,
+} from '../../../model/index.ts'
+import type { IstioServerTls } from '../../resources/index.ts'
+
+const VERSIONS: Readonly<Record<string, TlsVersion | undefined>> = {
+  TLS_AUTO: undefined,
+  TLSV1_0: 'TLSv1',
+  TLSV1_1: 'TLSv1.1',
+  TLSV1_2: 'TLSv1.2',
+  TLSV1_3: 'TLSv1.3',
+}
+
+/** Members whose meaning would be lost: a server that asks for them is not served with less than it wants. */
+const REFUSED = ['caCrl', 'verifyCertificateSpki', 'verifyCertificateHash', 'subjectAltNames'] as const
+const FILES = ['serverCertificate', 'privateKey', 'caCertificates', 'tlsCertificates'] as const
+
+/**
+ * The TLS terms of an Istio server.
+ * @param path where they stand, for messages; @param problems why there are none is added to it
+ */
+export function translateServerTls(
+  tls: IstioServerTls | undefined,
+  path: string,
+  problems: string[],
+): ListenerTls | undefined {
+  const mode = tls?.mode ?? 'SIMPLE'
+  switch (mode) {
+    case 'PASSTHROUGH':
+      return { kind: 'passthrough' }
+    case 'SIMPLE':
+    case 'MUTUAL':
+    case 'OPTIONAL_MUTUAL':
+      return terminate(tls ?? {}, mode, path, problems)
+    default:
+      problems.push(`${path}.mode ${mode} is not served yet; the server is not opened`)
+      return undefined
+  }
+}
+
+function terminate(
+  tls: IstioServerTls,
+  mode: 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL',
+  path: string,
+  problems: string[],
+): ListenerTls | undefined {
+  const unserved = [...REFUSED, ...FILES].filter((member) => isGiven(tls[member]))
+  for (const member of unserved)
+    problems.push(`${path}.${member} is not served yet; the server is not opened`)
+  const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : [])
+  if (names.length === 0 && unserved.length === 0) {
+    problems.push(`${path}.credentialName is not given; the server has no certificate and is not opened`)
+  }
+  if (unserved.length > 0 || names.length === 0) return undefined
+  const minVersion = VERSIONS[tls.minProtocolVersion ?? 'TLS_AUTO']
+  const maxVersion = VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO']
+  const ciphers = tls.cipherSuites ?? []
+  return {
+    kind: 'terminate',
+    certificates: names.map(secretNamed),
+    clients: clientsOf(tls, mode, names),
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(ciphers.length === 0 ? {} : { ciphers }),
+  }
+}
+
+/** Istio: clients' authorities stand in the Secret itself, in `<credentialName>-cacert`, or in one that is named. */
+function clientsOf(tls: IstioServerTls, mode: string, names: readonly string[]): ClientCertificates {
+  if (mode === 'SIMPLE') return { kind: 'none' }
+  const bundles = tls.caCertCredentialName
+    ? [tls.caCertCredentialName]
+    : names.flatMap((name) => [name, `${name}-cacert`])
+  return { kind: mode === 'MUTUAL' ? 'required' : 'optional', trust: bundles.map(secretNamed) }
+}
+
+/** In the namespace of the gateway's pods. */
+function secretNamed(name: string): CredentialReference {
+  return { source: 'Secret', name }
+}
+
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== ''
+}

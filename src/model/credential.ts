@@ -1,0 +1,32 @@
+import type { CredentialName, Origin } from './names.ts'
+
+/**
+ * Key material: what a proxy proves itself with, and whom it believes. Sent only to proxies whose proven identity is
+ * among the holders, and never shown: not in logs, not in `config_dump`, not in debug pages.
+ */
+export interface Credential {
+  readonly type: 'credential'
+  readonly key: CredentialName
+  readonly holders: readonly CredentialHolder[]
+  /** PEM: the leaf first, then what leads to a root; and its private key. */
+  readonly certificate?: { readonly chain: string; readonly privateKey: string }
+  /** PEM: the certificates that peers' chains may end in. */
+  readonly trust?: string
+  readonly origin: Origin
+}
+
+/** Who may have it: proxies that run as one of these service accounts. */
+export interface CredentialHolder {
+  readonly namespace: string
+  readonly serviceAccounts: readonly string[]
+}
+
+/** How a listener or a service names a credential. */
+export interface CredentialReference {
+  readonly source: CredentialSource
+  /** Absent: the namespace of the proxy that uses it (Istio's `credentialName`). */
+  readonly namespace?: string
+  readonly name: string
+}
+
+export type CredentialSource = 'Secret' | 'ConfigMap'

@@ -1,0 +1,55 @@
+import type { CredentialReference } from './credential.ts'
+
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+
+/** What a listener does with TLS. */
+export type ListenerTls =
+  /** Only the server name is read; the bytes go on as they are. */
+  | { readonly kind: 'passthrough' }
+  | {
+      readonly kind: 'terminate'
+      /** Never empty; the one that fits the client's server name and algorithms is shown. */
+      readonly certificates: readonly CredentialReference[]
+      readonly clients: ClientCertificates
+      readonly minVersion?: TlsVersion
+      readonly maxVersion?: TlsVersion
+      /** OpenSSL's names, for versions up to 1.2; absent: a modern default. */
+      readonly ciphers?: readonly string[]
+    }
+
+/** Whether clients show a certificate, and whom they must have it from: any of the bundles that exist. */
+export type ClientCertificates =
+  | { readonly kind: 'none' }
+  /** Without one, or with a bad one, the handshake fails. */
+  | { readonly kind: 'required'; readonly trust: readonly CredentialReference[] }
+  /** None is fine; one that is shown has to be good. */
+  | { readonly kind: 'optional'; readonly trust: readonly CredentialReference[] }
+  /** Whatever is shown is passed on as unproven. */
+  | { readonly kind: 'unverified' }
+
+/** TLS that a proxy speaks to endpoints. */
+export type UpstreamTls =
+  | { readonly kind: 'disabled' }
+  | {
+      readonly kind: 'originate'
+      /** Absent: the service's host name. */
+      readonly serverName?: string
+      /** One of them must be in the endpoint's certificate; empty: the server name. */
+      readonly subjectAltNames: readonly SubjectAltName[]
+      readonly trust: ServerTrust
+      readonly certificate?: CredentialReference
+    }
+
+export type SubjectAltName =
+  | { readonly kind: 'dns'; readonly value: string }
+  | { readonly kind: 'uri'; readonly value: string }
+  /** Either; a URI also by a prefix that ends in `*`. */
+  | { readonly kind: 'any'; readonly value: string }
+
+/** Whom an endpoint's certificate must come from. */
+export type ServerTrust =
+  | { readonly kind: 'system' }
+  /** PEM; it is public, so that it stands here. */
+  | { readonly kind: 'certificates'; readonly pem: string }
+  | { readonly kind: 'credential'; readonly references: readonly CredentialReference[] }
+  | { readonly kind: 'anyone' }

@@ -1,0 +1,163 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Listener, ListenerName } from '../../model/index.ts'
+import type { HttpContext } from '../exchange/types.ts'
+import type { Network } from '../net/network.ts'
+import { type ConnectionParts, routeConnection } from '../tcp/route-connection.ts'
+import { forwardedClientCertificate } from '../tls/client-certificate.ts'
+import { inspectTls, type InspectedConnection } from '../tls/inspect.ts'
+import { namePatterns } from '../tls/name-patterns.ts'
+import type { TlsTermination } from '../tls/server.ts'
+import { type AcceptedSocket, acceptSocket } from './accept.ts'
+import { plainAddress } from './http2-downstream.ts'
+
+/** What a port of a gateway does with the connections that it accepts. */
+export interface GatewayPortServer {
+  readonly accept: (raw: Socket) => void
+  /** A handshake is done: what came out of it is served. */
+  readonly serveSecured: (listener: Listener, socket: TLSSocket) => void
+}
+
+/** What the listeners of one port come to. */
+export interface PortPlan {
+  readonly port: number
+  /** Some listener takes plain HTTP. */
+  readonly hasHttp: boolean
+  /** Those that take plain bytes. */
+  readonly bytes: readonly ListenerName[]
+  /** Those that take TLS, by the host names that they are for. */
+  readonly secured: ReadonlyMap<string, readonly Listener[]>
+}
+
+export function planOfPort(port: number, listeners: readonly Listener[]): PortPlan {
+  const secured = new Map<string, Listener[]>()
+  for (const listener of listeners) {
+    if (listener.tls === undefined) continue
+    for (const hostname of listener.hostnames) {
+      const others = secured.get(hostname)
+      if (others === undefined) secured.set(hostname, [listener])
+      else others.push(listener)
+    }
+  }
+  return {
+    port,
+    hasHttp: listeners.some(({ protocol }) => protocol === 'http'),
+    bytes: listeners.filter(({ protocol }) => protocol === 'tcp').map(({ key }) => key),
+    secured,
+  }
+}
+
+export interface PortServerOptions {
+  readonly network: Network
+  readonly parts: ConnectionParts
+  readonly plan: () => PortPlan
+  readonly termination: (listener: ListenerName) => TlsTermination | undefined
+  readonly httpContext: HttpContext
+  /** @param listener terminates TLS */
+  readonly secureContext: (listener: Listener) => HttpContext
+}
+
+export function createPortServer(options: PortServerOptions): GatewayPortServer {
+  const { parts, network } = options
+  const { thread, connections } = parts
+
+  function accept(raw: Socket): void {
+    const { hasHttp, secured } = options.plan()
+    const accepted = acceptSocket(raw, network, thread)
+    if (secured.size > 0) {
+      // Until it is known what comes of it, it can only be ended.
+      const { socket } = accepted
+      const forget = connections.add({ drain: () => socket.destroy(), destroy: () => socket.destroy() })
+      socket.once('close', forget)
+      inspectTls(accepted, thread, (found) => {
+        forget()
+        socket.off('close', forget)
+        serveInspected(found)
+      })
+    } else if (hasHttp) connections.serveHttp(accepted, options.httpContext)
+    else serveBytes(options.plan().bytes, { accepted, first: undefined }, undefined)
+  }
+
+  function serveInspected({ accepted, first, hello }: InspectedConnection): void {
+    const { hasHttp, bytes } = options.plan()
+    if (hello !== undefined) return serveTls(accepted, first, hello.serverName ?? '')
+    if (hasHttp) {
+      connections.serveHttp(accepted, options.httpContext)
+      accepted.receiver.receive(first, 0, first.length)
+      accepted.socket.resume()
+    } else serveBytes(bytes, { accepted, first }, undefined)
+  }
+
+  /** Envoy's filter chain match: the listeners with the most specific host name decide. */
+  function serveTls(accepted: AcceptedSocket, first: Buffer, serverName: string): void {
+    const { secured } = options.plan()
+    const { socket } = accepted
+    for (const pattern of namePatterns(serverName)) {
+      const listeners = secured.get(pattern)
+      if (listeners === undefined) continue
+      const terminating = listeners.find(({ tls }) => tls?.kind === 'terminate')
+      if (terminating !== undefined) {
+        terminate(terminating, socket, first)
+        return
+      }
+      const keys = listeners.map(({ key }) => key)
+      if (serveBytes(keys, { accepted, first }, serverName, true)) return
+      if (listeners.some(({ isolated }) => isolated)) break
+    }
+    socket.destroy()
+  }
+
+  function terminate(listener: Listener, socket: Socket, first: Buffer): void {
+    const termination = options.termination(listener.key)
+    if (termination === undefined) {
+      socket.destroy()
+      return
+    }
+    socket.unshift(first)
+    termination.accept(socket)
+  }
+
+  /** @returns whether a route was found; @param mayPass when there is none, the connection stays as it is */
+  function serveBytes(
+    listeners: readonly ListenerName[],
+    connection: { readonly accepted: AcceptedSocket; readonly first: Buffer | undefined },
+    serverName: string | undefined,
+    mayPass = false,
+  ): boolean {
+    const { socket } = connection.accepted
+    const { port } = options.plan()
+    const original = { address: plainAddress(socket.localAddress), port }
+    const facts = { serverName, port, address: original.address, host: undefined, source: undefined }
+    for (const listener of listeners) {
+      const route = parts.runtime.connectionRoutes.find(listener, facts)
+      if (route === undefined) continue
+      routeConnection(parts, route, { ...connection, original })
+      return true
+    }
+    if (!mayPass) socket.destroy()
+    return false
+  }
+
+  function serveSecured(listener: Listener, socket: TLSSocket): void {
+    const receiver: AcceptedSocket['receiver'] = { receive: () => {} }
+    const accepted: AcceptedSocket = { socket, receiver }
+    socket.on('data', (chunk: Buffer) => receiver.receive(chunk, 0, chunk.length))
+    if (listener.protocol !== 'https') {
+      serveBytes([listener.key], { accepted, first: undefined }, socket.servername || '')
+      return
+    }
+    const context = withClient(options.secureContext(listener), socket)
+    if (socket.alpnProtocol === 'h2') {
+      connections.serveDetected({ accepted, protocol: 'http2', first: undefined }, 'http2', context)
+    } else if (socket.alpnProtocol) {
+      connections.serveDetected({ accepted, protocol: 'http1', first: undefined }, 'http1', context)
+    } else connections.serveHttp(accepted, context)
+  }
+
+  return { accept, serveSecured }
+}
+
+function withClient(context: HttpContext, socket: TLSSocket): HttpContext {
+  const clientCertificate = forwardedClientCertificate(socket)
+  return clientCertificate === undefined ? context : { ...context, clientCertificate }
+}

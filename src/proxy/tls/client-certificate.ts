@@ -1,0 +1,48 @@
+import type { TLSSocket } from 'node:tls'
+import type { X509Certificate } from 'node:crypto'
+
+/**
+ * What a client has shown, as the value of `x-forwarded-client-cert` with the parts that Istio's gateways give.
+ * @returns undefined when it has shown nothing
+ * @see Envoy, HTTP header manipulation, x-forwarded-client-cert
+ */
+export function forwardedClientCertificate(socket: TLSSocket): string | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return undefined
+  const names = alternativeNames(certificate)
+  return [
+    `Hash=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`,
+    `Cert="${encodeURIComponent(certificate.toString())}"`,
+    `Subject="${distinguishedName(certificate.subject)}"`,
+    ...names.flatMap(([kind, value]) => (kind === 'URI' ? [`URI=${escapeValue(value)}`] : [])),
+    ...names.flatMap(([kind, value]) => (kind === 'DNS' ? [`DNS=${escapeValue(value)}`] : [])),
+  ].join(';')
+}
+
+/** RFC 2253: the most specific part first, on one line. */
+function distinguishedName(subject: string): string {
+  const parts = subject.split('\n').toReversed()
+  return parts
+    .map((part) => {
+      const equals = part.indexOf('=')
+      const value = part.slice(equals + 1).replaceAll(/[,+"\\<>;]/g, String.raw`\$&`)
+      return `${part.slice(0, equals)}=${value}`
+    })
+    .join(',')
+    .replaceAll(/["\\]/g, String.raw`\$&`)
+}
+
+/** Node's text of the extension: `DNS:a.example, URI:spiffe://…`; a value with a comma in it stands in quotes as JSON. */
+export function alternativeNames(
+  certificate: X509Certificate,
+): readonly (readonly [kind: string, value: string])[] {
+  const text = certificate.subjectAltName ?? ''
+  return [...text.matchAll(/(\w[\w ]*):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)].map(
+    ([, kind = '', raw = '']) => [kind, raw.startsWith('"') ? String(JSON.parse(raw)) : raw],
+  )
+}
+
+/** What would end a part or the line never comes through. */
+function escapeValue(value: string): string {
+  return /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x7e]*$/.test(value) ? value : `"${encodeURIComponent(value)}"`
+}

@@ -1,0 +1,139 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
+import { messageOf } from '../../base/index.ts'
+import type { Credential, ListenerTls } from '../../model/index.ts'
+import { alternativeNames } from './client-certificate.ts'
+
+export type TerminatingTls = Extract<ListenerTls, { kind: 'terminate' }>
+
+/** What a listener terminates TLS with: its terms, and the credentials that they name as far as they are here. */
+export interface TlsMaterial {
+  readonly listener: string
+  readonly terms: TerminatingTls
+  readonly certificates: readonly NonNullable<Credential['certificate']>[]
+  /** PEM; the bundles of clients' authorities. */
+  readonly trust: readonly string[]
+}
+
+/** Takes connections of one listener through their handshakes. Replaced as a whole; connections keep what they have. */
+export interface TlsTermination {
+  /** @param socket paused, with all that was read from it put back */
+  readonly accept: (socket: Socket) => void
+}
+
+/** Envoy's transport_socket_connect_timeout in Istio's gateways. */
+const HANDSHAKE_MS = 15_000
+/** Istio's default. */
+const MIN_VERSION = 'TLSv1.2'
+/** Node turns TLS 1.3 off where a list names none of its suites; they are not a choice in Istio. */
+const SUITES_1_3 = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256']
+
+/**
+ * @param options.ticketKey 48 bytes, the same in every worker, so that each resumes the others' sessions
+ * @throws when the material does not make a server, without quoting it
+ */
+export function createTlsTermination(options: {
+  readonly material: TlsMaterial
+  readonly content: 'http' | 'bytes'
+  readonly ticketKey: Buffer
+  readonly onSecure: (socket: TLSSocket) => void
+  /** A handshake that came to nothing. */
+  readonly onFailure: (reason: string) => void
+}): TlsTermination {
+  const { material, content } = options
+  const { clients } = material.terms
+  const choose = createContextChoice(material, options.ticketKey)
+  const isClientAsked = clients.kind !== 'none'
+  const server: Server = createServer({
+    ...contextOptions(material, options.ticketKey, material.certificates.slice(0, 1)),
+    handshakeTimeout: HANDSHAKE_MS,
+    allowHalfOpen: true,
+    requestCert: isClientAsked,
+    rejectUnauthorized: clients.kind === 'required',
+    SNICallback: (name, done) => done(null, choose(name.toLowerCase())),
+    ...(content === 'http' && {
+      ALPNCallback: ({ protocols }: { protocols: readonly string[] }) => protocolOf(protocols),
+    }),
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const isBad = clients.kind === 'optional' && isPresented(socket) && !socket.authorized
+    if (!isBad) return options.onSecure(socket)
+    options.onFailure(`the client's certificate is not accepted: ${messageOf(socket.authorizationError)}`)
+    socket.destroy()
+  })
+  server.on('tlsClientError', (error, socket) => {
+    options.onFailure(messageOf(error))
+    socket.destroy()
+  })
+  return {
+    accept: (socket) => {
+      server.emit('connection', socket)
+    },
+  }
+}
+
+function isPresented(socket: TLSSocket): boolean {
+  return socket.getPeerX509Certificate() !== undefined
+}
+
+/** HTTP/2 where the client can; one that offers only what is not spoken here is told so (RFC 7301, 3.2). */
+function protocolOf(offered: readonly string[]): string | undefined {
+  return ['h2', 'http/1.1', 'http/1.0'].find((protocol) => offered.includes(protocol))
+}
+
+function contextOptions(material: TlsMaterial, ticketKey: Buffer, certificates: TlsMaterial['certificates']) {
+  const { terms, trust } = material
+  const { ciphers, minVersion, maxVersion } = terms
+  return {
+    cert: certificates.map(({ chain }) => chain),
+    key: certificates.map(({ privateKey }) => privateKey),
+    minVersion: minVersion ?? MIN_VERSION,
+    ...(maxVersion !== undefined && { maxVersion }),
+    ...(ciphers !== undefined && { ciphers: [...SUITES_1_3, ...ciphers].join(':') }),
+    ...(trust.length > 0 && { ca: [...trust] }),
+    honorCipherOrder: true,
+    ticketKeys: ticketKey,
+    sessionIdContext: sessionContext(material),
+  } as const
+}
+
+/** A session of one listener must not open another, nor outlive a change of whom clients are believed from. */
+function sessionContext({ listener, terms, trust }: TlsMaterial): string {
+  return createHash('sha256')
+    .update(JSON.stringify([listener, terms.clients, terms.minVersion, trust]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+/** Which certificates to show for a name: those that name it, then those whose wildcard holds it, then the first. */
+function createContextChoice(material: TlsMaterial, ticketKey: Buffer): (name: string) => SecureContext {
+  const all = material.certificates.map((certificate) => ({ certificate, ...describe(certificate.chain) }))
+  const made = new Map<string, SecureContext>()
+  return (name) => {
+    const exact = all.filter(({ names }) => names.has(name))
+    const dot = name.indexOf('.')
+    const wildcard = dot < 0 ? [] : all.filter(({ names }) => names.has(`*${name.slice(dot)}`))
+    const fitting = [exact, wildcard, all].find((list) => list.length > 0) ?? []
+    // One for each kind of key: OpenSSL shows the one whose algorithm the client can check.
+    const used = [...new Map(fitting.toReversed().map((one) => [one.keyType, one])).values()]
+    const isFallback = fitting === all
+    const chosen = isFallback ? all.slice(0, 1) : used
+    const id = chosen.map((one) => all.indexOf(one)).join(' ')
+    let context = made.get(id)
+    if (context === undefined) {
+      const certificates = chosen.map(({ certificate }) => certificate)
+      context = createSecureContext(contextOptions(material, ticketKey, certificates))
+      made.set(id, context)
+    }
+    return context
+  }
+}
+
+function describe(chain: string): { readonly names: ReadonlySet<string>; readonly keyType: string } {
+  const leaf = new X509Certificate(chain)
+  const names = alternativeNames(leaf).flatMap(([kind, value]) =>
+    kind === 'DNS' ? [value.toLowerCase()] : [],
+  )
+  return { names: new Set(names), keyType: leaf.publicKey.asymmetricKeyType ?? '' }
+}

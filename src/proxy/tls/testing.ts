@@ -1,0 +1,50 @@
+/** For tests of this folder: authorities and certificates, made by openssl. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface KeyPair {
+  readonly chain: string
+  readonly privateKey: string
+}
+
+/** Signs certificates for names, each a DNS name or a URI. */
+export interface TestAuthority {
+  readonly certificate: string
+  readonly issue: (names: readonly string[], options?: { readonly isRsa?: boolean }) => KeyPair
+  readonly close: () => void
+}
+
+const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+const RSA = ['-newkey', 'rsa:2048']
+
+export function createTestAuthority(name = 'test authority'): TestAuthority {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-tls-'))
+  const at = (file: string): string => join(folder, file)
+  const openssl = (...args: readonly string[]): void => {
+    execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  }
+  const files = ['-keyout', at('ca.key'), '-out', at('ca.crt')]
+  openssl('req', '-x509', ...EC, '-nodes', ...files, '-subj', `/CN=${name}`, '-days', '2')
+  let issued = 0
+  return {
+    certificate: readFileSync(at('ca.crt'), 'utf8'),
+    issue(names, options = {}) {
+      const id = `leaf-${++issued}`
+      const alternative = names.map((one) => (one.includes('://') ? `URI:${one}` : `DNS:${one}`)).join(',')
+      writeFileSync(at(`${id}.ext`), `subjectAltName=${alternative}\n`)
+      const request = ['-keyout', at(`${id}.key`), '-out', at(`${id}.csr`)]
+      const subject = `/O=Lateen, tests/CN=${(names[0] ?? 'none').replaceAll('/', '_')}`
+      openssl('req', '-new', ...(options.isRsa ? RSA : EC), '-nodes', ...request, '-subj', subject)
+      const authority = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial']
+      const output = ['-out', at(`${id}.crt`), '-days', '1', '-extfile', at(`${id}.ext`)]
+      openssl('x509', '-req', '-in', at(`${id}.csr`), ...authority, ...output)
+      return {
+        chain: readFileSync(at(`${id}.crt`), 'utf8'),
+        privateKey: readFileSync(at(`${id}.key`), 'utf8'),
+      }
+    },
+    close: () => rmSync(folder, { recursive: true }),
+  }
+}
