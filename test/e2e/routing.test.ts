@@ -8,6 +8,7 @@ import { httpRouteFilterTests } from './routing/http-route-filters.ts'
 import { httpRouteMatchTests } from './routing/http-route-matches.ts'
 import { httpRouteParentTests } from './routing/http-route-parents.ts'
 import { httpRouteStatusTests } from './routing/http-route-status.ts'
+import { serviceEntryTests } from './routing/service-entries.ts'
 import { sidecarTests } from './routing/sidecar.ts'
 import { virtualServiceMatchTests } from './routing/virtual-service-matches.ts'
 import { virtualServiceScopeTests } from './routing/virtual-service-scopes.ts'
@@ -28,3 +29,4 @@ virtualServiceMatchTests(ready)
 virtualServiceTests(ready)
 virtualServiceScopeTests(ready)
 sidecarTests(ready)
+serviceEntryTests(ready)
