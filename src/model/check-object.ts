@@ -6,6 +6,7 @@ import {
   integer,
   list,
   lowerCaseName,
+  number,
   object,
   oneOf,
   optional,
@@ -26,9 +27,11 @@ import type { ModelObject, ModelType } from './model-object.ts'
 import type {
   AppProtocol,
   Balancer,
+  ConnectionLimits,
   HashBalancer,
   HashKey,
   OutlierDetection,
+  RetryBudget,
   Service,
   ServicePolicy,
   ServicePort,
@@ -114,10 +117,29 @@ const balancer = union<Balancer['kind']>('kind', {
   }),
 })
 
+/** Percent, with fractions. */
+const share = number(0, 100)
+
 const traffic = object<TrafficPolicy>({
   tls: optional(upstreamTls),
   balancer: optional(balancer),
   connectTimeoutMs: optional(milliseconds),
+  connections: optional(
+    object<ConnectionLimits>({
+      connectionsMax: optional(integer(1)),
+      pendingMax: optional(integer(1)),
+      requestsMax: optional(integer(1)),
+      retriesMax: optional(integer(0)),
+      requestsPerConnectionMax: optional(integer(1)),
+      streamsMax: optional(integer(1)),
+      idleTimeoutMs: optional(milliseconds),
+      tcpIdleTimeoutMs: optional(milliseconds),
+      durationMaxMs: optional(integer(1)),
+      keepAliveMs: optional(integer(1)),
+      protocol: optional(oneOf('http2', 'downstream')),
+    }),
+  ),
+  retryBudget: optional(object<RetryBudget>({ percent: share, concurrencyMin: integer(0) })),
   outlierDetection: optional(
     object<OutlierDetection>({
       consecutive5xx: integer(0),

@@ -34,6 +34,10 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Che
   return typed(what, 'number', (value: number) => Number.isSafeInteger(value) && value >= min && value <= max)
 }
 
+export function number(min: number, max: number): Check {
+  return typed(`a number from ${min} to ${max}`, 'number', (value: number) => value >= min && value <= max)
+}
+
 export const port = integer(1, 65535)
 
 export function oneOf(...choices: readonly (string | boolean)[]): Check {

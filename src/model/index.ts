@@ -50,9 +50,11 @@ export type {
 export type {
   AppProtocol,
   Balancer,
+  ConnectionLimits,
   HashBalancer,
   HashKey,
   OutlierDetection,
+  RetryBudget,
   Service,
   ServicePolicy,
   ServicePort,

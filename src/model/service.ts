@@ -54,8 +54,43 @@ export interface Subset {
 export interface TrafficPolicy {
   readonly balancer?: Balancer
   readonly connectTimeoutMs?: number
+  readonly connections?: ConnectionLimits
+  readonly retryBudget?: RetryBudget
   readonly outlierDetection?: OutlierDetection
   readonly tls?: UpstreamTls
+}
+
+/**
+ * What one client may have under way at a service, over all endpoints (Envoy's circuit breakers), and how long its
+ * connections live. An absent bound is the proxy's own.
+ */
+export interface ConnectionLimits {
+  readonly connectionsMax?: number
+  /** Requests that wait for a connection. */
+  readonly pendingMax?: number
+  /** Requests that have been given a connection. */
+  readonly requestsMax?: number
+  readonly retriesMax?: number
+  readonly requestsPerConnectionMax?: number
+  /** Requests at once on one connection of HTTP/2. */
+  readonly streamsMax?: number
+  /** Of a connection without a request; 0: none. */
+  readonly idleTimeoutMs?: number
+  /** Of a connection that carries no HTTP and no bytes; 0: none. */
+  readonly tcpIdleTimeoutMs?: number
+  /** The longest life of a connection. */
+  readonly durationMaxMs?: number
+  /** Silence before the first probe of TCP; absent: the system's own setting. */
+  readonly keepAliveMs?: number
+  /** What endpoints of a port of plain HTTP are spoken to: HTTP/2, or what the client speaks. */
+  readonly protocol?: 'http2' | 'downstream'
+}
+
+/** Retries under way at once, as a share of the requests under way; takes the place of `retriesMax`. */
+export interface RetryBudget {
+  readonly percent: number
+  /** So many are allowed whatever the share. */
+  readonly concurrencyMin: number
 }
 
 export type Balancer =

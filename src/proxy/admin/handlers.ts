@@ -1,4 +1,5 @@
 import { LOG_LEVELS, type LogLevel } from '../../base/index.ts'
+import type { ClusterLoad } from '../upstream/load.ts'
 import type { AdminAnswer, AdminContext, AdminHandler } from './types.ts'
 
 /** Envoy's admin paths on 127.0.0.1:15000, as far as they have a meaning here. */
@@ -68,10 +69,28 @@ function plainStats(context: AdminContext): string {
     .join('')
 }
 
+/** What Envoy calls no bound. */
+const UNBOUNDED = 4_294_967_295
+
+function thresholds(limits: ClusterLoad['limits']) {
+  return {
+    max_connections: Math.min(limits.connectionsMax, UNBOUNDED),
+    max_pending_requests: Math.min(limits.pendingMax, UNBOUNDED),
+    max_requests: Math.min(limits.requestsMax, UNBOUNDED),
+    max_retries: Math.min(limits.retriesMax, UNBOUNDED),
+  }
+}
+
+function withoutLimits({ limits: _limits, ...load }: ClusterLoad) {
+  return load
+}
+
 function clusters(context: AdminContext) {
   return {
     cluster_statuses: [...context.instance.runtime.clusters()].map((cluster) => ({
       name: cluster.name,
+      circuit_breakers: { thresholds: [thresholds(cluster.load.limits)] },
+      load: withoutLimits(cluster.load),
       host_statuses: cluster.hosts().map((host) => ({
         address: { socket_address: { address: host.ip, port_value: host.port } },
         health_status: {
@@ -89,6 +108,9 @@ function clusters(context: AdminContext) {
 function clusterLines(context: AdminContext): string {
   let lines = ''
   for (const cluster of context.instance.runtime.clusters()) {
+    for (const [name, value] of Object.entries(thresholds(cluster.load.limits))) {
+      lines += `${cluster.name}::default_priority::${name}::${value}\n`
+    }
     for (const host of cluster.hosts()) {
       const prefix = `${cluster.name}::${host.address}::`
       const { counters } = host

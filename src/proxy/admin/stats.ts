@@ -1,3 +1,4 @@
+import type { ClusterLoad } from '../upstream/load.ts'
 import type { AdminContext } from './types.ts'
 
 /** Envoy's figures that dashboards read beside Istio's, taken from the counters when someone asks. */
@@ -16,6 +17,10 @@ export function registerProxyStats(context: AdminContext): void {
   const cxActive = registry.gauge('envoy_cluster_upstream_cx_active', 'Connections to endpoints.')
   const rqTotal = registry.counter('envoy_cluster_upstream_rq_total', 'Requests sent to endpoints.')
   const rqActive = registry.gauge('envoy_cluster_upstream_rq_active', 'Requests under way.')
+  const loads = LOAD_STATS.map(({ kind, name, help, read }) => ({
+    metric: registry[kind](`envoy_cluster_${name}`, help),
+    read,
+  }))
   registry.onCollect(() => {
     live.series([]).value = context.isReady() ? 1 : 0
     uptime.series([]).value = Math.floor((clock.monotonic() - context.startedAt) / 1000)
@@ -26,6 +31,7 @@ export function registerProxyStats(context: AdminContext): void {
       const sum = (read: (host: (typeof hosts)[number]) => number) =>
         hosts.reduce((total, host) => total + read(host), 0)
       healthy.series(labels).value = hosts.length
+      for (const { metric, read } of loads) metric.series(labels).value = read(cluster.load)
       cxActive.series(labels).value = sum((host) => host.counters.connectionsActive)
       rqActive.series(labels).value = sum((host) => host.counters.requestsActive)
       cxTotal.series(labels).value =
@@ -37,3 +43,72 @@ export function registerProxyStats(context: AdminContext): void {
     }
   })
 }
+
+/** Of a cluster as a whole, by Envoy's names. */
+const LOAD_STATS: readonly {
+  readonly kind: 'gauge' | 'counter'
+  readonly name: string
+  readonly help: string
+  readonly read: (load: ClusterLoad) => number
+}[] = [
+  {
+    kind: 'gauge',
+    name: 'upstream_rq_pending_active',
+    help: 'Requests that wait for a connection.',
+    read: (load) => load.pending,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_rq_pending_total',
+    help: 'Requests that have waited for a connection.',
+    read: (load) => load.pendingTotal,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_rq_pending_overflow',
+    help: 'Requests refused because too many were under way or waited.',
+    read: (load) => load.pendingOverflows,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_cx_overflow',
+    help: 'Connections not opened because there were as many as may be.',
+    read: (load) => load.connectionOverflows,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_cx_max_requests',
+    help: 'Connections closed after as many requests as they may carry.',
+    read: (load) => load.connectionsUsedUp,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_cx_idle_timeout',
+    help: 'Connections closed because nothing used them.',
+    read: (load) => load.connectionsIdledOut,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_cx_max_duration_reached',
+    help: 'Connections closed at the end of the time they may last.',
+    read: (load) => load.connectionsOutlived,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_rq_retry',
+    help: 'Retries of requests.',
+    read: (load) => load.retriesTotal,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_rq_retry_overflow',
+    help: 'Retries not made because too many were under way.',
+    read: (load) => load.retryOverflows,
+  },
+  {
+    kind: 'counter',
+    name: 'upstream_rq_retry_limit_exceeded',
+    help: 'Requests that failed after all their retries.',
+    read: (load) => load.retryLimitsReached,
+  },
+]

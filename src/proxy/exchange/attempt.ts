@@ -1,6 +1,6 @@
 import { FLAG } from '../../telemetry/index.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
-import { dropUpstream, finish } from './finish.ts'
+import { dropUpstream, endRetry, finish } from './finish.ts'
 import { describeFailure, type LocalReply, REPLIES, sendLocalReply } from './local-reply.ts'
 import { isReplayable, isRetriableFailure, mayReplay } from './retry.ts'
 import type { Exchange, ForwardHost, ForwardPlan, KeptBody, UpstreamFailure } from './types.ts'
@@ -56,7 +56,8 @@ function connect(exchange: Exchange, host: ForwardHost, fresh: boolean): void {
     exchange.context.thread.wheel.set(exchange.tryTimer, plan.tryTimeoutMs)
   }
   const stream = host.open(exchange, fresh)
-  if (stream === undefined) sendLocalReply(exchange, REPLIES.overflow)
+  if (stream === undefined)
+    sendLocalReply(exchange, describeFailure({ kind: 'overflow' }, exchange.attempt > 1))
 }
 
 /** The connection takes the request: head, what is kept of the body, and its end if that has come. */
@@ -117,7 +118,7 @@ export function onFailed(exchange: Exchange, failure: UpstreamFailure): void {
     connect(exchange, host, true)
     return
   }
-  host.report('local')
+  if (failure.kind !== 'overflow') host.report('local')
   if (failure.kind === 'connect') exchange.transportFailure = failure.detail
   const plan = exchange.plan as ForwardPlan
   if (isRetriableFailure(plan.retry, failure) && mayRetry(exchange)) {
@@ -138,13 +139,21 @@ function breakOff(exchange: Exchange, failure: UpstreamFailure): void {
   finish(exchange)
 }
 
-/** Whether the plan leaves another try; notes that the limit was reached when it does not. */
+/** Whether plan and target leave another try, which then counts as begun; notes what is used up when they do not. */
 export function mayRetry(exchange: Exchange): boolean {
-  const { retry } = exchange.plan as ForwardPlan
+  const { retry, target } = exchange.plan as ForwardPlan
   if (retry.attempts === 0 || exchange.upgrade !== '' || !isReplayable(exchange)) return false
-  if (exchange.attempt - 1 < retry.attempts) return true
-  exchange.flags |= FLAG.URX
-  return false
+  const { retries } = target
+  if (exchange.retrying) endRetry(exchange)
+  if (exchange.attempt - 1 >= retry.attempts) {
+    exchange.flags |= FLAG.URX
+    retries?.limitReached()
+    return false
+  }
+  if (retries === undefined) return true
+  exchange.retrying = retries.take()
+  if (!exchange.retrying) exchange.flags |= FLAG.UO
+  return exchange.retrying
 }
 
 /** Another try after Envoy's jittered back-off. */

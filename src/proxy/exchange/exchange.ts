@@ -54,6 +54,7 @@ export function createExchange(options: {
     replays: 0,
     dispatching: true,
     waiting: false,
+    retrying: false,
     sentAt: 0,
     tried: undefined,
     timer: undefined,

@@ -8,6 +8,7 @@ export function settle(exchange: Exchange): void {
   exchange.durationMs = clock.monotonic() - exchange.startedAt
   if (exchange.timer) wheel.clear(exchange.timer)
   if (exchange.tryTimer) wheel.clear(exchange.tryTimer)
+  if (exchange.retrying) endRetry(exchange)
   exchange.kept = undefined
   exchange.context.record(exchange)
 }
@@ -24,4 +25,10 @@ export function dropUpstream(exchange: Exchange): void {
   exchange.upstream = undefined
   exchange.upstreamReady = false
   upstream?.cancel()
+}
+
+/** A retry has come to its answer, or to nothing: another may take its place. */
+export function endRetry(exchange: Exchange): void {
+  exchange.retrying = false
+  exchange.target?.retries?.giveBack()
 }

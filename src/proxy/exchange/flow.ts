@@ -6,7 +6,7 @@ import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
 import { reasonOf } from '../http1/status-line.ts'
 import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
-import { dropUpstream, finish, settle } from './finish.ts'
+import { dropUpstream, endRetry, finish, settle } from './finish.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
 import { isRetriableResponse } from './retry.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
@@ -140,6 +140,7 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
     retryLater(exchange)
     return false
   }
+  if (exchange.retrying) endRetry(exchange)
   exchange.upstreamServiceTime = Math.floor(thread.clock.monotonic() - exchange.sentAt)
   exchange.upstreamLocal = exchange.upstream?.localAddress() ?? '-'
   exchange.status = block.status

@@ -40,12 +40,6 @@ export const REPLIES = {
   },
   badPath: { status: 400, body: '', flags: FLAG.DPE, details: 'path_normalization_failed' },
   upgradeFailed: { status: 403, body: '', flags: 0, details: 'upgrade_failed' },
-  overflow: {
-    status: 503,
-    body: 'upstream connect error or disconnect/reset before headers. reset reason: overflow',
-    flags: FLAG.UO,
-    details: 'upstream_reset_before_response_started{overflow}',
-  },
 } as const satisfies Readonly<Record<string, LocalReply>>
 
 /** What a failed attempt is called: the reset reason, its flag and status. */
@@ -60,6 +54,7 @@ export function describeFailure(failure: UpstreamFailure, retried: boolean): Loc
     body: `upstream connect error or disconnect/reset before headers. ${lead}: ${reason}${tail}`,
     flags: flag,
     details: `upstream_reset_before_response_started{${detail.replaceAll(' ', '_')}}`,
+    ...(failure.kind === 'overflow' && { lines: 'x-envoy-overloaded: true\r\n' }),
   }
 }
 
@@ -77,6 +72,8 @@ function classify(failure: UpstreamFailure): { reason: string; flag: number; sta
         : { reason: 'remote connection failure', flag: FLAG.UF, status: 503 }
     case 'reset':
       return RESETS[failure.by]
+    case 'overflow':
+      return { reason: 'overflow', flag: FLAG.UO, status: 503 }
     case 'protocol':
       return { reason: 'protocol error', flag: FLAG.UPE, status: 502 }
   }

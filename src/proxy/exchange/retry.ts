@@ -66,6 +66,8 @@ export function isRetriableFailure(plan: RetryPlan, failure: UpstreamFailure): b
     case 'reset':
       if (failure.by === 'refusal' && (plan.conditions & RETRY['refused-stream']) !== 0) return true
       return (plan.conditions & (RETRY.reset | RETRY['5xx'] | RETRY['gateway-error'])) !== 0
+    case 'overflow':
+      return false
     case 'protocol':
       return (plan.conditions & (RETRY.reset | RETRY['5xx'] | RETRY['gateway-error'])) !== 0
   }

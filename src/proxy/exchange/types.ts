@@ -109,6 +109,8 @@ export interface UpstreamStream {
 }
 
 export type UpstreamFailure =
+  /** More requests than may be are under way or wait. */
+  | { readonly kind: 'overflow' }
   /** No connection came about. */
   | { readonly kind: 'connect'; readonly detail: string; readonly timeout: boolean }
   /** The connection ended before the response head. */
@@ -233,6 +235,8 @@ export interface Exchange {
   dispatching: boolean
   /** The try timer measures the wait before the next try. */
   waiting: boolean
+  /** The try under way is a retry that counts against the target's bound on them. */
+  retrying: boolean
   /** When the last attempt's request was sent. */
   sentAt: number
   tried: string[] | undefined
@@ -296,6 +300,17 @@ export interface ForwardTarget {
   readonly name: string
   /** @returns undefined when there is no healthy host */
   readonly pick: (exchange: Exchange) => ForwardHost | undefined
+  /** Absent: retries are not bounded together. */
+  readonly retries?: RetryPlaces
+}
+
+/** The retries of a target that may be under way at once (Envoy's circuit breaker of retries). */
+export interface RetryPlaces {
+  /** @returns false when all places are taken */
+  readonly take: () => boolean
+  readonly giveBack: () => void
+  /** A request would have been tried again, but its route allows no more tries. */
+  readonly limitReached: () => void
 }
 
 /** An endpoint with its connections. */
@@ -304,7 +319,7 @@ export interface ForwardHost {
   /**
    * Finds or makes a connection; `ready` or `failed` is reported for it, at once or later.
    * @param fresh no kept connection
-   * @returns undefined when the limit on connections is reached
+   * @returns undefined when no more may be under way or wait
    */
   readonly open: (exchange: Exchange, fresh: boolean) => UpstreamStream | undefined
   /** How a request ended here: the status of its response, or `local` when none came about. */

@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net'
 import { describeSocketError } from '../net/socket-error.ts'
-import type { Exchange, ProxyThread, UpstreamEvents, UpstreamStream, WorkCounter } from '../exchange/types.ts'
+import type {
+  Exchange,
+  ProxyThread,
+  UpstreamEvents,
+  UpstreamFailure,
+  UpstreamStream,
+  WorkCounter,
+} from '../exchange/types.ts'
 import {
   type ChunkedDecoder,
   createChunkedDecoder,
@@ -64,7 +71,7 @@ interface ClientConnection {
 export interface ClientConnectionHandle {
   readonly stream: UpstreamStream
   readonly receive: (bytes: Buffer, start: number, end: number) => void
-  /** Gives the connection its next request; `events.ready` follows, at once when it is connected. */
+  /** Gives a connection that is free its next request; `events.ready` follows at once. */
   readonly assign: (exchange: Exchange) => void
   readonly connected: () => void
   /**
@@ -80,7 +87,8 @@ export interface ClientConnectionHandle {
 export interface ClientConnectionOwner {
   /** The response is complete and the connection good for another request. */
   readonly released: (handle: ClientConnectionHandle) => void
-  readonly closed: (handle: ClientConnectionHandle) => void
+  /** @param failure why no connection came about, when none did */
+  readonly closed: (handle: ClientConnectionHandle, failure: UpstreamFailure | undefined) => void
 }
 
 /** The client's side of an HTTP/1.1 connection (RFC 9112): one request at a time, no pipelining. */
@@ -183,14 +191,13 @@ function assign(connection: ClientConnection, exchange: Exchange): void {
   connection.anyByte = false
   connection.informational = 0
   connection.bodyless = exchange.method === 'HEAD'
-  if (connection.at === AT.idle) connection.events.ready(exchange)
+  connection.events.ready(exchange)
 }
 
 function onConnected(connection: ClientConnection): void {
   if (connection.at !== AT.connecting) return
   connection.at = AT.idle
-  if (connection.exchange) connection.events.ready(connection.exchange)
-  else connection.owner.released(connection.handle)
+  connection.owner.released(connection.handle)
 }
 
 function cancel(connection: ClientConnection): void {
@@ -381,13 +388,8 @@ function onClose(connection: ClientConnection): void {
   const { exchange, at } = connection
   connection.at = AT.closed
   connection.exchange = undefined
-  connection.owner.closed(connection.handle)
+  connection.owner.closed(connection.handle, at === AT.connecting ? connectFailure(connection) : undefined)
   if (exchange === undefined) return
-  if (at === AT.connecting) {
-    const timeout = connection.error === 'connection timeout'
-    connection.events.failed(exchange, { kind: 'connect', detail: connection.error, timeout })
-    return
-  }
   connection.events.failed(exchange, {
     kind: 'reset',
     detail: connection.error === '' ? 'connection termination' : connection.error,
@@ -395,4 +397,8 @@ function onClose(connection: ClientConnection): void {
     answered: connection.anyByte,
     by: 'connection',
   })
+}
+
+function connectFailure({ error }: ClientConnection): UpstreamFailure {
+  return { kind: 'connect', detail: error, timeout: error === 'connection timeout' }
 }

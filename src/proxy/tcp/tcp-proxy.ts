@@ -115,6 +115,11 @@ function connect(session: TcpSession): void {
       return true
     },
   })
+  if (upstream === undefined) {
+    session.flags |= FLAG.UO
+    session.downstream.destroy()
+    return
+  }
   session.upstream = upstream
   options.thread.wheel.set(session.timer, options.connectTimeoutMs)
   upstream.on('connect', () => onConnected(session))

@@ -6,6 +6,7 @@ import { type Balancer, createBalancer } from './balancer.ts'
 import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
+import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
@@ -22,6 +23,7 @@ export interface Cluster extends ForwardTarget {
   readonly key: ClusterKey
   readonly service: () => Service | undefined
   readonly hosts: () => readonly Host[]
+  readonly load: ClusterLoad
   /** @param exchange absent for connections that are no HTTP */
   readonly pick: (exchange?: Exchange) => Host | undefined
   /** Left out for now, since it kept failing. */
@@ -49,13 +51,20 @@ export function clusterName(key: ClusterKey): string {
 }
 
 /** Istio: a port's protocol says what its endpoints speak; where it says nothing, they speak what comes in. */
-function protocolOf(service: Service | undefined, port: number): UpstreamProtocol {
+function protocolOf(
+  service: Service | undefined,
+  port: number,
+  wanted: UpstreamProtocol | undefined,
+): UpstreamProtocol {
+  if (wanted === 'downstream') return wanted
   switch (service?.ports.find((one) => one.port === port)?.protocol) {
     case 'http2':
     case 'grpc':
       return 'http2'
     case 'auto':
       return 'downstream'
+    case 'http':
+      return wanted ?? 'http1'
     default:
       return 'http1'
   }
@@ -70,11 +79,11 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let traffic: TrafficPolicy = {}
   let outliers: OutlierDetector<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
+  const load = createLoad()
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
 
   function refresh(): void {
     service = sources.service(key.service)
-    protocol = protocolOf(service, key.port)
     const policy =
       service &&
       resolvePolicy({ service, port: key.port, subset: key.subset, clientNamespace: sources.clientNamespace })
@@ -84,6 +93,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       return
     }
     if (traffic !== policy.traffic) follow(policy.traffic)
+    protocol = protocolOf(service, key.port, traffic.connections?.protocol)
     const endpoints = selectEndpoints({
       workloads: sources.workloadsOf(key.service),
       service: key.service,
@@ -104,6 +114,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   function newHost(workload: Workload, ip: string, port: number, weight: number): Host {
     return createHost({
       settings,
+      load,
       ip,
       port,
       weight,
@@ -146,6 +157,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
           onChange: rebalance,
         })
     }
+    load.limits = limitsOf(next.connections, next.retryBudget)
     hashKey = next.balancer?.kind === 'hash' ? createHashKey(next.balancer.key) : undefined
     traffic = next
   }
@@ -160,7 +172,17 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     name: clusterName(key),
     service: () => service,
     hosts: () => [...hosts.values()],
+    load,
     pick,
+    retries: {
+      take: () => takeRetry(load),
+      giveBack: () => {
+        load.retries--
+      },
+      limitReached: () => {
+        load.retryLimitsReached++
+      },
+    },
     isEjected: (host) => outliers?.isEjected(host) ?? false,
     isKnown: () => known,
     retired,

@@ -1,6 +1,7 @@
 import type { Workload } from '../../model/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
 import { createHost, type Host } from './host.ts'
+import { createLoad } from './load.ts'
 import type { UpstreamSettings } from './pool.ts'
 
 /**
@@ -24,6 +25,7 @@ export function createDirectHosts(options: {
   readonly localAddress?: string
 }): DirectHosts {
   const hosts = new Map<string, Host>()
+  const load = createLoad()
 
   function hostAt(ip: string, port: number): Host {
     const id = `${ip}:${port}`
@@ -31,6 +33,7 @@ export function createDirectHosts(options: {
     if (host === undefined) {
       const made: Host = createHost({
         settings: options.settings,
+        load,
         ip,
         port,
         weight: 1,

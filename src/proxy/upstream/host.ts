@@ -6,6 +6,7 @@ import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { Balanced } from './balanced.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
+import type { ClusterLoad } from './load.ts'
 import type { HostCounters, PoolParts, UpstreamSettings } from './pool.ts'
 import type { Outcome } from './outlier.ts'
 
@@ -15,8 +16,11 @@ export interface Host extends ForwardHost, Balanced {
   readonly port: number
   readonly workload: () => Workload | undefined
   readonly counters: HostCounters
-  /** A TCP connection that counts as one request in hand until it closes. */
-  readonly openTcp: (onread: OnRead) => Socket
+  /**
+   * A TCP connection that counts as one request in hand until it closes.
+   * @returns undefined when the limit on connections is reached
+   */
+  readonly openTcp: (onread: OnRead) => Socket | undefined
   /** No new requests: idle connections are closed, those in use when they are done. */
   readonly remove: () => void
   /** The same endpoint with other labels or another weight. */
@@ -27,10 +31,13 @@ export interface Host extends ForwardHost, Balanced {
 /** `downstream`: what the request came in; both ends of a connection then speak the same. */
 export type UpstreamProtocol = 'http1' | 'http2' | 'downstream'
 
-/** Bounds on what one client of a mesh opens to one endpoint; above it requests are refused (UO). */
-export const CONNECTIONS_PER_HOST_MAX = 4096
+/** The proxy's own bound on what it opens to one endpoint, where the policy has none. */
+const CONNECTIONS_PER_HOST_MAX = 4096
+
 export interface HostOptions {
   readonly settings: UpstreamSettings
+  /** Of the cluster that it belongs to. */
+  readonly load: ClusterLoad
   readonly ip: string
   readonly port: number
   readonly weight: number
@@ -47,7 +54,7 @@ export interface HostOptions {
 }
 
 export function createHost(options: HostOptions): Host {
-  const { settings, ip, port } = options
+  const { settings, load, ip, port } = options
   const { thread } = settings
   const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
   const counters: HostCounters = {
@@ -57,15 +64,16 @@ export function createHost(options: HostOptions): Host {
     requestsError: 0,
     connectionsActive: 0,
     requestsActive: 0,
+    requestsWaiting: 0,
   }
   let { weight, workload } = options
   const parts: PoolParts = {
     settings,
     counters,
-    mayConnect: () => counters.connectionsActive < CONNECTIONS_PER_HOST_MAX,
+    load,
+    mayConnect,
     connect(receive, watch) {
-      counters.connectionsTotal++
-      counters.connectionsActive++
+      opened()
       const socket = openSocket({
         buffer: thread.readBuffer,
         callback(bytes, buffer) {
@@ -76,13 +84,30 @@ export function createHost(options: HostOptions): Host {
       watchConnect(socket, watch)
       return socket
     },
-    closed() {
-      counters.connectionsActive--
-      if (counters.connectionsActive === 0) options.onEmpty?.()
-    },
+    closed,
   }
   const http1 = createHttp1Pool(parts)
   const http2 = createHttp2Pool(parts)
+
+  /** @see Envoy: the bound on connections leaves each pool at least one, or its requests would wait for ever */
+  function mayConnect(own: number): boolean {
+    if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX) return false
+    if (load.connections < load.limits.connectionsMax) return true
+    load.connectionOverflows++
+    return own === 0
+  }
+
+  function opened(): void {
+    counters.connectionsTotal++
+    counters.connectionsActive++
+    load.connections++
+  }
+
+  function closed(): void {
+    counters.connectionsActive--
+    load.connections--
+    if (counters.connectionsActive === 0) options.onEmpty?.()
+  }
 
   function watchConnect(socket: Socket, watch: Parameters<PoolParts['connect']>[1]): void {
     const timer = createWheelTimer(watch.expired)
@@ -101,7 +126,27 @@ export function createHost(options: HostOptions): Host {
 
   function openSocket(onread: OnRead): Socket {
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
-    return settings.network.connect({ address: ip, port, ...local, onread })
+    const socket = settings.network.connect({ address: ip, port, ...local, onread })
+    if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
+    return socket
+  }
+
+  /** Ends a connection of bytes that has been silent for too long, or has lived its time. */
+  function limitLife(socket: Socket): () => void {
+    const { tcpIdleTimeoutMs, durationMaxMs } = load.limits
+    if (tcpIdleTimeoutMs !== Number.POSITIVE_INFINITY) {
+      socket.setTimeout(tcpIdleTimeoutMs, () => {
+        load.connectionsIdledOut++
+        socket.destroy()
+      })
+    }
+    if (durationMaxMs === Number.POSITIVE_INFINITY) return () => {}
+    const timer = createWheelTimer(() => {
+      load.connectionsOutlived++
+      socket.destroy()
+    })
+    thread.wheel.set(timer, durationMaxMs)
+    return () => thread.wheel.clear(timer)
   }
 
   /** An upgrade is one of HTTP/1.1. */
@@ -120,19 +165,24 @@ export function createHost(options: HostOptions): Host {
     },
     workload: () => workload,
     counters,
-    active: () => counters.requestsActive,
+    active: () => counters.requestsActive + counters.requestsWaiting,
     idle: () => http1.idle() + http2.idle(),
     report: (outcome) => options.report?.(host, outcome),
     open: (exchange, fresh) => (usesHttp2(exchange) ? http2.open(exchange) : http1.open(exchange, fresh)),
     openTcp(onread) {
-      counters.connectionsTotal++
-      counters.connectionsActive++
+      const { connectionsMax } = load.limits
+      if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || load.connections >= connectionsMax) {
+        load.connectionOverflows++
+        return undefined
+      }
+      opened()
       counters.requestsActive++
       const socket = openSocket(onread)
+      const stopTimers = limitLife(socket)
       socket.once('close', () => {
-        counters.connectionsActive--
+        stopTimers()
         counters.requestsActive--
-        if (counters.connectionsActive === 0) options.onEmpty?.()
+        closed()
       })
       return socket
     },

@@ -15,9 +15,9 @@ import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from 
 /** An HTTP/2 connection to an endpoint: it carries many requests at once. */
 export interface Http2Upstream {
   readonly receive: (bytes: Buffer, start: number, end: number) => void
-  /** Whether another request may be given to it; while it connects, as many as a server is sure to take. */
+  /** Whether another request may be given to it now. */
   readonly canTake: () => boolean
-  /** `events.ready` follows, at once when it is connected. */
+  /** `events.ready` follows at once. */
   readonly assign: (exchange: Exchange) => UpstreamStream
   readonly connected: () => void
   /** Connecting took too long. */
@@ -30,12 +30,12 @@ export interface Http2Upstream {
 export interface Http2UpstreamOwner {
   /** A request is over. */
   readonly released: () => void
-  /** The connection has ended; every request on it was told before. */
-  readonly closed: () => void
+  /**
+   * The connection has ended; every request on it was told before.
+   * @param failure why no connection came about, when none did
+   */
+  readonly closed: (failure: UpstreamFailure | undefined) => void
 }
-
-/** What a server takes before it has said how many (RFC 9113, 6.5.2 recommends no less). */
-const WAITING_MAX = 100
 
 /** One request on the connection: the codec's stream comes with the connection. */
 interface Http2Request extends UpstreamStream {
@@ -48,7 +48,6 @@ interface Parts {
   readonly socket: Socket
   readonly events: UpstreamEvents
   readonly owner: Http2UpstreamOwner
-  readonly waiting: Set<Http2Request>
   client: Http2ClientHandle
   isConnected: boolean
   answered: number
@@ -68,7 +67,6 @@ export function createHttp2Upstream(options: {
     socket,
     events: options.events,
     owner,
-    waiting: new Set(),
     client: undefined as unknown as Http2ClientHandle,
     isConnected: false,
     answered: 0,
@@ -85,28 +83,22 @@ export function createHttp2Upstream(options: {
     endpoints: { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 },
     work: options.work,
     onClose() {
-      failWaiting(parts)
-      owner.closed()
+      owner.closed(parts.isConnected ? undefined : connectFailure(parts))
     },
   })
   return {
     receive: (bytes, start, end) => parts.client.receive(bytes, start, end),
-    canTake: () =>
-      parts.isConnected ? parts.client.canOpen() : !socket.destroyed && parts.waiting.size < WAITING_MAX,
+    canTake: () => parts.isConnected && parts.client.canOpen(),
     assign: (exchange) => assign(parts, exchange),
     connected() {
       parts.isConnected = true
-      for (const request of parts.waiting) start(parts, request)
     },
     expire() {
       parts.error = 'connection timeout'
       socket.destroy()
     },
-    active: () => parts.client.activeStreams() + parts.waiting.size,
-    drain() {
-      if (parts.isConnected) parts.client.drain()
-      else if (parts.waiting.size === 0) socket.destroy()
-    },
+    active: parts.client.activeStreams,
+    drain: () => parts.client.drain(),
   }
 }
 
@@ -127,29 +119,14 @@ function assign(parts: Parts, exchange: Exchange): UpstreamStream {
     cancel,
   }
   exchange.upstream = request
-  if (parts.isConnected) start(parts, request)
-  else parts.waiting.add(request)
+  request.stream = parts.client.open(request)
+  parts.events.ready(exchange)
   return request
 }
 
-function start(parts: Parts, request: Http2Request): void {
-  parts.waiting.delete(request)
-  const { exchange } = request
-  if (exchange === undefined) return
-  request.stream = parts.client.open(request)
-  parts.events.ready(exchange)
-}
-
-function failWaiting(parts: Parts): void {
+function connectFailure(parts: Parts): UpstreamFailure {
   const detail = parts.error === '' ? 'connection termination' : parts.error
-  const timeout = parts.error === 'connection timeout'
-  for (const request of parts.waiting) {
-    parts.waiting.delete(request)
-    const { exchange } = request
-    request.exchange = undefined
-    parts.owner.released()
-    if (exchange !== undefined) parts.events.failed(exchange, { kind: 'connect', detail, timeout })
-  }
+  return { kind: 'connect', detail, timeout: parts.error === 'connection timeout' }
 }
 
 /* What the request flow does with a request; one function of each for all of them. */
@@ -214,7 +191,6 @@ function cancel(this: UpstreamStream): void {
   const { upstream, stream } = request
   if (request.exchange === undefined) return
   request.exchange = undefined
-  upstream.waiting.delete(request)
   stream?.reset()
   upstream.owner.released()
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import type { ProxyThread, UpstreamEvents, WorkCounter } from '../exchange/types.ts'
+import type { ProxyThread, UpstreamEvents, UpstreamFailure, WorkCounter } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
+import type { ClusterLoad } from './load.ts'
 
 /** What all hosts of a proxy share. */
 export interface UpstreamSettings {
@@ -17,17 +18,37 @@ export interface HostCounters {
   requestsError: number
   connectionsActive: number
   requestsActive: number
+  /** For a connection. */
+  requestsWaiting: number
 }
 
 /** What a host gives its pools. */
 export interface PoolParts {
   readonly settings: UpstreamSettings
   readonly counters: HostCounters
+  /** Of the whole cluster. */
+  readonly load: ClusterLoad
   /** Opens a socket, counted as a connection until `closed`; one that takes too long to connect is `expired`. */
   readonly connect: (
     receive: (bytes: Buffer, start: number, end: number) => void,
     watch: { readonly connected: () => void; readonly expired: () => void },
   ) => Socket
-  readonly mayConnect: () => boolean
+  /** @param own connections of the pool that asks: one without any may open one whatever others have */
+  readonly mayConnect: (own: number) => boolean
   readonly closed: () => void
+}
+
+/** Another request would be one too many; told to a request that has waited for its connection. */
+export const OVERFLOW: UpstreamFailure = { kind: 'overflow' }
+
+/** A request has got a connection, or lost it. */
+export function beginRequest(parts: PoolParts): void {
+  parts.counters.requestsActive++
+  parts.counters.requestsTotal++
+  parts.load.requests++
+}
+
+export function endRequest(parts: PoolParts): void {
+  parts.counters.requestsActive--
+  parts.load.requests--
 }

@@ -208,10 +208,7 @@ export interface IstioSubset {
 
 export interface IstioPortTrafficPolicy {
   readonly loadBalancer?: IstioLoadBalancer
-  readonly connectionPool?: {
-    readonly tcp?: { readonly connectTimeout?: string; readonly [member: string]: unknown }
-    readonly http?: Readonly<Record<string, unknown>>
-  }
+  readonly connectionPool?: IstioConnectionPool
   readonly outlierDetection?: IstioOutlierDetection
   readonly tls?: IstioClientTls
 }
@@ -226,6 +223,33 @@ export interface IstioClientTls {
   readonly sni?: string
   readonly insecureSkipVerify?: boolean
   readonly caCrl?: string
+}
+
+export interface IstioConnectionPool {
+  readonly tcp?: {
+    readonly maxConnections?: number
+    readonly connectTimeout?: string
+    readonly idleTimeout?: string
+    readonly maxConnectionDuration?: string
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string }
+  }
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number
+    readonly http2MaxRequests?: number
+    readonly maxRequestsPerConnection?: number
+    readonly maxRetries?: number
+    readonly idleTimeout?: string
+    readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE'
+    readonly useClientProtocol?: boolean
+    readonly maxConcurrentStreams?: number
+    readonly http2KeepAlive?: unknown
+  }
+}
+
+export interface IstioRetryBudget {
+  readonly percent?: number
+  readonly minRetryConcurrency?: number
+  readonly budgetInterval?: string
 }
 
 export interface IstioOutlierDetection {
@@ -263,7 +287,7 @@ export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
   })[]
   readonly tunnel?: unknown
   readonly proxyProtocol?: unknown
-  readonly retryBudget?: unknown
+  readonly retryBudget?: IstioRetryBudget
 }
 
 export interface IstioLoadBalancer {

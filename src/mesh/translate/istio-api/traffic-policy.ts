@@ -1,5 +1,6 @@
 import { parseDurationMs } from '../../../base/index.ts'
 import type { Balancer, TrafficPolicy } from '../../../model/index.ts'
+import { translateConnectionPool, translateRetryBudget } from './connection-pool.ts'
 import { translateConsistentHash } from './consistent-hash.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
@@ -13,7 +14,7 @@ const BALANCERS: Readonly<Record<string, Balancer | undefined>> = {
   PASSTHROUGH: { kind: 'passthrough' },
 }
 
-const NOT_SERVED = ['tunnel', 'proxyProtocol', 'retryBudget'] as const
+const NOT_SERVED = ['tunnel', 'proxyProtocol'] as const
 const NOT_SERVED_BALANCING = [
   'localityLbSetting',
   'zoneAwareLbSetting',
@@ -31,6 +32,8 @@ export function translateTrafficPolicy(
   reportNotServed(policy, path, problems)
   const balancer = translateBalancer(policy, path, problems)
   const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
+  const connections = translateConnectionPool(policy.connectionPool, `${path}.connectionPool`, problems)
+  const retryBudget = translateRetryBudget(policy.retryBudget, `${path}.retryBudget`, problems)
   const outlierDetection = translateOutlierDetection(
     policy.outlierDetection,
     `${path}.outlierDetection`,
@@ -40,6 +43,8 @@ export function translateTrafficPolicy(
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
     ...(balancer === undefined ? {} : { balancer }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    ...(connections === undefined ? {} : { connections }),
+    ...(retryBudget === undefined ? {} : { retryBudget }),
   }
 }
 
@@ -101,11 +106,5 @@ function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: str
   const mode = policy.tls?.mode
   if (mode !== undefined && mode !== 'ISTIO_MUTUAL' && mode !== 'DISABLE') {
     problems.push(`${path}.tls.mode ${mode} is not served yet`)
-  }
-  for (const member of Object.keys(policy.connectionPool?.tcp ?? {})) {
-    if (member !== 'connectTimeout') problems.push(`${path}.connectionPool.tcp.${member} is not served yet`)
-  }
-  for (const member of Object.keys(policy.connectionPool?.http ?? {})) {
-    problems.push(`${path}.connectionPool.http.${member} is not served yet`)
   }
 }

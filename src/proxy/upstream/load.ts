@@ -1,0 +1,113 @@
+import type { ConnectionLimits, RetryBudget } from '../../model/index.ts'
+import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
+
+/**
+ * What a cluster has under way over all its hosts, beside the bounds of its policy. Its numbers change with every
+ * request, so it is one record of numbers and no more.
+ */
+export interface ClusterLoad {
+  limits: Limits
+  connections: number
+  /** Requests that wait for a connection. */
+  pending: number
+  /** Requests that have one. */
+  requests: number
+  retries: number
+  connectionOverflows: number
+  pendingTotal: number
+  pendingOverflows: number
+  /** Connections that were closed because they had carried as many requests as they may. */
+  connectionsUsedUp: number
+  connectionsIdledOut: number
+  connectionsOutlived: number
+  retriesTotal: number
+  retryOverflows: number
+  retryLimitsReached: number
+}
+
+/** The bounds of a policy; infinite where it names none. */
+export interface Limits {
+  readonly connectionsMax: number
+  readonly pendingMax: number
+  readonly requestsMax: number
+  readonly retriesMax: number
+  readonly retryBudget: RetryBudget | undefined
+  readonly requestsPerConnectionMax: number
+  readonly streamsMax: number
+  readonly idleTimeoutMs: number
+  readonly tcpIdleTimeoutMs: number
+  readonly durationMaxMs: number
+  /** 0: the system's own setting. */
+  readonly keepAliveMs: number
+  /** How often idle connections are looked at. */
+  readonly sweepMs: number
+}
+
+/** Envoy's default, of connections for HTTP and of those for bytes. */
+const IDLE_TIMEOUT_MS = 3_600_000
+const SWEEP_MIN_MS = 20
+const SWEEP_MAX_MS = 60_000
+
+export function limitsOf(policy: ConnectionLimits = {}, retryBudget?: RetryBudget): Limits {
+  const idleTimeoutMs = endless(policy.idleTimeoutMs ?? IDLE_TIMEOUT_MS)
+  const durationMaxMs = policy.durationMaxMs ?? Number.POSITIVE_INFINITY
+  return {
+    connectionsMax: policy.connectionsMax ?? Number.POSITIVE_INFINITY,
+    pendingMax: policy.pendingMax ?? Number.POSITIVE_INFINITY,
+    requestsMax: policy.requestsMax ?? Number.POSITIVE_INFINITY,
+    retriesMax: policy.retriesMax ?? Number.POSITIVE_INFINITY,
+    retryBudget,
+    requestsPerConnectionMax: policy.requestsPerConnectionMax ?? Number.POSITIVE_INFINITY,
+    streamsMax: policy.streamsMax ?? Number.POSITIVE_INFINITY,
+    idleTimeoutMs,
+    tcpIdleTimeoutMs: endless(policy.tcpIdleTimeoutMs ?? IDLE_TIMEOUT_MS),
+    durationMaxMs,
+    keepAliveMs: policy.keepAliveMs ?? 0,
+    sweepMs: Math.max(SWEEP_MIN_MS, Math.min(SWEEP_MAX_MS, idleTimeoutMs / 4, durationMaxMs / 4)),
+  }
+}
+
+function endless(timeoutMs: number): number {
+  return timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs
+}
+
+export function createLoad(limits: Limits = limitsOf()): ClusterLoad {
+  return {
+    limits,
+    connections: 0,
+    pending: 0,
+    requests: 0,
+    retries: 0,
+    connectionOverflows: 0,
+    pendingTotal: 0,
+    pendingOverflows: 0,
+    connectionsUsedUp: 0,
+    connectionsIdledOut: 0,
+    connectionsOutlived: 0,
+    retriesTotal: 0,
+    retryOverflows: 0,
+    retryLimitsReached: 0,
+  }
+}
+
+/** Takes a place for a retry, if there is one; it is given back by `load.retries--`. */
+export function takeRetry(load: ClusterLoad): boolean {
+  const { retryBudget, retriesMax } = load.limits
+  const most =
+    retryBudget === undefined
+      ? retriesMax
+      : Math.max(retryBudget.concurrencyMin, ((load.requests + load.pending) * retryBudget.percent) / 100)
+  if (load.retries >= most) {
+    load.retryOverflows++
+    return false
+  }
+  load.retries++
+  load.retriesTotal++
+  return true
+}
+
+/** Sees to it that idle connections are looked at often enough for none to live much longer than it may. */
+export function armSweep(wheel: TimerWheel, timer: WheelTimer, everyMs: number, now: number): void {
+  // Under another policy the look that is set may be too late.
+  if (!wheel.isSet(timer) || timer.deadline - now > everyMs) wheel.set(timer, everyMs)
+}
