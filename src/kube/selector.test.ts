@@ -45,6 +45,39 @@ test('texts that are no label selector are refused', () => {
   }
 })
 
+test('what is wrong with a selector is said in Kubernetes’ words', () => {
+  for (const [text, message] of [
+    ['app in (a', "unable to parse requirement: found '', expected: ',' or ')'"],
+    ['app in a', "unable to parse requirement: found 'a' expected: '('"],
+    ['app in (=)', "unable to parse requirement: found '=', expected: ',', ')' or identifier"],
+    ['a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
+    ['app=a,,', "found ',', expected: identifier after ','"],
+    ['app=a,', "found '', expected: identifier after ','"],
+    ['=a', "found '=', expected: !, identifier, or 'end of string'"],
+    ['app=a b', "found 'b', expected: ',' or 'end of string'"],
+    ['app==!', "unable to parse requirement: found '!', expected: identifier"],
+    ['!!app', "unable to parse requirement: found '!', expected: identifier"],
+    ['!app=a', "found '=', expected: ',' or 'end of string'"],
+  ] as const) {
+    const parsed = parseLabelSelector(text)
+    assert.equal(parsed.ok ? undefined : parsed.error, message, text)
+  }
+})
+
+test('words of operators may be keys and values, and values may be empty', () => {
+  const requirements = (text: string) => {
+    const parsed = parseLabelSelector(text)
+    return parsed.ok ? parsed.value.requirements : parsed.error
+  }
+  assert.deepEqual(requirements('in in (notin,in)'), [{ key: 'in', operator: 'in', values: ['in', 'notin'] }])
+  assert.deepEqual(requirements('a in (),b=,c!=d'), [
+    { key: 'a', operator: 'in', values: [''] },
+    { key: 'b', operator: 'in', values: [''] },
+    { key: 'c', operator: 'notin', values: ['d'] },
+  ])
+  assert.deepEqual(requirements('a in (,x,)'), [{ key: 'a', operator: 'in', values: ['', 'x'] }])
+})
+
 test('the object form matches, an absent selector nothing, an empty one everything', () => {
   assert.equal(matchesLabels(undefined, LABELS), false)
   assert.equal(matchesLabels({}, undefined), true)

@@ -1,16 +1,11 @@
 import { fail, ok, type Result } from '../base/index.ts'
 import { getOwn, getPath, getString } from './json.ts'
-import { checkLabelValue, checkQualifiedName } from './names.ts'
+import { type LabelRequirement, parseLabelRequirements } from './selector-text.ts'
 import type { LabelSelector } from './types/common.ts'
 
-export type Labels = Readonly<Record<string, string>>
+export type { LabelRequirement } from './selector-text.ts'
 
-/** One requirement of a label selector's text form. */
-export interface LabelRequirement {
-  readonly key: string
-  readonly operator: 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt'
-  readonly values: readonly string[]
-}
+export type Labels = Readonly<Record<string, string>>
 
 export interface LabelMatcher {
   readonly requirements: readonly LabelRequirement[]
@@ -24,54 +19,10 @@ const SELECTOR_LENGTH_MAX = 64 * 1024
 export function parseLabelSelector(text: string): Result<LabelMatcher, string> {
   if (text.length > SELECTOR_LENGTH_MAX)
     return fail(`label selector is longer than ${SELECTOR_LENGTH_MAX} characters`)
-  const requirements: LabelRequirement[] = []
-  for (const part of splitOutsideParentheses(text)) {
-    if (part.trim() === '') continue
-    const requirement = parseRequirement(part.trim())
-    if (!requirement)
-      return fail(`unable to parse requirement: ${JSON.stringify(part.trim())} is not a label requirement`)
-    const problem = checkRequirement(requirement)
-    if (problem !== undefined) return fail(problem)
-    requirements.push(requirement)
-  }
+  const parsed = parseLabelRequirements(text)
+  if (!parsed.ok) return parsed
+  const requirements = parsed.value
   return ok({ requirements, matches: (labels) => requirements.every((it) => meets(it, labels ?? {})) })
-}
-
-function splitOutsideParentheses(text: string): readonly string[] {
-  return text.split(/,(?![^(]*\))/)
-}
-
-function parseRequirement(text: string): LabelRequirement | undefined {
-  const exists = /^(!?)\s*([^\s!=<>(),]+)$/.exec(text)
-  if (exists) return { key: exists[2] ?? '', operator: exists[1] === '!' ? '!' : 'exists', values: [] }
-  const set = /^([^\s!=<>(),]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(text)
-  if (set) {
-    const values = (set[3] ?? '').split(',').map((value) => value.trim())
-    return { key: set[1] ?? '', operator: set[2] === 'in' ? 'in' : 'notin', values }
-  }
-  const equality = /^([^\s!=<>(),]+)\s*(==|=|!=|<|>)\s*([^\s=!<>()]*)$/.exec(text)
-  if (!equality) return undefined
-  const operator = ({ '!=': 'notin', '<': 'lt', '>': 'gt' } as const)[equality[2] ?? ''] ?? 'in'
-  return { key: equality[1] ?? '', operator, values: [equality[3] ?? ''] }
-}
-
-function checkRequirement(requirement: LabelRequirement): string | undefined {
-  const { key, operator, values } = requirement
-  const keyError = checkQualifiedName(key)[0]
-  if (keyError !== undefined)
-    return `unable to parse requirement: <nil>: Invalid value: ${JSON.stringify(key)}: ${keyError}`
-  if (operator === 'gt' || operator === 'lt') {
-    return /^-?\d+$/.test(values[0] ?? '')
-      ? undefined
-      : `unable to parse requirement: values[0][${key}]: Invalid value: ${JSON.stringify(values[0])}: for 'Gt', 'Lt' operators, the value must be an integer`
-  }
-  for (const [index, value] of values.entries()) {
-    const error = checkLabelValue(value)[0]
-    if (error !== undefined) {
-      return `unable to parse requirement: values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${error}`
-    }
-  }
-  return undefined
 }
 
 function meets(requirement: LabelRequirement, labels: Labels): boolean {

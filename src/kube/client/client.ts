@@ -119,8 +119,8 @@ export function createKubeClient(transport: KubeTransport): KubeClient {
   return {
     get: async <T>(kind: KindRef, name: string, namespace?: string) =>
       (await find({ method: 'GET', path: pathOf(kind, { namespace, name }) })) as T | undefined,
-    list: async <T>(kind: KindRef, { namespace, ...query }: ListOptions = {}) =>
-      toListResult<T>(await send({ method: 'GET', path: pathOf(kind, { namespace }), query })),
+    list: async <T extends KubeObject>(kind: KindRef, { namespace, ...query }: ListOptions = {}) =>
+      toListResult<T>(kind, await send({ method: 'GET', path: pathOf(kind, { namespace }), query })),
     create: async <T extends KubeObject>(kind: KindRef, object: T, options?: WriteOptions) =>
       (await send({
         method: 'POST',
@@ -181,13 +181,15 @@ function signalOf(options: { readonly signal?: AbortSignal } | undefined) {
   return options?.signal ? { signal: options.signal } : {}
 }
 
-function toListResult<T>(body: unknown): ListResult<T> {
+function toListResult<T extends KubeObject>({ group, version, kind }: KindRef, body: unknown): ListResult<T> {
   const list = body as {
     readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
     readonly items?: readonly T[] | null
   }
+  const apiVersion = group === '' ? version : `${group}/${version}`
   return {
-    items: list.items ?? [],
+    // Servers leave what all items have in common to the list's own kind.
+    items: (list.items ?? []).map((item) => (item.kind === undefined ? { ...item, apiVersion, kind } : item)),
     resourceVersion: list.metadata?.resourceVersion ?? '',
     continue: list.metadata?.continue || undefined,
   }

@@ -136,13 +136,7 @@ function selectionOf<T extends KubeObject>(options: InformerOptions<T>) {
 
 async function listAll<T extends KubeObject>(options: InformerOptions<T>, state: State<T>): Promise<void> {
   const listed = await options.client.list<T>(options.kind, selectionOf(options))
-  // The items of a list leave apiVersion and kind out in Kubernetes; ours and every consumer's objects have them.
-  const { group, version, kind } = options.kind
-  const apiVersion = group === '' ? version : `${group}/${version}`
-  const complete = listed.items.map((item) =>
-    item.kind === undefined ? { ...item, apiVersion, kind } : item,
-  )
-  replaceAll(options, state, complete)
+  replaceAll(options, state, listed.items)
   state.resourceVersion = listed.resourceVersion
 }
 

@@ -4,7 +4,7 @@ import type { JsonObject } from './json.ts'
 /** JSON texts of objects as lists hold them, so that an object that did not change is not encoded again. */
 export interface ObjectTexts {
   /** @param shape names what `shaped` is made of `object` by: another shape has another text */
-  readonly textOf: (object: KubeObject, shape: string, shaped: unknown) => string
+  readonly textOf: (object: KubeObject, shape: string, shaped: () => unknown) => string
 }
 
 type Generation = WeakMap<KubeObject, { readonly shape: string; readonly text: string }>
@@ -35,7 +35,7 @@ export function createObjectTexts(keptCharacters = KEPT_CHARACTERS): ObjectTexts
       const recent = newer.get(object)
       if (recent?.shape === shape) return recent.text
       const old = older.get(object)
-      return keep(object, shape, old?.shape === shape ? old.text : JSON.stringify(shaped))
+      return keep(object, shape, old?.shape === shape ? old.text : JSON.stringify(shaped()))
     },
   }
 }
@@ -43,10 +43,13 @@ export function createObjectTexts(keptCharacters = KEPT_CHARACTERS): ObjectTexts
 /** Encoding so much takes less than a millisecond: what else waits goes on between two pieces. */
 const PIECE_CHARACTERS = 256 * 1024
 
-/** The JSON text of a list in pieces. @param textOf the text of the item at an index */
-export function* listPieces(list: JsonObject, textOf: (index: number) => string): Generator<string> {
-  const { items, ...rest } = list
-  const count = (items as readonly unknown[]).length
+/** The JSON text of a list in pieces. @param list without items @param textOf the text of the item at an index */
+export function* listPieces(
+  list: JsonObject,
+  count: number,
+  textOf: (index: number) => string,
+): Generator<string> {
+  const { items: _, ...rest } = list
   let texts: string[] = []
   let characters = 0
   let start = `${JSON.stringify(rest).slice(0, -1)},"items":[`

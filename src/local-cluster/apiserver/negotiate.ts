@@ -11,7 +11,12 @@ export interface Negotiated {
   readonly shape: OutputShape
 }
 
-const ACCEPTED = ['application/json', 'application/yaml'] as const
+/** Answers in protobuf are not made; who asks for them takes JSON as well. */
+const REPRESENTATIONS = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+] as const
 
 const PLAIN_JSON: Negotiated = { format: 'json', shape: { kind: 'plain' } }
 
@@ -22,13 +27,15 @@ const PLAIN_JSON: Negotiated = { format: 'json', shape: { kind: 'plain' } }
  */
 export function negotiate(accept: string | undefined): Negotiated {
   if (accept === undefined || accept.trim() === '') return PLAIN_JSON
+  let isKnown = false
   for (const range of accept.split(',')) {
     const { type, parameters } = parseMediaType(range)
     const format = formatOf(type)
+    isKnown ||= format !== undefined
     const shape = shapeOf(parameters)
     if (format && shape) return { format, shape }
   }
-  throw notAcceptable(ACCEPTED)
+  throw notAcceptable(REPRESENTATIONS, isKnown)
 }
 
 export interface MediaType {

@@ -91,7 +91,7 @@ function wantedOfV2(accept: string | undefined): 'json' | 'protobuf' {
     if (type === JSON_TYPE || type === '*/*' || type === 'application/*' || type === '') return 'json'
     if (type === OPENAPI_V2_PROTOBUF || type === ASKED_PROTOBUF) return 'protobuf'
   }
-  throw notAcceptable([JSON_TYPE, OPENAPI_V2_PROTOBUF])
+  throw notAcceptable([JSON_TYPE, OPENAPI_V2_PROTOBUF], true)
 }
 
 function isKnown(request: ApiRequest, etag: string): boolean {

@@ -10,6 +10,8 @@ import { badRequest } from './status-error.ts'
 export interface Shaper {
   readonly object: (object: KubeObject) => JsonObject
   readonly list: (objects: readonly KubeObject[], metadata: JsonObject) => JsonObject
+  /** one object as lists hold it */
+  readonly item: (object: KubeObject) => JsonObject
   /** for watches: column definitions come with the first table only */
   readonly event: (object: KubeObject, isFirst: boolean) => JsonObject
   /** names the shape, for sharing encoded events among watchers; undefined when it cannot be shared */
@@ -33,20 +35,29 @@ export function objectResponse(shaper: Shaper, status: number, object: KubeObjec
   return { kind: 'object', status, object: shaper.object(object), contentType: shaper.contentType }
 }
 
-function plainShaper({ resource }: ResourceRequest, negotiated: Negotiated): Shaper {
+function plainShaper({ resource, request }: ResourceRequest, negotiated: Negotiated): Shaper {
   const object = (stored: KubeObject) => inVersion(stored, resource) as unknown as JsonObject
+  // Clients in this process share the objects of the store; a copy of each would cost more than the list.
+  const isWhole = resource.isCustom || request.isLocal === true
+  const item = isWhole ? object : (stored: KubeObject) => withoutType(object(stored))
   return {
     object,
+    item,
     event: object,
     list: (objects, metadata) => ({
       kind: resource.info.listKind,
       apiVersion: resource.apiVersion,
       metadata,
-      items: objects.map(object),
+      items: objects.map(item),
     }),
     shareKey: resource.apiVersion,
     contentType: `application/${negotiated.format}`,
   }
+}
+
+/** What a list of built-in objects is of is said once, by its own kind. */
+function withoutType({ kind: _kind, apiVersion: _apiVersion, ...item }: JsonObject): JsonObject {
+  return item
 }
 
 function metadataShaper(version: string, negotiated: Negotiated): Shaper {
@@ -58,6 +69,7 @@ function metadataShaper(version: string, negotiated: Negotiated): Shaper {
   })
   return {
     object,
+    item: object,
     event: object,
     list: (objects, metadata) => ({
       kind: 'PartialObjectMetadataList',
@@ -103,6 +115,7 @@ function tableShaper(
     table([object], { resourceVersion: object.metadata.resourceVersion }, withColumns)
   return {
     object: (object) => single(object, true),
+    item: (object) => single(object, false),
     event: (object, isFirst) => single(object, isFirst),
     list: (objects, metadata) => table(objects, metadata, true),
     shareKey: undefined,

@@ -50,10 +50,15 @@ export type ApiResponse =
       readonly kind: 'object'
       readonly status: number
       readonly object: JsonObject
-      /** the JSON text of the object, where it may be long and parts of it are there already */
-      readonly pieces?: () => Iterable<string>
       readonly contentType?: string
       readonly headers?: Readonly<Record<string, string>>
+    }
+  /** the JSON text of an object that may be long, and of which parts are there already; not for this process */
+  | {
+      readonly kind: 'pieces'
+      readonly status: number
+      readonly pieces: Iterable<string>
+      readonly contentType: string
     }
   | {
       readonly kind: 'text'

@@ -127,9 +127,12 @@ export function unsupportedMediaType(accepted?: readonly string[]): StatusError 
   return failure(415, 'UnsupportedMediaType', message)
 }
 
-export function notAcceptable(accepted: readonly string[]): StatusError {
-  const message = `only the following media types are accepted: ${accepted.join(', ')}`
-  return failure(406, 'NotAcceptable', message)
+/** @param isRouted whether a handler found out; otherwise the router of Kubernetes refuses, before one is asked */
+export function notAcceptable(accepted: readonly string[], isRouted: boolean): StatusError {
+  const list = accepted.join(', ')
+  return isRouted
+    ? failure(406, 'NotAcceptable', `only the following media types are accepted: ${list}`)
+    : failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${list}`, {})
 }
 
 export function tooLarge(limitBytes: number): StatusError {

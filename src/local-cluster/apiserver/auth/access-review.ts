@@ -66,8 +66,11 @@ function checkOneQuestion(asked: ResourceRequest, body: JsonObject): void {
     questions.length === 0
       ? 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
       : 'cannot be specified in combination with resourceAttributes'
-  const path = questions.length === 0 ? 'spec.resourceAttributes' : 'spec.nonResourceAttributes'
-  throw invalid(asked.resource.info, '', [{ type: 'Invalid value', path, value: null, detail }])
+  const path = questions.length === 0 ? 'spec' : 'spec.nonResourceAttributes'
+  // Kubernetes leaves the kind out here.
+  throw invalid({ group: asked.resource.info.group, kind: '' }, '', [
+    { type: 'Invalid value', path, value: null, detail },
+  ])
 }
 
 function attributesOf(user: User, body: JsonObject): Attributes {

@@ -31,6 +31,8 @@ export function createLocalTransport(routes: Routes, user: User): KubeTransport 
           return { status: 200, body: await readAll(response.chunks) }
         case 'relayed':
           return { status: response.status, body: await readAll(response.body) }
+        case 'pieces':
+          throw new Error('a client in this process is given objects, not their texts')
         case 'watch':
           throw new Error('a watch is asked for by `watch`, not by `request`')
         case 'upgrade':

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { stringify as stringifyYaml } from 'yaml'
 import type { ApiResponse, WatchFrame } from '../request.ts'
 import type { StatusError } from '../status-error.ts'
+import { yamlOf } from './yaml-answer.ts'
 
 export interface SendOptions {
   readonly warnings: readonly string[]
@@ -22,14 +22,14 @@ export async function sendResponse(
     case 'object': {
       const contentType = response.contentType ?? 'application/json'
       const isYaml = contentType === 'application/yaml'
-      if (response.pieces && !isYaml && !options.isHead) {
-        await sendPieces(outgoing, { status: response.status, contentType, pieces: response.pieces() })
-        return
-      }
-      const text = isYaml ? stringifyYaml(response.object) : JSON.stringify(response.object)
+      const text = isYaml ? yamlOf(response.object) : JSON.stringify(response.object)
       const bytes = Buffer.from(text)
       setHeaders(outgoing, response.headers)
       await sendBytes(outgoing, { status: response.status, contentType, bytes, isHead: options.isHead })
+      return
+    }
+    case 'pieces': {
+      await sendPieces(outgoing, response)
       return
     }
     case 'text': {

@@ -5,7 +5,7 @@ import type { ResourceRequest } from '../resource-request.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { type ListOptions, readListOptions, revisionOf } from '../list-options.ts'
 import { listPieces } from '../list-text.ts'
-import { createShaper, type Shaper } from '../output.ts'
+import { createShaper } from '../output.ts'
 import type { ApiResponse } from '../request.ts'
 import { parseSelection, type Selection } from '../selection.ts'
 import { badRequest, expired, futureRevision } from '../status-error.ts'
@@ -27,27 +27,16 @@ export function handleList(context: ServerContext, asked: ResourceRequest): ApiR
       : {}),
   }
   const selected = cut.items.map(({ object }) => object)
-  const list = shaper.list(selected, metadata)
-  return {
-    kind: 'object',
-    status: 200,
-    object: list,
-    ...piecesOf(context, shaper, { selected, list }),
-    contentType: shaper.contentType,
+  const { shareKey, contentType } = shaper
+  // Where an item of the list is made of one object alone, its text may be there already.
+  if (shareKey === undefined || contentType !== 'application/json' || asked.request.isLocal)
+    return { kind: 'object', status: 200, object: shaper.list(selected, metadata), contentType }
+  const textOf = (index: number) => {
+    const object = selected[index] as KubeObject
+    return context.objectTexts.textOf(object, shareKey, () => shaper.item(object))
   }
-}
-
-/** Where an item of the list is made of one object alone, its text may be there already. */
-function piecesOf(
-  context: ServerContext,
-  { shareKey }: Shaper,
-  { selected, list }: { readonly selected: readonly KubeObject[]; readonly list: JsonObject },
-): { readonly pieces?: () => Iterable<string> } {
-  const items = list['items']
-  if (shareKey === undefined || !Array.isArray(items)) return {}
-  const textOf = (index: number) =>
-    context.objectTexts.textOf(selected[index] as KubeObject, shareKey, items[index])
-  return { pieces: () => listPieces(list, textOf) }
+  const pieces = listPieces(shaper.list([], metadata), selected.length, textOf)
+  return { kind: 'pieces', status: 200, pieces, contentType }
 }
 
 /** Which part of a collection is asked for. */
@@ -151,6 +140,7 @@ function decodeContinue(text: string): { readonly revision: number; readonly aft
   const wrong = /[^A-Za-z0-9_-]/.exec(text.replace(/=+$/, ''))
   if (wrong) throw refuse(`illegal base64 data at input byte ${wrong.index}`)
   const decoded = Buffer.from(text, 'base64url').toString('latin1')
+  // Bytes are characters here, as they are where Go names one.
   const { error } = scanJson(decoded)
   if (error !== undefined) throw refuse(error)
   const token: unknown = JSON.parse(Buffer.from(decoded, 'latin1').toString('utf8'))

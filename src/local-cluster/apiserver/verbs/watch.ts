@@ -212,7 +212,6 @@ function bookmark({ resource }: ResourceRequest, revision: number, endsInitialEv
     apiVersion: resource.apiVersion,
     metadata: {
       resourceVersion: String(revision),
-      creationTimestamp: null,
       ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
     },
   })
