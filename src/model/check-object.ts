@@ -38,6 +38,7 @@ import type {
   Subset,
   TrafficPolicy,
   Visibility,
+  Warmup,
 } from './service.ts'
 import type { Locality, Membership, Workload } from './workload.ts'
 
@@ -93,9 +94,24 @@ const workload = when(
   },
 )
 
+/** Percent, with fractions. */
+const share = number(0, 100)
+
+const AGGRESSION_MAX = 1000
+
+const warming = object<{ warmup: Warmup }>({
+  warmup: optional(
+    object<Warmup>({
+      durationMs: integer(1),
+      minimumPercent: share,
+      aggression: number(Number.MIN_VALUE, AGGRESSION_MAX),
+    }),
+  ),
+})
+
 const balancer = union<Balancer['kind']>('kind', {
-  'round-robin': object({}),
-  'least-request': object({}),
+  'round-robin': warming,
+  'least-request': warming,
   random: object({}),
   passthrough: object({}),
   hash: object<HashBalancer>({
@@ -116,9 +132,6 @@ const balancer = union<Balancer['kind']>('kind', {
     }),
   }),
 })
-
-/** Percent, with fractions. */
-const share = number(0, 100)
 
 const traffic = object<TrafficPolicy>({
   tls: optional(upstreamTls),

@@ -61,6 +61,7 @@ export type {
   Subset,
   TrafficPolicy,
   Visibility,
+  Warmup,
 } from './service.ts'
 export type {
   ClientCertificates,

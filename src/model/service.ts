@@ -94,11 +94,20 @@ export interface RetryBudget {
 }
 
 export type Balancer =
-  | { readonly kind: 'round-robin' }
-  | { readonly kind: 'least-request' }
+  | { readonly kind: 'round-robin'; readonly warmup?: Warmup }
+  | { readonly kind: 'least-request'; readonly warmup?: Warmup }
   | { readonly kind: 'random' }
   | { readonly kind: 'passthrough' }
   | HashBalancer
+
+/** An endpoint that has just come gets its share little by little (Envoy's slow start). */
+export interface Warmup {
+  readonly durationMs: number
+  /** The share it begins with, of what it will have. */
+  readonly minimumPercent: number
+  /** 1: grows evenly; more: fast at first. */
+  readonly aggression: number
+}
 
 /** Requests with the same key go to the same endpoint while it is there; one without a key goes anywhere. */
 export interface HashBalancer {

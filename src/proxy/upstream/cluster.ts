@@ -7,6 +7,7 @@ import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
+import { warmUp } from './warmup.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
@@ -119,6 +120,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       port,
       weight,
       workload,
+      // All that come together are equally new.
+      ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
       protocol: () => protocol,
       report: (host, outcome) => outliers?.report(host, outcome),
       connectTimeoutMs: () => traffic.connectTimeoutMs ?? sources.connectTimeoutMs(),
@@ -141,7 +144,19 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
 
   function rebalance(): void {
     const all = [...hosts.values()]
-    balancer = createBalancer(traffic.balancer, outliers?.usable(all) ?? all, settings.thread.random)
+    const usable = outliers?.usable(all) ?? all
+    const { random, clock } = settings.thread
+    balancer = createBalancer(traffic.balancer, usable, random)
+    const policy = traffic.balancer
+    if ((policy?.kind !== 'round-robin' && policy?.kind !== 'least-request') || !policy.warmup) return
+    balancer = warmUp({
+      policy: policy.warmup,
+      hosts: usable,
+      balancer,
+      random,
+      now: clock.monotonic,
+      onWarm: rebalance,
+    })
   }
 
   /** Another policy starts with a clean sheet. */

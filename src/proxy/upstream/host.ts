@@ -3,15 +3,15 @@ import type { Workload } from '../../model/index.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
-import type { Balanced } from './balanced.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
 import type { ClusterLoad } from './load.ts'
 import type { HostCounters, PoolParts, UpstreamSettings } from './pool.ts'
 import type { Outcome } from './outlier.ts'
+import type { Joined } from './warmup.ts'
 
 /** One endpoint of a cluster with its HTTP connections. */
-export interface Host extends ForwardHost, Balanced {
+export interface Host extends ForwardHost, Joined {
   readonly ip: string
   readonly port: number
   readonly workload: () => Workload | undefined
@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly port: number
   readonly weight: number
   readonly workload: Workload | undefined
+  /** Absent: it was there from the beginning. */
+  readonly joinedAt?: number
   readonly connectTimeoutMs: () => number
   /** What it speaks. */
   readonly protocol: () => UpstreamProtocol
@@ -160,6 +162,7 @@ export function createHost(options: HostOptions): Host {
     address,
     ip,
     port,
+    joinedAt: options.joinedAt ?? Number.NEGATIVE_INFINITY,
     get weight() {
       return weight
     },

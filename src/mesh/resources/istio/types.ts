@@ -295,8 +295,13 @@ export interface IstioLoadBalancer {
   readonly consistentHash?: IstioConsistentHash
   readonly localityLbSetting?: unknown
   readonly zoneAwareLbSetting?: unknown
-  readonly warmup?: unknown
-  readonly warmupDurationSecs?: unknown
+  readonly warmup?: {
+    readonly duration: string
+    readonly minimumPercent?: number
+    readonly aggression?: number
+  }
+  /** The old form of `warmup.duration`. */
+  readonly warmupDurationSecs?: string
 }
 
 export interface ServiceEntry extends KubeObject {

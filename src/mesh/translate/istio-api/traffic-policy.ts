@@ -1,26 +1,12 @@
 import { parseDurationMs } from '../../../base/index.ts'
-import type { Balancer, TrafficPolicy } from '../../../model/index.ts'
+import type { TrafficPolicy } from '../../../model/index.ts'
 import { translateConnectionPool, translateRetryBudget } from './connection-pool.ts'
-import { translateConsistentHash } from './consistent-hash.ts'
+import { translateBalancer } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
 
-const BALANCERS: Readonly<Record<string, Balancer | undefined>> = {
-  UNSPECIFIED: undefined,
-  ROUND_ROBIN: { kind: 'round-robin' },
-  LEAST_REQUEST: { kind: 'least-request' },
-  LEAST_CONN: { kind: 'least-request' },
-  RANDOM: { kind: 'random' },
-  PASSTHROUGH: { kind: 'passthrough' },
-}
-
 const NOT_SERVED = ['tunnel', 'proxyProtocol'] as const
-const NOT_SERVED_BALANCING = [
-  'localityLbSetting',
-  'zoneAwareLbSetting',
-  'warmup',
-  'warmupDurationSecs',
-] as const
+const NOT_SERVED_BALANCING = ['localityLbSetting', 'zoneAwareLbSetting'] as const
 
 /** @param path where the policy stands, for messages; @param problems what is not served is added to it */
 export function translateTrafficPolicy(
@@ -30,7 +16,7 @@ export function translateTrafficPolicy(
 ): TrafficPolicy {
   if (policy === undefined) return {}
   reportNotServed(policy, path, problems)
-  const balancer = translateBalancer(policy, path, problems)
+  const balancer = translateBalancer(policy.loadBalancer, `${path}.loadBalancer`, problems)
   const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
   const connections = translateConnectionPool(policy.connectionPool, `${path}.connectionPool`, problems)
   const retryBudget = translateRetryBudget(policy.retryBudget, `${path}.retryBudget`, problems)
@@ -64,27 +50,6 @@ export function translatePortPolicies(
   return ports
 }
 
-function translateBalancer(
-  policy: IstioPortTrafficPolicy,
-  path: string,
-  problems: string[],
-): Balancer | undefined {
-  const settings = policy.loadBalancer
-  if (settings === undefined) return undefined
-  for (const member of NOT_SERVED_BALANCING) {
-    if (settings[member] !== undefined) problems.push(`${path}.loadBalancer.${member} is not served yet`)
-  }
-  if (settings.consistentHash !== undefined) {
-    return translateConsistentHash(settings.consistentHash, `${path}.loadBalancer.consistentHash`, problems)
-  }
-  if (settings.simple === undefined) return undefined
-  if (!Object.hasOwn(BALANCERS, settings.simple)) {
-    problems.push(`${path}.loadBalancer.simple: ${settings.simple} is not a known balancer`)
-    return undefined
-  }
-  return BALANCERS[settings.simple]
-}
-
 function translateConnectTimeout(
   policy: IstioPortTrafficPolicy,
   path: string,
@@ -99,6 +64,10 @@ function translateConnectTimeout(
 }
 
 function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {
+  for (const member of NOT_SERVED_BALANCING) {
+    if (policy.loadBalancer?.[member] !== undefined)
+      problems.push(`${path}.loadBalancer.${member} is not served yet`)
+  }
   for (const member of NOT_SERVED) {
     if (policy[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
   }
