@@ -20,7 +20,7 @@ export type {
   TerminalSize,
 } from './node-api.ts'
 export type { User } from './request.ts'
-export type { Advertised } from './bootstrap.ts'
+export type { Advertised } from './kubernetes-service.ts'
 export type { ServiceRanges } from './kinds/service-allocator.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'
 export {

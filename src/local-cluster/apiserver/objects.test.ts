@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject } from '../../kube/index.ts'
 import { ApiError, KINDS, pathOf } from '../../kube/client/index.ts'
 import { at } from './json.ts'
@@ -403,5 +404,53 @@ describe('services', () => {
     await its.client.create(KINDS.service, service('again', { clusterIP: '10.43.0.77' }))
     const headless = await its.client.create(KINDS.service, service('headless', { clusterIP: 'None' }))
     assert.equal(at(headless.spec, 'clusterIP'), 'None')
+  })
+})
+
+describe('what the server sees to by itself', () => {
+  test('a pod that is bound has no new generation, and one with gates says why it waits', async () => {
+    const pod = (name: string, more: object = {}) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default' },
+      spec: { containers: [{ name: 'c', image: 'x' }], ...more },
+    })
+    await its.client.create(KINDS.pod, pod('bound'))
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'bound' },
+      target: { kind: 'Node', name: 'n' },
+    }
+    const path = pathOf(KINDS.pod, { namespace: 'default', name: 'bound', subresource: 'binding' })
+    assert.equal((await its.client.request({ method: 'POST', path, body })).status, 201)
+    const bound = await its.client.get<KubeObject>(KINDS.pod, 'bound', 'default')
+    assert.equal(bound?.metadata.generation, 1)
+    const gated: KubeObject = await its.client.create(
+      KINDS.pod,
+      pod('gated', { schedulingGates: [{ name: 'a.b/c' }] }),
+    )
+    assert.deepEqual((gated.status as { conditions: unknown }).conditions, [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+      },
+    ])
+  })
+
+  test('the Service kubernetes and what says where it leads come back when they are deleted', async () => {
+    for (const kind of [KINDS.service, KINDS.endpointSlice, KINDS.endpoints]) {
+      const before = await its.client.get<KubeObject>(kind, 'kubernetes', 'default')
+      await its.client.delete(kind, 'kubernetes', 'default')
+      let after: KubeObject | undefined
+      for (const deadline = Date.now() + 5000; after === undefined && Date.now() < deadline; await nextTurn())
+        after = await its.client.get<KubeObject>(kind, 'kubernetes', 'default')
+      assert.notEqual(after?.metadata.uid, before?.metadata.uid)
+      const { metadata: _before, ...own } = before ?? {}
+      const { metadata: _after, ...made } = after ?? {}
+      assert.deepEqual(made, own)
+    }
   })
 })

@@ -8,7 +8,7 @@ import { createAuthenticator } from './auth/authenticate.ts'
 import { createAuthorizer } from './auth/authorizer.ts'
 import type { Pki } from './auth/pki.ts'
 import { createTokenIssuer } from './auth/service-account-token.ts'
-import { type Advertised, bootstrap } from './bootstrap.ts'
+import { bootstrap } from './bootstrap.ts'
 import { builtInResources } from './built-in-resources.ts'
 import type { ServerContext } from './context.ts'
 import { cleanUpDeletedDefinitions, serveCustomResources } from './crd/manager.ts'
@@ -16,6 +16,7 @@ import { createDiscovery } from './discovery.ts'
 import { createHttpsServer } from './http/https-server.ts'
 import { createLocalTransport } from './http/local-transport.ts'
 import { createServiceAllocator, type ServiceRanges } from './kinds/service-allocator.ts'
+import { type Advertised, keepKubernetesService } from './kubernetes-service.ts'
 import { createObjectTexts } from './list-text.ts'
 import type { NodeApi } from './node-api.ts'
 import { createOpenApi } from './openapi.ts'
@@ -95,6 +96,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const routes = createRoutes(context, discovery, createOpenApi(resources))
   const https = createHttpsServer({ pki, routes, authenticator, logger })
   await bootstrap(context, advertised)
+  const stopKeeping = keepKubernetesService(context, advertised)
   const aggregation = await startAggregation(store, logger)
   const stopCleaning = cleanUpDeletedDefinitions(context)
   return {
@@ -103,6 +105,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       await https.close()
       stopCleaning()
+      stopKeeping()
       aggregation.stop()
       authorizer.stop()
       stopServing()

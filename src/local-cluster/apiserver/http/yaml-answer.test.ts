@@ -24,7 +24,7 @@ b:
 
 test('what looks like another value is quoted, and reads as what it was', () => {
   const object = {
-    texts: ['.', '.5', '1.', 'null', '~', '0x1f', '1_000', '12:30', '- a', 'a: b', 'x\n".": {}\n'],
+    texts: ['.5', '1.', 'null', '~', '0x1f', '1_000', '12:30', '- a', 'a: b', 'x\n".": {}\n'],
   }
   assert.deepEqual(parse(yamlOf(object), { version: '1.1' }), object)
   assert.deepEqual(parse(yamlOf(object)), object)

@@ -3,9 +3,19 @@ import { at, isObject, listAt, withMembers } from '../json.ts'
 import type { KindHooks } from './hook-types.ts'
 
 export const POD_HOOKS: Partial<KindHooks> = {
-  prepareCreate: (object) =>
-    withMembers(object, { status: { phase: 'Pending', qosClass: qosClassOf(object) } }),
+  prepareCreate: (object) => {
+    const isGated = listAt(object.spec, 'schedulingGates').length > 0
+    const conditions = isGated ? { conditions: [GATED] } : {}
+    return withMembers(object, { status: { phase: 'Pending', ...conditions, qosClass: qosClassOf(object) } })
+  },
 }
+
+const GATED = {
+  type: 'PodScheduled',
+  status: 'False',
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+} as const
 
 /** Guaranteed when every container limits CPU and memory to what it requests, BestEffort when none says anything. */
 function qosClassOf(pod: KubeObject): string {

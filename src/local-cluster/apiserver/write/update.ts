@@ -119,7 +119,10 @@ async function validateAndStore(
   const prepared =
     options.subresource === 'finalize'
       ? withAt(current, ['spec', 'finalizers'], at(changed.spec, 'finalizers') ?? [])
-      : withGeneration(resource, hooks.prepareUpdate(kept, current, context), current)
+      : withGeneration(resource, hooks.prepareUpdate(kept, current, context), {
+          current,
+          subresource: options.subresource,
+        })
   const errors: FieldError[] = [
     ...(resource.schema()?.validate(prepared, current) ?? validateMetadata(prepared, resource)),
     ...validateMetadataUpdate(prepared, current),
@@ -220,7 +223,18 @@ function statusMetadata(resource: ServedResource, object: KubeObject, current: K
   })
 }
 
-function withGeneration(resource: ServedResource, object: KubeObject, current: KubeObject): KubeObject {
+interface Before {
+  readonly current: KubeObject
+  readonly subresource: string
+}
+
+function withGeneration(
+  resource: ServedResource,
+  object: KubeObject,
+  { current, subresource }: Before,
+): KubeObject {
+  // Where a pod goes is no new wish of its owner.
+  if (subresource === 'binding') return object
   const generation = current.metadata.generation ?? 1
   switch (resource.generation) {
     case 'none':
