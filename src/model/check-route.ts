@@ -109,6 +109,13 @@ const pathRewrite = union<PathRewrite['kind']>('kind', {
   regex: object<Variant<PathRewrite, 'regex'>>({ kind, pattern: filledText, substitution: text }),
 })
 
+const serviceTarget = object<Variant<Destination, 'service'>>({
+  kind,
+  service: filledText,
+  port,
+  subset: optional(filledText),
+})
+
 const percent: Check = (value, path, report) => {
   if (typeof value !== 'number' || !(value >= 0 && value <= 100))
     report({ path, message: 'must be a number from 0 to 100' })
@@ -133,6 +140,7 @@ const filters = list(
       allowCredentials: flag,
       forwardUnmatched: flag,
     }),
+    mirror: object<Variant<RouteFilter, 'mirror'>>({ kind, percent, target: serviceTarget }),
     fault: object<Variant<RouteFilter, 'fault'>>({
       kind,
       delay: optional(object<NonNullable<Faults['delay']>>({ percent, ms: milliseconds })),
@@ -142,12 +150,7 @@ const filters = list(
 )
 
 export const target = union<Destination['kind']>('kind', {
-  service: object<Variant<Destination, 'service'>>({
-    kind,
-    service: filledText,
-    port,
-    subset: optional(filledText),
-  }),
+  service: serviceTarget,
   unresolved: object<Variant<Destination, 'unresolved'>>({ kind, status: integer(400, 599), reason: text }),
 })
 

@@ -76,6 +76,12 @@ export type RouteFilter =
   | { readonly kind: 'rewrite'; readonly authority?: string; readonly path?: PathRewrite }
   | ({ readonly kind: 'cors' } & CorsPolicy)
   | ({ readonly kind: 'fault' } & Faults)
+  /** A copy of a share of the requests goes there too; nobody waits for its answer. */
+  | {
+      readonly kind: 'mirror'
+      readonly percent: number
+      readonly target: Extract<Destination, { kind: 'service' }>
+    }
 
 /** What scripts of other origins may do (Fetch standard, CORS protocol). */
 export interface CorsPolicy {

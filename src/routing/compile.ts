@@ -53,6 +53,7 @@ export type CompiledFilter =
   | { readonly kind: 'rewrite'; readonly authority?: string; readonly path?: CompiledPathRewrite }
   | ({ readonly kind: 'cors'; readonly allowsOrigin: TextTest } & CorsPolicy)
   | ({ readonly kind: 'fault' } & Faults)
+  | Extract<RouteFilter, { kind: 'mirror' }>
 
 export type CompiledPathRewrite =
   | { readonly kind: 'full'; readonly value: string }

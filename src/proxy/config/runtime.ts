@@ -272,10 +272,14 @@ const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['listener', 'workload',
 const NO_FILTERS: FilterChain = []
 
 function servicesOf(route: Route): readonly ServiceName[] {
-  if (route.action.kind !== 'forward') return []
-  return route.action.destinations.flatMap(({ target }) =>
+  const mirrored = route.filters.flatMap((filter) =>
+    filter.kind === 'mirror' ? [filter.target.service] : [],
+  )
+  if (route.action.kind !== 'forward') return mirrored
+  const named = route.action.destinations.flatMap(({ target }) =>
     target.kind === 'service' ? [target.service] : [],
   )
+  return [...named, ...mirrored]
 }
 
 /** Whether a gateway listener is for the proxy with these labels. */

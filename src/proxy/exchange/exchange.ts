@@ -44,6 +44,7 @@ export function createExchange(options: {
     tunnel: false,
     tunnelEnds: 0,
     finished: false,
+    mirrors: undefined,
     resume: undefined,
     responseLines: '',
     responseFilter: undefined,

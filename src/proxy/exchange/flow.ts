@@ -8,6 +8,7 @@ import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
 import { dropUpstream, endRetry, finish, settle } from './finish.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
+import { mirrorData, mirrorEnd, mirrorGone } from './mirror.ts'
 import { isRetriableResponse } from './retry.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
 
@@ -27,11 +28,13 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   },
   data(exchange, bytes, start, end) {
     exchange.bytesReceived += end - start
+    if (exchange.mirrors !== undefined) mirrorData(exchange, bytes, start, end)
     if (exchange.finished) return
     if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
     if (exchange.upstreamReady) exchange.upstream?.sendData(bytes, start, end)
   },
   end(exchange, trailers) {
+    if (exchange.mirrors !== undefined) mirrorEnd(exchange, trailers)
     if (exchange.tunnel) {
       exchange.upstream?.flush()
       exchange.upstream?.endTunnel()
@@ -48,6 +51,7 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
     exchange.upstream?.resumeResponse()
   },
   gone(exchange, reason) {
+    if (exchange.mirrors !== undefined) mirrorGone(exchange)
     if (exchange.finished) return
     if (reason === 'malformed' && !exchange.responseStarted) {
       sendLocalReply(exchange, {

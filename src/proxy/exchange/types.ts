@@ -219,6 +219,8 @@ export interface Exchange {
   tunnelEnds: number
   finished: boolean
 
+  /** Copies of the request on their way elsewhere. */
+  mirrors: Exchange[] | undefined
   /** A filter made the request wait; it goes on from there. */
   resume: (() => void) | undefined
   /** What filters add to every answer, the proxy's own too: lines, each ending in CR LF. */

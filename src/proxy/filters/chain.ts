@@ -8,6 +8,7 @@ import {
   type HttpFilterFactory,
   type HttpFilterKind,
 } from './order.ts'
+import { mirrorFilter } from './mirror/filter.ts'
 import { redirectFilter } from './redirect/filter.ts'
 import { respondFilter } from './respond/filter.ts'
 import { rewriteFilter } from './rewrite/filter.ts'
@@ -21,6 +22,7 @@ const FACTORIES: Readonly<Record<HttpFilterKind, HttpFilterFactory>> = {
   redirect: redirectFilter,
   headers: headersFilter,
   rewrite: rewriteFilter,
+  mirror: mirrorFilter,
   router: routerFilter,
 }
 

@@ -4,7 +4,15 @@ import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import type { ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
-export type HttpFilterKind = 'fault' | 'cors' | 'respond' | 'redirect' | 'rewrite' | 'headers' | 'router'
+export type HttpFilterKind =
+  | 'fault'
+  | 'cors'
+  | 'respond'
+  | 'redirect'
+  | 'rewrite'
+  | 'headers'
+  | 'mirror'
+  | 'router'
 
 /** The order in which a request passes them; a response goes the other way. The router is the last. */
 export const HTTP_FILTER_ORDER = [
@@ -14,6 +22,7 @@ export const HTTP_FILTER_ORDER = [
   'redirect',
   'headers',
   'rewrite',
+  'mirror',
   'router',
 ] as const satisfies readonly HttpFilterKind[]
 

@@ -236,3 +236,20 @@ function isNamed(block: HeadBlock, index: number, name: string, hash: number): b
     equalsText(block.bytes, block.base + start, name)
   )
 }
+
+/** A copy in memory of its own, for one who needs the head longer, or changes it otherwise. */
+export function copyHead(from: HeadBlock, to: HeadBlock): void {
+  to.bytes = Buffer.copyBytesFrom(from.bytes, from.base, from.length)
+  to.base = 0
+  to.length = from.length
+  to.count = from.count
+  to.fields.set(from.fields.subarray(0, from.count * FIELD_STRIDE))
+  to.known.set(from.known)
+  to.repeated = from.repeated
+  to.firstEnd = from.firstEnd
+  to.secondEnd = from.secondEnd
+  to.status = from.status
+  to.minor = from.minor
+  to.added.length = 0
+  to.added.push(...from.added)
+}

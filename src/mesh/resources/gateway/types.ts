@@ -150,9 +150,15 @@ export interface HTTPRouteFilter {
   readonly responseHeaderModifier?: HTTPHeaderFilter
   readonly requestRedirect?: HTTPRequestRedirectFilter
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: HTTPPathModifier }
-  readonly requestMirror?: unknown
+  readonly requestMirror?: HTTPRequestMirrorFilter
   readonly cors?: HTTPCORSFilter
   readonly extensionRef?: { readonly group: string; readonly kind: string; readonly name: string }
+}
+
+export interface HTTPRequestMirrorFilter {
+  readonly backendRef: HTTPBackendRef
+  readonly percent?: number
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number }
 }
 
 export interface HTTPCORSFilter {

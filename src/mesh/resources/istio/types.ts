@@ -94,8 +94,11 @@ export interface IstioHttpRoute {
   readonly headers?: IstioHeaders
   readonly delegate?: { readonly name?: string; readonly namespace?: string }
   readonly fault?: IstioFault
-  readonly mirror?: unknown
-  readonly mirrors?: readonly unknown[]
+  readonly mirror?: IstioDestination
+  readonly mirrorPercentage?: IstioPercent
+  /** The old form, whole percents. */
+  readonly mirrorPercent?: number
+  readonly mirrors?: readonly { readonly destination: IstioDestination; readonly percentage?: IstioPercent }[]
   readonly corsPolicy?: IstioCorsPolicy
 }
 

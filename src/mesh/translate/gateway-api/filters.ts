@@ -1,4 +1,5 @@
 import type {
+  Destination,
   HeaderChange,
   HeaderValue,
   PathRewrite,
@@ -7,9 +8,11 @@ import type {
   StringMatch,
 } from '../../../model/index.ts'
 import type {
+  HTTPBackendRef,
   HTTPCORSFilter,
   HTTPHeader,
   HTTPHeaderFilter,
+  HTTPRequestMirrorFilter,
   HTTPPathModifier,
   HTTPRouteFilter,
   HTTPRequestRedirectFilter,
@@ -26,6 +29,7 @@ export type RedirectAction = Extract<RouteAction, { kind: 'redirect' }>
 export function translateFilters(
   filters: readonly HTTPRouteFilter[] | undefined,
   faults: string[],
+  resolve: (ref: HTTPBackendRef) => Destination,
 ): FilterResult {
   const translated: RouteFilter[] = []
   let redirect: RedirectAction | undefined
@@ -42,6 +46,8 @@ export function translateFilters(
         ...(authority === undefined ? {} : { authority }),
         ...(path === undefined ? {} : { path }),
       })
+    } else if (filter.type === 'RequestMirror' && filter.requestMirror !== undefined) {
+      translated.push(...mirrorFilter(filter.requestMirror, resolve))
     } else if (filter.type === 'CORS' && filter.cors !== undefined) {
       translated.push(corsFilter(filter.cors))
     } else if (filter.type === 'RequestRedirect' && filter.requestRedirect !== undefined) {
@@ -51,6 +57,18 @@ export function translateFilters(
     }
   }
   return { filters: translated, redirect }
+}
+
+/** A mirror that does not resolve is told by the route's conditions; its requests go their way without it. */
+function mirrorFilter(
+  mirror: HTTPRequestMirrorFilter,
+  resolve: (ref: HTTPBackendRef) => Destination,
+): readonly RouteFilter[] {
+  const target = resolve(mirror.backendRef)
+  if (target.kind !== 'service') return []
+  const { numerator, denominator = 100 } = mirror.fraction ?? {}
+  const percent = mirror.percent ?? (numerator === undefined ? 100 : (numerator / denominator) * 100)
+  return [{ kind: 'mirror', percent, target }]
 }
 
 /** @see Gateway API, HTTPCORSFilter */

@@ -1,6 +1,12 @@
 import { parseDurationMs } from '../../../base/index.ts'
-import type { RouteAction, RouteFilter, Timeouts, WeightedDestination } from '../../../model/index.ts'
-import type { HTTPRoute, HTTPRouteRule } from '../../resources/index.ts'
+import type {
+  Destination,
+  RouteAction,
+  RouteFilter,
+  Timeouts,
+  WeightedDestination,
+} from '../../../model/index.ts'
+import type { HTTPBackendRef, HTTPRoute, HTTPRouteRule } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { type RefFault, resolveBackend } from './backends.ts'
 import { translateFilters } from './filters.ts'
@@ -33,7 +39,7 @@ export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: Ro
     // What cannot be compiled cannot match either; the proxies are spared it.
     return own.length > 0 ? [] : [translated]
   })
-  const { filters, redirect } = translateFilters(rule.filters, faults)
+  const { filters, redirect } = translateFilters(rule.filters, faults, resolverFor(route, context, refFaults))
   if (rule.retry !== undefined) faults.push('retry is not served')
   if (rule.sessionPersistence !== undefined) faults.push('sessionPersistence is not served')
   const destinations = translateBackends(rule, route, context, { faults, refFaults })
@@ -47,17 +53,30 @@ export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: Ro
   }
 }
 
+/** @param refFaults references that do not resolve are added to it */
+function resolverFor(
+  route: HTTPRoute,
+  context: RouteContext,
+  refFaults: RefFault[],
+): (ref: HTTPBackendRef) => Destination {
+  const from = { kind: route.kind, namespace: namespaceOf(route) }
+  return (ref) => {
+    const { target, fault } = resolveBackend(ref, from, context)
+    if (fault !== undefined) refFaults.push(fault)
+    return target
+  }
+}
+
 function translateBackends(
   rule: HTTPRouteRule,
   route: HTTPRoute,
   context: RouteContext,
   found: { readonly faults: string[]; readonly refFaults: RefFault[] },
 ): readonly WeightedDestination[] {
-  const from = { kind: route.kind, namespace: namespaceOf(route) }
+  const resolve = resolverFor(route, context, found.refFaults)
   return (rule.backendRefs ?? []).map((ref) => {
-    const { target, fault } = resolveBackend(ref, from, context)
-    if (fault !== undefined) found.refFaults.push(fault)
-    const { filters, redirect } = translateFilters(ref.filters, found.faults)
+    const target = resolve(ref)
+    const { filters, redirect } = translateFilters(ref.filters, found.faults, resolve)
     if (redirect !== undefined) found.faults.push('filter RequestRedirect on a backendRef is not served')
     return { weight: ref.weight ?? 1, target, filters }
   })

@@ -5,6 +5,7 @@ import { corsFilters } from './cors.ts'
 import { durationOf } from './duration.ts'
 import { faultFilters } from './fault.ts'
 import { translateHeaders } from './headers.ts'
+import { mirrorFilters } from './mirrors.ts'
 import type { RuleContext } from './rule-context.ts'
 import { type TranslatedMatch, translateIstioMatch } from './match.ts'
 import { type RuleDestination, translateDestinations } from './rule-destination.ts'
@@ -35,7 +36,6 @@ const DEFAULT_RETRY_ON = [
   'cancelled',
   'retriable-status-codes',
 ]
-const NOT_SERVED = ['mirror', 'mirrors'] as const
 
 /** @returns undefined when the rule cannot be served at all, which is then among the problems */
 export function translateIstioRule(
@@ -44,10 +44,6 @@ export function translateIstioRule(
   context: RuleContext,
   problems: string[],
 ): IstioRule | undefined {
-  for (const member of NOT_SERVED) {
-    if (rule[member] !== undefined)
-      problems.push(`${path}.${member} is not served yet; the rule works without it`)
-  }
   if (rule.delegate !== undefined) {
     problems.push(`${path}.delegate is not served yet; the rule is left out`)
     return undefined
@@ -62,6 +58,7 @@ export function translateIstioRule(
       ...corsFilters(rule.corsPolicy, `${path}.corsPolicy`, problems),
       ...translateHeaders(rule.headers),
       ...rewriteFilters(rule, path, problems),
+      ...mirrorFilters(rule, path, context, problems),
     ],
     rewriteUri: rule.rewrite?.uri,
     action: actionOf(rule, path, context, problems),

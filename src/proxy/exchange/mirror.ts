@@ -1,0 +1,129 @@
+import { copyHead, dropKnown } from '../http1/head-block.ts'
+import { forward, keepForLater } from './attempt.ts'
+import { createExchange } from './exchange.ts'
+import { dropUpstream, settle } from './finish.ts'
+import { NO_RETRY } from './retry.ts'
+import type { DownstreamStream, Exchange, ForwardPlan, ForwardTarget } from './types.ts'
+
+/** Bytes of a body that may wait for a slow mirror; above it the copy is given up, never the request. */
+const BACKLOG_MAX = 1024 * 1024
+/** An answer that nobody waits for is not waited for without end. */
+const TIMEOUT_MS = 15_000
+
+/** A copy of a request on its way to somewhere else. */
+interface Mirror extends Exchange {
+  backlog: number
+}
+
+/**
+ * Sends a copy of the request, as it stands, to another cluster. Its answer is thrown away, its failures are nobody's,
+ * and it never holds the request up. @see Envoy, request_mirror_policies
+ */
+export function mirrorTo(exchange: Exchange, target: ForwardTarget): void {
+  const { thread } = exchange.context
+  const head = thread.blocks.acquire()
+  copyHead(exchange.head, head)
+  const stream = { ...NOBODY, done: () => thread.blocks.release(head) }
+  const mirror = createExchange({
+    context: { ...exchange.context, record: () => {} },
+    stream,
+    head,
+    method: exchange.method,
+    authority: shadowOf(exchange.authority),
+    path: exchange.path,
+    hasBody: exchange.hasBody,
+    bodyLength: exchange.bodyLength,
+    upgrade: '',
+    protocol: exchange.protocol,
+  }) as Mirror
+  mirror.backlog = 0
+  mirror.targetChanged = exchange.targetChanged
+  mirror.requestId = exchange.requestId
+  dropKnown(head, 'host')
+  head.added.push(`host: ${mirror.authority}\r\n`)
+  // What it writes goes out at once: the request itself is put together in the same memory.
+  mirror.dispatching = false
+  exchange.mirrors ??= []
+  exchange.mirrors.push(mirror)
+  keepForLater(mirror)
+  forward(mirror, planFor(target))
+}
+
+/** Envoy's mark of a copy, before the port. */
+function shadowOf(authority: string): string {
+  const port = /:\d+$/.exec(authority)?.[0] ?? ''
+  return `${authority.slice(0, authority.length - port.length)}-shadow${port}`
+}
+
+function planFor(target: ForwardTarget): ForwardPlan {
+  return {
+    target,
+    requestTimeoutMs: TIMEOUT_MS,
+    tryTimeoutMs: 0,
+    retry: NO_RETRY,
+    response: [],
+    requestLines: '',
+    attemptCount: false,
+  }
+}
+
+export function mirrorData(exchange: Exchange, bytes: Buffer, start: number, end: number): void {
+  // What of the request itself is put together goes out first: both share the memory.
+  if (exchange.upstreamReady) exchange.upstream?.flush()
+  for (const one of exchange.mirrors ?? []) {
+    const mirror = one as Mirror
+    if (mirror.finished) continue
+    mirror.backlog += end - start
+    if (mirror.backlog > BACKLOG_MAX) {
+      giveUp(mirror)
+    } else if (!mirror.upstreamReady) {
+      mirror.kept?.chunks.push(Buffer.copyBytesFrom(bytes, start, end - start))
+    } else {
+      mirror.upstream?.sendData(bytes, start, end)
+      if (mirror.upstream?.flush() === true) mirror.backlog = 0
+    }
+  }
+}
+
+export function mirrorEnd(exchange: Exchange, trailers: string): void {
+  if (exchange.upstreamReady) exchange.upstream?.flush()
+  for (const mirror of exchange.mirrors ?? []) {
+    mirror.requestDone = true
+    mirror.requestTrailers = trailers
+    if (mirror.finished || !mirror.upstreamReady) continue
+    mirror.upstream?.sendEnd(trailers)
+    mirror.upstream?.flush()
+  }
+}
+
+/** The client has gone: a copy that is not complete will never be. */
+export function mirrorGone(exchange: Exchange): void {
+  for (const mirror of exchange.mirrors ?? []) if (!mirror.requestDone) giveUp(mirror)
+}
+
+function giveUp(mirror: Exchange): void {
+  if (mirror.finished) return
+  dropUpstream(mirror)
+  settle(mirror)
+  mirror.stream.done()
+}
+
+/** Takes every answer and gives it to nobody. */
+const NOBODY: DownstreamStream = {
+  protocol: 'none',
+  remoteAddress: '',
+  remotePort: 0,
+  localAddress: '',
+  localPort: 0,
+  sendHead: () => {},
+  sendInformational: () => {},
+  sendData: () => {},
+  sendEnd: () => {},
+  flush: () => true,
+  becomeTunnel: () => {},
+  endTunnel: () => {},
+  pauseRequest: () => {},
+  resumeRequest: () => {},
+  done: () => {},
+  reset: () => {},
+}
