@@ -30,6 +30,7 @@ import type {
   ConnectionLimits,
   HashBalancer,
   HashKey,
+  LocalityBalancing,
   OutlierDetection,
   RetryBudget,
   Service,
@@ -136,6 +137,16 @@ const balancer = union<Balancer['kind']>('kind', {
 const traffic = object<TrafficPolicy>({
   tls: optional(upstreamTls),
   balancer: optional(balancer),
+  locality: optional(
+    object<LocalityBalancing>({
+      enabled: flag,
+      distribute: list(
+        object<LocalityBalancing['distribute'][number]>({ from: filledText, to: record(integer(0)) }),
+      ),
+      failover: list(object<LocalityBalancing['failover'][number]>({ from: filledText, to: filledText })),
+      failoverPriority: list(filledText),
+    }),
+  ),
   connectTimeoutMs: optional(milliseconds),
   connections: optional(
     object<ConnectionLimits>({

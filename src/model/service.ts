@@ -53,6 +53,7 @@ export interface Subset {
 
 export interface TrafficPolicy {
   readonly balancer?: Balancer
+  readonly locality?: LocalityBalancing
   readonly connectTimeoutMs?: number
   readonly connections?: ConnectionLimits
   readonly retryBudget?: RetryBudget
@@ -107,6 +108,23 @@ export interface Warmup {
   readonly minimumPercent: number
   /** 1: grows evenly; more: fast at first. */
   readonly aggression: number
+}
+
+/**
+ * How the place of a client bears on where its requests go. Without it, clients whose policy watches the health of
+ * endpoints use those nearby first. Places are `region/zone/subzone`, each `*` or left out for any.
+ */
+export interface LocalityBalancing {
+  readonly enabled: boolean
+  /** Shares of places, for clients in a place; the first that fits decides, and switches the rest off. */
+  readonly distribute: readonly {
+    readonly from: string
+    readonly to: Readonly<Record<string, number>>
+  }[]
+  /** The region to go to, next to the client's own. */
+  readonly failover: readonly { readonly from: string; readonly to: string }[]
+  /** Labels that an endpoint is to share with the client, or `label=value`, the most important first. */
+  readonly failoverPriority: readonly string[]
 }
 
 /** Requests with the same key go to the same endpoint while it is there; one without a key goes anywhere. */

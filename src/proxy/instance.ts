@@ -88,12 +88,13 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     upstream,
     interner: options.interner,
     clientNamespace: node.namespace,
+    ips: node.ips,
     clock: thread.clock,
     logger,
     resolve: options.resolve,
     sink: () => sink,
   })
-  const own = createOwnWorkload(runtime, node)
+  const { own } = runtime
   const log = createLog(runtime, options.writeLog)
   const base: ContextBase = {
     runtime,
@@ -205,17 +206,6 @@ function sidecarListeners(
     context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
     logger: options.logger,
   })
-}
-
-/** The workload that this proxy stands before: the one with its address. */
-function createOwnWorkload(runtime: Runtime, node: ProxyNode): () => Workload | undefined {
-  return () => {
-    for (const ip of node.ips) {
-      const workload = runtime.store.workloadAt(ip)
-      if (workload !== undefined) return workload
-    }
-    return undefined
-  }
 }
 
 /** The port on the pod behind a port of the gateway's Service. */

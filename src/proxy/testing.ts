@@ -166,7 +166,7 @@ export interface TestProxy extends ProxyInstance {
 }
 
 export function createTestProxy(
-  options: Partial<ProxyInstanceOptions> & { role?: 'router' | 'sidecar' } = {},
+  options: Partial<ProxyInstanceOptions> & { role?: 'router' | 'sidecar'; ip?: string } = {},
 ): TestProxy {
   const logLines: string[] = []
   const thread = options.thread ?? createProxyThread({ clock: systemClock, random: systemRandom })
@@ -178,7 +178,7 @@ export function createTestProxy(
       podName: 'gw',
       serviceAccount: 'gw',
       labels: { app: 'gw' },
-      ips: ['127.0.0.1'],
+      ips: [options.ip ?? '127.0.0.1'],
       cluster: 'Kubernetes',
       version: 'test',
     },

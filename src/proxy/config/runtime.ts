@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '../../base/index.ts'
-import { unreachable } from '../../base/index.ts'
+import { deepEqual, unreachable } from '../../base/index.ts'
 import type {
   CredentialName,
   Listener,
@@ -44,6 +44,8 @@ export interface Runtime {
   readonly connectionRoutes: ConnectionTable
   /** Routes that wait for a service they name. */
   readonly waiting: () => Iterable<RouteName>
+  /** The workload that this proxy stands before: the one with its address. */
+  readonly own: () => Workload | undefined
   readonly close: () => void
 }
 
@@ -54,6 +56,8 @@ export function createRuntime(options: {
   readonly upstream: UpstreamSettings
   readonly interner: Interner
   readonly clientNamespace: string
+  /** The proxy's own addresses, by which it knows its workload. */
+  readonly ips: readonly string[]
   readonly clock: Clock
   readonly logger: Logger
   /** For endpoints that are host names. */
@@ -101,6 +105,24 @@ export function createRuntime(options: {
     )
   }
 
+  function own(): Workload | undefined {
+    for (const ip of options.ips) {
+      const workload = store.workloadAt(ip)
+      if (workload !== undefined) return workload
+    }
+    return undefined
+  }
+  let ownBefore: Workload | undefined
+
+  /** What is near changes with the proxy's own place. */
+  function followOwn(): void {
+    const now = own()
+    const isMoved =
+      !deepEqual(now?.locality, ownBefore?.locality) || !deepEqual(now?.labels, ownBefore?.labels)
+    ownBefore = now
+    if (isMoved) for (const one of clusters.values()) dirty.add(one.key.service)
+  }
+
   function refreshClusters(): void {
     for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
     dirty.clear()
@@ -110,6 +132,7 @@ export function createRuntime(options: {
     service: store.service,
     workloadsOf,
     clientNamespace: options.clientNamespace,
+    own,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
   }
   const filterContext: FilterContext = { random: options.upstream.thread.random, cluster }
@@ -222,6 +245,7 @@ export function createRuntime(options: {
   }
 
   function settle(changes: readonly XdsChange[]): void {
+    if (changes.some((change) => change.type === 'workload')) followOwn()
     refreshClusters()
     for (const route of offered.splice(0)) offer(route)
     for (const [key, { route }] of waiting) {
@@ -257,6 +281,7 @@ export function createRuntime(options: {
     routes: () => served.values(),
     connectionRoutes,
     waiting: () => waiting.keys(),
+    own,
     close() {
       for (const { cancel } of waiting.values()) cancel()
       waiting.clear()

@@ -7,7 +7,9 @@ import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
+import { createTieredBalancer } from './tiered.ts'
 import { warmUp } from './warmup.ts'
+import { tiersOf } from './locality.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
@@ -43,6 +45,8 @@ export interface ClusterSources {
   readonly service: (name: ServiceName) => Service | undefined
   readonly workloadsOf: (name: ServiceName) => Iterable<Workload>
   readonly clientNamespace: string
+  /** The workload that the proxy stands before, or is. */
+  readonly own: () => Workload | undefined
   readonly connectTimeoutMs: () => number
 }
 
@@ -143,16 +147,26 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   }
 
   function rebalance(): void {
-    const all = [...hosts.values()]
-    const usable = outliers?.usable(all) ?? all
+    const client = { policy: traffic.locality, own: sources.own(), failsOver: outliers !== undefined }
+    balancer = createTieredBalancer({
+      tiers: tiersOf([...hosts.values()], client),
+      isHealthy: (host) => outliers?.isEjected(host) !== true,
+      panicPercent: traffic.outlierDetection?.minHealthPercent ?? 0,
+      balance,
+      random: settings.thread.random,
+    })
+  }
+
+  /** Among the hosts of one tier. */
+  function balance(among: readonly Host[]): Balancer<Host> {
     const { random, clock } = settings.thread
-    balancer = createBalancer(traffic.balancer, usable, random)
     const policy = traffic.balancer
-    if ((policy?.kind !== 'round-robin' && policy?.kind !== 'least-request') || !policy.warmup) return
-    balancer = warmUp({
+    const plain = createBalancer(policy, among, random)
+    if ((policy?.kind !== 'round-robin' && policy?.kind !== 'least-request') || !policy.warmup) return plain
+    return warmUp({
       policy: policy.warmup,
-      hosts: usable,
-      balancer,
+      hosts: among,
+      balancer: plain,
       random,
       now: clock.monotonic,
       onWarm: rebalance,

@@ -7,8 +7,6 @@ export type Outcome = number | 'local'
 /** Watches the hosts of one cluster and says which are left out for now (Envoy's consecutive-error detectors). */
 export interface OutlierDetector<Host> {
   readonly report: (host: Host, outcome: Outcome) => void
-  /** Those that may be used: all, when fewer are healthy than the policy wants. */
-  readonly usable: (hosts: readonly Host[]) => readonly Host[]
   readonly isEjected: (host: Host) => boolean
   readonly forget: (host: Host) => void
   readonly close: () => void
@@ -91,11 +89,6 @@ export function createOutlierDetector<Host>(options: {
       if (record.ejectedUntil > 0) return
       count(record, outcome, policy.splitLocal)
       if (isReached(record, policy)) eject(record)
-    },
-    usable(hosts) {
-      const healthy = hosts.filter((host) => !isEjected(host))
-      const isPanic = healthy.length * 100 < hosts.length * policy.minHealthPercent
-      return isPanic ? hosts : healthy
     },
     isEjected,
     forget: (host) => void records.delete(host),

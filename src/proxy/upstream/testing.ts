@@ -1,7 +1,14 @@
 /** A service with a traffic policy behind a gateway of loopback, for tests of this folder. */
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
-import type { AppProtocol, ModelObject, Service, TrafficPolicy } from '../../model/index.ts'
+import type {
+  AppProtocol,
+  Locality,
+  ModelObject,
+  Service,
+  TrafficPolicy,
+  Workload,
+} from '../../model/index.ts'
 import {
   changesOf,
   createTestProxy,
@@ -31,6 +38,9 @@ export interface PolicyBench {
   readonly close: () => void
 }
 
+/** By which the proxy finds its own workload. */
+const OWN_ADDRESS = '127.0.0.9'
+
 /** @param servers what each endpoint does with a connection */
 export async function createPolicyBench(options: {
   readonly traffic: TrafficPolicy
@@ -38,10 +48,12 @@ export async function createPolicyBench(options: {
   readonly protocol?: AppProtocol
   readonly attempts?: number
   /** More about each workload, in order. */
-  readonly workloads?: readonly Partial<Extract<ModelObject, { type: 'workload' }>>[]
+  readonly workloads?: readonly Partial<Workload>[]
+  /** Where the proxy itself stands. */
+  readonly locality?: Locality
 }): Promise<PolicyBench> {
   const port = await freePort()
-  const proxy = createTestProxy()
+  const proxy = createTestProxy({ ip: OWN_ADDRESS })
   const servers = await Promise.all(options.servers.map((serve) => rawServer(serve)))
   const base = serviceObject('s', { ports: [{ port: 80, name: 'p', protocol: options.protocol ?? 'http' }] })
   const origin = { kind: 'DestinationRule', namespace: 'demo', name: 's' }
@@ -56,6 +68,10 @@ export async function createPolicyBench(options: {
     }),
     ...options.workloads?.[i],
   }))
+  const own: Workload = {
+    ...workloadObject('gw', { address: OWN_ADDRESS, services: {} }),
+    ...(options.locality && { locality: options.locality }),
+  }
   const route = routeObject('r', {
     port,
     action: forwardTo(base, { retries: { attempts: options.attempts ?? 0, retryOn: ['5xx'], backoffMs: 1 } }),
@@ -64,6 +80,7 @@ export async function createPolicyBench(options: {
   accept([
     meshObject('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'),
     withPolicy(options.traffic),
+    own,
     ...workloads,
     listenerObject(port),
     route,

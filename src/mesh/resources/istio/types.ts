@@ -296,7 +296,15 @@ export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
 export interface IstioLoadBalancer {
   readonly simple?: string
   readonly consistentHash?: IstioConsistentHash
-  readonly localityLbSetting?: unknown
+  readonly localityLbSetting?: {
+    readonly enabled?: boolean
+    readonly distribute?: readonly {
+      readonly from?: string
+      readonly to?: Readonly<Record<string, number>>
+    }[]
+    readonly failover?: readonly { readonly from?: string; readonly to?: string }[]
+    readonly failoverPriority?: readonly string[]
+  }
   readonly zoneAwareLbSetting?: unknown
   readonly warmup?: {
     readonly duration: string

@@ -1,4 +1,4 @@
-import type { Balancer, Warmup } from '../../../model/index.ts'
+import type { Balancer, LocalityBalancing, Warmup } from '../../../model/index.ts'
 import type { IstioLoadBalancer } from '../../resources/index.ts'
 import { translateConsistentHash } from './consistent-hash.ts'
 import { durationOf } from './duration.ts'
@@ -56,5 +56,25 @@ function warmupOf(settings: IstioLoadBalancer, path: string, problems: string[])
     durationMs,
     minimumPercent: warmup?.minimumPercent ?? WARMUP_PERCENT,
     aggression: aggression > 0 ? aggression : WARMUP_AGGRESSION,
+  }
+}
+
+/** @see Istio, LocalityLoadBalancerSetting */
+export function translateLocality(
+  settings: IstioLoadBalancer | undefined,
+  path: string,
+  problems: string[],
+): LocalityBalancing | undefined {
+  const locality = settings?.localityLbSetting
+  if (locality === undefined) return undefined
+  const { enabled, distribute = [], failover = [], failoverPriority = [] } = locality
+  if (distribute.length > 0 && failover.length + failoverPriority.length > 0) {
+    problems.push(`${path}.localityLbSetting: failover is not used where distribute is`)
+  }
+  return {
+    enabled: enabled ?? true,
+    distribute: distribute.flatMap(({ from = '', to = {} }) => (from === '' ? [] : [{ from, to }])),
+    failover: failover.flatMap(({ from = '', to = '' }) => (from === '' || to === '' ? [] : [{ from, to }])),
+    failoverPriority: failoverPriority.filter((label) => label !== ''),
   }
 }

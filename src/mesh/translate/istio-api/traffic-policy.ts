@@ -1,13 +1,11 @@
 import { parseDurationMs } from '../../../base/index.ts'
 import type { TrafficPolicy } from '../../../model/index.ts'
 import { translateConnectionPool, translateRetryBudget } from './connection-pool.ts'
-import { translateBalancer } from './load-balancer.ts'
+import { translateBalancer, translateLocality } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
 
 const NOT_SERVED = ['tunnel', 'proxyProtocol'] as const
-const NOT_SERVED_BALANCING = ['localityLbSetting', 'zoneAwareLbSetting'] as const
-
 /** @param path where the policy stands, for messages; @param problems what is not served is added to it */
 export function translateTrafficPolicy(
   policy: IstioTrafficPolicy | undefined,
@@ -17,6 +15,7 @@ export function translateTrafficPolicy(
   if (policy === undefined) return {}
   reportNotServed(policy, path, problems)
   const balancer = translateBalancer(policy.loadBalancer, `${path}.loadBalancer`, problems)
+  const locality = translateLocality(policy.loadBalancer, `${path}.loadBalancer`, problems)
   const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
   const connections = translateConnectionPool(policy.connectionPool, `${path}.connectionPool`, problems)
   const retryBudget = translateRetryBudget(policy.retryBudget, `${path}.retryBudget`, problems)
@@ -28,6 +27,7 @@ export function translateTrafficPolicy(
   return {
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
     ...(balancer === undefined ? {} : { balancer }),
+    ...(locality === undefined ? {} : { locality }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(connections === undefined ? {} : { connections }),
     ...(retryBudget === undefined ? {} : { retryBudget }),
@@ -64,9 +64,8 @@ function translateConnectTimeout(
 }
 
 function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {
-  for (const member of NOT_SERVED_BALANCING) {
-    if (policy.loadBalancer?.[member] !== undefined)
-      problems.push(`${path}.loadBalancer.${member} is not served yet`)
+  if (policy.loadBalancer?.zoneAwareLbSetting !== undefined) {
+    problems.push(`${path}.loadBalancer.zoneAwareLbSetting is not served yet`)
   }
   for (const member of NOT_SERVED) {
     if (policy[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
