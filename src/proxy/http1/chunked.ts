@@ -1,4 +1,5 @@
 import { HEX_VALUE, NAME_LOWER, VALUE_BYTE } from './characters.ts'
+import { EXTENSION as WITHIN, nextExtension } from './chunk-extension.ts'
 
 /** Bytes of chunk extensions in one body, and of all trailers: both are for attackers, hardly for users. */
 export const CHUNK_EXTENSION_BYTES_MAX = 4096
@@ -23,6 +24,8 @@ export interface ChunkedDecoder {
   state: number
   size: number
   digits: number
+  /** Where in the extensions of a chunk; see `nextExtension`. */
+  extension: number
   extensionBytes: number
   /** The trailer lines as received, names in lower case. */
   trailers: string
@@ -32,7 +35,16 @@ export interface ChunkedDecoder {
 }
 
 export function createChunkedDecoder(): ChunkedDecoder {
-  return { state: SIZE, size: 0, digits: 0, extensionBytes: 0, trailers: '', dataStart: 0, dataEnd: 0 }
+  return {
+    state: SIZE,
+    size: 0,
+    digits: 0,
+    extension: WITHIN.name,
+    extensionBytes: 0,
+    trailers: '',
+    dataStart: 0,
+    dataEnd: 0,
+  }
 }
 
 export function resetChunkedDecoder(decoder: ChunkedDecoder): void {
@@ -53,7 +65,8 @@ export function isChunkedBad(decoder: ChunkedDecoder): boolean {
 
 /**
  * Reads up to the end of the next run of data, of the body, or of the bytes; call until it returns `end`, or the
- * decoder is done or bad. Sizes are plain hexadecimal, lines end in CR LF, extensions are skipped within a limit.
+ * decoder is done or bad. Sizes are plain hexadecimal, lines end in CR LF, well-formed extensions are left out within
+ * a limit.
  * @returns the index after the last byte that was read
  */
 export function decodeChunked(decoder: ChunkedDecoder, bytes: Buffer, start: number, end: number): number {
@@ -82,8 +95,7 @@ function nextState(decoder: ChunkedDecoder, code: number): number {
     case SIZE:
       return sizeByte(decoder, code)
     case EXTENSION:
-      if (code === 13) return SIZE_LF
-      return VALUE_BYTE[code] === 1 && ++decoder.extensionBytes <= CHUNK_EXTENSION_BYTES_MAX ? EXTENSION : BAD
+      return extensionByte(decoder, code)
     case SIZE_LF:
       if (code !== 10) return BAD
       decoder.digits = 0
@@ -106,7 +118,17 @@ function sizeByte(decoder: ChunkedDecoder, code: number): number {
   }
   if (decoder.digits === 0) return BAD
   if (code === 13) return SIZE_LF
-  return code === 59 ? EXTENSION : BAD
+  if (code !== 59) return BAD
+  decoder.extension = WITHIN.name
+  return EXTENSION
+}
+
+function extensionByte(decoder: ChunkedDecoder, code: number): number {
+  const extension = nextExtension(decoder.extension, code)
+  decoder.extension = extension
+  if (extension === WITHIN.end) return SIZE_LF
+  if (extension === WITHIN.bad || ++decoder.extensionBytes > CHUNK_EXTENSION_BYTES_MAX) return BAD
+  return EXTENSION
 }
 
 function trailerByte(decoder: ChunkedDecoder, code: number): number {
@@ -138,9 +160,19 @@ function appended(decoder: ChunkedDecoder, text: string, state: number): number 
   return decoder.trailers.length > TRAILER_BYTES_MAX ? BAD : state
 }
 
-/** Fields that a trailer must not bring: they would change framing, routing or what was decided on the head. */
-const FORBIDDEN =
-  /^(?:transfer-encoding|content-length|host|connection|trailer|te|upgrade|keep-alive|authorization|cookie|set-cookie|content-encoding|content-type|content-range|x-forwarded-[a-z-]*|x-envoy-[a-z-]*|x-request-id)$/
+/**
+ * Fields that a trailer must not bring (RFC 9110 section 6.5.1): they would change framing, routing, who the client is,
+ * how the content is read, or what was decided on the head.
+ */
+const FORBIDDEN = new RegExp(
+  `^(?:${[
+    'transfer-encoding|content-(?:length|encoding|type|range)',
+    'host|forwarded|x-forwarded-.*|x-envoy-.*|x-request-id|x-real-ip|via|max-forwards',
+    'connection|proxy-connection|keep-alive|upgrade|http2-settings|te|trailer|expect',
+    '(?:proxy-)?(?:authorization|authenticate|authentication-info)|www-authenticate|cookie|set-cookie',
+    'range|if-.*|cache-control|pragma|age|expires|vary|date|location|retry-after',
+  ].join('|')})$`,
+)
 
 /** The trailers that may be passed on, as lines. */
 export function forwardedTrailers(decoder: ChunkedDecoder): string {

@@ -18,7 +18,14 @@ import {
   resetChunkedDecoder,
 } from './chunked.ts'
 import { BODY, responseFraming } from './framing.ts'
-import { createHeadBlock, hasField, type HeadBlock, knownValue, resetHeadBlock } from './head-block.ts'
+import {
+  createHeadBlock,
+  dropKnown,
+  hasField,
+  type HeadBlock,
+  knownValue,
+  resetHeadBlock,
+} from './head-block.ts'
 import { commit, putText } from './out-buffer.ts'
 import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
 import { SCAN, scanResponseHead } from './scan-head.ts'
@@ -258,24 +265,42 @@ function readHead(connection: ClientConnection, bytes: Buffer, start: number, en
     return end
   }
   connection.partial = connection.partialBlock = undefined
-  onHead(connection, exchange, block)
-  return start + block.length - before
+  const after = start + block.length - before
+  onHead(connection, exchange, block, after < end)
+  return after
 }
 
-function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlock): void {
+function onInformational(connection: ClientConnection, exchange: Exchange, block: HeadBlock): void {
+  const problem =
+    ++connection.informational > INFORMATIONAL_MAX
+      ? 'http1.too_many_informational'
+      : responseFraming(block, connection.thread.framing, true)
+  if (problem !== undefined) return protocolError(connection, problem)
+  for (const field of HOP_FIELDS) dropKnown(block, field)
+  connection.events.informational(exchange, block)
+}
+
+/** Fields about this connection, which an informational response does not carry on to the client's. */
+const HOP_FIELDS = ['connection', 'keep-alive', 'proxy-connection', 'upgrade'] as const
+
+/** @param hasMore bytes came with the head: a body, or what belongs to no request */
+function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlock, hasMore: boolean): void {
   const { status } = block
   const { framing } = connection.thread
   if (status < 200 && status !== 101) {
-    if (++connection.informational > INFORMATIONAL_MAX)
-      protocolError(connection, 'http1.too_many_informational')
-    else connection.events.informational(exchange, block)
+    onInformational(connection, exchange, block)
     return
   }
   const bodyless = connection.bodyless || status === 204 || status === 304 || status === 101
   const problem = responseFraming(block, framing, bodyless)
   if (problem !== undefined) return protocolError(connection, problem)
-  if (status === 101 && (exchange.upgrade === '' || framing.upgrade !== exchange.upgrade)) {
-    return protocolError(connection, 'http1.unexpected_upgrade')
+  if (status === 101) {
+    // What of the request is still to come would be taken for the new protocol's.
+    const isAskedFor = exchange.upgrade !== '' && framing.upgrade === exchange.upgrade
+    if (!isAskedFor || !connection.requestEnded) {
+      return protocolError(connection, 'http1.unexpected_upgrade')
+    }
+    connection.requestChunked = false
   }
   connection.keepAlive = framing.keepAlive
   if (hasField(block, 'keep-alive')) connection.keptForMs = keptFor(block)
@@ -294,7 +319,11 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
       return
     }
   }
-  if (kind === BODY.none && status !== 101) complete(connection, '')
+  if (kind === BODY.none && status !== 101) {
+    // Whoever gets this connection next must not take them for the answer to another request.
+    if (hasMore) connection.keepAlive = false
+    complete(connection, '')
+  }
 }
 
 /** @see draft-thomson-hybi-http-timeout, which most servers follow */

@@ -2,6 +2,7 @@ import { NAME_LOWER } from './characters.ts'
 import { FIELD } from './known-fields.ts'
 import {
   dropField,
+  dropKnown,
   FIELD_STRIDE,
   hasField,
   type HeadBlock,
@@ -49,7 +50,7 @@ export function requestFraming(block: HeadBlock, framing: Framing): string | und
  * @param bodyless the request's method or the status says that no body follows (HEAD, 1xx, 204, 304)
  */
 export function responseFraming(block: HeadBlock, framing: Framing, bodyless: boolean): string | undefined {
-  const problem = readConnection(block, framing)
+  const problem = readConnection(block, framing) ?? readNoContent(block)
   if (problem !== undefined) return problem
   framing.kind = BODY.untilClose
   framing.length = 0
@@ -68,6 +69,22 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
     // Without a body nothing has to be delimited by the end of the connection.
     if (!chunked && !hasField(block, 'content-length')) framing.keepAlive = saysKeepAlive(block)
   }
+  return undefined
+}
+
+/**
+ * Informational responses and 204 have neither length nor coding (RFC 9110 8.6, RFC 9112 6.1): a reader who went by
+ * them would take the next response for a body. A length of 0 is common and harmless, and goes no further.
+ */
+function readNoContent(block: HeadBlock): string | undefined {
+  const { status } = block
+  if (status >= 200 && status !== 204) return undefined
+  if (hasField(block, 'transfer-encoding')) return 'http1.transfer_encoding_not_allowed'
+  if (!hasField(block, 'content-length')) return undefined
+  if (isRepeated(block, 'content-length') || knownValue(block, 'content-length') !== '0') {
+    return 'http1.content_length_not_allowed'
+  }
+  dropKnown(block, 'content-length')
   return undefined
 }
 
@@ -128,29 +145,42 @@ function readConnection(block: HeadBlock, framing: Framing): string | undefined 
   framing.keepAlive = block.minor === 1
   framing.upgrade = ''
   if (!hasField(block, 'connection')) return undefined
+  closes = false
   for (let index = 0; index < block.count; index++) {
     if (((block.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD) !== FIELD.connection) continue
     const problem = readOptions(block, framing, valueAt(block, index))
     if (problem !== undefined) return problem
   }
+  // RFC 9112 9.3: whatever else is said, `close` counts; and HTTP/1.0 knows no upgrade (RFC 9110 7.8).
+  if (closes) framing.keepAlive = false
+  if (block.minor === 0) framing.upgrade = ''
   return undefined
 }
 
+/** Of the head being read: an option was `close`. */
+let closes = false
+
 function readOptions(block: HeadBlock, framing: Framing, value: string): string | undefined {
   if (value === 'keep-alive' || value === 'close') {
-    framing.keepAlive = value === 'keep-alive'
+    if (value === 'close') closes = true
+    else framing.keepAlive = true
     return undefined
   }
   for (const part of value.toLowerCase().split(',')) {
-    const option = part.trim()
-    if (option === 'close') framing.keepAlive = false
-    else if (option === 'keep-alive') framing.keepAlive = block.minor === 1 ? framing.keepAlive : true
+    const option = withoutBlanks(part)
+    if (option === 'close') closes = true
+    else if (option === 'keep-alive') framing.keepAlive = true
     else if (option === 'upgrade') framing.upgrade = knownValue(block, 'upgrade')?.toLowerCase() ?? ''
     else if (PROTECTED.has(option)) return 'http1.connection_header_rejected'
     else if (option !== '' && !isToken(option)) return 'http1.connection_header_rejected'
     else if (option !== '' && option !== 'te') dropField(block, option, hashName(option))
   }
   return undefined
+}
+
+/** `trim` would take away bytes above 127 as well, and with them what makes an option invalid. */
+function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 function isToken(text: string): boolean {

@@ -16,6 +16,7 @@ import {
   isChunkedDone,
 } from './chunked.ts'
 import { BODY } from './framing.ts'
+import { hasField } from './head-block.ts'
 import { commit, putText } from './out-buffer.ts'
 import { readHead, refuse } from './server-head.ts'
 import {
@@ -60,6 +61,7 @@ export function createServerConnection(options: {
     exchange: undefined,
     partial: undefined,
     headSince: 0,
+    skippedLine: false,
     held: undefined,
     decoder: undefined,
     bodyLeft: 0,
@@ -241,8 +243,19 @@ function sendHead(connection: ServerConnection, response: ResponseHead): void {
   if (untilClose && minor === 0) connection.keepAlive = false
   connection.chunking = minor === 1 && (response.kind === BODY.chunked || response.kind === BODY.untilClose)
   const option = closedByResponse(connection.keepAlive, minor)
-  putResponseHead(out, connection.chunking ? { ...response, kind: BODY.chunked } : response, option)
+  putResponseHead(out, framed(connection, response), option)
   connection.closing = !connection.keepAlive
+}
+
+/** The response with what frames it: without a length an empty one would last until the connection ends. */
+function framed(connection: ServerConnection, response: ResponseHead): ResponseHead {
+  if (connection.chunking) return { ...response, kind: BODY.chunked }
+  const { status, block, lines, kind } = response
+  if (kind !== BODY.none || connection.headOnly || status < 200 || status === 204 || status === 304)
+    return response
+  if (block === undefined ? lines.includes('content-length:') : hasField(block, 'content-length'))
+    return response
+  return { ...response, lines: `${lines}content-length: 0\r\n` }
 }
 
 function becomeTunnel(connection: ServerConnection): void {

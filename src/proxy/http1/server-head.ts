@@ -1,7 +1,7 @@
 import { createExchange } from '../exchange/exchange.ts'
 import { createChunkedDecoder, resetChunkedDecoder } from './chunked.ts'
 import { BODY, requestFraming } from './framing.ts'
-import { hasField, type HeadBlock, knownValue, retainHead } from './head-block.ts'
+import { hasField, type HeadBlock, isRepeated, knownValue, retainHead } from './head-block.ts'
 import { appendPartialHead, createPartialHead } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
@@ -13,10 +13,14 @@ import { AT, HEAD_TIMEOUT_MS, type ServerConnection } from './server-state.ts'
  */
 export function readHead(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
   let i = start
-  if (connection.partial === undefined) {
-    // RFC 9112 2.2: an empty line before a request line is skipped; old clients send one after a body.
-    if (bytes[i] === 13 && i + 1 < end && bytes[i + 1] === 10 && !connection.block) i += 2
-    if (i === end) return end
+  // RFC 9112 2.2: an empty line before a request line is skipped; old clients send one after a body.
+  if (bytes[i] === CR && connection.partial === undefined && !connection.skippedLine) {
+    if (i + 1 === end) return keepPartial(connection, bytes, i, end)
+    if (bytes[i + 1] === LF) {
+      connection.skippedLine = true
+      i += 2
+      if (i === end) return end
+    }
   }
   connection.block ??= connection.context.thread.blocks.acquire()
   const { block, partial } = connection
@@ -31,15 +35,19 @@ export function readHead(connection: ServerConnection, bytes: Buffer, start: num
   }
   const before = partial.length
   appendPartialHead(partial, bytes, i, end)
-  const outcome = scanRequestHead(block, partial.bytes, 0, partial.length)
+  const skipped = partial.bytes[0] === CR && partial.bytes[1] === LF ? 2 : 0
+  const outcome = scanRequestHead(block, partial.bytes, skipped, partial.length)
   if (outcome === SCAN.more) return end
   if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
-  const after = i + block.length - before
+  const after = i + skipped + block.length - before
   retainHead(block)
   connection.partial = undefined
   startRequest(connection, block)
   return after
 }
+
+const CR = 13
+const LF = 10
 
 function keepPartial(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
   connection.partial = createPartialHead(bytes, start, end)
@@ -82,9 +90,16 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   const problem = requestFraming(block, framing) ?? readTarget(block, target)
   if (problem !== undefined) return refuse(connection, 400, problem)
   const expects = hasField(block, 'expect') && block.minor === 1
-  if (expects && knownValue(block, 'expect')?.toLowerCase() !== '100-continue') {
+  if (
+    expects &&
+    (isRepeated(block, 'expect') || knownValue(block, 'expect')?.toLowerCase() !== '100-continue')
+  ) {
     return refuse(connection, 417, 'http1.unknown_expectation')
   }
+  if (target.authority === '') target.authority = localAuthority(connection)
+  // HTTP/1.0 may leave Host out; HTTP/1.1, in which the request goes on, may not.
+  if (!hasField(block, 'host')) block.added.push(`host: ${target.authority}\r\n`)
+  connection.skippedLine = false
   connection.keepAlive = framing.keepAlive
   connection.headOnly = target.method === 'HEAD'
   connection.informedContinue = false
@@ -95,7 +110,7 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
     stream: connection.stream,
     head: block,
     method: target.method,
-    authority: target.authority === '' ? localAuthority(connection) : target.authority,
+    authority: target.authority,
     path: target.path,
     hasBody,
     bodyLength: kind === BODY.length ? length : -1,

@@ -30,6 +30,8 @@ export interface ServerConnection {
   /** The part of a head that came without its end. */
   partial: PartialHead | undefined
   headSince: number
+  /** The empty line that may stand before a request was there. */
+  skippedLine: boolean
   /** Bytes of the next request, which came before the response to this one was out. */
   held: Buffer | undefined
   decoder: ChunkedDecoder | undefined

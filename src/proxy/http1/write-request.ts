@@ -18,8 +18,8 @@ export function putRequestHead(out: OutBuffer, exchange: Exchange): void {
     putText(out, plan.requestLines)
     if (plan.attemptCount) putText(out, attemptLine(exchange.attempt))
   }
-  if (exchange.upgrade !== '') putText(out, `connection: upgrade\r\nupgrade: ${exchange.upgrade}\r\n\r\n`)
-  else if (exchange.hasBody && exchange.bodyLength < 0) putText(out, 'transfer-encoding: chunked\r\n\r\n')
+  if (exchange.upgrade !== '') putText(out, `connection: upgrade\r\nupgrade: ${exchange.upgrade}\r\n`)
+  if (exchange.hasBody && exchange.bodyLength < 0) putText(out, 'transfer-encoding: chunked\r\n\r\n')
   else putText(out, '\r\n')
 }
 

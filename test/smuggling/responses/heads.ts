@@ -1,0 +1,143 @@
+import { dropped, passed, rejected, reply, type ResponseCase } from '../cases.ts'
+
+const LENGTH = 'Content-Length: 5'
+
+function first(text: string): string {
+  return `${text}\r\nContent-Length: 5\r\n\r\nhello`
+}
+
+function field(text: string): string {
+  return reply('200 OK', [text, LENGTH], 'hello')
+}
+
+const HELLO = reply('200 OK', LENGTH, 'hello')
+
+/** Status lines, fields, informational responses. */
+export const RESPONSE_HEAD_CASES: readonly ResponseCase[] = [
+  passed('status-line', 'no reason', first('HTTP/1.1 200 '), '200 5'),
+  passed('status-line', 'no reason and no blank', first('HTTP/1.1 200'), '200 5'),
+  passed('status-line', 'a long reason', first('HTTP/1.1 200 All is well with this one'), '200 5'),
+  passed('status-line', 'bytes above 127 in the reason', first('HTTP/1.1 200 \xe9t\xe9'), '200 5'),
+  passed('status-line', 'a status nobody knows', first('HTTP/1.1 299 Fine'), '299 5'),
+  passed('status-line', 'a class nobody knows', first('HTTP/1.1 799 Odd'), '799 5'),
+  rejected('status-line', 'two digits', first('HTTP/1.1 20 OK')),
+  rejected('status-line', 'four digits', first('HTTP/1.1 2000 OK')),
+  rejected('status-line', 'letters', first('HTTP/1.1 abc OK')),
+  rejected('status-line', 'a sign', first('HTTP/1.1 +20 OK')),
+  rejected('status-line', '000', first('HTTP/1.1 000 OK')),
+  rejected('status-line', '099', first('HTTP/1.1 099 OK')),
+  rejected('status-line', 'no status', first('HTTP/1.1 OK')),
+  rejected('status-line', 'two blanks before the status', first('HTTP/1.1  200 OK')),
+  rejected('status-line', 'a tab before the status', first('HTTP/1.1\t200 OK')),
+  rejected('status-line', 'a tab after the status', first('HTTP/1.1 200\tOK')),
+  rejected('status-line', 'a blank before the version', first(' HTTP/1.1 200 OK')),
+  rejected('status-line', 'an empty line before', `\r\n${HELLO}`),
+  rejected('status-line', 'HTTP/1.2', first('HTTP/1.2 200 OK')),
+  rejected('status-line', 'HTTP/2.0', first('HTTP/2.0 200 OK')),
+  rejected('status-line', 'HTTP/2', first('HTTP/2 200 OK')),
+  rejected('status-line', 'HTTP/0.9', first('HTTP/0.9 200 OK')),
+  rejected('status-line', 'http/1.1', first('http/1.1 200 OK')),
+  rejected('status-line', 'ICY', first('ICY 200 OK')),
+  rejected('status-line', 'a CGI status', first('Status: 200 OK')),
+  rejected('status-line', 'NUL in the reason', first('HTTP/1.1 200 O\x00K')),
+  rejected('status-line', 'CR in the reason', first('HTTP/1.1 200 O\rK')),
+  rejected('status-line', 'LF at its end', 'HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\nhello'),
+  rejected('status-line', 'a body without a head', '<html>hello</html>\r\n\r\n'),
+  rejected('status-line', 'a request', 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n'),
+  rejected('status-line', 'HTTP/2 frames', '\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x04\x01'),
+  dropped('response-incomplete', 'nothing', ''),
+  dropped('response-incomplete', 'half a status line', 'HTTP/1.1 20'),
+  dropped('response-incomplete', 'half a field', 'HTTP/1.1 200 OK\r\nContent-Le'),
+  dropped('response-incomplete', 'no empty line', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n'),
+  passed('response-fields', 'an empty value', field('X:'), '200 5'),
+  passed('response-fields', 'bytes above 127', field('X: \xc3\xa9'), '200 5'),
+  passed('response-fields', 'cookies in two lines', field('Set-Cookie: a=b\r\nSet-Cookie: c=d'), '200 5'),
+  passed(
+    'response-splitting',
+    'encoded line ends stay encoded',
+    field('Location: /%0d%0aContent-Length:%200'),
+    '200 5',
+  ),
+  passed('response-splitting', 'a whole response in a value', field('X: HTTP/1.1 200 OK'), '200 5'),
+  rejected('response-splitting', 'LF in a value', field('X: y\nContent-Length: 0')),
+  rejected('response-splitting', 'CR in a value', field('X: y\rContent-Length: 0')),
+  rejected('response-splitting', 'two LF in a value', field('X: y\n\nHTTP/1.1 200 OK')),
+  rejected('response-splitting', 'NUL in a value', field('X: y\x00z')),
+  rejected('response-fields', 'a blank before the colon', field('X : y')),
+  rejected('response-fields', 'a blank before the name', field(' X: y')),
+  rejected('response-fields', 'folded', field('X: y\r\n z')),
+  rejected('response-fields', 'no colon', field('X')),
+  rejected('response-fields', 'an empty name', field(': y')),
+  rejected('response-fields', 'a byte above 127 in a name', field('X\xe9: y')),
+  rejected('response-fields', 'a slash in a name', field('X/Y: z')),
+  rejected('response-fields', 'a control character in a value', field('X: y\x01')),
+  rejected('response-fields', 'LF for the empty line', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\nhello'),
+  rejected('response-fields', 'CR CR LF', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\r\n\r\nhello'),
+  rejected('response-fields', 'LF everywhere', 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'),
+  rejected('response-size', '70 KiB in one value', field(`X: ${'y'.repeat(70 * 1024)}`)),
+  rejected(
+    'response-size',
+    '101 fields',
+    field(Array.from({ length: 101 }, (_, i) => `X-${i}: y`).join('\r\n')),
+  ),
+  rejected('response-hop', 'Connection names Content-Length', field('Connection: content-length')),
+  rejected('response-hop', 'Connection names Transfer-Encoding', field('Connection: transfer-encoding')),
+  passed(
+    'response-hop',
+    'Connection names a field of its own',
+    field('Connection: X-Mine\r\nX-Mine: y'),
+    '200 5',
+  ),
+  passed('response-hop', 'Keep-Alive', field('Keep-Alive: timeout=5'), '200 5'),
+  passed('response-hop', 'Upgrade says what there is', field('Upgrade: h2c'), '200 5'),
+  passed('informational', '100', reply('100 Continue') + HELLO, '200 5'),
+  passed('informational', '103', reply('103 Early Hints', 'Link: </x>') + HELLO, '103 0, 200 5'),
+  passed('informational', '102 twice', reply('102 Processing').repeat(2) + HELLO, '102 0, 102 0, 200 5'),
+  passed(
+    'informational',
+    '103 with length 0',
+    reply('103 Early Hints', 'Content-Length: 0') + HELLO,
+    '103 0, 200 5',
+  ),
+  passed(
+    'informational',
+    '103 with Connection: close',
+    reply('103 Early Hints', 'Connection: close') + HELLO,
+    '103 0, 200 5',
+  ),
+  passed('informational', '199', reply('199 Misc') + HELLO, '199 0, 200 5'),
+  passed(
+    'informational',
+    '100 before the answer to HEAD',
+    reply('100 Continue') + reply('200 OK', LENGTH),
+    '200 0',
+    { method: 'HEAD' },
+  ),
+  passed('informational', 'eight of them', reply('100 Continue').repeat(8) + HELLO, '200 5'),
+  rejected('informational', 'a flood', reply('100 Continue').repeat(9) + HELLO),
+  rejected('informational', 'a thousand', reply('100 Continue').repeat(1000) + HELLO),
+  rejected('informational', '100 with a length', reply('100 Continue', LENGTH, 'hello') + HELLO),
+  rejected(
+    'informational',
+    '100 with chunked',
+    reply('100 Continue', 'Transfer-Encoding: chunked', '0\r\n\r\n') + HELLO,
+  ),
+  rejected('informational', '100 with a body', reply('100 Continue', [], 'hello') + HELLO),
+  dropped('informational', '100 and no more', reply('100 Continue')),
+  rejected(
+    'response-upgrade',
+    '101 that was not asked for',
+    reply('101 Switching Protocols', ['Connection: upgrade', 'Upgrade: websocket']),
+  ),
+  rejected('response-upgrade', '101 without Upgrade', reply('101 Switching Protocols')),
+  rejected(
+    'response-upgrade',
+    '101 to h2c',
+    reply('101 Switching Protocols', ['Connection: upgrade', 'Upgrade: h2c']),
+  ),
+  rejected(
+    'response-upgrade',
+    '101 and a response after it',
+    reply('101 Switching Protocols', ['Connection: upgrade', 'Upgrade: websocket']) + HELLO,
+  ),
+]
