@@ -13,24 +13,57 @@ export function inFieldOrder(
   ofTable: readonly FieldError[],
   message: MessageType,
 ): readonly FieldError[] {
-  const fresh = ofTable.filter((error) => !own.some((known) => says(known, error)))
+  const isSaid = saidBy(own)
+  const fresh = ofTable.filter((error) => !isSaid(error))
   if (own.length === 0 || fresh.length === 0) return [...fresh, ...own]
-  const merged = own.map((error) => ({ error, place: placeOf(error.path, message) }))
-  for (const error of fresh) {
-    const place = placeOf(error.path, message)
-    const before = merged.findLastIndex((other) => comparePlaces(other.place, place) <= 0)
-    merged.splice(before + 1, 0, { error, place })
-  }
-  return merged.map(({ error }) => error)
+  const last = lastNotAfter(own.map(({ path }) => placeOf(path, message)))
+  const behind = Map.groupBy(
+    fresh.map((error) => ({ error, place: placeOf(error.path, message) })),
+    ({ place }) => last(place),
+  )
+  const at = (index: number) =>
+    (behind.get(index) ?? []).sort((a, b) => comparePlaces(a.place, b.place)).map(({ error }) => error)
+  return [...at(-1), ...own.flatMap((error, index) => [error, ...at(index)])]
 }
 
-/** The same complaint of the same field, of what it is part of, or under a name that the field once had. */
-function says(own: FieldError, found: FieldError): boolean {
-  if (own.path.toLowerCase() === found.path.toLowerCase()) return true
-  if (own.type === 'Unsupported value' && own.detail === found.detail && own.value === found.value)
-    return true
-  const isPart = found.path.startsWith(own.path) && /^[.[]/.test(found.path.slice(own.path.length))
-  return isPart && own.type === found.type
+/**
+ * Whether there is the same complaint of the same field, of what it is part of, or under a name that the field once
+ * had. A body can be wrong in a hundred thousand places, so that each is looked up, not compared with all.
+ */
+function saidBy(own: readonly FieldError[]): (found: FieldError) => boolean {
+  const paths = new Set(own.map(({ path }) => path.toLowerCase()))
+  const typesAt = Map.groupBy(own, ({ path, type }) => `${type} ${path}`)
+  const unsupported = new Map<string, Set<unknown>>()
+  for (const { type, detail, value } of own) {
+    if (type !== 'Unsupported value') continue
+    unsupported.set(detail, (unsupported.get(detail) ?? new Set()).add(value))
+  }
+  return (found) => {
+    if (paths.has(found.path.toLowerCase())) return true
+    if (unsupported.get(found.detail)?.has(found.value)) return true
+    return [...found.path.matchAll(/[.[]/g)].some(({ index }) =>
+      typesAt.has(`${found.type} ${found.path.slice(0, index)}`),
+    )
+  }
+}
+
+/** @returns which of the places, whatever their order, is the last that is not after a given one; -1 where all are */
+function lastNotAfter(places: readonly (readonly number[])[]): (place: readonly number[]) => number {
+  const leastFrom = [...places]
+  for (let index = places.length - 2; index >= 0; index -= 1) {
+    const [here = [], next = []] = leastFrom.slice(index, index + 2)
+    if (comparePlaces(next, here) < 0) leastFrom[index] = next
+  }
+  return (place) => {
+    let low = 0
+    let high = places.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (comparePlaces(leastFrom[middle] ?? [], place) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
 }
 
 /** Where a path stands in its object: the index of each field in its message, of each item in its list. */

@@ -103,6 +103,7 @@ export function hasTypeMeta(message: MessageType): boolean {
 
 /** The fields that a message has in JSON: those of embedded messages stand beside its own. */
 export function flattenFields(message: MessageType): readonly Field[] {
+  if (!message.fields.some(({ embedded }) => embedded)) return message.fields
   return message.fields.flatMap((field) => {
     if (!field.embedded || field.type.kind !== 'message') return [field]
     const inner = messageTypes.get(field.type.name)
