@@ -1,6 +1,6 @@
 /**
  * Measures what the project promises, on clusters of its own in a network of its own.
- *   npm run bench [-- start memory change-latency requests]
+ *   npm run bench [-- start memory change-latency requests peers]
  * Figures of one run may be compared with each other; those of two machines may not.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -12,6 +12,7 @@ import { setup } from '../scripts/setup.ts'
 import { measureChangeLatency } from './change-latency.ts'
 import { type Figure, table } from './figures.ts'
 import { measureMemory } from './memory.ts'
+import { measurePeers } from './peers/index.ts'
 import { measureRequests } from './requests.ts'
 import { createSession, type Measurement } from './session.ts'
 import { measureStart } from './start.ts'
@@ -22,6 +23,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   memory: measureMemory,
   'change-latency': measureChangeLatency,
   requests: measureRequests,
+  peers: measurePeers,
 }
 const RESULTS = join(tmpdir(), '.lateen-bench')
 const INSIDE = '--inside'
