@@ -24,6 +24,7 @@ import { createReplicaSetController } from './replicaset.ts'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createStatefulSetController } from './statefulset.ts'
 import { type ControllerContext, createSharedInformers } from './shared-informers.ts'
+import { createTaintEviction } from './taint-eviction.ts'
 import { createVolumeClaimController } from './volume-claims.ts'
 import { createVolumeDirectories } from './volume-directories.ts'
 import { createEphemeralClaims } from './volume-ephemeral.ts'
@@ -70,6 +71,7 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createClaimProtection(context),
     createEphemeralClaims(context),
     createEventExpiry(context),
+    createTaintEviction(context),
   ]
   return {
     async stop() {
