@@ -204,6 +204,7 @@ const service = when(
     ports: list(object<ServicePort>({ port, name: text, protocol: oneOf(...Object.keys(PROTOCOLS)) })),
     resolution: oneOf('static', 'dns', 'passthrough'),
     visibility,
+    tls: optional(record(upstreamTls, portText)),
     policies: list(policy),
     origin,
   }),

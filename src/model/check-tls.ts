@@ -59,6 +59,7 @@ const trust = union<ServerTrust['kind']>('kind', {
 
 export const upstreamTls = union<UpstreamTls['kind']>('kind', {
   disabled: object({}),
+  refused: object<Variant<UpstreamTls, 'refused'>>({ kind, reason: filledText }),
   originate: object<Variant<UpstreamTls, 'originate'>>({
     kind,
     serverName: optional(filledText),

@@ -14,6 +14,8 @@ export interface Service {
   /** static: workloads with addresses; dns: workloads with host names too; passthrough: the address that the client asked for. */
   readonly resolution: 'static' | 'dns' | 'passthrough'
   readonly visibility: Visibility
+  /** By port: TLS that gateways speak to it where no DestinationRule says otherwise (BackendTLSPolicy). */
+  readonly tls?: Readonly<Record<string, UpstreamTls>>
   /** From DestinationRules, in order of precedence: the first whose client namespace fits decides. */
   readonly policies: readonly ServicePolicy[]
   readonly origin: Origin

@@ -30,6 +30,8 @@ export type ClientCertificates =
 /** TLS that a proxy speaks to endpoints. */
 export type UpstreamTls =
   | { readonly kind: 'disabled' }
+  /** What was asked for cannot be had: rather no connection than one on other terms. */
+  | { readonly kind: 'refused'; readonly reason: string }
   | {
       readonly kind: 'originate'
       /** Absent: the service's host name. */

@@ -89,6 +89,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     interner: options.interner,
     clientNamespace: node.namespace,
     ips: node.ips,
+    isGateway: node.role === 'router',
     clock: thread.clock,
     logger,
     resolve: options.resolve,

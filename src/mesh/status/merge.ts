@@ -7,7 +7,7 @@ type Members = Readonly<Record<string, unknown>>
 /**
  * What the status should be, given what it is: the members that this controller owns as they were worked out, the
  * others as they are. Conditions keep the time of their last transition while their status does not change; of
- * `parents`, those of other controllers stay.
+ * `parents` and `ancestors`, those of other controllers stay.
  * @param now RFC 3339, for conditions that change
  */
 export function mergeStatus(present: unknown, wanted: Members, now: string): Members {
@@ -31,7 +31,9 @@ function mergeMember(name: string, before: unknown, wanted: unknown, now: string
     case 'listeners':
       return mergeListeners(before, wanted, now)
     case 'parents':
-      return mergeParents(before, wanted, now)
+      return mergeParents('parentRef', before, wanted, now)
+    case 'ancestors':
+      return mergeParents('ancestorRef', before, wanted, now)
     default:
       return wanted
   }
@@ -63,11 +65,16 @@ function mergeListeners(before: unknown, wanted: unknown, now: string): readonly
   })
 }
 
-function mergeParents(before: unknown, wanted: unknown, now: string): readonly Members[] {
+function mergeParents(
+  reference: 'parentRef' | 'ancestorRef',
+  before: unknown,
+  wanted: unknown,
+  now: string,
+): readonly Members[] {
   const present = listOf(before)
   const own = present.filter(isOurs)
   const merged = listOf(wanted).map((parent) => {
-    const known = own.find((other) => deepEqual(other['parentRef'], parent['parentRef']))
+    const known = own.find((other) => deepEqual(other[reference], parent[reference]))
     return { ...parent, conditions: mergeOwnConditions(known, parent, now) }
   })
   return [...present.filter((parent) => !isOurs(parent)), ...merged]

@@ -8,6 +8,7 @@ import { namespaceOf, objectKey, serviceHostname } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { translateService } from './service.ts'
 import type { MeshSettings } from './settings.ts'
+import type { BackendTls } from './backend-tls-pipeline.ts'
 import type { Sources } from './sources.ts'
 import { addressesOf, translatePod, translateStandaloneEndpoint } from './workload.ts'
 
@@ -26,7 +27,12 @@ export interface Registry {
   readonly problems: readonly Collection<Problem>[]
 }
 
-export function createRegistry(graph: Graph, sources: Sources, settings: MeshSettings): Registry {
+export function createRegistry(
+  graph: Graph,
+  sources: Sources,
+  from: { readonly backendTls: BackendTls; readonly settings: MeshSettings },
+): Registry {
+  const { settings } = from
   const { mesh, problems: meshProblems } = createMesh(graph, sources, settings)
   const kubeServices = graph.derive({
     name: 'kubernetes services',
@@ -36,7 +42,7 @@ export function createRegistry(graph: Graph, sources: Sources, settings: MeshSet
   const entries = createEntries(graph, sources, kubeServices)
   const plainServices = graph.merge('plain services', [kubeServices, entries.services])
   const servicesByHost = graph.index(plainServices, 'services by host', (service) => [service.hostname])
-  const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, settings)
+  const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, from)
   const workloads = createWorkloads(graph, sources, { mesh, kubeServices, entries, settings })
   const problems = [meshProblems, ruleProblems, entries.problems]
   return { mesh, services, plainServices, servicesByHost, workloads, problems }
@@ -73,8 +79,9 @@ function createServices(
   graph: Graph,
   sources: Sources,
   plainServices: Collection<Service>,
-  settings: MeshSettings,
+  from: { readonly backendTls: BackendTls; readonly settings: MeshSettings },
 ): { readonly services: Collection<Service>; readonly problems: Collection<Problem> } {
+  const { backendTls, settings } = from
   const hostRules: Collection<HostRule> = graph.derive({
     name: 'host rules',
     input: sources.destinationRules,
@@ -88,6 +95,7 @@ function createServices(
       transform: (service, read) => [
         {
           ...service,
+          ...backendTls.ofService(service, read),
           policies: policiesOf(
             service,
             (pattern) => read.lookup(rulesByHost, pattern),

@@ -13,7 +13,8 @@ import type { GatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { createGatewayPipeline } from './gateway-pipeline.ts'
 import { createIstioPipeline } from './istio-pipeline.ts'
 import type { Problem } from './problem.ts'
-import { createRegistry } from './registry-pipeline.ts'
+import { createBackendTls } from './backend-tls-pipeline.ts'
+import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
 import type { StatusUpdate } from './status.ts'
@@ -35,8 +36,9 @@ export interface Translation {
 
 /** Hangs the whole translation into the graph: whatever is set on the sources shows in its collections. */
 export function createTranslation(graph: Graph, sources: Sources, settings: MeshSettings): Translation {
-  const registry = createRegistry(graph, sources, settings)
   const materials = createMaterials(graph, sources)
+  const backendTls = createBackendTls(graph, sources, materials)
+  const registry = createRegistry(graph, sources, { backendTls, settings })
   const gateway = createGatewayPipeline(graph, sources, { registry, materials, settings })
   const istio = createIstioPipeline(graph, sources, registry, settings)
   return {
@@ -48,12 +50,19 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
         materials,
         gateways: gateway.states,
         istioGateways: istio.gateways,
+        services: registry.services,
       }),
       listeners: graph.merge('listeners', [gateway.listeners, istio.listeners]),
       routes: graph.merge('routes', [gateway.routes, istio.routes]),
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
     },
-    statuses: graph.merge('statuses', gateway.statuses),
+    statuses: graph.merge('statuses', [
+      ...gateway.statuses,
+      backendTls.statuses([gateway.routes, gateway.connectionRoutes], (service) => {
+        const [namespace = '', name = ''] = service.split('/')
+        return registryKey(namespace, name, settings)
+      }),
+    ]),
     gatewayDeployments: gateway.deployments,
     problems: graph.merge('problems', [...registry.problems, ...istio.problems]),
   }

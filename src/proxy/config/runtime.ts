@@ -58,6 +58,7 @@ export function createRuntime(options: {
   readonly clientNamespace: string
   /** The proxy's own addresses, by which it knows its workload. */
   readonly ips: readonly string[]
+  readonly isGateway: boolean
   readonly clock: Clock
   readonly logger: Logger
   /** For endpoints that are host names. */
@@ -72,6 +73,7 @@ export function createRuntime(options: {
   const served = new Map<RouteName, CompiledRoute>()
   const waiting = new Map<RouteName, { readonly route: CompiledRoute; readonly cancel: () => void }>()
   const dirty = new Set<ServiceName>()
+  let credentialsChanged = false
 
   function cluster(key: { service: ServiceName; port: number; subset: string | undefined }): Cluster {
     const id = `${key.service} ${key.port} ${key.subset ?? ''}`
@@ -124,8 +126,11 @@ export function createRuntime(options: {
   }
 
   function refreshClusters(): void {
-    for (const one of clusters.values()) if (dirty.has(one.key.service)) one.refresh()
+    for (const one of clusters.values()) {
+      if (dirty.has(one.key.service) || (credentialsChanged && one.isSecured())) one.refresh()
+    }
     dirty.clear()
+    credentialsChanged = false
   }
 
   const sources = {
@@ -134,6 +139,9 @@ export function createRuntime(options: {
     clientNamespace: options.clientNamespace,
     own,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
+    credential: store.credential,
+    followsServiceTls: options.isGateway,
+    logger,
   }
   const filterContext: FilterContext = { random: options.upstream.thread.random, cluster }
 
@@ -200,6 +208,7 @@ export function createRuntime(options: {
         return undefined
       case 'credential':
         store.setCredential(object)
+        credentialsChanged = true
         return undefined
       case 'route':
         offered.push(route as CompiledRoute)
@@ -234,6 +243,7 @@ export function createRuntime(options: {
       case 'listener':
         return store.deleteListener(key as ListenerName)
       case 'credential':
+        credentialsChanged = true
         return store.deleteCredential(key as CredentialName)
       case 'route':
         return withdraw(key as RouteName)

@@ -10,6 +10,9 @@ export function describeSocketError(error: NodeJS.ErrnoException): string {
     case 'ENETUNREACH':
       return 'immediate connect error: Network is unreachable'
     default:
-      return error.code ?? error.message
+      // The kernel's errors name the call that failed; what else comes from a socket comes from TLS.
+      return error.syscall === undefined && error.code !== undefined
+        ? `TLS_error: ${error.code}`
+        : (error.code ?? error.message)
   }
 }

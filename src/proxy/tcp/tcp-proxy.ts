@@ -4,7 +4,9 @@ import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
 import type { SocketTarget } from '../net/network.ts'
+import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
+import { readyEvent } from '../tls/client.ts'
 import type { Host } from '../upstream/host.ts'
 
 export interface TcpProxyOptions {
@@ -122,11 +124,11 @@ function connect(session: TcpSession): void {
   }
   session.upstream = upstream
   options.thread.wheel.set(session.timer, options.connectTimeoutMs)
-  upstream.on('connect', () => onConnected(session))
+  upstream.on(readyEvent(upstream), () => onConnected(session))
   upstream.on('drain', () => session.downstream.resume())
   upstream.on('end', () => session.downstream.end())
   upstream.on('error', (error: NodeJS.ErrnoException) => {
-    if (!session.connected) session.failure = error.code ?? error.message
+    if (!session.connected) session.failure = describeSocketError(error)
   })
   upstream.on('close', () => {
     if (session.upstream !== upstream) return

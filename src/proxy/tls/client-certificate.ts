@@ -1,5 +1,4 @@
 import type { TLSSocket } from 'node:tls'
-import type { X509Certificate } from 'node:crypto'
 
 /**
  * What a client has shown, as the value of `x-forwarded-client-cert` with the parts that Istio's gateways give.
@@ -9,7 +8,7 @@ import type { X509Certificate } from 'node:crypto'
 export function forwardedClientCertificate(socket: TLSSocket): string | undefined {
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return undefined
-  const names = alternativeNames(certificate)
+  const names = alternativeNames(certificate.subjectAltName ?? '')
   return [
     `Hash=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`,
     `Cert="${encodeURIComponent(certificate.toString())}"`,
@@ -33,10 +32,7 @@ function distinguishedName(subject: string): string {
 }
 
 /** Node's text of the extension: `DNS:a.example, URI:spiffe://…`; a value with a comma in it stands in quotes as JSON. */
-export function alternativeNames(
-  certificate: X509Certificate,
-): readonly (readonly [kind: string, value: string])[] {
-  const text = certificate.subjectAltName ?? ''
+export function alternativeNames(text: string): readonly (readonly [kind: string, value: string])[] {
   return [...text.matchAll(/(\w[\w ]*):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)].map(
     ([, kind = '', raw = '']) => [kind, raw.startsWith('"') ? String(JSON.parse(raw)) : raw],
   )

@@ -132,7 +132,7 @@ function createContextChoice(material: TlsMaterial, ticketKey: Buffer): (name: s
 
 function describe(chain: string): { readonly names: ReadonlySet<string>; readonly keyType: string } {
   const leaf = new X509Certificate(chain)
-  const names = alternativeNames(leaf).flatMap(([kind, value]) =>
+  const names = alternativeNames(leaf.subjectAltName ?? '').flatMap(([kind, value]) =>
     kind === 'DNS' ? [value.toLowerCase()] : [],
   )
   return { names: new Set(names), keyType: leaf.publicKey.asymmetricKeyType ?? '' }

@@ -1,5 +1,12 @@
-import { deepEqual } from '../../base/index.ts'
-import type { Service, ServiceName, TrafficPolicy, Workload } from '../../model/index.ts'
+import { deepEqual, type Logger } from '../../base/index.ts'
+import type {
+  Credential,
+  CredentialName,
+  Service,
+  ServiceName,
+  TrafficPolicy,
+  Workload,
+} from '../../model/index.ts'
 import { resolvePolicy, selectEndpoints } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
@@ -11,6 +18,7 @@ import { createTieredBalancer } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { tiersOf } from './locality.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
+import { PLAIN, secureWith, type UpstreamSecurity } from './security.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
 /** What a cluster is made for: one port, and one subset, of a service. */
@@ -35,6 +43,8 @@ export interface Cluster extends ForwardTarget {
   readonly isKnown: () => boolean
   /** What hosts that are gone have counted. */
   readonly retired: Pick<HostCounters, 'connectionsTotal' | 'connectFailures' | 'requestsTotal'>
+  /** Whether credentials matter to it. */
+  readonly isSecured: () => boolean
   /** Resolves policy and endpoints anew. */
   readonly refresh: () => void
   readonly close: () => void
@@ -48,6 +58,10 @@ export interface ClusterSources {
   /** The workload that the proxy stands before, or is. */
   readonly own: () => Workload | undefined
   readonly connectTimeoutMs: () => number
+  readonly credential: (name: CredentialName) => Credential | undefined
+  /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
+  readonly followsServiceTls: boolean
+  readonly logger: Logger
 }
 
 /** Istio's form, `outbound|80|v1|reviews.default.svc.cluster.local`. */
@@ -82,6 +96,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let service: Service | undefined
   let protocol: UpstreamProtocol = 'http1'
   let traffic: TrafficPolicy = {}
+  let security: UpstreamSecurity = PLAIN
   let outliers: OutlierDetector<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const load = createLoad()
@@ -99,6 +114,14 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     }
     if (traffic !== policy.traffic) follow(policy.traffic)
     protocol = protocolOf(service, key.port, traffic.connections?.protocol)
+    const terms =
+      policy.traffic.tls ?? (sources.followsServiceTls ? service?.tls?.[String(key.port)] : undefined)
+    const before = security
+    security = secureWith(before, terms, { ...sources, name: clusterName(key), hostname: key.hostname })
+    if (security.kind === 'refused') {
+      replaceHosts(new Map())
+      return
+    }
     const endpoints = selectEndpoints({
       workloads: sources.workloadsOf(key.service),
       service: key.service,
@@ -109,7 +132,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     for (const { workload, address, port, weight } of endpoints) {
       // Telemetry names the workload behind a host, so a pod that takes over an address is another host.
       const id = `${address}:${port} ${workload.key}`
-      const kept = hosts.get(id)
+      // Connections on other terms are not used for new requests.
+      const kept = before === security ? hosts.get(id) : undefined
       kept?.update(workload, weight)
       next.set(id, kept ?? newHost(workload, address, port, weight))
     }
@@ -127,6 +151,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       // All that come together are equally new.
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
       protocol: () => protocol,
+      tls: security.kind === 'secured' ? security.connector : undefined,
       report: (host, outcome) => outliers?.report(host, outcome),
       connectTimeoutMs: () => traffic.connectTimeoutMs ?? sources.connectTimeoutMs(),
     })
@@ -215,6 +240,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     isEjected: (host) => outliers?.isEjected(host) ?? false,
     isKnown: () => known,
     retired,
+    isSecured: () => security.kind !== 'plain',
     refresh,
     close() {
       outliers?.close()

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
+import { readyEvent, type TlsConnector } from '../tls/client.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
@@ -47,6 +48,8 @@ export interface HostOptions {
   readonly connectTimeoutMs: () => number
   /** What it speaks. */
   readonly protocol: () => UpstreamProtocol
+  /** What its connections are secured with; absent: nothing. */
+  readonly tls?: TlsConnector | undefined
   /** Source address of the connections. */
   readonly localAddress?: string
   /** All connections are closed and none is in use. */
@@ -69,14 +72,14 @@ export function createHost(options: HostOptions): Host {
     requestsWaiting: 0,
   }
   let { weight, workload } = options
-  const parts: PoolParts = {
+  const partsFor = (protocol: 'h2' | 'http/1.1'): PoolParts => ({
     settings,
     counters,
     load,
     mayConnect,
     connect(receive, watch) {
       opened()
-      const socket = openSocket({
+      const socket = openSocket(protocol, {
         buffer: thread.readBuffer,
         callback(bytes, buffer) {
           receive(buffer as Buffer, 0, bytes)
@@ -87,9 +90,9 @@ export function createHost(options: HostOptions): Host {
       return socket
     },
     closed,
-  }
-  const http1 = createHttp1Pool(parts)
-  const http2 = createHttp2Pool(parts)
+  })
+  const http1 = createHttp1Pool(partsFor('http/1.1'))
+  const http2 = createHttp2Pool(partsFor('h2'))
 
   /** @see Envoy: the bound on connections leaves each pool at least one, or its requests would wait for ever */
   function mayConnect(own: number): boolean {
@@ -115,7 +118,7 @@ export function createHost(options: HostOptions): Host {
     const timer = createWheelTimer(watch.expired)
     thread.wheel.set(timer, options.connectTimeoutMs())
     let connected = false
-    socket.once('connect', () => {
+    socket.once(readyEvent(socket), () => {
       connected = true
       thread.wheel.clear(timer)
       watch.connected()
@@ -126,11 +129,11 @@ export function createHost(options: HostOptions): Host {
     })
   }
 
-  function openSocket(onread: OnRead): Socket {
+  function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead): Socket {
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
     const socket = settings.network.connect({ address: ip, port, ...local, onread })
     if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
-    return socket
+    return options.tls === undefined ? socket : options.tls.secure(socket, onread, { address, protocol })
   }
 
   /** Ends a connection of bytes that has been silent for too long, or has lived its time. */
@@ -180,7 +183,7 @@ export function createHost(options: HostOptions): Host {
       }
       opened()
       counters.requestsActive++
-      const socket = openSocket(onread)
+      const socket = openSocket(undefined, onread)
       const stopTimers = limitLife(socket)
       socket.once('close', () => {
         stopTimers()

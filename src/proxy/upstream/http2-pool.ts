@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls'
 import type { Exchange, UpstreamFailure, UpstreamStream } from '../exchange/types.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import { createHttp2Upstream, type Http2Upstream } from './http2-upstream.ts'
@@ -116,6 +117,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
     })
     const upstream = createHttp2Upstream({
       socket,
+      isEncrypted: (socket as Partial<TLSSocket>).encrypted === true,
       thread: thread.http2,
       work: settings.work,
       events: settings.events,

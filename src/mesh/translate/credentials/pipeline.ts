@@ -1,6 +1,12 @@
 import type { Collection, Graph, Index, Read } from '../../../base/index.ts'
 import { matchesLabels, type Pod } from '../../../kube/index.ts'
-import type { Credential, CredentialHolder, CredentialReference, ListenerTls } from '../../../model/index.ts'
+import type {
+  Credential,
+  CredentialHolder,
+  CredentialReference,
+  ListenerTls,
+  Service,
+} from '../../../model/index.ts'
 import type { GatewayState } from '../gateway-api/gateway.ts'
 import type { IstioGatewayState } from '../istio-api/gateway.ts'
 import { namespaceOf } from '../names.ts'
@@ -33,6 +39,8 @@ interface Claim {
     | { readonly kind: 'accounts'; readonly holder: CredentialHolder }
     /** The service accounts of the pods with these labels in the credential's namespace. */
     | { readonly kind: 'selected'; readonly labels: Readonly<Record<string, string>> }
+    /** Every gateway in the credential's namespace. */
+    | { readonly kind: 'gateways' }
 }
 
 /**
@@ -46,6 +54,7 @@ export function createCredentials(
     readonly materials: Collection<Material>
     readonly gateways: Collection<GatewayState>
     readonly istioGateways: Collection<IstioGatewayState>
+    readonly services: Collection<Service>
   },
 ): Collection<Credential> {
   const podsByNamespace = graph.index(sources.pods, 'pods by namespace', (pod) => [namespaceOf(pod)])
@@ -60,6 +69,11 @@ export function createCredentials(
       input: from.istioGateways,
       transform: istioClaims,
     }),
+    graph.derive({
+      name: 'credential claims of services',
+      input: from.services,
+      transform: serviceClaims,
+    }),
   ])
   const byCredential = graph.index(claims, 'claims by credential', (one) => [one.credential])
   return graph.derive({
@@ -70,11 +84,12 @@ export function createCredentials(
       if (certificate === undefined && trust === undefined) return []
       const [source = ''] = key.split('/', 1)
       const found = [...read.lookup(byCredential, key), ...read.lookup(byCredential, `${source}/*/${name}`)]
-      const selected = found.some((claim) => claim.holder.kind === 'selected')
-      const pods = selected ? read.lookup(podsByNamespace, namespace) : []
+      const isBySelection = found.some(({ holder }) => holder.kind !== 'accounts')
+      const pods = isBySelection ? read.lookup(podsByNamespace, namespace) : []
       const holders = mergeHolders(
         found.flatMap(({ holder }): readonly CredentialHolder[] => {
           if (holder.kind === 'accounts') return [holder.holder]
+          if (holder.kind === 'gateways') return gatewaysIn(namespace, pods, from, read)
           return [{ namespace, serviceAccounts: serviceAccountsOf(pods, holder.labels) }]
         }),
       )
@@ -145,6 +160,44 @@ function istioClaims(state: IstioGatewayState): readonly Claim[] {
       claim(server.listener.key, credential, { kind: 'selected', labels: server.listener.selector.labels }),
     ),
   )
+}
+
+/** What DestinationRules name, for gateways alone: sidecars of Istio take no Secrets. */
+function serviceClaims(service: Service): readonly Claim[] {
+  const policies = service.policies.flatMap(({ traffic, ports, subsets }) => [
+    traffic,
+    ...Object.values(ports),
+    ...subsets.map((subset) => subset.traffic),
+  ])
+  const references = policies.flatMap(({ tls }) => {
+    if (tls?.kind !== 'originate') return []
+    const trust = tls.trust.kind === 'credential' ? tls.trust.references : []
+    return [...(tls.certificate === undefined ? [] : [tls.certificate]), ...trust]
+  })
+  const names = [...new Set(references.map(nameOf))]
+  return names.map((credential) => claim(service.key, credential, { kind: 'gateways' }))
+}
+
+function gatewaysIn(
+  namespace: string,
+  pods: readonly Pod[],
+  from: {
+    readonly gateways: Collection<GatewayState>
+    readonly istioGateways: Collection<IstioGatewayState>
+  },
+  read: Read,
+): readonly CredentialHolder[] {
+  const managed = read
+    .list(from.gateways)
+    .flatMap(({ namespace: own, placement }) =>
+      own === namespace && placement.kind === 'managed' ? [placement.serviceAccount] : [],
+    )
+  const selected = read
+    .list(from.istioGateways)
+    .flatMap(({ servers }) =>
+      servers.flatMap(({ listener }) => serviceAccountsOf(pods, listener.selector.labels)),
+    )
+  return [{ namespace, serviceAccounts: [...managed, ...selected] }]
 }
 
 function claim(owner: string, credential: string, holder: Claim['holder']): Claim {

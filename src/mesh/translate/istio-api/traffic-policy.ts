@@ -1,5 +1,6 @@
 import { parseDurationMs } from '../../../base/index.ts'
 import type { TrafficPolicy } from '../../../model/index.ts'
+import { translateClientTls } from './client-tls.ts'
 import { translateConnectionPool, translateRetryBudget } from './connection-pool.ts'
 import { translateBalancer, translateLocality } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
@@ -24,7 +25,9 @@ export function translateTrafficPolicy(
     `${path}.outlierDetection`,
     problems,
   )
+  const tls = translateClientTls(policy.tls, `${path}.tls`, problems)
   return {
+    ...(tls === undefined ? {} : { tls }),
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
     ...(balancer === undefined ? {} : { balancer }),
     ...(locality === undefined ? {} : { locality }),
@@ -69,10 +72,5 @@ function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: str
   }
   for (const member of NOT_SERVED) {
     if (policy[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
-  }
-  // ISTIO_MUTUAL is what the mesh will do by itself, so naming it changes nothing.
-  const mode = policy.tls?.mode
-  if (mode !== undefined && mode !== 'ISTIO_MUTUAL' && mode !== 'DISABLE') {
-    problems.push(`${path}.tls.mode ${mode} is not served yet`)
   }
 }

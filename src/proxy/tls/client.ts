@@ -1,0 +1,114 @@
+import { isIP, type Socket } from 'node:net'
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  getCACertificates,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls'
+import type { Credential, SubjectAltName } from '../../model/index.ts'
+import type { OnRead } from '../net/network.ts'
+import { alternativeNames } from './client-certificate.ts'
+
+/** Whom a cluster's endpoints have to be, and what they are shown. */
+export interface UpstreamTerms {
+  readonly serverName: string
+  readonly subjectAltNames: readonly SubjectAltName[]
+  /** PEM; `system`: the machine's own authorities; `anyone`: nothing is checked. */
+  readonly trust: readonly string[] | 'system' | 'anyone'
+  readonly certificate: Credential['certificate']
+}
+
+/** Puts TLS on connections to the endpoints of one cluster. */
+export interface TlsConnector {
+  /**
+   * @param raw may still be connecting
+   * @param address of the endpoint, whose last session is resumed
+   * @param protocol what is spoken inside; absent: bytes
+   */
+  readonly secure: (
+    raw: Socket,
+    onread: OnRead,
+    peer: { readonly address: string; readonly protocol: 'h2' | 'http/1.1' | undefined },
+  ) => TLSSocket
+}
+
+const MIN_VERSION = 'TLSv1.2'
+/** Endpoints whose sessions are kept. */
+const SESSIONS_MAX = 4096
+
+/** @throws when the certificates make no context, without quoting them */
+export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
+  const { serverName, trust, certificate } = terms
+  const secureContext = createSecureContext({
+    minVersion: MIN_VERSION,
+    ...(trust !== 'anyone' && { ca: trust === 'system' ? systemAuthorities() : [...trust] }),
+    ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),
+  })
+  const sessions = new Map<string, Buffer>()
+  return {
+    secure(raw, onread, { address, protocol }) {
+      const session = sessions.get(`${address} ${protocol ?? ''}`)
+      const socket = connect({
+        socket: raw,
+        secureContext,
+        // An address is no server name (RFC 6066, 3).
+        ...(isIP(serverName) === 0 && { servername: serverName }),
+        host: serverName,
+        rejectUnauthorized: trust !== 'anyone',
+        checkServerIdentity: (name, peer) => checkIdentity(terms, name, peer),
+        ...(protocol !== undefined && { ALPNProtocols: [protocol] }),
+        ...(session !== undefined && { session }),
+      })
+      raw.on('error', (error) => socket.destroy(error))
+      socket.on('session', (ticket: Buffer) => {
+        if (sessions.size >= SESSIONS_MAX) sessions.clear()
+        sessions.set(`${address} ${protocol ?? ''}`, ticket)
+      })
+      socket.on('data', (chunk: Buffer) => onread.callback(chunk.length, chunk))
+      return socket
+    },
+  }
+}
+
+/** The event that says that a socket can be used: with TLS, not before the other end has proven itself. */
+export function readyEvent(socket: Socket): 'connect' | 'secureConnect' {
+  return (socket as Partial<TLSSocket>).encrypted === true ? 'secureConnect' : 'connect'
+}
+
+function systemAuthorities(): string[] {
+  const own = getCACertificates('system')
+  return own.length > 0 ? own : getCACertificates('default')
+}
+
+/** Where names are given, one of them must be in the certificate; otherwise the server's name must. */
+function checkIdentity(terms: UpstreamTerms, name: string, peer: PeerCertificate): Error | undefined {
+  const { subjectAltNames } = terms
+  if (subjectAltNames.length === 0) return checkServerIdentity(name, peer)
+  const given = alternativeNames(peer.subjectaltname ?? '')
+  const fits = subjectAltNames.some((wanted) => given.some(([kind, value]) => isMatch(wanted, kind, value)))
+  return fits
+    ? undefined
+    : Object.assign(new Error('verify SAN list'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+}
+
+function isMatch(wanted: SubjectAltName, kind: string, value: string): boolean {
+  switch (wanted.kind) {
+    case 'dns':
+      return kind === 'DNS' && covers(value, wanted.value)
+    case 'uri':
+      return kind === 'URI' && value === wanted.value
+    default:
+      if (wanted.value.endsWith('*')) return value.startsWith(wanted.value.slice(0, -1))
+      return value === wanted.value || (kind === 'DNS' && covers(value, wanted.value))
+  }
+}
+
+/** RFC 6125: a wildcard stands for one label, the first. */
+function covers(pattern: string, name: string): boolean {
+  const [own, other] = [pattern.toLowerCase(), name.toLowerCase()]
+  if (own === other) return true
+  const dot = other.indexOf('.')
+  return dot > 0 && own.startsWith('*.') && own.slice(1) === other.slice(dot)
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createSecureServer } from 'node:http2'
+import { connect } from 'node:net'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import {
+  type AppProtocol,
+  credentialName,
+  listenerName,
+  type ModelObject,
+  routeName,
+  type Service,
+  type UpstreamTls,
+} from '../model/index.ts'
+import {
+  changesOf,
+  createTestProxy,
+  exchangeBytes,
+  forwardTo,
+  freePort,
+  GATEWAY,
+  listenerObject,
+  meshObject,
+  routeObject,
+  serviceObject,
+  type TestProxy,
+  until,
+  workloadObject,
+} from './testing.ts'
+import { createTestAuthority, type TestAuthority } from './tls/testing.ts'
+
+type Originate = Extract<UpstreamTls, { kind: 'originate' }>
+
+describe('TLS to endpoints', () => {
+  const closers: (() => void)[] = []
+  const serverNames: string[] = []
+  const clients: string[] = []
+  let authority: TestAuthority
+  let proxy: TestProxy
+  let port = 0
+  let tcpPort = 0
+  let backendPort = 0
+  let resumed = 0
+
+  before(async () => {
+    authority = createTestAuthority()
+    closers.push(authority.close)
+    const pair = authority.issue(['backend.example', 'spiffe://cluster.local/ns/demo/sa/backend'])
+    const options = { cert: pair.chain, key: pair.privateKey, ca: authority.certificate, allowHTTP1: true }
+    const server = createSecureServer({ ...options, requestCert: true, rejectUnauthorized: false })
+    server.on('secureConnection', (socket: TLSSocket) => {
+      serverNames.push(String(socket.servername))
+      clients.push(socket.getPeerX509Certificate()?.subjectAltName ?? '')
+      if (socket.isSessionReused()) resumed++
+    })
+    server.on('request', (request, response) => {
+      request.resume()
+      // The proxy's own connections are kept otherwise.
+      if (request.httpVersion === '1.1') response.setHeader('connection', 'close')
+      response.end(`over ${request.httpVersion}`)
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    backendPort = (server.address() as { port: number }).port
+    closers.push(() => server.close())
+  })
+  beforeEach(async () => {
+    port = await freePort()
+    tcpPort = await freePort()
+    proxy = createTestProxy()
+    closers.push(proxy.close)
+  })
+  after(() => {
+    for (const close of closers) close()
+  })
+
+  function secured(tls: UpstreamTls, place: 'rule' | 'service', protocol: AppProtocol = 'http'): Service {
+    const plain = serviceObject('backend', { ports: [{ port: 80, name: 'web', protocol }] })
+    if (place === 'service') return { ...plain, tls: { '80': tls } }
+    const origin = { kind: 'DestinationRule', namespace: 'demo', name: 'backend' }
+    return { ...plain, policies: [{ traffic: { tls }, ports: {}, subsets: [], origin }] }
+  }
+
+  function originate(terms: Partial<Originate> = {}): Originate {
+    const trust = { kind: 'certificates', pem: authority.certificate } as const
+    return { kind: 'originate', serverName: 'backend.example', subjectAltNames: [], trust, ...terms }
+  }
+
+  async function serve(service: Service, ...objects: readonly ModelObject[]): Promise<void> {
+    const workload = workloadObject('backend-1', {
+      address: '127.0.0.1',
+      services: { [service.key]: { ports: { '80': backendPort }, ready: true } },
+    })
+    const route = routeObject('web', {
+      port,
+      action: forwardTo(service, { retries: { attempts: 0, retryOn: [] } }),
+    })
+    const listeners: readonly ModelObject[] = [
+      listenerObject(port),
+      { ...listenerObject(tcpPort), key: listenerName(GATEWAY, 'tcp'), protocol: 'tcp' },
+    ]
+    const origin = { kind: 'TCPRoute', namespace: 'demo', name: 'tcp', rule: 0 }
+    const bytes: ModelObject = {
+      type: 'connection-route',
+      key: routeName(origin),
+      scope: { kind: 'gateway', listeners: [listenerName(GATEWAY, 'tcp')] },
+      matches: [{ order: [0] }],
+      destinations: [{ weight: 1, target: { kind: 'service', service: service.key, port: 80 } }],
+      origin,
+    }
+    const all = [meshObject(), service, workload, ...objects, ...listeners, route, bytes]
+    assert.deepEqual(proxy.accept(changesOf(all)), [])
+    await until(() => proxy.isBound(), 'the ports are bound')
+  }
+
+  function ask(): Promise<string> {
+    return exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  }
+
+  for (const place of ['rule', 'service'] as const) {
+    test(`the endpoint is checked by name and called over HTTP/1.1 (${place})`, async () => {
+      await serve(secured(originate(), place))
+      assert.match(await ask(), /over 1\.1/)
+      assert.equal(serverNames.at(-1), 'backend.example')
+    })
+  }
+
+  test('a port of HTTP/2 is called by ALPN h2', async () => {
+    await serve(secured(originate(), 'rule', 'grpc'))
+    assert.match(await ask(), /over 2\.0/)
+  })
+
+  test('sessions are resumed', async () => {
+    await serve(secured(originate(), 'rule'))
+    await ask()
+    const before = resumed
+    await ask()
+    assert.equal(resumed, before + 1)
+  })
+
+  test('another name, another authority and other alternative names are refused', async () => {
+    const stranger = createTestAuthority('stranger')
+    const refused: readonly Partial<Originate>[] = [
+      { serverName: 'other.example' },
+      { trust: { kind: 'certificates', pem: stranger.certificate } },
+      { trust: { kind: 'system' } },
+      { subjectAltNames: [{ kind: 'uri', value: 'spiffe://cluster.local/ns/demo/sa/other' }] },
+      { subjectAltNames: [{ kind: 'dns', value: 'other.example' }] },
+    ]
+    stranger.close()
+    for (const terms of refused) {
+      await serve(secured(originate(terms), 'rule'))
+      assert.match(await ask(), /^HTTP\/1\.1 503[\s\S]*TLS_error/)
+    }
+    const accepted: readonly Partial<Originate>[] = [
+      { subjectAltNames: [{ kind: 'any', value: 'spiffe://cluster.local/*' }], serverName: 'other.example' },
+      { subjectAltNames: [{ kind: 'dns', value: 'backend.example' }] },
+      { trust: { kind: 'anyone' }, serverName: 'other.example' },
+    ]
+    for (const terms of accepted) {
+      await serve(secured(originate(terms), 'rule'))
+      assert.match(await ask(), /^HTTP\/1\.1 200/)
+    }
+  })
+
+  test('what cannot be had is not replaced by something weaker', async () => {
+    await serve(secured({ kind: 'refused', reason: 'no certificates' }, 'service'))
+    assert.match(await ask(), /^HTTP\/1\.1 503[\s\S]*no healthy upstream/)
+    await serve(secured(originate({ certificate: { source: 'Secret', name: 'client' } }), 'rule'))
+    assert.match(await ask(), /^HTTP\/1\.1 503[\s\S]*no healthy upstream/)
+  })
+
+  test('a certificate is shown once it is there', async () => {
+    const pair = authority.issue(['client.example'])
+    await serve(secured(originate({ certificate: { source: 'Secret', name: 'client' } }), 'rule'))
+    await serve(secured(originate({ certificate: { source: 'Secret', name: 'client' } }), 'rule'), {
+      type: 'credential',
+      key: credentialName('Secret', 'demo', 'client'),
+      holders: [{ namespace: 'demo', serviceAccounts: ['gw'] }],
+      certificate: pair,
+      origin: { kind: 'Secret', namespace: 'demo', name: 'client' },
+    })
+    assert.match(await ask(), /^HTTP\/1\.1 200/)
+    assert.equal(clients.at(-1), 'DNS:client.example')
+  })
+
+  test('bytes are secured too', async () => {
+    await serve(secured(originate(), 'rule'))
+    const socket = connect(tcpPort, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.match(answer.toString(), /^HTTP\/1\.1 200/)
+    socket.destroy()
+  })
+})

@@ -1,0 +1,88 @@
+import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
+import type { Credential, CredentialName, UpstreamTls } from '../../model/index.ts'
+import { createTlsConnector, type TlsConnector, type UpstreamTerms } from '../tls/client.ts'
+import { credentialKey } from '../tls/listener-material.ts'
+
+/** How connections of a cluster are secured. */
+export type UpstreamSecurity =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'secured'; readonly terms: UpstreamTerms; readonly connector: TlsConnector }
+  /** It was to be secured and cannot be: no connection is made at all. */
+  | { readonly kind: 'refused'; readonly reason: string }
+
+export const PLAIN: UpstreamSecurity = { kind: 'plain' }
+
+export interface SecuritySources {
+  readonly name: string
+  readonly hostname: string
+  readonly clientNamespace: string
+  readonly credential: (name: CredentialName) => Credential | undefined
+  readonly logger: Logger
+}
+
+/** @returns the same object while nothing has changed */
+export function secureWith(
+  before: UpstreamSecurity,
+  tls: UpstreamTls | undefined,
+  sources: SecuritySources,
+): UpstreamSecurity {
+  if (tls === undefined || tls.kind === 'disabled') return PLAIN
+  const next = tls.kind === 'refused' ? tls.reason : termsOf(tls, sources)
+  if (typeof next === 'string') return refuse(before, next, sources)
+  if (before.kind === 'secured' && deepEqual(before.terms, next)) return before
+  try {
+    return { kind: 'secured', terms: next, connector: createTlsConnector(next) }
+  } catch (error) {
+    return refuse(before, `its certificates cannot be used: ${messageOf(error)}`, sources)
+  }
+}
+
+function refuse(
+  before: UpstreamSecurity,
+  reason: string,
+  { name, logger }: SecuritySources,
+): UpstreamSecurity {
+  if (before.kind === 'refused' && before.reason === reason) return before
+  logger.warn(`no connection is made to ${name}: ${reason}`)
+  return { kind: 'refused', reason }
+}
+
+function termsOf(
+  tls: Extract<UpstreamTls, { kind: 'originate' }>,
+  sources: SecuritySources,
+): UpstreamTerms | string {
+  const { credential, clientNamespace } = sources
+  const find = (reference: Parameters<typeof credentialKey>[0]) =>
+    credential(credentialKey(reference, clientNamespace))
+  const certificate = tls.certificate && find(tls.certificate)?.certificate
+  if (tls.certificate !== undefined && certificate === undefined) {
+    return `the certificate of ${credentialKey(tls.certificate, clientNamespace)} is not here, or not for this proxy`
+  }
+  const trust = trustOf(tls.trust, (reference) => find(reference)?.trust)
+  if (trust.length === 0) return 'there are no certificates of authorities to check its endpoints with'
+  return {
+    serverName: tls.serverName ?? sources.hostname,
+    subjectAltNames: tls.subjectAltNames,
+    trust,
+    certificate,
+  }
+}
+
+function trustOf(
+  trust: Extract<UpstreamTls, { kind: 'originate' }>['trust'],
+  find: (reference: Parameters<typeof credentialKey>[0]) => string | undefined,
+): UpstreamTerms['trust'] {
+  switch (trust.kind) {
+    case 'system':
+      return 'system'
+    case 'anyone':
+      return 'anyone'
+    case 'certificates':
+      return [trust.pem]
+    case 'credential': {
+      const bundles = trust.references.flatMap((reference) => find(reference) ?? [])
+      // Istio: a Secret without authorities leaves the check to the machine's own.
+      return bundles.length === 0 ? 'system' : bundles
+    }
+  }
+}
