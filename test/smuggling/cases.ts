@@ -155,13 +155,35 @@ export function reply(first: string, lines: string | readonly string[] = [], bod
   return message(`HTTP/1.1 ${first}`, [lines].flat(), body)
 }
 
+export type Fields = readonly (readonly [name: string, value: string])[]
+
 export interface Http2Case {
   readonly name: string
   readonly rule: RuleName
-  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly fields: Fields
   /** Payloads of DATA frames; none: the head ends the stream. */
   readonly data: readonly string[]
-  readonly trailers: readonly (readonly [name: string, value: string])[]
+  readonly trailers: Fields
   /** Undefined: refused, by whatever means of the protocol. */
   readonly meant: string | undefined
+}
+
+export function h2Refused(
+  rule: RuleName,
+  name: string,
+  fields: Fields,
+  data: readonly string[] = [],
+  trailers: Fields = [],
+): Http2Case {
+  return { rule, name, fields, data, trailers, meant: undefined }
+}
+
+export function h2Forwarded(
+  rule: RuleName,
+  name: string,
+  fields: Fields,
+  meant: string,
+  ...[data = [], trailers = []]: readonly [data?: readonly string[], trailers?: Fields]
+): Http2Case {
+  return { rule, name, fields, data, trailers, meant }
 }

@@ -80,7 +80,8 @@ export function classifyName(bytes: Buffer, start: number, length: number, hash:
   }
   for (let i = start; i < start + length; i++) {
     const code = bytes[i] as number
-    if (NAME_LOWER[code] !== code) return TREAT.badName << TREATMENT_SHIFT
+    // The table says 0 of what no name may hold, so NUL itself has to be asked for.
+    if (code === 0 || NAME_LOWER[code] !== code) return TREAT.badName << TREATMENT_SHIFT
   }
   const known = knownField(hash, length)
   if (known !== 0 && isKnownName(bytes, start, known)) {
