@@ -30,6 +30,7 @@ import type {
   ConnectionLimits,
   HashBalancer,
   HashKey,
+  HealthCheck,
   LocalityBalancing,
   OutlierDetection,
   RetryBudget,
@@ -134,6 +135,35 @@ const balancer = union<Balancer['kind']>('kind', {
   }),
 })
 
+const status = integer(100, 599)
+
+const HEALTH_INTERVAL_MIN_MS = 10
+
+const SERVICE_NAME_BYTES = 127
+
+const healthCheck = object<HealthCheck>({
+  probe: union<HealthCheck['probe']['kind']>('kind', {
+    http: object<Extract<HealthCheck['probe'], { kind: 'http' }>>({
+      kind: filledText,
+      path: textThat('a path', (value) => /^\/[\x21-\x7e]*$/.test(value)),
+      host: optional(textThat('a host', (value) => /^[\x21-\x7e]+$/.test(value))),
+      statuses: list(object<{ from: number; to: number }>({ from: status, to: status }), { filled: true }),
+    }),
+    tcp: object({}),
+    grpc: object<Extract<HealthCheck['probe'], { kind: 'grpc' }>>({
+      kind: filledText,
+      service: textThat(
+        'the name of a service',
+        (value) => /^[\x21-\x7e]*$/.test(value) && value.length <= SERVICE_NAME_BYTES,
+      ),
+    }),
+  }),
+  intervalMs: integer(HEALTH_INTERVAL_MIN_MS),
+  timeoutMs: integer(1),
+  healthyThreshold: integer(1),
+  unhealthyThreshold: integer(1),
+})
+
 const traffic = object<TrafficPolicy>({
   tls: optional(upstreamTls),
   balancer: optional(balancer),
@@ -176,6 +206,7 @@ const traffic = object<TrafficPolicy>({
       minHealthPercent: integer(0, 100),
     }),
   ),
+  healthCheck: optional(healthCheck),
 })
 
 const policy = object<ServicePolicy>({

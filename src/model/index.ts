@@ -53,6 +53,7 @@ export type {
   ConnectionLimits,
   HashBalancer,
   HashKey,
+  HealthCheck,
   LocalityBalancing,
   OutlierDetection,
   RetryBudget,

@@ -60,6 +60,7 @@ export interface TrafficPolicy {
   readonly connections?: ConnectionLimits
   readonly retryBudget?: RetryBudget
   readonly outlierDetection?: OutlierDetection
+  readonly healthCheck?: HealthCheck
   readonly tls?: UpstreamTls
 }
 
@@ -166,4 +167,27 @@ export interface OutlierDetection {
   readonly maxEjectionPercent: number
   /** When fewer are left, all are used again. */
   readonly minHealthPercent: number
+}
+
+/** Endpoints are asked again and again whether they are well (Envoy's active health checking). */
+export interface HealthCheck {
+  readonly probe:
+    | {
+        readonly kind: 'http'
+        readonly path: string
+        /** Absent: the endpoint's address. */
+        readonly host?: string
+        /** Those of a healthy endpoint. */
+        readonly statuses: readonly { readonly from: number; readonly to: number }[]
+      }
+    /** A connection is enough. */
+    | { readonly kind: 'tcp' }
+    /** `grpc.health.v1`; of one service, or with an empty name of the whole server. */
+    | { readonly kind: 'grpc'; readonly service: string }
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Successes in a row. The first of an endpoint that has just come is enough. */
+  readonly healthyThreshold: number
+  /** Failures in a row. What the endpoint says itself counts at once. */
+  readonly unhealthyThreshold: number
 }

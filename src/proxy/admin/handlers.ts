@@ -1,4 +1,6 @@
 import { LOG_LEVELS, type LogLevel } from '../../base/index.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
 import type { ClusterLoad } from '../upstream/load.ts'
 import type { AdminAnswer, AdminContext, AdminHandler } from './types.ts'
 
@@ -96,6 +98,7 @@ function clusters(context: AdminContext) {
         health_status: {
           eds_health_status: 'HEALTHY',
           ...(cluster.isEjected(host) && { failed_outlier_check: true }),
+          ...(!cluster.isWell(host) && { failed_active_health_check: true }),
         },
         weight: host.weight,
         workload: host.workload()?.key,
@@ -103,6 +106,15 @@ function clusters(context: AdminContext) {
       })),
     })),
   }
+}
+
+/** @see Envoy, /clusters: health_flags */
+function healthFlags(cluster: Cluster, host: Host): string {
+  const flags = [
+    cluster.isWell(host) ? '' : '/failed_active_hc',
+    cluster.isEjected(host) ? '/failed_outlier_check' : '',
+  ].join('')
+  return flags === '' ? 'healthy' : flags
 }
 
 function clusterLines(context: AdminContext): string {
@@ -116,7 +128,9 @@ function clusterLines(context: AdminContext): string {
       const { counters } = host
       lines += `${prefix}cx_active::${counters.connectionsActive}\n${prefix}cx_connect_fail::${counters.connectFailures}\n`
       lines += `${prefix}cx_total::${counters.connectionsTotal}\n${prefix}rq_active::${counters.requestsActive}\n`
-      lines += `${prefix}rq_total::${counters.requestsTotal}\n${prefix}health_flags::${cluster.isEjected(host) ? '/failed_outlier_check' : 'healthy'}\n${prefix}weight::${host.weight}\n`
+      lines += `${prefix}rq_total::${counters.requestsTotal}\n${prefix}health_flags::${healthFlags(cluster, host)}\n${prefix}weight::${host.weight}\n`
+      const { region = '', zone = '', subzone = '' } = host.workload()?.locality ?? {}
+      lines += `${prefix}region::${region}\n${prefix}zone::${zone}\n${prefix}sub_zone::${subzone}\n`
     }
   }
   return lines

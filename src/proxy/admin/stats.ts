@@ -9,6 +9,7 @@ export function registerProxyStats(context: AdminContext): void {
   const uptime = registry.gauge('envoy_server_uptime', 'Seconds since the start.')
   const connections = registry.gauge('envoy_http_downstream_cx_active', 'Connections of clients.')
   const healthy = registry.gauge('envoy_cluster_membership_healthy', 'Endpoints that may be chosen.')
+  const total = registry.gauge('envoy_cluster_membership_total', 'Endpoints.')
   const cxTotal = registry.counter('envoy_cluster_upstream_cx_total', 'Connections opened to endpoints.')
   const cxFailed = registry.counter(
     'envoy_cluster_upstream_cx_connect_fail',
@@ -30,7 +31,10 @@ export function registerProxyStats(context: AdminContext): void {
       const hosts = cluster.hosts()
       const sum = (read: (host: (typeof hosts)[number]) => number) =>
         hosts.reduce((total, host) => total + read(host), 0)
-      healthy.series(labels).value = hosts.length
+      healthy.series(labels).value = hosts.filter(
+        (host) => cluster.isWell(host) && !cluster.isEjected(host),
+      ).length
+      total.series(labels).value = hosts.length
       for (const { metric, read } of loads) metric.series(labels).value = read(cluster.load)
       cxActive.series(labels).value = sum((host) => host.counters.connectionsActive)
       rqActive.series(labels).value = sum((host) => host.counters.requestsActive)

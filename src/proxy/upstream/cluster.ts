@@ -2,6 +2,7 @@ import { deepEqual, type Logger } from '../../base/index.ts'
 import type {
   Credential,
   CredentialName,
+  HealthCheck,
   Service,
   ServiceName,
   TrafficPolicy,
@@ -12,8 +13,10 @@ import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
+import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
+import { createProbe } from './probe.ts'
 import { createTieredBalancer } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { tiersOf } from './locality.ts'
@@ -39,6 +42,8 @@ export interface Cluster extends ForwardTarget {
   readonly pick: (exchange?: Exchange) => Host | undefined
   /** Left out for now, since it kept failing. */
   readonly isEjected: (host: Host) => boolean
+  /** What active health checks say; without them every host is well. */
+  readonly isWell: (host: Host) => boolean
   /** Whether the service is known and has the subset; otherwise requests are answered with NC. */
   readonly isKnown: () => boolean
   /** What hosts that are gone have counted. */
@@ -98,6 +103,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let traffic: TrafficPolicy = {}
   let security: UpstreamSecurity = PLAIN
   let outliers: OutlierDetector<Host> | undefined
+  let health: HealthChecker<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const load = createLoad()
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
@@ -168,18 +174,27 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       retired.connectFailures += host.counters.connectFailures
       retired.requestsTotal += host.counters.requestsTotal
     }
+    health?.follow(hosts.values())
     rebalance()
   }
 
   function rebalance(): void {
-    const client = { policy: traffic.locality, own: sources.own(), failsOver: outliers !== undefined }
+    const client = {
+      policy: traffic.locality,
+      own: sources.own(),
+      failsOver: (outliers ?? health) !== undefined,
+    }
     balancer = createTieredBalancer({
       tiers: tiersOf([...hosts.values()], client),
-      isHealthy: (host) => outliers?.isEjected(host) !== true,
+      isHealthy: (host) => outliers?.isEjected(host) !== true && isWell(host),
       panicPercent: traffic.outlierDetection?.minHealthPercent ?? 0,
       balance,
       random: settings.thread.random,
     })
+  }
+
+  function isWell(host: Host): boolean {
+    return health === undefined || health.isHealthy(host)
   }
 
   /** Among the hosts of one tier. */
@@ -211,9 +226,24 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
           onChange: rebalance,
         })
     }
+    if (!deepEqual(traffic.healthCheck, next.healthCheck)) {
+      health?.close()
+      health = next.healthCheck && watchHealth(next.healthCheck)
+    }
     load.limits = limitsOf(next.connections, next.retryBudget)
     hashKey = next.balancer?.kind === 'hash' ? createHashKey(next.balancer.key) : undefined
     traffic = next
+  }
+
+  function watchHealth(policy: HealthCheck): HealthChecker<Host> {
+    const { thread, work } = settings
+    return createHealthChecker<Host>({
+      policy,
+      probe: createProbe(policy, { thread, work, usesHttp2: () => protocol === 'http2' }),
+      clock: thread.clock,
+      random: thread.random,
+      onChange: rebalance,
+    })
   }
 
   function pick(exchange?: Exchange): Host | undefined {
@@ -237,6 +267,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
         load.retryLimitsReached++
       },
     },
+    isWell,
     isEjected: (host) => outliers?.isEjected(host) ?? false,
     isKnown: () => known,
     retired,
@@ -245,6 +276,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     close() {
       outliers?.close()
       replaceHosts(new Map())
+      health?.close()
     },
   }
 }

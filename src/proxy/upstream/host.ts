@@ -22,6 +22,8 @@ export interface Host extends ForwardHost, Joined {
    * @returns undefined when the limit on connections is reached
    */
   readonly openTcp: (onread: OnRead) => Socket | undefined
+  /** A connection that is none for requests: it counts against no bound. */
+  readonly openProbe: (protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead) => Socket
   /** No new requests: idle connections are closed, those in use when they are done. */
   readonly remove: () => void
   /** The same endpoint with other labels or another weight. */
@@ -192,6 +194,7 @@ export function createHost(options: HostOptions): Host {
       })
       return socket
     },
+    openProbe: openSocket,
     update(newWorkload, newWeight) {
       workload = newWorkload
       weight = newWeight

@@ -35,6 +35,7 @@ export interface PolicyBench {
   /** Applies another policy to the service. */
   readonly follow: (traffic: TrafficPolicy) => void
   readonly stat: (name: Exclude<keyof ClusterLoad, 'limits'>) => number
+  readonly servers: readonly { readonly close: () => void }[]
   readonly close: () => void
 }
 
@@ -94,6 +95,7 @@ export async function createPolicyBench(options: {
     get: (path = '/') => exchangeBytes(port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
     follow: (traffic) => accept([withPolicy(traffic)]),
     stat: (name) => cluster().load[name],
+    servers,
     close() {
       proxy.close()
       for (const server of servers) server.close()
