@@ -7,6 +7,7 @@
 import * as http2 from './targets/http2.ts'
 import * as objects from './targets/objects.ts'
 import * as texts from './targets/texts.ts'
+import * as tls from './targets/tls.ts'
 import * as wire from './targets/wire.ts'
 import type { FuzzTarget } from './target.ts'
 
@@ -28,6 +29,7 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   capture: texts.capture,
   cel: texts.cel,
   chunked: wire.chunked,
+  'client-hello': tls.clientHello,
   dns: wire.dns,
   duration: texts.durations,
   hpack: http2.hpack,

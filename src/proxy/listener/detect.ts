@@ -1,6 +1,7 @@
 import type { AppProtocol } from '../../model/index.ts'
 import type { ProxyThread } from '../exchange/types.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
+import { HELLO_BYTES_MAX, parseClientHello } from '../tls/client-hello.ts'
 import type { AcceptedSocket } from './accept.ts'
 import { sniff } from './sniff.ts'
 
@@ -9,6 +10,8 @@ export interface DetectedConnection {
   readonly accepted: AcceptedSocket
   readonly protocol: 'http1' | 'http2' | 'tcp'
   readonly first: Buffer | undefined
+  /** Of bytes that begin a TLS handshake, where it was to be read; empty: none is named. */
+  readonly serverName?: string
 }
 
 /**
@@ -19,32 +22,39 @@ export const DETECTION_TIMEOUT_MS = 300
 
 /**
  * Decides between the versions of HTTP and bytes. Ports of a declared protocol need no wait: their first bytes only tell
- * the versions apart; TCP is not looked at.
+ * the versions apart; TCP is not looked at, and TLS only where its server name matters.
  */
 export function detect(
   accepted: AcceptedSocket,
-  declared: AppProtocol,
-  thread: ProxyThread,
+  terms: {
+    readonly declared: AppProtocol
+    readonly thread: ProxyThread
+    readonly readsServerName?: boolean
+  },
   found: (connection: DetectedConnection) => void,
 ): void {
   const { socket, receiver } = accepted
-  if (declared !== 'auto' && declared !== 'http' && declared !== 'http2' && declared !== 'grpc') {
-    found({ accepted, protocol: 'tcp', first: undefined })
-    return
+  const { declared, thread, readsServerName = false } = terms
+  const isTls = declared === 'https' || declared === 'tls'
+  if (!isTls || !readsServerName) {
+    if (declared !== 'auto' && declared !== 'http' && declared !== 'http2' && declared !== 'grpc') {
+      found({ accepted, protocol: 'tcp', first: undefined })
+      return
+    }
   }
   let bytes: Buffer | undefined
   const timer = createWheelTimer(() => decide('tcp'))
   const onGone = () => thread.wheel.clear(timer)
   const onError = () => {}
 
-  function decide(protocol: DetectedConnection['protocol']): void {
+  function decide(protocol: DetectedConnection['protocol'], serverName?: string): void {
     thread.wheel.clear(timer)
     socket.off('close', onGone)
     socket.off('error', onError)
     socket.off('end', onEnd)
     if (socket.destroyed) return
     socket.pause()
-    found({ accepted, protocol, first: bytes })
+    found({ accepted, protocol, first: bytes, ...(serverName !== undefined && { serverName }) })
   }
 
   /** The client has ended before it said what it speaks: whatever it sent is passed on. */
@@ -56,6 +66,12 @@ export function detect(
   receiver.receive = (chunk, start, end) => {
     const copy = Buffer.copyBytesFrom(chunk, start, end - start)
     bytes = bytes === undefined ? copy : Buffer.concat([bytes, copy])
+    if (readsServerName && (isTls || declared === 'auto')) {
+      const hello = parseClientHello(bytes)
+      if (hello.kind === 'more' && bytes.length < HELLO_BYTES_MAX) return
+      if (hello.kind === 'hello') return decide('tcp', hello.hello.serverName ?? '')
+      if (isTls || hello.kind !== 'other') return decide('tcp')
+    }
     const result = sniff(bytes, 0, bytes.length)
     if (result === 'http1') decide('http1')
     else if (result === 'http2') decide('http2')
@@ -65,5 +81,5 @@ export function detect(
   socket.on('close', onGone)
   socket.on('error', onError)
   socket.on('end', onEnd)
-  if (declared === 'auto') thread.wheel.set(timer, DETECTION_TIMEOUT_MS)
+  if (isTls || declared === 'auto') thread.wheel.set(timer, DETECTION_TIMEOUT_MS)
 }

@@ -33,7 +33,7 @@ export function createInbound(parts: SidecarParts) {
   function serve(raw: Socket, original: SocketTarget): void {
     const accepted = acceptSocket(raw, upstream.network, upstream.thread)
     const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
-    detect(accepted, declared, upstream.thread, (found) => {
+    detect(accepted, { declared, thread: upstream.thread }, (found) => {
       if (found.protocol === 'tcp') serveTcp(found, original)
       else serveHttp(found, found.protocol, original)
     })

@@ -7,7 +7,8 @@ import { DEFAULT_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan, ForwardTarget } from '../exchange/types.ts'
 import { runChain } from '../filters/run.ts'
 import type { SocketTarget } from '../net/network.ts'
-import { untried } from '../tcp/route-connection.ts'
+import { MESH_ROUTES } from '../tcp/connection-table.ts'
+import { routeConnection, untried } from '../tcp/route-connection.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
 import { acceptSocket } from './accept.ts'
@@ -44,7 +45,12 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   function serve(raw: Socket, original: SocketTarget): void {
     const destination = resolve(original)
     const accepted = acceptSocket(raw, parts.upstream.network, parts.upstream.thread)
-    detect(accepted, sniffingOf(destination), parts.upstream.thread, (found) => dispatch(found, destination))
+    const terms = {
+      declared: sniffingOf(destination),
+      thread: parts.upstream.thread,
+      readsServerName: true,
+    }
+    detect(accepted, terms, (found) => dispatch(found, destination))
   }
 
   function resolve(original: SocketTarget): OutboundDestination {
@@ -56,7 +62,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   }
 
   function dispatch(found: DetectedConnection, destination: OutboundDestination): void {
-    if (found.protocol === 'tcp') serveTcp(found, destination)
+    if (found.protocol === 'tcp') serveBytes(found, destination)
     else serveHttp(found, found.protocol, destination)
   }
 
@@ -135,6 +141,37 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   /** A pod that is part of the mesh may be dialled directly whatever the mode; the rest of the world as it says. */
   function isAllowed(destination: OutboundDestination): boolean {
     return destination.at !== undefined || store.mesh()?.outbound !== 'registry-only'
+  }
+
+  /** Routes first; then TLS goes to the service that it names, and the rest to what was dialled. */
+  function serveBytes(found: DetectedConnection, destination: OutboundDestination): void {
+    const { original, at } = destination
+    const { serverName } = found
+    const own = parts.own()
+    const route = runtime.connectionRoutes.find(MESH_ROUTES, {
+      serverName,
+      port: original.port,
+      address: original.address,
+      host: at?.service.hostname,
+      source: own && { labels: own.labels, namespace: parts.namespace },
+    })
+    if (route !== undefined) {
+      routeConnection({ ...parts, ...parts.upstream }, route, { ...found, original })
+      return
+    }
+    const named = at === undefined && serverName ? serviceNamed(serverName, original.port) : undefined
+    serveTcp(found, named === undefined ? destination : { original, ...named })
+  }
+
+  /** A host that is known by its name alone, as a ServiceEntry has it: its address says nothing. */
+  function serviceNamed(
+    serverName: string,
+    portNumber: number,
+  ): Pick<OutboundDestination, 'at' | 'direct'> | undefined {
+    const service = store.serviceNamed(serverName, parts.namespace)
+    const port = service?.ports.find((one) => one.port === portNumber)
+    if (service === undefined || (port?.protocol !== 'https' && port?.protocol !== 'tls')) return undefined
+    return { at: { service, port }, direct: service.resolution === 'passthrough' }
   }
 
   function serveTcp(found: DetectedConnection, destination: OutboundDestination): void {

@@ -38,32 +38,44 @@ const OTHER: HelloResult = { kind: 'other' }
 export function parseClientHello(bytes: Uint8Array): HelloResult {
   if (bytes.length === 0) return MORE
   if (bytes[0] !== HANDSHAKE) return OTHER
-  const message = joinRecords(bytes)
-  if ('kind' in message) return message
-  const { content } = message
+  const { content, problem } = joinRecords(bytes)
+  const unfinished = problem === undefined ? MORE : malformed(problem)
   if (content.length > 0 && content[0] !== CLIENT_HELLO) return malformed('it begins with no ClientHello')
-  if (content.length < 4) return MORE
+  if (content.length < 4) return unfinished
   const length = uint24(content, 1)
   if (length > HELLO_BYTES_MAX) return malformed(`its ClientHello has ${length} bytes`)
-  if (content.length < 4 + length) return MORE
+  if (content.length < 4 + length) return unfinished
   return readBody(content.subarray(4, 4 + length))
 }
 
-/** The handshake bytes of all records that have arrived, the last one maybe in part. */
-function joinRecords(bytes: Uint8Array): HelloResult | { readonly content: Uint8Array } {
+/** The handshake bytes of all records that have arrived, the last one maybe in part; and what is wrong with the next. */
+function joinRecords(bytes: Uint8Array): {
+  readonly content: Uint8Array
+  readonly problem: string | undefined
+} {
   const parts: Uint8Array[] = []
   let at = 0
+  let problem: string | undefined
   while (at < bytes.length) {
-    if (bytes[at] !== HANDSHAKE) break // what follows the hello is none of ours
+    if (bytes[at] !== HANDSHAKE) {
+      problem = 'a record is none of a handshake'
+      break
+    }
     const major = bytes[at + 1]
-    if (major !== undefined && major !== 3) return malformed('its version is none of TLS')
+    if (major !== undefined && major !== 3) {
+      problem = 'its version is none of TLS'
+      break
+    }
     if (at + RECORD_HEADER > bytes.length) break
     const length = uint16(bytes, at + 3)
-    if (length === 0 || length > RECORD_BYTES_MAX) return malformed(`a record has ${length} bytes`)
+    if (length === 0 || length > RECORD_BYTES_MAX) {
+      problem = `a record has ${length} bytes`
+      break
+    }
     parts.push(bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length))
     at += RECORD_HEADER + length
   }
-  return { content: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts) }
+  return { content: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts), problem }
 }
 
 function readBody(body: Uint8Array): HelloResult {
