@@ -93,6 +93,7 @@ const CORE = kindsOf('', 'v1', {
       'binding',
       'eviction',
       'ephemeralcontainers',
+      'resize',
     ],
     columns: columns(
       'Name',

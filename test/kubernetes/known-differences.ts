@@ -22,6 +22,7 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
       'immutable: patch pod one --type=merge -p \'{"metadata":{"uid":"x"}}\'',
       'replace: replace a pod’s command',
       'replace: replace a pod’s image',
+      'resize: patch pod sized -p \'{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"150m"}}}]}}\'',
       'admission: apply -f -: a policy with a bad expression',
       'custom-resources: apply -f - --dry-run=server: a definition without storage',
       'definitions: create -f - --dry-run=server: versions of one name',
@@ -172,6 +173,13 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
       'lists: watch as tables',
       'requests: accept a table of a list',
       'requests: a table with objects',
+    ],
+  },
+  {
+    reason: 'Kubernetes writes into managedFields what a resize does not take; here nothing changes',
+    cases: [
+      'resize: patch pod sized --subresource=resize -p \'{"spec":{"containers":[{"name":"c","image":"y"}]}}\'',
+      'resize: patch pod sized --subresource=resize -p \'{"spec":{"containers":[]},"metadata":{"labels":{"a":"b"}}}\'',
     ],
   },
 ]

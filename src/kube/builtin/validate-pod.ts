@@ -284,9 +284,7 @@ function fixedPart(from: JsonRecord, old: JsonRecord): JsonRecord {
   } = from
   const withoutImages = (list: unknown) =>
     Array.isArray(list)
-      ? list.map((item) =>
-          isRecord(item) ? { ...item, image: '', imagePullPolicy: '', resources: {} } : item,
-        )
+      ? list.map((item) => (isRecord(item) ? { ...item, image: '', imagePullPolicy: '' } : item))
       : list
   const isBound = getString(old, 'nodeName') !== undefined
   const isGated = getList(old, 'schedulingGates').length > 0

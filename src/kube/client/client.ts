@@ -27,12 +27,12 @@ export interface WriteOptions {
 }
 
 export interface UpdateOptions extends WriteOptions {
-  readonly subresource?: 'status' | 'scale' | 'finalize'
+  readonly subresource?: 'status' | 'scale' | 'resize' | 'finalize'
 }
 
 export interface PatchOptions extends WriteOptions {
   readonly type: 'merge' | 'json' | 'strategic' | 'apply'
-  readonly subresource?: 'status' | 'scale'
+  readonly subresource?: 'status' | 'scale' | 'resize'
   /** only for `apply`: takes fields over from other managers */
   readonly force?: boolean
 }

@@ -129,6 +129,7 @@ const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   eviction: ['create'],
   token: ['create'],
   ephemeralcontainers: ['get', 'patch', 'update'],
+  resize: ['get', 'patch', 'update'],
   exec: ['create', 'get'],
   attach: ['create', 'get'],
   portforward: ['create', 'get'],

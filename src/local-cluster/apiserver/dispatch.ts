@@ -104,6 +104,7 @@ async function handleSubresource(
     case 'status':
     case 'finalize':
     case 'ephemeralcontainers':
+    case 'resize':
       if (verb === 'get') return handleGet(context, asked)
       if (verb === 'update') return handleUpdate(context, asked, warn)
       if (verb === 'patch') return handlePatch(context, asked, warn)

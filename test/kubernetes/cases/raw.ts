@@ -329,4 +329,46 @@ const LISTS = group('lists', [
   http('GET', '/api/v1/watch/namespaces/{ns}/configmaps/a?timeoutSeconds=1'),
   http('GET', '/apis/apps/v1/namespaces/{ns}/deployments?watch=1&timeoutSeconds=1'),
 ])
-export const RAW: readonly Group[] = [REQUESTS, LISTS]
+
+const SIZED = `apiVersion: v1
+kind: Pod
+metadata: {name: sized}
+spec:
+  containers:
+    - {name: c, image: x, resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {cpu: 200m, memory: 128Mi}}}
+    - {name: d, image: x}
+`
+const resize = (containers: readonly object[], more: object = {}) =>
+  k(`patch pod sized --subresource=resize -p '${JSON.stringify({ spec: { containers }, ...more })}'`)
+
+const RESIZE = group('resize', [
+  k('create -f -', SIZED),
+  k(`patch pod sized -p '{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"150m"}}}]}}'`),
+  resize([{ name: 'c', resources: { requests: { cpu: '150m' }, limits: { cpu: '300m' } } }]),
+  k('get pod sized -o jsonpath={.spec.containers[0].resources}{.metadata.generation}{.status}'),
+  resize([{ name: 'c', image: 'y' }]),
+  resize([], { metadata: { labels: { a: 'b' } } }),
+  k('get pod sized -o jsonpath={.metadata.labels}{.spec.containers[0].image}'),
+  resize([{ name: 'c', resources: { requests: { cpu: '1' } } }]),
+  resize([{ name: 'c', resources: { limits: { memory: '64Mi' } } }]),
+  resize([{ name: 'c', resources: { limits: null } }]),
+  resize([{ name: 'c', resources: { requests: { 'ephemeral-storage': '1Gi' } } }]),
+  resize([{ name: 'd', resources: { requests: { cpu: '10m' } } }]),
+  resize([{ name: 'e', resources: { requests: { cpu: '10m' } } }]),
+  resize([{ name: 'c', resources: { requests: { cpu: '-1' } } }]),
+  resize([{ name: 'c', resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] }]),
+  k('get pod sized --subresource=resize -o name'),
+  k(
+    'create -f -',
+    SIZED.replace('sized', 'small')
+      .replace(/ {4}- {name: d.*\n/, '')
+      .replace(/, limits: .*128Mi}/, ''),
+  ),
+  k(
+    `patch pod small --subresource=resize -p '{"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":"100m","memory":"64Mi"}}}]}}'`,
+  ),
+  k(`patch pod nothing --subresource=resize -p '{}'`),
+  http('POST', '/api/v1/namespaces/{ns}/pods/sized/resize', { body: {} }),
+])
+
+export const RAW: readonly Group[] = [REQUESTS, LISTS, RESIZE]

@@ -18,7 +18,7 @@ const GATED = {
 } as const
 
 /** Guaranteed when every container limits CPU and memory to what it requests, BestEffort when none says anything. */
-function qosClassOf(pod: KubeObject): string {
+export function qosClassOf(pod: KubeObject): string {
   const containers = [...listAt(pod.spec, 'containers'), ...listAt(pod.spec, 'initContainers')]
   const amounts = containers.map((container) => ({
     requests: amountsOf(container, 'requests'),

@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.ts'
 import { inVersion, keyOf, type ResourceRequest, toStored } from '../resource-request.ts'
 import { at, sameJson, withAt, withMembers, withMeta } from '../json.ts'
 import { hooksOf } from '../kinds/hooks.ts'
+import { resizedPod, validateResize } from '../kinds/pod-resize.ts'
 import { managerOf, trackUpdate } from '../patch/track-update.ts'
 import type { ServedResource } from '../resources.ts'
 import { badRequest, conflict, invalid, notFound, type StatusError, unexplained } from '../status-error.ts'
@@ -123,8 +124,12 @@ async function validateAndStore(
           current,
           subresource: options.subresource,
         })
+  // The rules of updates keep resources as they are.
+  const isResize = options.subresource === 'resize'
   const errors: FieldError[] = [
-    ...(resource.schema()?.validate(prepared, current) ?? validateMetadata(prepared, resource)),
+    ...(resource.schema()?.validate(prepared, isResize ? undefined : current) ??
+      validateMetadata(prepared, resource)),
+    ...(isResize ? validateResize(prepared, current) : []),
     ...validateMetadataUpdate(prepared, current),
     ...hooks.validate(prepared, current),
   ]
@@ -204,6 +209,8 @@ function prepareUpdate(
     case 'finalize':
       // Taken from the request as it came: defaults would put the finalizers back.
       return current
+    case 'resize':
+      return resizedPod(object, current)
     case 'binding':
       return withMeta(object, fixed) // made by the server itself, with the condition that goes with it
     default: {
