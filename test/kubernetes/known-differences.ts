@@ -93,13 +93,6 @@ export const KNOWN_DIFFERENCES: readonly { readonly reason: string; readonly cas
     ],
   },
   {
-    reason: 'options of deletion are not checked as Kubernetes does, and preconditions are worded otherwise',
-    cases: [
-      'delete: deletecollection',
-      'delete: DELETE /api/v1/namespaces/{ns}/configmaps?fieldSelector=metadata.name=b',
-    ],
-  },
-  {
     reason: 'columns of tables and of subresources, selectable fields of jobs, the phase of a new claim',
     cases: [
       'scale: get deployment web --subresource=scale',

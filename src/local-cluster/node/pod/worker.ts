@@ -1,4 +1,4 @@
-import { messageOf } from '../../../base/index.ts'
+import { deepEqual, messageOf } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
 import { readJsonIfExists } from '../files.ts'
 import { podPaths, type PodPaths } from '../paths.ts'
@@ -173,7 +173,12 @@ function adoptSlots(state: State, pod: Pod): void {
   for (const { role, container } of containersOf(pod)) {
     const known = state.slots.get(container.name)
     if (known !== undefined) {
+      const isResized = !deepEqual(known.container.resources, container.resources)
       known.container = container
+      if (isResized && known.run !== undefined && isRunning(known)) {
+        const { attempt } = known.run.record
+        state.context.runtime.resize({ podUid: state.options.uid, name: known.name, attempt, container })
+      }
       continue
     }
     const slot = createSlot(role, container)

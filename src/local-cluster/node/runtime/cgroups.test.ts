@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -34,7 +34,11 @@ test('a run gets a group of its own with the controllers that the machine offers
   const group = cgroups.create('pod-c-0', limited({ cpu: '1', memory: '1Ki' })) ?? ''
   assert.equal(readFileSync(join(group, 'memory.max'), 'utf8'), '1024')
   assert.throws(() => readFileSync(join(group, 'cpu.max')))
+  cgroups.resize('pod-c-0', limited({ cpu: '1', memory: '2Ki' }))
+  assert.equal(readFileSync(join(group, 'memory.max'), 'utf8'), '2048')
   assert.equal(cgroups.create('pod-d-0', { name: 'd' }), undefined)
+  cgroups.resize('pod-d-0', limited({ memory: '1Ki' }))
+  assert.equal(existsSync(join(root, 'lateen-abc', 'pod-d-0')), false)
   writeFileSync(join(group, 'memory.events'), 'low 0\noom 1\noom_kill 2\n')
   assert.equal(wasOutOfMemory(group), true)
   rmSync(root, { recursive: true })

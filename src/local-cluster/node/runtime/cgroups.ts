@@ -12,6 +12,8 @@ export interface Cgroups {
    * @returns the group's directory; undefined where there is nothing to limit, or no way to
    */
   readonly create: (key: string, container: Container) => string | undefined
+  /** Gives a running container other limits; one that had none so far has them with its next start. */
+  readonly resize: (key: string, container: Container) => void
   /** Removes the groups whose processes have ended. @param prefix of their keys */
   readonly remove: (prefix: string) => void
 }
@@ -64,19 +66,31 @@ export function createCgroups(options: {
   readonly root?: string
 }): Cgroups {
   const top = prepareTop(options)
+  const filesOf = (container: Container) =>
+    limitFiles(container).filter(([name]) => top?.has(name.slice(0, name.indexOf('.'))))
+  const write = (group: string, files: ReturnType<typeof limitFiles>) => {
+    for (const [name, content] of files) {
+      // A kernel without swap accounting has no file for it, and an old one none for whole groups.
+      if (!OPTIONAL_FILES.includes(name) || existsSync(join(group, name)))
+        writeFileSync(join(group, name), content)
+    }
+  }
   return {
     create(key, container) {
-      if (top === undefined) return undefined
-      const files = limitFiles(container).filter(([name]) => top.has(name.slice(0, name.indexOf('.'))))
-      if (files.length === 0) return undefined
+      const files = filesOf(container)
+      if (top === undefined || files.length === 0) return undefined
       const group = join(top.path, key)
       mkdirSync(group, { recursive: true })
-      for (const [name, content] of files) {
-        // A kernel without swap accounting has no file for it, and an old one none for whole groups.
-        if (!OPTIONAL_FILES.includes(name) || existsSync(join(group, name)))
-          writeFileSync(join(group, name), content)
-      }
+      write(group, files)
       return group
+    },
+    resize(key, container) {
+      if (top === undefined || !existsSync(join(top.path, key))) return
+      try {
+        write(join(top.path, key), filesOf(container))
+      } catch (error) {
+        options.logger.warn('a running container keeps its limits', { group: key, error: messageOf(error) })
+      }
     },
     remove(prefix) {
       if (top === undefined) return

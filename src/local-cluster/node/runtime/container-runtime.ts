@@ -71,6 +71,8 @@ export interface ContainerRuntime {
     readonly container: ContainerPaths
     readonly onChange: () => void
   }) => ContainerRun | undefined
+  /** Limits of a run that is under way, after its container's resources have changed. */
+  readonly resize: (run: Pick<StartOptions, 'podUid' | 'name' | 'attempt' | 'container'>) => void
   /** Ends every process and instance that the pod still has, at once. */
   readonly killAll: (pod: PodPaths) => Promise<void>
 }
@@ -116,6 +118,9 @@ export function createContainerRuntime(options: RuntimeOptions): ContainerRuntim
       const run = processRun(options, { record, directory, mayHaveEnded: () => true })
       if (run.exit() === undefined) pollExit(options.clock, run, onChange)
       return run
+    },
+    resize({ podUid, name, attempt, container }) {
+      options.cgroups.resize(`${podUid}_${name}_${attempt}`, container)
     },
     async killAll(pod) {
       for (const { record, directory } of runsOf(pod)) {
