@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
-import type { ModelObject } from '../model/index.ts'
+import { type ModelObject, serviceName } from '../model/index.ts'
 import { createPlainNetwork, type SocketTarget } from './net/network.ts'
 import {
   changesOf,
@@ -16,6 +16,7 @@ import {
   routeObject,
   serviceObject,
   type TestProxy,
+  until,
   workloadObject,
 } from './testing.ts'
 
@@ -126,6 +127,49 @@ describe('a sidecar', () => {
     original = { address: '127.0.0.9', port: otherPort }
     assert.match(await exchangeBytes(outbound(), get('elsewhere.example')), /^HTTP\/1\.1 502 Bad Gateway/)
     proxy.accept(changesOf([meshObject('%UPSTREAM_CLUSTER_RAW%\n')]))
+  })
+
+  test('passes requests for a service without endpoints on to the address that was dialled, by its policy', async () => {
+    const wild = {
+      ...serviceObject('wild', { ports: [{ port: otherPort, name: 'http', protocol: 'http' }] }),
+      key: serviceName('demo', '*.wild.example'),
+      hostname: '*.wild.example',
+      resolution: 'passthrough',
+      policies: [
+        {
+          traffic: { connections: { requestsPerConnectionMax: 1 } },
+          ports: {},
+          subsets: [],
+          origin: { kind: 'DestinationRule', namespace: 'demo', name: 'wild' },
+        },
+      ],
+    } as const
+    proxy.accept(changesOf([wild]))
+    original = { address: '127.0.0.1', port: otherPort }
+    assert.match(await exchangeBytes(outbound(), get('a.wild.example')), /other$/)
+    const name = `outbound|${otherPort}||*.wild.example`
+    assert.ok(proxy.logLines.at(-1)?.includes(name), proxy.logLines.at(-1))
+    const cluster = [...proxy.runtime.clusters()].find((one) => one.name === name)
+    await until(() => cluster?.hosts().length === 0, 'the host is forgotten with its connection')
+    assert.equal(cluster?.load.connectionsUsedUp, 1)
+  })
+
+  test('passes connections to an address of a service without endpoints on to it, and gives up when nobody takes them', async () => {
+    const bytes = {
+      ...serviceObject('bytes', {
+        ports: [
+          { port: echoPort, name: 'tcp', protocol: 'tcp' },
+          { port: 1, name: 'tcp-closed', protocol: 'tcp' },
+        ],
+        addresses: ['127.0.0.4'],
+      }),
+      resolution: 'passthrough',
+    } as const
+    proxy.accept(changesOf([bytes]))
+    original = { address: '127.0.0.4', port: echoPort }
+    assert.equal(await exchangeBytes(outbound(), 'ping', (received) => received === 'ping'), 'ping')
+    original = { address: '127.0.0.4', port: 1 }
+    assert.equal(await exchangeBytes(outbound(), 'ping'), '')
   })
 
   test('proxies TCP with half-close in both directions', async () => {

@@ -138,6 +138,8 @@ export function createRuntime(options: {
     workloadsOf,
     clientNamespace: options.clientNamespace,
     own,
+    workloadAt: store.workloadAt,
+    isCapturing: !options.isGateway,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
     credential: store.credential,
     followsServiceTls: options.isGateway,

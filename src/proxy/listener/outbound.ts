@@ -189,7 +189,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       accepted: found.accepted,
       original,
       first: found.first,
-      pick: (tried) => untried(cluster.pick, tried),
+      pick: (tried) => untried(() => cluster.pick(undefined, original), tried),
       clusterName: cluster.name,
       connectTimeoutMs: connectTimeoutMs(),
       thread,
@@ -211,9 +211,9 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   }
 }
 
-/** The address that was dialled is meant itself: a pod of a headless service, or a host that only a name is known of. */
+/** The address that was dialled is meant itself: a pod of a headless service. */
 function isAddressed(service: Service, destination: OutboundDestination): boolean {
-  return service.resolution === 'passthrough' || (service.addresses.length === 0 && destination.direct)
+  return service.resolution !== 'passthrough' && service.addresses.length === 0 && destination.direct
 }
 
 function tcpName(at: ServiceAt | undefined): string {

@@ -44,7 +44,7 @@ export function routeConnection(
       : undefined
   proxyTcp({
     ...connection,
-    pick: (tried) => (cluster === undefined ? undefined : untried(cluster.pick, tried)),
+    pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original), tried),
     clusterName: cluster?.name ?? BLACK_HOLE,
     routeName: route.key,
     connectTimeoutMs: runtime.store.mesh()?.connectTimeoutMs ?? 10_000,

@@ -103,7 +103,9 @@ export function proxyTcp(options: TcpProxyOptions): void {
 function connect(session: TcpSession): void {
   const { options } = session
   const host = options.pick(session.tried)
-  if (host === undefined || session.tried.size >= CONNECT_ATTEMPTS_MAX) {
+  const isOver = session.tried.size >= CONNECT_ATTEMPTS_MAX
+  // Where there is no other host, the one that has just failed is not asked again: it would be without end.
+  if (host === undefined || isOver || session.tried.has(host.address)) {
     if (host === undefined && session.tried.size === 0 && session.flags === 0) session.flags |= FLAG.UH
     session.downstream.destroy()
     return

@@ -13,6 +13,8 @@ import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { createHashKey } from './hash.ts'
 import { hashText } from './hash-text.ts'
+import type { SocketTarget } from '../net/network.ts'
+import { createDirectHosts } from './direct.ts'
 import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
@@ -38,8 +40,11 @@ export interface Cluster extends ForwardTarget {
   readonly service: () => Service | undefined
   readonly hosts: () => readonly Host[]
   readonly load: ClusterLoad
-  /** @param exchange absent for connections that are no HTTP */
-  readonly pick: (exchange?: Exchange) => Host | undefined
+  /**
+   * @param exchange absent for connections that are no HTTP
+   * @param original where a captured connection was going; for an exchange its context says it
+   */
+  readonly pick: (exchange?: Exchange, original?: SocketTarget) => Host | undefined
   /** Left out for now, since it kept failing. */
   readonly isEjected: (host: Host) => boolean
   /** What active health checks say; without them every host is well. */
@@ -62,6 +67,9 @@ export interface ClusterSources {
   readonly clientNamespace: string
   /** The workload that the proxy stands before, or is. */
   readonly own: () => Workload | undefined
+  readonly workloadAt: (ip: string) => Workload | undefined
+  /** Whether connections come here that were going somewhere else: then that is known. */
+  readonly isCapturing: boolean
   readonly connectTimeoutMs: () => number
   readonly credential: (name: CredentialName) => Credential | undefined
   /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
@@ -106,6 +114,16 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let health: HealthChecker<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const load = createLoad()
+  /** Endpoints of a service that has none of its own: the addresses that clients ask for. */
+  const passed = createDirectHosts({
+    settings,
+    load,
+    protocol: () => protocol,
+    tls: () => (security.kind === 'secured' ? security.connector : undefined),
+    workloadAt: sources.workloadAt,
+    connectTimeoutMs,
+  })
+  let isPassing = false
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
 
   function refresh(): void {
@@ -115,6 +133,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       resolvePolicy({ service, port: key.port, subset: key.subset, clientNamespace: sources.clientNamespace })
     known = policy?.kind === 'resolved'
     if (policy?.kind !== 'resolved') {
+      isPassing = false
       replaceHosts(new Map())
       return
     }
@@ -124,6 +143,12 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       policy.traffic.tls ?? (sources.followsServiceTls ? service?.tls?.[String(key.port)] : undefined)
     const before = security
     security = secureWith(before, terms, { ...sources, name: clusterName(key), hostname: key.hostname })
+    if (before !== security) passed.close()
+    // With nobody to choose from, and where the policy wants no choice (Istio's PASSTHROUGH).
+    isPassing =
+      sources.isCapturing &&
+      security.kind !== 'refused' &&
+      (service?.resolution === 'passthrough' || traffic.balancer?.kind === 'passthrough')
     if (security.kind === 'refused') {
       replaceHosts(new Map())
       return
@@ -146,6 +171,10 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     replaceHosts(next)
   }
 
+  function connectTimeoutMs(): number {
+    return traffic.connectTimeoutMs ?? sources.connectTimeoutMs()
+  }
+
   function newHost(workload: Workload, ip: string, port: number, weight: number): Host {
     return createHost({
       settings,
@@ -159,7 +188,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       protocol: () => protocol,
       tls: security.kind === 'secured' ? security.connector : undefined,
       report: (host, outcome) => outliers?.report(host, outcome),
-      connectTimeoutMs: () => traffic.connectTimeoutMs ?? sources.connectTimeoutMs(),
+      connectTimeoutMs,
     })
   }
 
@@ -246,7 +275,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     })
   }
 
-  function pick(exchange?: Exchange): Host | undefined {
+  function pick(exchange?: Exchange, original = exchange?.context.original): Host | undefined {
+    if (isPassing && original !== undefined) return passed.hostAt(original.address, original.port)
     const key = exchange && hashKey?.(exchange)
     return balancer.pick(key === undefined ? undefined : hashText(key))
   }
@@ -255,7 +285,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     key,
     name: clusterName(key),
     service: () => service,
-    hosts: () => [...hosts.values()],
+    hosts: () => [...hosts.values(), ...passed.hosts()],
     load,
     pick,
     retries: {
@@ -276,6 +306,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     close() {
       outliers?.close()
       replaceHosts(new Map())
+      passed.close()
       health?.close()
     },
   }

@@ -1,7 +1,8 @@
 import type { Workload } from '../../model/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
-import { createHost, type Host } from './host.ts'
-import { createLoad } from './load.ts'
+import { createHost, type Host, type UpstreamProtocol } from './host.ts'
+import { type ClusterLoad, createLoad } from './load.ts'
+import type { TlsConnector } from '../tls/client.ts'
 import type { UpstreamSettings } from './pool.ts'
 
 /**
@@ -9,6 +10,7 @@ import type { UpstreamSettings } from './pool.ts'
  * inbound port. Each is made at its first use and forgotten with its last connection.
  */
 export interface DirectHosts {
+  readonly hostAt: (ip: string, port: number) => Host
   readonly target: (name: string, ip: string, port: number) => DirectTarget
   readonly hosts: () => readonly Host[]
   readonly close: () => void
@@ -23,9 +25,14 @@ export function createDirectHosts(options: {
   readonly connectTimeoutMs: () => number
   readonly workloadAt: (ip: string) => Workload | undefined
   readonly localAddress?: string
+  /** Of the cluster whose hosts they are. */
+  readonly load?: ClusterLoad
+  /** Absent: what the client speaks. */
+  readonly protocol?: () => UpstreamProtocol
+  readonly tls?: () => TlsConnector | undefined
 }): DirectHosts {
   const hosts = new Map<string, Host>()
-  const load = createLoad()
+  const { load = createLoad(), protocol = () => 'downstream' } = options
 
   function hostAt(ip: string, port: number): Host {
     const id = `${ip}:${port}`
@@ -37,7 +44,8 @@ export function createDirectHosts(options: {
         ip,
         port,
         weight: 1,
-        protocol: () => 'downstream',
+        protocol,
+        tls: options.tls?.(),
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
@@ -52,6 +60,7 @@ export function createDirectHosts(options: {
   }
 
   return {
+    hostAt,
     target: (name, ip, port) => ({ name, pick: () => hostAt(ip, port) }),
     hosts: () => [...hosts.values()],
     close() {
