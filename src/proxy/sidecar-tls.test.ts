@@ -14,7 +14,7 @@ import {
   type TestProxy,
   workloadObject,
 } from './testing.ts'
-import { createTestAuthority, type TestAuthority } from './tls/testing.ts'
+import { createTestAuthority, type TestAuthority } from './tls/testing/authority.ts'
 
 describe('a sidecar, for what is no HTTP', () => {
   const closers: (() => void)[] = []

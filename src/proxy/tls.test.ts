@@ -34,7 +34,7 @@ import {
   until,
   workloadObject,
 } from './testing.ts'
-import { createTestAuthority, type KeyPair, type TestAuthority } from './tls/testing.ts'
+import { createTestAuthority, type KeyPair, type TestAuthority } from './tls/testing/authority.ts'
 
 function credentialObject(
   name: string,

@@ -28,7 +28,7 @@ import {
   until,
   workloadObject,
 } from './testing.ts'
-import { createTestAuthority, type TestAuthority } from './tls/testing.ts'
+import { createTestAuthority, type TestAuthority } from './tls/testing/authority.ts'
 
 type Originate = Extract<UpstreamTls, { kind: 'originate' }>
 

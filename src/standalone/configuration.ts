@@ -9,7 +9,7 @@ import {
   parseManifests,
   type Position,
 } from '../kube/index.ts'
-import { crds } from '../mesh/resources/index.ts'
+import { crds, gatewayApiCrds } from '../mesh/resources/index.ts'
 import { SOURCE_KINDS } from '../mesh/translate/index.ts'
 
 export interface FileText {
@@ -123,6 +123,9 @@ function checkObject(object: KubeObject, manifest: Manifest): Checked {
   return { object: defaulted, problems }
 }
 
+/** Files may use kinds that a cluster gets only with a later bundle, such as TLSRoute. */
+const NEWEST_GATEWAY_API = { version: 'v1.6.1', channel: 'standard' } as const
+
 const schemas = new Map<string, CompiledSchema | undefined>()
 
 function schemaOf(object: KubeObject): CompiledSchema | undefined {
@@ -135,7 +138,8 @@ function makeSchema(object: KubeObject): CompiledSchema | undefined {
   const { group, version } = parseApiVersion(object.apiVersion)
   const builtIn = builtInSchema({ group, version, kind: object.kind })
   if (builtIn !== undefined) return builtIn
-  const definition = crds().find(({ spec }) => spec.group === group && spec.names.kind === object.kind)
+  const known = [...crds(), ...gatewayApiCrds(NEWEST_GATEWAY_API)]
+  const definition = known.find(({ spec }) => spec.group === group && spec.names.kind === object.kind)
   const found = definition?.spec.versions.find((one) => one.name === version && one.served)
   return found?.schema?.openAPIV3Schema && compileSchema(found.schema.openAPIV3Schema)
 }

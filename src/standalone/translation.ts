@@ -1,7 +1,7 @@
 import { createGraph, type Change } from '../base/index.ts'
-import type { KubeObject } from '../kube/index.ts'
+import { type KubeObject, parseApiVersion } from '../kube/index.ts'
 import type { ModelObject } from '../model/index.ts'
-import { GATEWAY_GROUP } from '../mesh/resources/index.ts'
+import { GATEWAY_GROUP, type IstioGateway, ISTIO_NETWORKING_GROUP } from '../mesh/resources/index.ts'
 import {
   BUILT_IN_CLASS,
   CONTROLLER_NAME,
@@ -120,6 +120,13 @@ function withImplied(objects: readonly KubeObject[], options: FileTranslationOpt
     metadata: { name: BUILT_IN_CLASS },
     spec: { controllerName: CONTROLLER_NAME },
   }
+  // Who holds a Secret is told by pods; this proxy stands for those that a Gateway selects.
+  const pods = objects.filter(isIstioGateway).map(({ metadata: { name, namespace }, spec }) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `lateen-${name}`, namespace: namespace ?? 'default', labels: spec.selector ?? {} },
+    spec: { containers: [] },
+  }))
   const { rootNamespace } = options.settings
   const meshConfig = {
     apiVersion: 'v1',
@@ -129,10 +136,15 @@ function withImplied(objects: readonly KubeObject[], options: FileTranslationOpt
   }
   return [
     ...objects,
+    ...pods,
     ...namespaces,
     ...(has('GatewayClass', BUILT_IN_CLASS) ? [] : [gatewayClass]),
     ...(has('ConfigMap', MESH_CONFIG_MAP) ? [] : [meshConfig]),
   ]
+}
+
+function isIstioGateway(object: KubeObject): object is IstioGateway {
+  return object.kind === 'Gateway' && parseApiVersion(object.apiVersion).group === ISTIO_NETWORKING_GROUP
 }
 
 /** Conditions that say something is wrong. Nobody deploys here, so whether a Gateway is programmed is not asked. */

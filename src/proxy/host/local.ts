@@ -2,6 +2,8 @@ import type { Clock, Logger, Random } from '../../base/index.ts'
 import {
   canonicalJson,
   contentVersion,
+  type CredentialReference,
+  type Listener,
   MODEL_TYPES,
   type ModelObject,
   type ModelType,
@@ -122,13 +124,30 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
   }
 }
 
+/** The proxy is at home in every namespace: Secrets that a Gateway names are those beside it. */
+function ownListener(listener: Listener): Listener {
+  const { tls, origin } = listener
+  const placed = (reference: CredentialReference) => ({ namespace: origin.namespace, ...reference })
+  const own = { ...listener, selector: { labels: {} } }
+  if (tls?.kind !== 'terminate') return own
+  const { clients } = tls
+  return {
+    ...own,
+    tls: {
+      ...tls,
+      certificates: tls.certificates.map(placed),
+      clients: 'trust' in clients ? { ...clients, trust: clients.trust.map(placed) } : clients,
+    },
+  }
+}
+
 /** In the order of a push: what others need first, removals the other way. Every gateway is for this proxy. */
 function toXdsChanges(changes: ModelChanges): readonly XdsChange[] {
   const order = (type: ModelType) => MODEL_TYPES.indexOf(type)
   const set = changes.set
     .toSorted((a, b) => order(a.type) - order(b.type))
     .map((object): XdsChange => {
-      const own = object.type === 'listener' ? { ...object, selector: { labels: {} } } : object
+      const own = object.type === 'listener' ? ownListener(object) : object
       const version = contentVersion(canonicalJson(own))
       return { kind: 'set', type: own.type, key: own.key, version, object: own }
     })
