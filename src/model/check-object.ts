@@ -233,7 +233,7 @@ const service = when(
     hostname: textThat('a host name in lower case', (value) => value !== '' && value === value.toLowerCase()),
     addresses: list(filledText),
     ports: list(object<ServicePort>({ port, name: text, protocol: oneOf(...Object.keys(PROTOCOLS)) })),
-    resolution: oneOf('static', 'dns', 'passthrough'),
+    resolution: oneOf('static', 'dns', 'logical-dns', 'passthrough'),
     visibility,
     tls: optional(record(upstreamTls, portText)),
     policies: list(policy),

@@ -11,8 +11,11 @@ export interface Service {
   /** Virtual addresses, also networks in CIDR form; empty for a headless service. */
   readonly addresses: readonly string[]
   readonly ports: readonly ServicePort[]
-  /** static: workloads with addresses; dns: workloads with host names too; passthrough: the address that the client asked for. */
-  readonly resolution: 'static' | 'dns' | 'passthrough'
+  /**
+   * static: workloads with addresses; dns: workloads with host names too; logical-dns: of a name's addresses one at a
+   * time; passthrough: the address that the client asked for.
+   */
+  readonly resolution: 'static' | 'dns' | 'logical-dns' | 'passthrough'
   readonly visibility: Visibility
   /** By port: TLS that gateways speak to it where no DestinationRule says otherwise (BackendTLSPolicy). */
   readonly tls?: Readonly<Record<string, UpstreamTls>>

@@ -15,7 +15,7 @@ import type { CompiledRoute } from '../../routing/index.ts'
 import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
 import type { UpstreamSettings } from '../upstream/pool.ts'
-import { createNameTable, type ResolvedName } from '../upstream/names.ts'
+import { createNameTable, pairFamilies, type ResolvedName } from '../upstream/names.ts'
 import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
@@ -98,13 +98,16 @@ export function createRuntime(options: {
     },
   })
 
-  /** Those with a host name stand there once for each of its addresses. */
-  function workloadsOf(service: ServiceName): readonly Workload[] {
-    return [...store.workloadsOf(service)].flatMap((workload) =>
-      workload.hostname === undefined
-        ? [workload]
-        : names.addressesOf(workload.hostname).map((address) => ({ ...workload, addresses: [address] })),
-    )
+  /** Those with a host name stand there once for each endpoint behind it, or for the one that is used just now. */
+  function workloadsOf(name: ServiceName): readonly Workload[] {
+    const isLogical = store.service(name)?.resolution === 'logical-dns'
+    return [...store.workloadsOf(name)].flatMap((workload) => {
+      if (workload.hostname === undefined) return [workload]
+      const endpoints = pairFamilies(names.addressesOf(workload.hostname))
+      const current = isLogical ? names.currentOf(workload.hostname) : undefined
+      const used = isLogical ? endpoints.filter((addresses) => addresses.includes(current ?? '')) : endpoints
+      return used.map((addresses) => ({ ...workload, addresses }))
+    })
   }
 
   function own(): Workload | undefined {

@@ -29,16 +29,18 @@ export function createNameLookup(options: {
       : [host, `${host}.${clusterDomain}`]
     let problem: unknown
     for (const name of names) {
-      try {
-        const records = await resolver.resolve4(name, { ttl: true })
-        if (records.length > 0)
-          return {
-            addresses: records.map((record) => record.address),
-            ttlMs: Math.min(...records.map((record) => record.ttl)) * 1000,
-          }
-      } catch (error) {
-        problem = error
+      const [four, six] = await Promise.allSettled([
+        resolver.resolve4(name, { ttl: true }),
+        resolver.resolve6(name, { ttl: true }),
+      ])
+      const records = [four, six].flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+      if (records.length > 0) {
+        return {
+          addresses: records.map((record) => record.address),
+          ttlMs: Math.min(...records.map((record) => record.ttl)) * 1000,
+        }
       }
+      if (four.status === 'rejected') problem = four.reason
     }
     throw new Error(`no address for ${host} at ${nameservers.join(', ')}`, { cause: problem })
   }

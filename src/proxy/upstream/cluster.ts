@@ -183,6 +183,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       port,
       weight,
       workload,
+      hasFallbacks: true,
       // All that come together are equally new.
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
       protocol: () => protocol,

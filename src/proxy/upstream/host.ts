@@ -48,6 +48,8 @@ export interface HostOptions {
   /** Absent: it was there from the beginning. */
   readonly joinedAt?: number
   readonly connectTimeoutMs: () => number
+  /** All addresses of the workload are as good as this one, though it comes first. */
+  readonly hasFallbacks?: boolean
   /** What it speaks. */
   readonly protocol: () => UpstreamProtocol
   /** What its connections are secured with; absent: nothing. */
@@ -133,7 +135,8 @@ export function createHost(options: HostOptions): Host {
 
   function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead): Socket {
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
-    const socket = settings.network.connect({ address: ip, port, ...local, onread })
+    const fallbacks = options.hasFallbacks === true ? fallbacksOf(workload, ip) : NO_FALLBACKS
+    const socket = settings.network.connect({ address: ip, port, ...local, ...fallbacks, onread })
     if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
     return options.tls === undefined ? socket : options.tls.secure(socket, onread, { address, protocol })
   }
@@ -205,4 +208,11 @@ export function createHost(options: HostOptions): Host {
     },
   }
   return host
+}
+
+const NO_FALLBACKS = {}
+
+function fallbacksOf(workload: Workload | undefined, ip: string): { readonly fallbacks?: readonly string[] } {
+  if (workload === undefined || workload.addresses.length < 2) return NO_FALLBACKS
+  return { fallbacks: workload.addresses.filter((address) => address !== ip) }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock, createSeededRandom, silentLogger } from '../../base/index.ts'
-import { createNameTable, type ResolvedName } from './names.ts'
+import { createNameTable, pairFamilies, type ResolvedName } from './names.ts'
 
 /** A resolver that answers what the test has put there; a name without an answer fails. */
 function setUp() {
@@ -75,4 +75,32 @@ test('a name is resolved as long as anybody holds it', async () => {
   clock.advance(600_000)
   await settle()
   assert.deepEqual(asked, ['a.example'])
+})
+
+test('the address in use stays while it is answered, and then is the first of the answer', async () => {
+  const { clock, answers, table, settle } = setUp()
+  const answer = async (...addresses: readonly string[]) => {
+    answers.set('a.example', { addresses, ttlMs: 1000 })
+    clock.advance(1200)
+    await settle()
+  }
+  answers.set('a.example', { addresses: ['192.0.2.2', '192.0.2.1'], ttlMs: 1000 })
+  table.retain('a.example')
+  await settle()
+  assert.equal(table.currentOf('a.example'), '192.0.2.2')
+  await answer('192.0.2.1', '192.0.2.2')
+  assert.equal(table.currentOf('a.example'), '192.0.2.2')
+  await answer('192.0.2.9', '192.0.2.1')
+  assert.equal(table.currentOf('a.example'), '192.0.2.9')
+})
+
+test('an endpoint with both families is one endpoint', () => {
+  assert.deepEqual(pairFamilies(['192.0.2.1', '192.0.2.2', '2001:db8::1']), [
+    ['192.0.2.1', '2001:db8::1'],
+    ['192.0.2.2'],
+  ])
+  assert.deepEqual(pairFamilies(['192.0.2.1', '2001:db8::1', '2001:db8::2']), [
+    ['192.0.2.1', '2001:db8::1', '2001:db8::2'],
+  ])
+  assert.deepEqual(pairFamilies(['2001:db8::1', '2001:db8::2']), [['2001:db8::1'], ['2001:db8::2']])
 })

@@ -14,6 +14,8 @@ export interface NameTable {
   readonly release: (name: string) => void
   /** What is known now; the last good answer stays when the resolver fails. */
   readonly addressesOf: (name: string) => readonly string[]
+  /** One of them, the same as long as it is among them; the first that was answered (Envoy's LOGICAL_DNS). */
+  readonly currentOf: (name: string) => string | undefined
   readonly close: () => void
 }
 
@@ -28,6 +30,7 @@ const JITTER = 0.1
 interface Entry {
   holders: number
   addresses: readonly string[]
+  current: string | undefined
   failures: number
   cancel: () => void
 }
@@ -68,6 +71,7 @@ export function createNameTable(options: {
     const sorted = [...new Set(addresses)].toSorted()
     if (sorted.join(' ') === entry.addresses.join(' ')) return
     entry.addresses = sorted
+    if (entry.current === undefined || !sorted.includes(entry.current)) entry.current = addresses[0]
     options.onChange(name)
   }
 
@@ -78,7 +82,7 @@ export function createNameTable(options: {
         known.holders++
         return
       }
-      const entry: Entry = { holders: 1, addresses: [], failures: 0, cancel: () => {} }
+      const entry: Entry = { holders: 1, addresses: [], current: undefined, failures: 0, cancel: () => {} }
       entries.set(name, entry)
       void resolve(name, entry)
     },
@@ -89,10 +93,22 @@ export function createNameTable(options: {
       entries.delete(name)
     },
     addressesOf: (name) => entries.get(name)?.addresses ?? [],
+    currentOf: (name) => entries.get(name)?.current,
     close() {
       closed = true
       for (const entry of entries.values()) entry.cancel()
       entries.clear()
     },
   }
+}
+
+/**
+ * The endpoints behind a name's addresses. Where there are both families, an endpoint has one of each, IPv4 first: the
+ * second is for when the first cannot be reached.
+ */
+export function pairFamilies(addresses: readonly string[]): readonly (readonly [string, ...string[]])[] {
+  const four = addresses.filter((address) => !address.includes(':'))
+  const six = addresses.filter((address) => address.includes(':'))
+  if (four.length === 0) return six.map((address) => [address])
+  return four.map((address, i) => [address, ...six.filter((_, k) => k % four.length === i)])
 }

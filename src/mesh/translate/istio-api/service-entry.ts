@@ -47,7 +47,7 @@ const RESOLUTIONS: Readonly<Record<Resolution, Service['resolution']>> = {
   NONE: 'passthrough',
   STATIC: 'static',
   DNS: 'dns',
-  DNS_ROUND_ROBIN: 'dns',
+  DNS_ROUND_ROBIN: 'logical-dns',
   DYNAMIC_DNS: 'dns',
 }
 
@@ -115,7 +115,7 @@ function endpointsOf(
   const resolution = RESOLUTIONS[spec.resolution ?? 'NONE']
   const written = spec.endpoints ?? []
   if (resolution === 'passthrough') return []
-  if (written.length === 0 && resolution === 'dns' && spec.workloadSelector === undefined) {
+  if (written.length === 0 && resolution !== 'static' && spec.workloadSelector === undefined) {
     return services
       .filter((service) => !service.hostname.startsWith('*'))
       .map((service, index) => ({ index, workload: { address: service.hostname }, services: [service.key] }))
