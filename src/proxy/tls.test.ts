@@ -174,7 +174,8 @@ describe('a gateway with TLS', () => {
 
   /** Replaces everything that the proxy serves on the port. */
   async function serve(target: TestProxy, objects: readonly ModelObject[]): Promise<void> {
-    const all = [meshObject(), ...one.objects, ...two.objects, ...objects]
+    const format = '%RESPONSE_CODE% %REQUESTED_SERVER_NAME%\n'
+    const all = [meshObject(format), ...one.objects, ...two.objects, ...objects]
     assert.deepEqual(target.accept(changesOf(all)), [])
     await until(() => target.isBound(), 'the port is bound')
   }
@@ -200,6 +201,7 @@ describe('a gateway with TLS', () => {
       assert.match(seen, /x-forwarded-proto: https/)
     }
     assert.deepEqual(await get(port, 'a.wild.example', { ca }), { status: 200, body: 'two' })
+    assert.ok(proxy.logLines.includes('200 a.wild.example\n'))
 
     const session = connectHttp2(`https://127.0.0.1:${port}`, { ca, servername: 'two.example' })
     const stream = session.request({ ':path': '/', ':authority': 'two.example' })

@@ -32,6 +32,8 @@ export interface LogRecord {
   readonly upstreamLocal: string
   readonly clusterName: string
   readonly routeName: string
+  /** Of the TLS that the client began; absent: none was read. */
+  readonly requestedServerName?: string
   readonly attempt: number
   readonly stream: {
     readonly remoteAddress: string
@@ -103,6 +105,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ({ stream }) => stream.remoteAddress,
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ({ stream }) => joined(stream.remoteAddress, stream.remotePort),
   ROUTE_NAME: (record) => record.routeName,
+  REQUESTED_SERVER_NAME: (record) => record.requestedServerName ?? '-',
 }
 
 const ABSENT: Operator = () => '-'

@@ -23,6 +23,7 @@ export function createExchange(options: {
     protocol: options.protocol,
     method: options.method,
     scheme: context.scheme,
+    requestedServerName: context.serverName ?? '-',
     port: context.port,
     header: headerOf,
     ...(context.source && { source: context.source }),

@@ -159,6 +159,8 @@ export interface HttpContext {
   readonly isDraining: () => boolean
   /** Bytes and events of this instance, for attributing the CPU time of a shared process. */
   readonly work: WorkCounter
+  /** What the client named in its TLS handshake. */
+  readonly serverName?: string
   /** What the client has shown, for `x-forwarded-client-cert`. */
   readonly clientCertificate?: string
   /** In a sidecar, the proxy's own workload. */
@@ -188,6 +190,7 @@ export interface Exchange {
   readonly protocol: string
   readonly method: string
   readonly scheme: string
+  readonly requestedServerName: string
   /** The port that the client dialled. */
   readonly port: number
   /** A request field by its name in lower case; several lines joined by commas. */

@@ -113,6 +113,8 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       socket.destroy()
       return
     }
+    // Its errors are told by what stands on top of it now.
+    socket.on('error', () => {})
     socket.unshift(first)
     termination.accept(socket)
   }
@@ -131,7 +133,11 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
     for (const listener of listeners) {
       const route = parts.runtime.connectionRoutes.find(listener, facts)
       if (route === undefined) continue
-      routeConnection(parts, route, { ...connection, original })
+      routeConnection(parts, route, {
+        ...connection,
+        original,
+        ...(serverName && { serverName }),
+      })
       return true
     }
     if (!mayPass) socket.destroy()
@@ -146,7 +152,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       serveBytes([listener.key], { accepted, first: undefined }, socket.servername || '')
       return
     }
-    const context = withClient(options.secureContext(listener), socket)
+    const context = ofConnection(options.secureContext(listener), socket)
     if (socket.alpnProtocol === 'h2') {
       connections.serveDetected({ accepted, protocol: 'http2', first: undefined }, 'http2', context)
     } else if (socket.alpnProtocol) {
@@ -157,7 +163,12 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
   return { accept, serveSecured }
 }
 
-function withClient(context: HttpContext, socket: TLSSocket): HttpContext {
+/** What all requests of one connection have in common, beside their listener. */
+function ofConnection(context: HttpContext, socket: TLSSocket): HttpContext {
   const clientCertificate = forwardedClientCertificate(socket)
-  return clientCertificate === undefined ? context : { ...context, clientCertificate }
+  return {
+    ...context,
+    ...(socket.servername && { serverName: socket.servername }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
+  }
 }

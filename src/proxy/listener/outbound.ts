@@ -189,6 +189,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       accepted: found.accepted,
       original,
       first: found.first,
+      ...(found.serverName && { serverName: found.serverName }),
       pick: (tried) => untried(() => cluster.pick(undefined, original), tried),
       clusterName: cluster.name,
       connectTimeoutMs: connectTimeoutMs(),

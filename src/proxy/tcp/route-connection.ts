@@ -24,6 +24,7 @@ export interface RoutedConnection {
   readonly accepted: AcceptedSocket
   readonly original: SocketTarget
   readonly first: Buffer | undefined
+  readonly serverName?: string
 }
 
 /** Envoy's name of the cluster that has no endpoints. */

@@ -23,6 +23,8 @@ export interface TcpProxyOptions {
   /** Set when it is clear from the start that nothing can come of it. */
   readonly flags?: number
   readonly routeName?: string
+  /** What the client named in its TLS handshake. */
+  readonly serverName?: string
   readonly thread: ProxyThread
   readonly work: WorkCounter
   readonly connections: ConnectionSet
@@ -248,6 +250,7 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
       upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
     clusterName: options.clusterName,
     routeName: options.routeName ?? '-',
+    requestedServerName: options.serverName ? options.serverName : '-',
     attempt: 0,
     stream: {
       remoteAddress: downstream.remoteAddress ?? '',

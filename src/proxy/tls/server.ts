@@ -110,6 +110,8 @@ function sessionContext({ listener, terms, trust }: TlsMaterial): string {
 function createContextChoice(material: TlsMaterial, ticketKey: Buffer): (name: string) => SecureContext {
   const all = material.certificates.map((certificate) => ({ certificate, ...describe(certificate.chain) }))
   const made = new Map<string, SecureContext>()
+  // A certificate that makes no context shows now, not when a client asks for it.
+  for (const { certificate } of all) createSecureContext(contextOptions(material, ticketKey, [certificate]))
   return (name) => {
     const exact = all.filter(({ names }) => names.has(name))
     const dot = name.indexOf('.')
