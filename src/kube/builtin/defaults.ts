@@ -17,8 +17,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
     defaultService(spec)
     defaultBalancerStatus(object, spec)
   },
-  Namespace: (object, spec) => {
-    fill(spec, 'finalizers', ['kubernetes'])
+  Namespace: (object) => {
     const status = ensureRecord(object, 'status')
     if (status) fill(status, 'phase', 'Active')
     labelNamespace(object)

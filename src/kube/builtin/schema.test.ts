@@ -157,7 +157,7 @@ test('probes, webhooks, autoscalers, secrets and namespaces get theirs', () => {
   })
   assert.deepEqual(schemaOf('', 'Namespace').applyDefaults({ metadata: { name: 'demo' } }), {
     metadata: { name: 'demo', labels: { 'kubernetes.io/metadata.name': 'demo' } },
-    spec: { finalizers: ['kubernetes'] },
+    spec: {},
     status: { phase: 'Active' },
   })
 })

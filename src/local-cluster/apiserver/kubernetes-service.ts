@@ -67,7 +67,11 @@ function kubernetesSlice({ endpointAddress, endpointPort }: Advertised): KubeObj
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    metadata: {
+      name: 'kubernetes',
+      generation: 1,
+      labels: { 'kubernetes.io/service-name': 'kubernetes' },
+    },
     addressType: 'IPv4',
     endpoints: [{ addresses: [endpointAddress], conditions: { ready: true } }],
     ports: [{ name: 'https', port: endpointPort, protocol: 'TCP' }],

@@ -7,7 +7,7 @@ import type { AdmissionRequest, MutationRequest } from './types.ts'
 const NAMESPACES = { group: '', plural: 'namespaces' }
 
 /** Objects are only made in namespaces that exist and are not being deleted. */
-export function checkNamespace(store: Store, { asked, operation }: AdmissionRequest): void {
+export function checkNamespace(store: Store, { asked, operation, object }: AdmissionRequest): void {
   const { namespace } = asked.path
   if (operation !== 'CREATE' || !asked.resource.info.namespaced || namespace === '') return
   const found = store.get({ collection: 'core/namespaces', namespace: '', name: namespace })
@@ -18,7 +18,7 @@ export function checkNamespace(store: Store, { asked, operation }: AdmissionRequ
   const message = `namespace ${namespace} is being terminated`
   const causes = [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }]
   const detail = `unable to create new content in namespace ${namespace} because it is being terminated`
-  throw forbidden(asked.resource.info, asked.path.name, detail, causes)
+  throw forbidden(asked.resource.info, asked.path.name || (object?.metadata.name ?? ''), detail, causes)
 }
 
 const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'

@@ -16,7 +16,9 @@ export const NAMESPACE_HOOKS: Partial<KindHooks> = {
     withMeta(withAt(object, ['spec', 'finalizers'], at(current.spec, 'finalizers')), {
       labels: namedLabels(object),
     }),
-  onMarkedDeleted: (object) => withAt(object, ['status', 'phase'], 'Terminating'),
+  // Nothing in a namespace has a grace period of the namespace's own.
+  onMarkedDeleted: (object) =>
+    withMeta(withAt(object, ['status', 'phase'], 'Terminating'), { deletionGracePeriodSeconds: undefined }),
   checkDelete: ({ metadata: { name } }) => {
     if (PERMANENT.has(name)) {
       throw forbidden({ group: '', plural: 'namespaces' }, name, 'this namespace may not be deleted')
