@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
@@ -295,6 +297,66 @@ describe('a gateway with TLS', () => {
     ])
     assert.equal((await get(port, 'one.example', { ca })).status, 200)
   })
+
+  test('no request fails while the certificate changes again and again', async () => {
+    const renewed = [authority.issue(['one.example']), authority.issue(['one.example'], { isRsa: true })]
+    let isDone = false
+    const rotate = async () => {
+      for (let i = 0; !isDone; i++) {
+        const certificate = renewed[i % 2] as KeyPair
+        assert.deepEqual(proxy.accept(changesOf([credentialObject('one', { certificate })])), [])
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const rotation = rotate()
+    const ca = authority.certificate
+    const asked = Array.from({ length: 60 }, () => get(port, 'one.example', { ca }))
+    const answers = await Promise.all(asked).finally(() => (isDone = true))
+    await rotation
+    assert.ok(answers.every(({ status }) => status === 200))
+  })
+
+  for (const version of ['http/1.1', 'h2'] as const) {
+    test(`large bodies arrive whole in both directions (${version})`, async () => {
+      const echo = createHttpServer((incoming, response) => incoming.pipe(response)).listen(0, '127.0.0.1')
+      await once(echo, 'listening')
+      const target = backend(`echo-${version.at(-1)}`, (echo.address() as { port: number }).port)
+      await serve(proxy, [
+        ...target.objects,
+        securedListener('one', { port, hostname: '*', tls: terminating(['one']) }),
+        hostRoute('one', 'large.example', target.service),
+      ])
+      const sent = Buffer.alloc(3_000_000, 'a line that is not as long as a record\n')
+      for (let at = 0; at < sent.length; at += 4096) sent.writeUInt32BE(at, at)
+      const body = version === 'h2' ? await postHttp2(sent) : await postHttp1(sent)
+      assert.equal(hash('sha256', body), hash('sha256', sent))
+      echo.close()
+      echo.closeAllConnections()
+    })
+  }
+
+  async function postHttp2(sent: Buffer): Promise<Buffer> {
+    const ca = authority.certificate
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { ca, servername: 'one.example' })
+    const stream = session.request({ ':method': 'POST', ':path': '/', ':authority': 'large.example' })
+    stream.end(sent)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    session.close()
+    return Buffer.concat(chunks)
+  }
+
+  async function postHttp1(sent: Buffer): Promise<Buffer> {
+    const ca = authority.certificate
+    const headers = { host: 'large.example' }
+    const to = { hostname: '127.0.0.1', port, servername: 'one.example', ca, agent: false, headers }
+    const outgoing = request({ ...to, method: 'POST' })
+    outgoing.end(sent)
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  }
 
   test('keys are not in the configuration dump', () => {
     const shown = JSON.stringify([

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -54,11 +56,15 @@ describe('TLS to endpoints', () => {
       clients.push(socket.getPeerX509Certificate()?.subjectAltName ?? '')
       if (socket.isSessionReused()) resumed++
     })
-    server.on('request', (request, response) => {
-      request.resume()
+    server.on('request', (incoming, response) => {
+      if (incoming.method === 'POST') {
+        incoming.pipe(response)
+        return
+      }
+      incoming.resume()
       // The proxy's own connections are kept otherwise.
-      if (request.httpVersion === '1.1') response.setHeader('connection', 'close')
-      response.end(`over ${request.httpVersion}`)
+      if (incoming.httpVersion === '1.1') response.setHeader('connection', 'close')
+      response.end(`over ${incoming.httpVersion}`)
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -130,6 +136,20 @@ describe('TLS to endpoints', () => {
     await serve(secured(originate(), 'rule', 'grpc'))
     assert.match(await ask(), /over 2\.0/)
   })
+
+  for (const protocol of ['http', 'grpc'] as const) {
+    test(`large bodies arrive whole in both directions (${protocol})`, async () => {
+      await serve(secured(originate(), 'rule', protocol))
+      const sent = Buffer.alloc(3_000_000, 'a line that is not as long as a record\n')
+      for (let at = 0; at < sent.length; at += 4096) sent.writeUInt32BE(at, at)
+      const outgoing = request({ host: '127.0.0.1', port, method: 'POST', agent: false })
+      outgoing.end(sent)
+      const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+      const chunks: Buffer[] = []
+      for await (const chunk of response) chunks.push(chunk as Buffer)
+      assert.equal(hash('sha256', Buffer.concat(chunks)), hash('sha256', sent))
+    })
+  }
 
   test('sessions are resumed', async () => {
     await serve(secured(originate(), 'rule'))
