@@ -96,7 +96,10 @@ export function createHttp1Pool(parts: PoolParts): Http1Pool {
   }
 
   function serveWaiting(pooled: Pooled): void {
-    if (pooled.handle.keptForMs() === 0) return
+    if (pooled.handle.keptForMs() < CLOSE_MARGIN_MS) {
+      pooled.handle.close()
+      return
+    }
     for (let exchange = line.take(); exchange !== undefined; exchange = line.take()) {
       if (load.requests < load.limits.requestsMax) {
         start(pooled, exchange)

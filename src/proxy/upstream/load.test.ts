@@ -105,6 +105,32 @@ describe('the connections of a cluster', () => {
     )
   })
 
+  test('a connection that the server does not keep is not given to who waits', async () => {
+    bench = await createPolicyBench({
+      traffic: { connections: { connectionsMax: 1 } },
+      servers: [
+        (socket) => {
+          accepted++
+          socket.on('end', () => socket.end())
+          socket.on('data', () =>
+            held.push({
+              path: '',
+              socket,
+              answer: () => socket.write(ok('once', 'Keep-Alive: timeout=0\r\n')),
+            }),
+          )
+        },
+      ],
+    })
+    const first = bench.get()
+    await until(() => held.length === 1, 'the first is on its way')
+    const second = bench.get()
+    await until(() => bench.stat('pending') === 1, 'the second waits')
+    await answerAll(2)
+    for (const answer of [first, second]) assert.match(await answer, /once$/)
+    assert.equal(accepted, 2)
+  })
+
   test('a connection that breaks makes room for another, and who waits gets that', async () => {
     await serve({ connectionsMax: 1 })
     const first = bench.get('/1')
