@@ -11,6 +11,7 @@ export type Probe<Host> = (host: Host, done: (outcome: ProbeOutcome) => void) =>
 export interface HealthChecker<Host> {
   /** Those of the first call are taken for healthy until the first answer; who comes later has to show it first. */
   readonly follow: (hosts: Iterable<Host>) => void
+  /** Who is not followed is not judged. */
   readonly isHealthy: (host: Host) => boolean
   readonly close: () => void
 }
@@ -76,7 +77,7 @@ export function createHealthChecker<Host>(options: {
         look(host, state)
       }
     },
-    isHealthy: (host) => watched.get(host)?.isHealthy ?? false,
+    isHealthy: (host) => watched.get(host)?.isHealthy ?? true,
     close() {
       for (const state of watched.values()) state.cancel()
       watched.clear()
