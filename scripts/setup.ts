@@ -34,6 +34,7 @@ const FOR_TESTS: readonly SystemNeed[] = [
   { program: 'curl', debianPackage: 'curl', why: 'an HTTP client that is not ours' },
   { program: 'python3', debianPackage: 'python3', why: 'the small servers of test pods' },
   { program: 'pgrep', debianPackage: 'procps', why: 'looking for processes that were left behind' },
+  { program: 'openssl', debianPackage: 'openssl', why: 'certificates that are not made by ours' },
 ]
 
 export async function setup(options: { readonly tests: boolean }): Promise<number> {
