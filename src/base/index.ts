@@ -20,6 +20,7 @@ export {
 } from './collection/index.ts'
 export { type Clock, createManualClock, type ManualClock, systemClock } from './clock.ts'
 export { formatAge, parseDurationMs } from './duration.ts'
+export { formatIpv6, type Ipv6Cidr, ipv6At, ipv6Count, ipv6Offset, parseIpv6, parseIpv6Cidr } from './ipv6.ts'
 export {
   createLogger,
   LOG_LEVELS,

@@ -1,8 +1,9 @@
+import { formatIpv6 } from '../base/index.ts'
 import { libc, systemError } from './libc.ts'
 import { inNetns } from './sockets.ts'
 import type { SocketAddress } from './socket-address.ts'
 
-const AF_INET = 2
+const FAMILIES = { 4: 2, 6: 10 } as const
 const AF_NETLINK = 16
 const SOCK_RAW_CLOEXEC = 0o2000003
 const NETLINK_NETFILTER = 12
@@ -31,19 +32,22 @@ export interface UdpFlow {
 }
 
 /**
- * Makes the kernel forget flows of IPv4 datagrams, so that the next datagram of each is translated anew. Datagrams of a
+ * Makes the kernel forget flows of datagrams of one family, so that the next datagram of each is translated anew. Datagrams of a
  * flow that it remembers go where the first one went, also when nobody is there any more.
  * @returns how many were forgotten
  * @throws without CAP_NET_ADMIN
  */
-export function forgetUdpFlows(isStale: (flow: UdpFlow) => boolean, netns?: string): number {
+export function forgetUdpFlows(
+  isStale: (flow: UdpFlow) => boolean,
+  { family, netns }: { readonly family: 4 | 6; readonly netns?: string | undefined },
+): number {
   return inNetns(netns, () => {
     const system = libc()
     const fd = system.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER)
     if (fd < 0) throw systemError('socket', 'of netlink')
     try {
-      const stale = dump(fd).filter((entry) => entry.flow !== undefined && isStale(entry.flow))
-      for (const { key } of stale) remove(fd, key)
+      const stale = dump(fd, family).filter((entry) => entry.flow !== undefined && isStale(entry.flow))
+      for (const { key } of stale) remove(fd, family, key)
       return stale.length
     } finally {
       system.close(fd)
@@ -58,8 +62,8 @@ interface Entry {
   readonly key: Uint8Array
 }
 
-function dump(fd: number): readonly Entry[] {
-  send(fd, CT_GET, REQUEST | DUMP, new Uint8Array())
+function dump(fd: number, family: 4 | 6): readonly Entry[] {
+  send(fd, family, { type: CT_GET, flags: REQUEST | DUMP, attributes: new Uint8Array() })
   const entries: Entry[] = []
   for (;;) {
     for (const { type, body } of receive(fd)) {
@@ -70,8 +74,8 @@ function dump(fd: number): readonly Entry[] {
   }
 }
 
-function remove(fd: number, key: Uint8Array): void {
-  send(fd, CT_DELETE, REQUEST | ACK, key)
+function remove(fd: number, family: 4 | 6, key: Uint8Array): void {
+  send(fd, family, { type: CT_DELETE, flags: REQUEST | ACK, attributes: key })
   for (const { type, body } of receive(fd)) {
     const error = type === NLMSG_ERROR ? errorOf(body) : 0
     // It may have ended by itself.
@@ -79,13 +83,21 @@ function remove(fd: number, key: Uint8Array): void {
   }
 }
 
-function send(fd: number, type: number, flags: number, attributes: Uint8Array): void {
+function send(
+  fd: number,
+  family: 4 | 6,
+  {
+    type,
+    flags,
+    attributes,
+  }: { readonly type: number; readonly flags: number; readonly attributes: Uint8Array },
+): void {
   const bytes = new Uint8Array(HEADER_BYTES + attributes.length)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, bytes.length, true)
   view.setUint16(4, type, true)
   view.setUint16(6, flags, true)
-  view.setUint8(16, AF_INET)
+  view.setUint8(16, FAMILIES[family])
   bytes.set(attributes, HEADER_BYTES)
   if (libc().send(fd, bytes, bytes.length, 0) < 0) throw systemError('send', 'over netlink')
 }
@@ -127,16 +139,18 @@ function entryOf(attributes: Uint8Array): Entry {
   }
 }
 
-/** One end of a tuple of UDP over IPv4. @returns undefined for others */
+/** One end of a tuple of UDP. @returns undefined for others */
 function endOf(tuple: Uint8Array, end: 'source' | 'destination'): SocketAddress | undefined {
   const parts = attributesOf(tuple)
   const addresses = attributesOf(parts.get(1)?.value ?? new Uint8Array())
   const protocol = attributesOf(parts.get(2)?.value ?? new Uint8Array())
   if (protocol.get(1)?.value[0] !== UDP) return undefined
-  const address = addresses.get(end === 'source' ? 1 : 2)?.value
+  const [quad, long] = end === 'source' ? [1, 3] : [2, 4]
+  const address = addresses.get(quad)?.value ?? addresses.get(long)?.value
   const port = protocol.get(end === 'source' ? 2 : 3)?.value
   if (address === undefined || port === undefined) return undefined
-  return { address: [...address].join('.'), port: viewOf(port).getUint16(0) }
+  const text = address.length === 4 ? [...address].join('.') : formatIpv6(address)
+  return { address: text, port: viewOf(port).getUint16(0) }
 }
 
 interface Attribute {

@@ -18,6 +18,7 @@ export {
   deleteNetns,
   ensureBridge,
   hardwareAddress,
+  hasIpv6,
   ipBatch,
   linkExists,
   listNetns,

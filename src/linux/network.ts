@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { assert, formatIpv4, parseIpv4Cidr } from '../base/index.ts'
+import { assert, formatIpv4, formatIpv6, parseIpv4Cidr, parseIpv6Cidr } from '../base/index.ts'
 import { runCommand } from './command.ts'
 
 const NETNS_DIRECTORY = '/run/netns'
@@ -58,6 +58,14 @@ export interface BridgeOptions {
   readonly extraAddresses: readonly string[]
   /** Networks whose packets are rewritten before they leave, such as the Services'. */
   readonly routes: readonly string[]
+  /** The same for IPv6, where the machine has it. */
+  readonly ipv6?: { readonly address: string; readonly routes: readonly string[] }
+}
+
+/** Whether this network namespace has IPv6. */
+export function hasIpv6(): boolean {
+  const setting = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
+  return existsSync(setting) && readFileSync(setting, 'latin1').trim() === '0'
 }
 
 /**
@@ -86,6 +94,38 @@ export async function ensureBridge(options: BridgeOptions): Promise<void> {
     ...options.routes.map((route) => `route replace ${route} dev ${name} src ${source}`),
   ])
   for (const [path, value] of forwardingSettings(name)) writeFileSync(`/proc/sys/net/ipv4/${path}`, value)
+  if (options.ipv6 !== undefined) await ensureBridgeIpv6(name, options.ipv6)
+}
+
+/** Without the detection of duplicates, for which an address would have to wait: nobody else gives these out. */
+async function ensureBridgeIpv6(name: string, ipv6: NonNullable<BridgeOptions['ipv6']>): Promise<void> {
+  const { address, routes } = ipv6
+  const source = address.slice(0, address.indexOf('/'))
+  writeFileSync(`${IPV6_SETTINGS}/${name}/disable_ipv6`, '0')
+  await ipBatch([
+    `addr replace ${address} dev ${name} noprefixroute nodad`,
+    `route replace unreachable ${networkOf(address)}`,
+    ...routes.map((route) => `route replace ${route} dev ${name} src ${source}`),
+  ])
+  keepAdvertisedRoutes()
+  writeFileSync(`${IPV6_SETTINGS}/all/forwarding`, '1')
+}
+
+const IPV6_SETTINGS = '/proc/sys/net/ipv6/conf'
+
+/**
+ * A machine that forwards is a router, and one such hears no other's advertisements unless told to (2): its own
+ * default route would be dropped.
+ */
+function keepAdvertisedRoutes(): void {
+  for (const link of readdirSync(IPV6_SETTINGS)) {
+    const setting = `${IPV6_SETTINGS}/${link}/accept_ra`
+    try {
+      if (readFileSync(setting, 'latin1').trim() === '1') writeFileSync(setting, '2')
+    } catch {
+      // The link of a pod that has gone since the list was made.
+    }
+  }
 }
 
 /** The machine routes between pods, never tells them of shortcuts, and lets its own 127.0.0.1 reach node ports. */
@@ -108,19 +148,22 @@ async function addBridge(name: string): Promise<void> {
   }
 }
 
-/** Takes away what `ensureBridge` made. */
-export async function deleteBridge(name: string, address: string): Promise<void> {
+/** Takes away what `ensureBridge` made. @param addresses the bridge's own, with prefix length */
+export async function deleteBridge(name: string, addresses: readonly string[]): Promise<void> {
   await deleteLink(name)
-  await ipBatch([`route delete unreachable ${networkOf(address)}`], { force: true }).catch(() => {
-    // It was not there.
+  const routes = addresses.map((address) => `route delete unreachable ${networkOf(address)}`)
+  await ipBatch(routes, { force: true }).catch(() => {
+    // They were not there.
   })
 }
 
 /** `10.42.0.1/16` → `10.42.0.0/16` */
 function networkOf(address: string): string {
-  const cidr = parseIpv4Cidr(address)
-  assert(cidr !== undefined, `${address} is no IPv4 address with a prefix length`)
-  return `${formatIpv4(cidr.base)}/${cidr.bits}`
+  const ipv4 = parseIpv4Cidr(address)
+  if (ipv4 !== undefined) return `${formatIpv4(ipv4.base)}/${ipv4.bits}`
+  const ipv6 = parseIpv6Cidr(address)
+  assert(ipv6 !== undefined, `${address} is no address with a prefix length`)
+  return `${formatIpv6(ipv6.base)}/${ipv6.bits}`
 }
 
 export async function deleteLink(name: string): Promise<void> {

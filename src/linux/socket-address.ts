@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { formatIpv6 } from '../base/index.ts'
 
 export interface SocketAddress {
   readonly address: string
@@ -32,8 +33,7 @@ export function formatSocketAddress(bytes: Uint8Array): SocketAddress | undefine
   const port = view.getUint16(2)
   if (family === AF_INET) return { address: [...bytes.subarray(4, 8)].join('.'), port }
   if (family !== AF_INET6) return undefined
-  const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(8 + index * 2).toString(16))
-  return { address: shortenIpv6(groups), port }
+  return { address: formatIpv6(bytes.subarray(8, 24)), port }
 }
 
 function header(size: number, family: number, port: number): Uint8Array {
@@ -62,18 +62,4 @@ function withoutDottedTail(address: string): string {
   const [a = 0, b = 0, c = 0, d = 0] = dotted.slice(1).map(Number)
   const groups = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
   return address.slice(0, dotted.index) + groups
-}
-
-/** RFC 5952: the longest run of two or more zero groups becomes `::`. */
-function shortenIpv6(groups: readonly string[]): string {
-  const runs = [...groups.join(':').matchAll(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g)]
-  const longest = runs.reduce<RegExpExecArray | undefined>(
-    (best, run) => (best === undefined || run[0].length > best[0].length ? run : best),
-    undefined,
-  )
-  const text = groups.join(':')
-  if (longest === undefined) return text
-  const before = text.slice(0, longest.index).replace(/:$/, '')
-  const after = text.slice(longest.index + longest[0].length).replace(/^:/, '')
-  return `${before}::${after}`
 }

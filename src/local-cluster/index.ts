@@ -3,5 +3,5 @@
  * the world follow them, `node/` runs pods as processes, `supervisor/` keeps the cluster's own processes running.
  * Composed by `cli`; the rest of the project knows it only through the Kubernetes API.
  */
-export { CLUSTER_NETWORK } from './network.ts'
+export { CLUSTER_NETWORK, CLUSTER_NETWORK_IPV6 } from './network.ts'
 export * from './supervisor/index.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { defined, parseIpv4Cidr, systemClock, systemRandom } from '../../base/index.ts'
+import { defined, parseIpv4Cidr, parseIpv6Cidr, systemClock, systemRandom } from '../../base/index.ts'
 import { createKubeClient } from '../../kube/client/index.ts'
 import {
   createApiServer,
@@ -12,7 +12,7 @@ import { CLUSTER_NETWORK, createStateDirectory } from '../../local-cluster/index
 import { createServiceProxy } from '../../local-cluster/service-proxy/index.ts'
 import { createSqliteStore } from '../../local-cluster/store/index.ts'
 import { stateOf } from '../cluster.ts'
-import { ensureClusterNetwork, startNode } from '../composition/node.ts'
+import { clusterIpv6, ensureClusterNetwork, serviceNetworks, startNode } from '../composition/node.ts'
 import { processLogger, terminationSignal } from '../environment.ts'
 import { exitWith } from '../exit.ts'
 import type { CommandCall } from '../command-call.ts'
@@ -32,6 +32,7 @@ export async function run(call: CommandCall): Promise<void> {
     createPki({ directory: state.pki, clock: systemClock }),
     ensureClusterNetwork(),
   ])
+  const ipv6 = clusterIpv6()
   const store = createSqliteStore({ path: state.store, logger })
   let node: NodeApi | undefined
   const server = await createApiServer({
@@ -39,6 +40,7 @@ export async function run(call: CommandCall): Promise<void> {
     store,
     pki,
     node: () => node,
+    serviceCidrIpv6: ipv6?.serviceCidr,
     advertised: {
       serviceAddress: CLUSTER_NETWORK.kubernetesServiceAddress,
       endpointAddress: CLUSTER_NETWORK.bridgeAddress,
@@ -54,11 +56,7 @@ export async function run(call: CommandCall): Promise<void> {
     client,
     logger: logger.scope('service-proxy'),
     nodeName: CLUSTER_NETWORK.nodeName,
-    network: {
-      bridge: CLUSTER_NETWORK.bridge,
-      podCidr: CLUSTER_NETWORK.podCidr,
-      virtualCidrs: [CLUSTER_NETWORK.serviceCidr, CLUSTER_NETWORK.loadBalancerCidr],
-    },
+    networks: serviceNetworks(),
   })
   const agent = await startNode({ ...common, client, state })
   node = agent.nodeApi
@@ -66,6 +64,7 @@ export async function run(call: CommandCall): Promise<void> {
     ...common,
     client,
     loadBalancerPool: defined(parseIpv4Cidr(CLUSTER_NETWORK.loadBalancerCidr), 'the pool of addresses'),
+    loadBalancerPoolIpv6: ipv6 && parseIpv6Cidr(ipv6.loadBalancerCidr),
     rootCertificate: pki.caCertificate,
     volumesDirectory: join(state.root, 'volumes'),
   })

@@ -34,6 +34,8 @@ export interface ApiServerOptions {
   /** asked at each request for logs: the node is made after the server, from a client of it */
   readonly node?: () => NodeApi | undefined
   readonly serviceRanges?: ServiceRanges
+  /** Services' IPv6 addresses, where the machine has IPv6 */
+  readonly serviceCidrIpv6?: string | undefined
   /** what the Service `kubernetes` leads to */
   readonly advertised?: Advertised
 }
@@ -64,7 +66,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const authenticator = createAuthenticator({ store, tokens, clock })
   const authorizer = createAuthorizer(store)
   const webhookClient = createWebhookClient(store)
-  const services = createServiceAllocator(store, random, options.serviceRanges ?? SERVICE_RANGES)
+  const services = createServiceAllocator(store, random, {
+    ...(options.serviceRanges ?? SERVICE_RANGES),
+    ...(options.serviceCidrIpv6 === undefined ? {} : { cidrIpv6: options.serviceCidrIpv6 }),
+  })
   const context: ServerContext = {
     store,
     clock,

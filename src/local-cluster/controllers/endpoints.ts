@@ -11,7 +11,7 @@ import { isAlreadyExists, KINDS } from '../../kube/client/index.ts'
 import { ignoreOvertaken } from './claim.ts'
 import { createObjectQueue } from './object-queue.ts'
 import type { Controller, ControllerContext } from './shared-informers.ts'
-import { MANAGED_BY, MANAGER, SERVICE_NAME } from './slices.ts'
+import { familiesOf, MANAGED_BY, MANAGER, SERVICE_NAME } from './slices.ts'
 
 /** Tells the Endpoints that are written here from those that a person wrote. */
 export const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by'
@@ -99,7 +99,9 @@ function endpointsFrom(
   found: readonly EndpointSlice[],
 ): Endpoints {
   const { name, namespace, labels } = service.metadata
-  const { subsets, isTruncated } = subsetsOf(found)
+  // Endpoints are of one family: the Service's own.
+  const [family] = familiesOf(service)
+  const { subsets, isTruncated } = subsetsOf(found.filter(({ addressType }) => addressType === family))
   const annotations = Object.fromEntries(
     Object.entries(current?.metadata.annotations ?? {}).filter(([key]) => key !== OVER_CAPACITY),
   )

@@ -167,6 +167,34 @@ function serviceOf(name: string, spec: Partial<Service['spec']> = {}): Service {
   }
 }
 
+test('a Service of two families has slices of both, and a pod without IPv6 is in those of IPv4 alone', () => {
+  const both = serviceOf('big', { ipFamilies: ['IPv4', 'IPv6'] })
+  const pods = [podOf('a', 1), podOf('b', 2)].map((pod, index) => {
+    const podIP = pod.status?.podIP ?? ''
+    const podIPs = index === 0 ? [{ ip: podIP }, { ip: 'fd00:10:42::1' }] : [{ ip: podIP }]
+    return { ...pod, status: { ...pod.status, podIPs } }
+  })
+  const { create } = planSlices(both, pods, [])
+  const found = create.map(({ addressType, endpoints }) => [
+    addressType,
+    ...(endpoints ?? []).flatMap(({ addresses }) => addresses),
+  ])
+  assert.deepEqual(found, [
+    ['IPv4', '10.42.0.1', '10.42.0.2'],
+    ['IPv6', 'fd00:10:42::1'],
+  ])
+  const existing = create.map((slice, index) => ({
+    ...slice,
+    metadata: { ...slice.metadata, name: `s${index}` },
+  }))
+  const single = planSlices(serviceOf('big', { ipFamilies: ['IPv4'] }), pods, existing)
+  assert.deepEqual([single.create, single.update], [[], []])
+  assert.deepEqual(
+    single.remove.map(({ addressType }) => addressType),
+    ['IPv6'],
+  )
+})
+
 function podOf(name: string, index: number): Pod {
   return {
     apiVersion: 'v1',

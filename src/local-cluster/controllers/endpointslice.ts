@@ -123,6 +123,7 @@ function endpointFacts(pod: Pod): string {
     labels,
     deletionTimestamp,
     pod.status?.podIP,
+    pod.status?.podIPs,
     pod.status?.phase,
     isPodReady(pod),
     pod.spec?.nodeName,

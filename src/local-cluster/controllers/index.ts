@@ -2,7 +2,7 @@
  * local-cluster/controllers: loops that make the world follow the objects. Each looks at levels, not at events, works
  * on one key at a time, and speaks to the API server as any other client does.
  */
-import type { Ipv4Cidr } from '../../base/index.ts'
+import type { Ipv4Cidr, Ipv6Cidr } from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { createApiResources } from './api-resources.ts'
 import { createAutoscaler } from './autoscaler.ts'
@@ -34,6 +34,8 @@ export interface ControllersOptions extends Omit<ControllerContext, 'informers' 
   readonly client: KubeClient
   /** Addresses for Services of type LoadBalancer. */
   readonly loadBalancerPool: Ipv4Cidr
+  /** Where the machine has IPv6. */
+  readonly loadBalancerPoolIpv6?: Ipv6Cidr | undefined
   /** PEM of the cluster's certificate authority, put into every namespace. */
   readonly rootCertificate: string
   /** Where the volumes of the class `standard` are kept. */
@@ -60,7 +62,10 @@ export function startControllers(options: ControllersOptions): { readonly stop: 
     createEndpointSliceController(context),
     createEndpointsController(context),
     createEndpointsMirror(context),
-    createLoadBalancerController({ ...context, pool: options.loadBalancerPool }),
+    createLoadBalancerController({
+      ...context,
+      pools: { IPv4: options.loadBalancerPool, IPv6: options.loadBalancerPoolIpv6 },
+    }),
     createGarbageCollector({ ...context, resources }),
     createAutoscaler({ ...context, resources }),
     createDisruptionController({ ...context, resources }),

@@ -9,6 +9,8 @@ const HEADLESS = 'service.kubernetes.io/headless'
 /** @see EndpointSlice: 100 endpoints a slice by default */
 const ENDPOINTS_MAX = 100
 
+export type AddressType = 'IPv4' | 'IPv6'
+
 /** What must happen so that the slices of a Service say which pods answer for it. */
 export interface SlicePlan {
   readonly create: readonly EndpointSlice[]
@@ -29,8 +31,7 @@ interface Place {
 }
 
 /**
- * Pods with the same port numbers share slices (a named target port may differ by pod). An endpoint stays in the
- * slice in which it is, so that one pod's change is one slice's change however many pods a Service has.
+ * What must happen for each family that the Service has: slices are of one each.
  * @param existing this Service's slices, in an order that does not change between calls
  */
 export function planSlices(
@@ -38,13 +39,41 @@ export function planSlices(
   pods: readonly Pod[],
   existing: readonly EndpointSlice[],
 ): SlicePlan {
-  const groups = groupByPorts(service, pods)
+  const families = familiesOf(service)
+  const plans = families.map((family) => {
+    const own = existing.filter((slice) => slice.addressType === family)
+    return planFamily(service, family, { pods, existing: own })
+  })
+  const foreign = existing.filter(({ addressType }) => !families.some((family) => family === addressType))
+  return {
+    create: plans.flatMap(({ create }) => create),
+    update: plans.flatMap(({ update }) => update),
+    remove: [...plans.flatMap(({ remove }) => remove), ...foreign],
+  }
+}
+
+/** The Service's own first. */
+export function familiesOf({ spec }: Service): readonly AddressType[] {
+  const families = (spec.ipFamilies ?? []).filter((family) => family !== '')
+  return families.length === 0 ? ['IPv4'] : families
+}
+
+/**
+ * Pods with the same port numbers share slices (a named target port may differ by pod). An endpoint stays in the
+ * slice in which it is, so that one pod's change is one slice's change however many pods a Service has.
+ */
+function planFamily(
+  service: Service,
+  family: AddressType,
+  { pods, existing }: { readonly pods: readonly Pod[]; readonly existing: readonly EndpointSlice[] },
+): SlicePlan {
+  const groups = groupByPorts(service, family, pods)
   const places = existing.map((slice) => keepPlace(slice, groups.get(idOf(slice.ports ?? []))))
   for (const group of groups.values()) fillPlaces(group, places)
   const used = places.filter((place) => place.endpoints.length > 0)
   // As in Kubernetes a Service has a slice, if an empty one.
   if (used.length === 0) used.push(places[0] ?? { current: undefined, ports: [], endpoints: [] })
-  const wanted = used.map((place) => ({ place, slice: sliceFrom(service, place) }))
+  const wanted = used.map((place) => ({ place, slice: sliceFrom(service, family, place) }))
   return {
     create: wanted.filter(({ place }) => !place.current).map(({ slice }) => slice),
     update: wanted
@@ -54,18 +83,28 @@ export function planSlices(
   }
 }
 
-function groupByPorts(service: Service, pods: readonly Pod[]): ReadonlyMap<string, Group> {
+function groupByPorts(
+  service: Service,
+  family: AddressType,
+  pods: readonly Pod[],
+): ReadonlyMap<string, Group> {
   const groups = new Map<string, Group>()
   const sorted = [...pods].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   for (const pod of sorted) {
-    if (!pod.status?.podIP || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') continue
+    const address = addressOf(pod, family)
+    if (address === undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue
     const ports = portsFor(service, pod)
     const id = idOf(ports)
     const group = groups.get(id) ?? { ports, endpoints: new Map<string, Endpoint>() }
-    group.endpoints.set(pod.metadata.uid ?? pod.metadata.name, endpointFor(service, pod))
+    group.endpoints.set(pod.metadata.uid ?? pod.metadata.name, endpointFor(service, pod, address))
     groups.set(id, group)
   }
   return groups
+}
+
+function addressOf({ status }: Pod, family: AddressType): string | undefined {
+  const all = [status?.podIP, ...(status?.podIPs ?? []).map(({ ip }) => ip)]
+  return all.find((address) => address && address.includes(':') === (family === 'IPv6'))
 }
 
 function keepPlace(slice: EndpointSlice, group: Group | undefined): Place {
@@ -99,7 +138,11 @@ function newPlace(places: Place[]): Place {
   return place
 }
 
-function sliceFrom(service: Service, { current, ports, endpoints }: Place): EndpointSlice {
+function sliceFrom(
+  service: Service,
+  addressType: AddressType,
+  { current, ports, endpoints }: Place,
+): EndpointSlice {
   const { namespace, name, labels } = service.metadata
   const own = {
     ...labels,
@@ -117,18 +160,18 @@ function sliceFrom(service: Service, { current, ports, endpoints }: Place): Endp
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { ...(current?.metadata ?? fresh), labels: own },
-    addressType: 'IPv4',
+    addressType,
     endpoints,
     ports,
   }
 }
 
-function endpointFor(service: Service, pod: Pod): Endpoint {
+function endpointFor(service: Service, pod: Pod, address: string): Endpoint {
   const terminating = pod.metadata.deletionTimestamp !== undefined
   const serving = isPodReady(pod)
   const publishes = service.spec.publishNotReadyAddresses === true
   return {
-    addresses: [pod.status?.podIP ?? ''],
+    addresses: [address],
     conditions: { ready: publishes || (serving && !terminating), serving, terminating },
     ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
     ...(pod.spec?.hostname !== undefined && pod.spec.subdomain === service.metadata.name

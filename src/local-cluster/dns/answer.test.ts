@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Answer } from 'dns-packet'
 import type { EndpointSlice, Service } from '../../kube/index.ts'
-import { parseIpv4Cidr } from '../../base/index.ts'
+import { parseIpv4Cidr, parseIpv6Cidr } from '../../base/index.ts'
 import { answerQuestion, type DnsAnswer, type DnsZones } from './answer.ts'
 import { createDnsView, type MutableDnsView } from './view.ts'
 
 const zones: DnsZones = {
   domain: 'cluster.local',
   serverAddress: '10.43.0.10',
+  ranges6: ['fd00:10:42::/112', 'fd00:10:43::/112'].flatMap((text) => parseIpv6Cidr(text) ?? []),
   ranges: ['10.42.0.0/16', '10.43.0.0/16', '10.44.0.0/24'].flatMap((text) => parseIpv4Cidr(text) ?? []),
 }
 
@@ -41,10 +42,19 @@ function sampleView(): MutableDnsView {
     service('empty', { clusterIP: 'None', ports: [http] }),
     service('mail', { type: 'ExternalName', externalName: 'Mail.Example.com.' }),
     service('number', { type: 'ExternalName', externalName: '192.0.2.1' }),
+    service('both', { clusterIP: '10.43.0.9', clusterIPs: ['10.43.0.9', 'fd00:10:43::9'], ports: [http] }),
+    service('pair', { clusterIP: 'None', ports: [http] }),
     service('bare', { clusterIP: '10.43.0.8' }),
   ]
   for (const one of services) view.setService(`shop/${one.metadata.name}`, one)
   view.changeSlice({ after: slice('web-1', 'web', [{ addresses: ['10.42.0.5'] }]) })
+  view.changeSlice({ after: slice('pair-1', 'pair', [{ addresses: ['10.42.0.11'], hostname: 'p-0' }]) })
+  view.changeSlice({
+    after: {
+      ...slice('pair-2', 'pair', [{ addresses: ['fd00:10:42::b'], hostname: 'p-0' }]),
+      addressType: 'IPv6',
+    },
+  })
   view.changeSlice({
     after: slice('db-1', 'db', [
       { addresses: ['10.42.0.6'], hostname: 'db-0', conditions: { ready: true } },
@@ -79,6 +89,10 @@ function dataOf(record: Answer): string {
   return 'data' in record && typeof record.data === 'string' ? record.data : ''
 }
 
+function reversed(digits: string): string {
+  return `${digits.split('').toReversed().join('.')}.ip6.arpa`
+}
+
 const S = 'shop.svc.cluster.local'
 const CASES: readonly (readonly [type: string, name: string, expected: readonly string[]])[] = [
   ['A', `web.${S}`, ['A 10.43.0.7']],
@@ -93,6 +107,17 @@ const CASES: readonly (readonly [type: string, name: string, expected: readonly 
   ['A', `_tcp.web.${S}`, ['no-data']],
   ['A', `_sctp.web.${S}`, ['no-name']],
   ['A', `10-42-0-5.web.${S}`, ['A 10.42.0.5']],
+  ['A', `both.${S}`, ['A 10.43.0.9']],
+  ['AAAA', `both.${S}`, ['AAAA fd00:10:43::9']],
+  ['AAAA', `pair.${S}`, ['AAAA fd00:10:42::b']],
+  ['AAAA', `p-0.pair.${S}`, ['AAAA fd00:10:42::b']],
+  ['AAAA', 'fd00-10-42--b.shop.pod.cluster.local', ['AAAA fd00:10:42::b']],
+  ['A', 'fd00-10-42--b.shop.pod.cluster.local', ['no-data']],
+  ['PTR', reversed('fd000010004300000000000000000077'), ['no-name']],
+  ['PTR', reversed('fd000010004300000000000000000009'), [`PTR both.${S}`]],
+  ['PTR', reversed('fd00001000420000000000000000000b'), [`PTR p-0.pair.${S}`]],
+  ['PTR', reversed('fd000010004200000000000000000'), ['no-data']],
+  ['PTR', reversed('20010db8000000000000000000000001'), ['foreign']],
   ['A', `db.${S}`, ['A 10.42.0.6', 'A 10.42.0.8']],
   ['A', `db-0.db.${S}`, ['A 10.42.0.6']],
   ['A', `10-42-0-8.db.${S}`, ['A 10.42.0.8']],
@@ -157,7 +182,7 @@ test('the view forgets addresses, slices and namespaces that have gone', () => {
   view.changeSlice({ before, after: slice('db-1', 'db', [{ addresses: ['10.42.0.66'], hostname: 'db-0' }]) })
   assert.deepEqual(db(`db.${S}`), ['A 10.42.0.66'])
   assert.deepEqual(db('6.0.42.10.in-addr.arpa', 'PTR'), ['no-name'])
-  for (const name of ['web', 'db', 'empty', 'mail', 'number', 'bare'])
+  for (const name of ['web', 'db', 'empty', 'mail', 'number', 'both', 'pair', 'bare'])
     view.setService(`shop/${name}`, undefined)
   assert.deepEqual(db(S), ['no-name'])
   assert.deepEqual(db('66.0.42.10.in-addr.arpa', 'PTR'), ['no-name'])

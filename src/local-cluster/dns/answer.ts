@@ -1,5 +1,12 @@
 import type { Answer, SrvAnswer, StringAnswer } from 'dns-packet'
-import { formatIpv4, type Ipv4Cidr, parseIpv4 } from '../../base/index.ts'
+import {
+  formatIpv4,
+  formatIpv6,
+  type Ipv4Cidr,
+  type Ipv6Cidr,
+  parseIpv4,
+  parseIpv6,
+} from '../../base/index.ts'
 import type { EndpointRecord, NamedPort, ServiceRecord } from './records.ts'
 import type { DnsView } from './view.ts'
 
@@ -15,6 +22,8 @@ export interface DnsZones {
   readonly serverAddress: string
   /** Address ranges whose reverse names end here; bits are a multiple of eight. */
   readonly ranges: readonly Ipv4Cidr[]
+  /** The same of IPv6, whose bits are a multiple of four. */
+  readonly ranges6?: readonly Ipv6Cidr[]
 }
 
 export interface DnsQuestion {
@@ -54,7 +63,8 @@ export function answerQuestion(question: DnsQuestion, view: DnsView, zones: DnsZ
     if (branch === 'dns-version' && labels.length === 0) return answerVersion(asked)
     return noName(asked)
   }
-  return name.endsWith('.in-addr.arpa') ? answerReverse(name, asked) : { kind: 'foreign' }
+  for (const tree of REVERSE_TREES) if (name.endsWith(tree.suffix)) return answerReverse(name, tree, asked)
+  return { kind: 'foreign' }
 }
 
 /** The start of authority that negative answers carry, so that their absence is remembered for `TTL` seconds only. */
@@ -128,7 +138,7 @@ function answerServiceName(service: ServiceRecord, asked: Asked): DnsAnswer {
 function answerExternal(host: string, asked: Asked): DnsAnswer {
   const record: StringAnswer = { type: 'CNAME', name: asked.owner, ttl: TTL, class: 'IN', data: host }
   // An address is no name to point to.
-  if (host === '' || parseIpv4(host) !== undefined) return noData(asked)
+  if (host === '' || canonical(host) !== undefined) return noData(asked)
   return asked.type === 'CNAME' ? records([record]) : { kind: 'alias', record, target: host }
 }
 
@@ -195,14 +205,41 @@ function portRecords(service: ServiceRecord, isAsked: (port: NamedPort) => boole
 function answerPod(labels: readonly string[], asked: Asked): DnsAnswer {
   const [host, namespace] = labels
   if (host === undefined || namespace === undefined) return noData(asked)
-  const address = labels.length === 2 ? parseIpv4(host.replaceAll('-', '.')) : undefined
-  return address === undefined ? noName(asked) : addressesOrNoData(asked, [formatIpv4(address)])
+  const address =
+    labels.length === 2
+      ? (canonical(host.replaceAll('-', '.')) ?? canonical(host.replaceAll('-', ':')))
+      : undefined
+  return address === undefined ? noName(asked) : addressesOrNoData(asked, [address])
 }
 
-function answerReverse(name: string, asked: Asked): DnsAnswer {
-  const labels = name.slice(0, -'.in-addr.arpa'.length).split('.')
-  const address = parseIpv4(labels.toReversed().join('.'))
-  const owners = address === undefined ? [] : namesAt(formatIpv4(address), asked)
+/** @returns the address as it is stored, undefined for what is none */
+function canonical(text: string): string | undefined {
+  const [quad, long] = [parseIpv4(text), parseIpv6(text)]
+  if (quad !== undefined) return formatIpv4(quad)
+  return long === undefined ? undefined : formatIpv6(long)
+}
+
+/** Where the names of addresses are: a label for each byte of IPv4, for each hexadecimal digit of IPv6. */
+interface ReverseTree {
+  readonly suffix: string
+  readonly labels: number
+  /** @param labels in the order of the address */
+  readonly textOf: (labels: readonly string[]) => string
+}
+
+const REVERSE_TREES: readonly ReverseTree[] = [
+  { suffix: '.in-addr.arpa', labels: 4, textOf: (labels) => labels.join('.') },
+  {
+    suffix: '.ip6.arpa',
+    labels: 32,
+    textOf: (labels) => (labels.join('').match(/.{4}/g) ?? []).join(':'),
+  },
+]
+
+function answerReverse(name: string, tree: ReverseTree, asked: Asked): DnsAnswer {
+  const labels = name.slice(0, -tree.suffix.length).split('.')
+  const address = labels.length === tree.labels ? canonical(tree.textOf(labels.toReversed())) : undefined
+  const owners = address === undefined ? [] : namesAt(address, asked)
   if (owners.length > 0) {
     if (asked.type !== 'PTR' && asked.type !== 'ANY')
       return { kind: 'no-data', zone: zoneOfReverse(name, asked) ?? name }
@@ -210,7 +247,7 @@ function answerReverse(name: string, asked: Asked): DnsAnswer {
   }
   const zone = zoneOfReverse(name, asked)
   if (zone === undefined) return { kind: 'foreign' }
-  return labels.length < 4 ? { kind: 'no-data', zone } : { kind: 'no-name', zone }
+  return labels.length < tree.labels ? { kind: 'no-data', zone } : { kind: 'no-name', zone }
 }
 
 /** A Service's own address has its name alone; an endpoint's has one for each Service that it is behind. */
@@ -225,7 +262,10 @@ function namesAt(address: string, asked: Asked): readonly string[] {
 }
 
 function zoneOfReverse(name: string, asked: Asked): string | undefined {
-  return asked.zones.ranges.map(reverseZone).find((zone) => name === zone || name.endsWith(`.${zone}`))
+  const { ranges, ranges6 = [] } = asked.zones
+  return [...ranges.map(reverseZone), ...ranges6.map(reverseZone6)].find(
+    (zone) => name === zone || name.endsWith(`.${zone}`),
+  )
 }
 
 /** `10.42.0.0/16` → `42.10.in-addr.arpa` */
@@ -235,6 +275,15 @@ function reverseZone(range: Ipv4Cidr): string {
     .slice(0, Math.floor(range.bits / 8))
     .toReversed()
     .join('.')}.in-addr.arpa`
+}
+
+/** `fd00:10:42::/112` → 28 digits from the last on, then `ip6.arpa` */
+function reverseZone6({ base, bits }: Ipv6Cidr): string {
+  const digits = Buffer.from(base)
+    .toString('hex')
+    .split('')
+    .slice(0, Math.floor(bits / 4))
+  return `${digits.toReversed().join('.')}.ip6.arpa`
 }
 
 function nameOf(service: ServiceRecord, zones: DnsZones): string {

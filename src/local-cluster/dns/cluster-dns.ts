@@ -1,7 +1,14 @@
-import { type Clock, type Logger, messageOf, parseIpv4Cidr, type Random } from '../../base/index.ts'
+import {
+  type Clock,
+  type Logger,
+  messageOf,
+  parseIpv4Cidr,
+  parseIpv6Cidr,
+  type Random,
+} from '../../base/index.ts'
 import type { EndpointSlice, Service } from '../../kube/index.ts'
 import { createInformer, type KubeClient, KINDS } from '../../kube/client/index.ts'
-import { CLUSTER_NETWORK } from '../network.ts'
+import { CLUSTER_NETWORK, CLUSTER_NETWORK_IPV6 } from '../network.ts'
 import type { DnsZones } from './answer.ts'
 import { createForwarder } from './forwarder.ts'
 import { listenDns } from './listener.ts'
@@ -73,11 +80,19 @@ export function createClusterDns(options: ClusterDnsOptions): ClusterDns {
   }
 }
 
+/** Where the machine has no IPv6 they are empty, and still nobody else's. */
+const IPV6_RANGES = [
+  CLUSTER_NETWORK_IPV6.podCidr,
+  CLUSTER_NETWORK_IPV6.serviceCidr,
+  CLUSTER_NETWORK_IPV6.loadBalancerCidr,
+]
+
 function zonesOf({ clusterDomain, listen }: ClusterDnsOptions): DnsZones {
   const { podCidr, serviceCidr, loadBalancerCidr } = CLUSTER_NETWORK
   return {
     domain: clusterDomain.toLowerCase().replace(/\.$/, ''),
     serverAddress: listen.address,
+    ranges6: IPV6_RANGES.flatMap((text) => parseIpv6Cidr(text) ?? []),
     ranges: [podCidr, serviceCidr, loadBalancerCidr].flatMap((text) => parseIpv4Cidr(text) ?? []),
   }
 }

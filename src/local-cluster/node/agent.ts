@@ -11,7 +11,8 @@ import {
   type KubeClient,
 } from '../../kube/client/index.ts'
 import type { NodeApi } from '../apiserver/index.ts'
-import type { NodeContext, NodeNetwork } from './context.ts'
+import type { NodeNetwork } from './addresses.ts'
+import type { NodeContext } from './context.ts'
 import { cpuOf } from './cpu.ts'
 import { createEventRecorder } from './events.ts'
 import { readJsonIfExists } from './files.ts'

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import type { ConfigMap, Pod, Secret, Service } from '../../kube/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
+import type { NodeNetwork } from './addresses.ts'
 import type { EventRecorder } from './events.ts'
 import type { HostedClient } from './hosted/client.ts'
 import type { ImageEntry } from './images.ts'
@@ -9,18 +10,6 @@ import type { ContainerRuntime } from './runtime/container-runtime.ts'
 import type { UserMachine } from './pod/security.ts'
 import type { RootMode } from './runtime/root-filesystem.ts'
 import type { TokenCache } from './volume/tokens.ts'
-
-/** The addresses of the node and its cluster. */
-export interface NodeNetwork {
-  readonly bridge: string
-  /** The bridge's address, which pods see as their node's. */
-  readonly bridgeAddress: string
-  readonly podCidr: string
-  readonly serviceCidr: string
-  readonly loadBalancerCidr: string
-  readonly dnsAddress: string
-  readonly clusterDomain: string
-}
 
 /** What the worker of a pod is given. */
 export interface NodeContext {

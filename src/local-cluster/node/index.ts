@@ -5,7 +5,7 @@
  * disk. It talks to the API server through a KubeClient alone. Services and DNS are their own folders.
  */
 export { createNodeAgent, type NodeAgent, type NodeAgentOptions } from './agent.ts'
-export type { NodeNetwork } from './context.ts'
+export type { NodeNetwork } from './addresses.ts'
 export { GENERAL_PURPOSE_IMAGES } from './general-images.ts'
 export {
   addImageMapping,

@@ -3,7 +3,7 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { type Clock, type Logger, messageOf } from '../../base/index.ts'
 import type { KubeObject, Lease, Node, NodeCondition } from '../../kube/index.ts'
 import { isAlreadyExists, type KindRef, KINDS, type KubeClient } from '../../kube/client/index.ts'
-import type { NodeNetwork } from './context.ts'
+import { nodeAddresses, type NodeNetwork } from './addresses.ts'
 
 const KUBELET_VERSION = 'v1.35.2+lateen'
 const RUNTIME_VERSION = 'lateen://0.1.0'
@@ -90,12 +90,16 @@ function nodeObject({ nodeName, network }: NodeObjectOptions): Node {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: nodeName, labels },
-    spec: { podCIDR: network.podCidr, podCIDRs: [network.podCidr], providerID: `lateen://${nodeName}` },
+    spec: {
+      podCIDR: network.podCidr,
+      podCIDRs: [network.podCidr, ...(network.ipv6 === undefined ? [] : [network.ipv6.podCidr])],
+      providerID: `lateen://${nodeName}`,
+    },
     status: {
       capacity,
       allocatable: capacity,
       addresses: [
-        { type: 'InternalIP', address: network.bridgeAddress },
+        ...nodeAddresses(network).map((address) => ({ type: 'InternalIP', address })),
         { type: 'Hostname', address: nodeName },
       ],
       nodeInfo: {

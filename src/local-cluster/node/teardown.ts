@@ -11,9 +11,9 @@ export interface TeardownOptions {
   readonly stateDir: string
   readonly clusterId: string
   readonly bridge: string
-  /** nft tables of the host to remove, such as `ip lateen`. */
   /** With prefix length. */
-  readonly bridgeAddress: string
+  readonly bridgeAddresses: readonly string[]
+  /** nft tables of the host to remove, such as `ip lateen`. */
   readonly tables: readonly string[]
   readonly clock: Clock
 }
@@ -35,7 +35,7 @@ export async function teardownNode(options: TeardownOptions): Promise<void> {
   removeCgroups(clusterId)
   // Namespaces whose directory somebody has deleted.
   for (const name of listNetns(netnsPrefix(clusterId))) await deleteNetns(name)
-  await deleteBridge(options.bridge, options.bridgeAddress)
+  await deleteBridge(options.bridge, options.bridgeAddresses)
   const remove = options.tables.map((table) => `table ${table}\ndelete table ${table}\n`).join('')
   if (remove !== '') await runCommand('nft', ['-f', '-'], { input: remove })
 }

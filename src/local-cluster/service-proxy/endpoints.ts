@@ -23,11 +23,16 @@ interface Candidate extends ServiceEndpoint {
  */
 export function endpointsOf(
   slices: readonly EndpointSlice[],
-  wanted: { readonly portName: string; readonly protocol: string; readonly nodeName: string },
+  wanted: {
+    readonly portName: string
+    readonly protocol: string
+    readonly nodeName: string
+    readonly addressType: 'IPv4' | 'IPv6'
+  },
 ): EndpointChoice {
   const found = new Map<string, Candidate>()
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue
+    if (slice.addressType !== wanted.addressType) continue
     for (const { name, protocol, port } of slice.ports ?? []) {
       if ((name ?? '') !== wanted.portName || (protocol ?? 'TCP') !== wanted.protocol || port === undefined)
         continue

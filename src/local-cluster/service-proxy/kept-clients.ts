@@ -1,5 +1,5 @@
 import { runCommand } from '../../linux/index.ts'
-import type { RuleSet } from './rules.ts'
+import type { Family, RuleSet } from './rules.ts'
 import { SERVICE_TABLE } from './script.ts'
 
 /** Which clients keep to an endpoint: name of the set → their addresses, with the seconds that are left to each. */
@@ -9,8 +9,8 @@ export type KeptClients = ReadonlyMap<
 >
 
 /** What a service proxy before has left in the kernel; nothing where there is no table yet. */
-export async function readKeptClients(netns?: string): Promise<KeptClients> {
-  const list = ['nft', '-j', 'list', 'table', 'ip', SERVICE_TABLE]
+export async function readKeptClients(family: Family, netns?: string): Promise<KeptClients> {
+  const list = ['nft', '-j', 'list', 'table', family, SERVICE_TABLE]
   const [command = '', ...args] = netns === undefined ? list : ['nsenter', `--net=${netns}`, ...list]
   try {
     return parseKeptClients(JSON.parse(await runCommand(command, args)))
@@ -47,7 +47,7 @@ export function keptClientsScript(kept: KeptClients, rules: RuleSet): string {
     )
     return elements.length === 0
       ? []
-      : [`add element ip ${SERVICE_TABLE} ${name} { ${elements.join(', ')} }\n`]
+      : [`add element ${rules.family} ${SERVICE_TABLE} ${name} { ${elements.join(', ')} }\n`]
   })
   return lines.join('')
 }

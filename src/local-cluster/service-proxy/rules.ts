@@ -3,8 +3,12 @@ import { deepEqual } from '../../base/index.ts'
 import type { EndpointSlice, Service, ServicePort } from '../../kube/index.ts'
 import { type EndpointChoice, endpointsOf, type ServiceEndpoint } from './endpoints.ts'
 
-/** The content of the nftables table: chains with their rules, sets of clients, and the elements of its two verdict maps. */
+/** As nftables calls them. */
+export type Family = 'ip' | 'ip6'
+
+/** The content of one family's nftables table: chains with their rules, sets of clients, and the elements of its two verdict maps. */
 export interface RuleSet {
+  readonly family: Family
   /** Chain name → rules, one statement a line. */
   readonly chains: ReadonlyMap<string, readonly string[]>
   /** Set of clients that keep to an endpoint → seconds after which they may get another. */
@@ -17,6 +21,7 @@ export interface RuleSet {
 
 /** Where the rules are in force. */
 export interface RuleContext {
+  readonly family: Family
   /** Endpoints of this node are local. */
   readonly nodeName: string
   readonly podCidr: string
@@ -33,6 +38,7 @@ const AFFINITY_SECONDS = 10_800
 
 /** What is made of Services, one after another. */
 interface Draft {
+  readonly family: Family
   readonly chains: Map<string, readonly string[]>
   readonly clients: Map<string, number>
   readonly addresses: Map<string, string>
@@ -56,14 +62,14 @@ export function ruleSetFor(
 ): RuleSet {
   const byService = groupSlices(slices)
   const draft: Draft = {
+    family: context.family,
     chains: new Map(),
     clients: new Map(),
     addresses: new Map(),
     nodePorts: new Map(),
   }
   for (const service of services) {
-    const { clusterIP, type } = service.spec
-    if (type === 'ExternalName' || clusterIP === undefined || clusterIP === '' || clusterIP === 'None')
+    if (service.spec.type === 'ExternalName' || clusterAddresses(service, context.family).length === 0)
       continue
     const key = `${service.metadata.namespace}/${service.metadata.name}`
     for (const port of service.spec.ports ?? []) {
@@ -72,6 +78,7 @@ export function ruleSetFor(
         portName: port.name ?? '',
         protocol,
         nodeName: context.nodeName,
+        addressType: context.family === 'ip' ? 'IPv4' : 'IPv6',
       })
       const id = `${key}/${port.port}/${protocol.toLowerCase()}`
       addPort({ id, service, protocol: protocol.toLowerCase(), port, endpoints }, draft, context)
@@ -83,9 +90,9 @@ export function ruleSetFor(
 function addPort(of: PortOfService, draft: Draft, context: RuleContext): void {
   const { spec } = of.service
   const internal = chainFor(of, spec.internalTrafficPolicy === 'Local' ? 'local' : 'cluster', draft)
-  addAddresses(of, [spec.clusterIP ?? ''], internal, draft)
-  const balanced = loadBalancerAddresses(of.service)
-  const others = spec.externalIPs ?? []
+  addAddresses(of, clusterAddresses(of.service, draft.family), internal, draft)
+  const balanced = ofFamily(loadBalancerAddresses(of.service), draft.family)
+  const others = ofFamily(spec.externalIPs ?? [], draft.family)
   const { nodePort = 0 } = of.port
   if (balanced.length + others.length + nodePort === 0) return
   const external = externalChain(of, draft, context)
@@ -99,13 +106,13 @@ function addAddresses(of: PortOfService, addresses: readonly string[], chain: st
 }
 
 /** With the policy Local, who comes from outside gets local endpoints; pods and the machine itself get all. */
-function externalChain(of: PortOfService, draft: Draft, { podCidr }: RuleContext): string {
+function externalChain(of: PortOfService, draft: Draft, { podCidr, family }: RuleContext): string {
   if (of.service.spec.externalTrafficPolicy !== 'Local') return chainFor(of, 'cluster', draft)
   const local = chainFor(of, 'local', draft)
   const all = chainFor(of, 'cluster', draft)
   if (local === all) return all
   return addChain('ext', of.id, draft, [
-    `ip saddr ${podCidr} goto ${all}`,
+    `${family} saddr ${podCidr} goto ${all}`,
     `fib saddr type local goto ${all}`,
     `goto ${local}`,
   ])
@@ -113,11 +120,11 @@ function externalChain(of: PortOfService, draft: Draft, { podCidr }: RuleContext
 
 /** A LoadBalancer may be for some clients only; the others get no answer. */
 function guardedChain(of: PortOfService, chain: string, draft: Draft): string {
-  const ranges = (of.service.spec.loadBalancerSourceRanges ?? [])
-    .map((range) => range.trim())
-    .filter((range) => range !== '' && !range.includes(':'))
+  const given = (of.service.spec.loadBalancerSourceRanges ?? []).map((range) => range.trim())
+  const ranges = ofFamily(given, draft.family).filter((range) => range !== '')
   if (ranges.length === 0) return chain
-  return addChain('fw', of.id, draft, [`ip saddr { ${ranges.join(', ')} } goto ${chain}`, 'drop'])
+  const allowed = `${draft.family} saddr { ${ranges.join(', ')} } goto ${chain}`
+  return addChain('fw', of.id, draft, [allowed, 'drop'])
 }
 
 /** @returns the chain that shares the port's connections out */
@@ -129,7 +136,7 @@ function chainFor(of: PortOfService, choice: keyof EndpointChoice, draft: Draft)
   const isAll = deepEqual(endpoints, of.endpoints.cluster)
   const targets = endpoints.map((endpoint) => endpointChain(of, endpoint, draft))
   const kept = targets.flatMap(({ chain, clients }) =>
-    clients === undefined ? [] : [`ip saddr @${clients} goto ${chain}`],
+    clients === undefined ? [] : [`${draft.family} saddr @${clients} goto ${chain}`],
   )
   const choices = targets.map(({ chain }, index) => `${index} : goto ${chain}`).join(', ')
   return addChain('svc', isAll ? of.id : `${of.id} ${choice}`, draft, [
@@ -148,15 +155,17 @@ function endpointChain(
 ): { readonly chain: string; readonly clients: string | undefined } {
   const { sessionAffinity, sessionAffinityConfig } = service.spec
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS
-  const about = `${id} ${address}:${port}`
+  const { family } = draft
+  const target = socketText(address, port)
+  const about = `${id} ${target}`
   // The time belongs to the name: the kernel cannot change that of a set.
   const clients = sessionAffinity === 'ClientIP' ? `cl-${shortHash(`${about} ${seconds}`)}` : undefined
   if (clients !== undefined) draft.clients.set(clients, seconds)
   const chain = addChain('ep', about, draft, [
     // A pod that reaches itself through its Service would see its own address as the caller's and drop the packet.
-    `ip saddr ${address} meta mark set meta mark | 0x4000`,
-    ...(clients === undefined ? [] : [`update @${clients} { ip saddr }`]),
-    `meta l4proto ${protocol} dnat to ${address}:${port}`,
+    `${family} saddr ${address} meta mark set meta mark | 0x4000`,
+    ...(clients === undefined ? [] : [`update @${clients} { ${family} saddr }`]),
+    `meta l4proto ${protocol} dnat to ${target}`,
   ])
   return { chain, clients }
 }
@@ -178,6 +187,22 @@ function groupSlices(slices: readonly EndpointSlice[]): ReadonlyMap<string, read
     else groups.set(key, [slice])
   }
   return groups
+}
+
+/** None where the Service is headless, or of the other family alone. */
+function clusterAddresses({ spec }: Service, family: Family): readonly string[] {
+  const { clusterIP = '', clusterIPs = [clusterIP] } = spec
+  return ofFamily(clusterIPs, family).filter((address) => address !== '' && address !== 'None')
+}
+
+/** Addresses or networks. */
+function ofFamily(texts: readonly string[], family: Family): readonly string[] {
+  return texts.filter((text) => text.includes(':') === (family === 'ip6'))
+}
+
+/** As nftables writes it, and everybody else. */
+export function socketText(address: string, port: number | string): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** What says that a proxy is in front of its address wants to be reached there. */

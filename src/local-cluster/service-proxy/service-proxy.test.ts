@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import type { Endpoint } from '../../kube/index.ts'
-import { NODE, rulesOf, service, slice, sliceOf } from './testing.ts'
+import { balanced, NETWORK, NETWORK6, NODE, rulesOf, service, slice, sliceOf } from './testing.ts'
 import { changeScript, fullScript } from './script.ts'
 
-const network = { bridge: 'lateen0', podCidr: '10.42.0.0/16', virtualCidrs: ['10.43.0.0/16', '10.44.0.0/24'] }
 const canUseNetns = process.getuid?.() === 0
 
 test('a Service without ready endpoints is refused, one with two is shared out', () => {
@@ -72,6 +71,19 @@ test('nothing changed, nothing is written', () => {
   assert.equal(changeScript(rules, rulesOf([service('a', '10.43.0.5')], [slice('a', ['10.42.0.2'])])), '')
 })
 
+test('a Service of both families has rules in both tables, one of IPv4 in its own alone', () => {
+  const both = service('a', '10.43.0.5', { clusterIPs: ['10.43.0.5', 'fd00:10:43::5'] })
+  const single = service('b', '10.43.0.6')
+  const slices = [slice('a', ['10.42.0.2']), slice('a', ['fd00:10:42::2'])]
+  const rules = rulesOf([both, single], slices, 'ip6')
+  assert.deepEqual([...rules.addresses.keys()], ['fd00:10:43::5 . tcp . 80'])
+  assert.match([...rules.chains.values()].flat().join(), /dnat to \[fd00:10:42::2\]:8080/)
+  assert.deepEqual(
+    [...rulesOf([both, single], slices).addresses.keys()],
+    ['10.43.0.5 . tcp . 80', '10.43.0.6 . tcp . 80'],
+  )
+})
+
 test(
   'the kernel takes the whole table and each change of it, and a change ends where a fresh start would',
   { skip: !canUseNetns && 'needs root' },
@@ -92,15 +104,43 @@ test(
     const first = steps[0]
     assert.ok(first)
     const scripts = [
-      fullScript(first, network),
+      fullScript(first, NETWORK),
       ...steps.slice(1).map((step, index) => changeScript(steps[index] ?? step, step)),
     ]
     const changed = listTable(scripts)
     const last = steps.at(-1)
     assert.ok(last)
-    assert.equal(changed, listTable([fullScript(last, network)]))
+    assert.equal(changed, listTable([fullScript(last, NETWORK)]))
   },
 )
+
+test('the kernel takes the table of IPv6 and its changes', { skip: !canUseNetns && 'needs root' }, () => {
+  const ports = [{ name: 'http', port: 80, targetPort: 8080, nodePort: 30_080 }]
+  const web = (spec: object) =>
+    service('web', 'fd00:10:43::5', {
+      type: 'LoadBalancer',
+      ports,
+      loadBalancerSourceRanges: ['10.0.0.0/8', 'fd00::/8'],
+      ...spec,
+    })
+  const rules = rulesOf(
+    [balanced(web({ sessionAffinity: 'ClientIP', externalTrafficPolicy: 'Local' }), 'fd00:10:44::1')],
+    [
+      sliceOf('web', [
+        { addresses: ['fd00:10:42::2'], nodeName: NODE },
+        { addresses: ['fd00:10:42::9'], nodeName: 'there' },
+      ]),
+    ],
+    'ip6',
+  )
+  const none = rulesOf([], [], 'ip6')
+  const table = listTable([fullScript(none, NETWORK6), changeScript(none, rules)])
+  assert.match(table, /elements = \{ tcp \. 30080 \}/)
+  assert.equal(
+    listTable([fullScript(rules, NETWORK6), changeScript(rules, none)]),
+    listTable([fullScript(none, NETWORK6)]),
+  )
+})
 
 /** Applies the scripts in a network namespace of its own, which goes with the command. */
 function listTable(scripts: readonly string[]): string {

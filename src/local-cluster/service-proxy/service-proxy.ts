@@ -16,7 +16,8 @@ import { changeScript, fullScript, type ServiceNetwork } from './script.ts'
 
 export interface ServiceProxyOptions {
   readonly client: KubeClient
-  readonly network: ServiceNetwork
+  /** One for each family that the machine has. */
+  readonly networks: readonly ServiceNetwork[]
   /** Of the node that this process looks after. */
   readonly nodeName: string
   readonly clock: Clock
@@ -36,7 +37,7 @@ export interface ServiceProxy {
  */
 export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   const { client, clock, random, logger } = options
-  let applied: RuleSet | undefined
+  let applied: readonly RuleSet[] | undefined
   let resolveReady = () => {}
   const ready = new Promise<void>((resolve) => {
     resolveReady = resolve
@@ -53,16 +54,16 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     logger,
     reconcile: async () => {
       await Promise.all([services.synced, slices.synced])
-      const { nodeName, network } = options
-      const context = { nodeName, podCidr: network.podCidr }
-      const wanted = ruleSetFor(services.list(), slices.list(), context)
-      const script = applied ? changeScript(applied, wanted) : await startScript(wanted, network)
+      const wanted = options.networks.map(({ family, podCidr }) =>
+        ruleSetFor(services.list(), slices.list(), { family, podCidr, nodeName: options.nodeName }),
+      )
+      const script = await scriptFor(wanted)
       try {
         if (script !== '') await applyNft(script)
         const before = applied
         applied = wanted
         resolveReady()
-        forgetFlows(before, wanted)
+        wanted.forEach((now, index) => forgetFlows(before?.[index], now))
       } catch (error) {
         applied = undefined // whoever changed the table under us: the next run writes it whole
         throw error
@@ -70,11 +71,19 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       return undefined
     },
   })
+  const scriptFor = async (wanted: readonly RuleSet[]): Promise<string> => {
+    const scripts = options.networks.map(async (network, index) => {
+      const [now, before] = [wanted[index], applied?.[index]]
+      if (now === undefined) return ''
+      return before === undefined ? startScript(now, network) : changeScript(before, now)
+    })
+    return (await Promise.all(scripts)).join('')
+  }
   const forgetFlows = (before: RuleSet | undefined, now: RuleSet) => {
     const destinations = udpDestinations(now)
     if (before !== undefined && deepEqual(udpDestinations(before), destinations)) return
     try {
-      forgetStaleFlows(destinations)
+      forgetStaleFlows(destinations, now.family)
     } catch (error) {
       // The rules are in force; only clients that never pause keep to an endpoint that is gone.
       logger.warn('old flows of datagrams go on', { error: messageOf(error) })
@@ -99,6 +108,6 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
 
 /** The whole table anew; clients that keep to an endpoint do so across a restart of this process. */
 async function startScript(wanted: RuleSet, network: ServiceNetwork): Promise<string> {
-  const kept = await readKeptClients()
+  const kept = await readKeptClients(network.family)
   return fullScript(wanted, network) + keptClientsScript(kept, wanted)
 }

@@ -10,7 +10,7 @@ import { applyNft, netnsPath, openTcpListener, openTcpSocket, openUdpSocket } fr
 import { keptClientsScript, readKeptClients } from './kept-clients.ts'
 import { fullScript } from './script.ts'
 import { forgetStaleFlows, udpDestinations } from './udp-flows.ts'
-import { balanced, NODE, POD_CIDR, rulesOf, service, slice, sliceOf } from './testing.ts'
+import { balanced, NETWORK, NODE, rulesOf, service, slice, sliceOf } from './testing.ts'
 
 const isRoot = process.getuid?.() === 0
 const skip = isRoot ? false : 'network namespaces need root'
@@ -71,7 +71,7 @@ test('affinity outlives a restart of the service proxy', { skip }, async () => {
   await apply(services, slices)
   for (const client of CLIENTS) {
     const [endpoint] = await askOften('10.43.0.5', 80, { client, times: 1 })
-    const kept = await readKeptClients(netnsPath(MACHINE))
+    const kept = await readKeptClients('ip', netnsPath(MACHINE))
     await apply(services, slices)
     await applyNft(keptClientsScript(kept, rulesOf(services, slices)), netnsPath(MACHINE))
     assert.equal(await ask('10.43.0.5', 80, { client }), endpoint)
@@ -120,9 +120,9 @@ test(
     await apply([dns], [sliceFor(SECOND)])
     assert.equal(await askAgain(), FIRST, 'the kernel remembers')
     const now = udpDestinations(rulesOf([dns], [sliceFor(SECOND)]))
-    assert.equal(forgetStaleFlows(now, netnsPath(MACHINE)), 1)
+    assert.equal(forgetStaleFlows(now, 'ip', netnsPath(MACHINE)), 1)
     assert.equal(await askAgain(), SECOND)
-    assert.equal(forgetStaleFlows(now, netnsPath(MACHINE)), 0, 'what is right is left alone')
+    assert.equal(forgetStaleFlows(now, 'ip', netnsPath(MACHINE)), 0, 'what is right is left alone')
   },
 )
 
@@ -212,8 +212,7 @@ function ip(netns: string, commands: readonly string[]): void {
 }
 
 async function apply(services: readonly Service[], slices: readonly EndpointSlice[]): Promise<void> {
-  const network = { bridge: 'none', podCidr: POD_CIDR, virtualCidrs: ['10.43.0.0/16', '10.44.0.0/24'] }
-  await applyNft(fullScript(rulesOf(services, slices), network), netnsPath(MACHINE))
+  await applyNft(fullScript(rulesOf(services, slices), { ...NETWORK, bridge: 'none' }), netnsPath(MACHINE))
 }
 
 function listTable(): string {

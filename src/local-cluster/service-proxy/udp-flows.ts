@@ -1,5 +1,5 @@
 import { forgetUdpFlows, type UdpFlow } from '../../linux/index.ts'
-import type { RuleSet } from './rules.ts'
+import { type Family, type RuleSet, socketText } from './rules.ts'
 
 /** Where datagrams to a Service may go now: `address:port`, or `*:port` for a node port → endpoints. */
 export type UdpDestinations = Readonly<Record<string, readonly string[]>>
@@ -8,7 +8,7 @@ export function udpDestinations(rules: RuleSet): UdpDestinations {
   const found: Record<string, readonly string[]> = {}
   for (const [key, chain] of rules.addresses) {
     const [address, protocol, port] = key.split(' . ')
-    if (protocol === 'udp') found[`${address}:${port}`] = endpointsBehind(chain, rules)
+    if (protocol === 'udp') found[socketText(address ?? '', port ?? '')] = endpointsBehind(chain, rules)
   }
   for (const [key, chain] of rules.nodePorts) {
     const [protocol, port] = key.split(' . ')
@@ -29,11 +29,12 @@ function endpointsBehind(chain: string, rules: RuleSet): readonly string[] {
 function isStale({ destination, answers }: UdpFlow, now: UdpDestinations): boolean {
   const wasTranslated = destination.address !== answers.address || destination.port !== answers.port
   if (!wasTranslated) return false
-  const endpoints = now[`${destination.address}:${destination.port}`] ?? now[`*:${destination.port}`]
-  return endpoints !== undefined && !endpoints.includes(`${answers.address}:${answers.port}`)
+  const endpoints = now[socketText(destination.address, destination.port)] ?? now[`*:${destination.port}`]
+  return endpoints !== undefined && !endpoints.includes(socketText(answers.address, answers.port))
 }
 
 /** A client that sends from one port all the time would never hear of a change. @returns how many flows begin anew */
-export function forgetStaleFlows(now: UdpDestinations, netns?: string): number {
-  return Object.keys(now).length === 0 ? 0 : forgetUdpFlows((flow) => isStale(flow, now), netns)
+export function forgetStaleFlows(now: UdpDestinations, family: Family, netns?: string): number {
+  if (Object.keys(now).length === 0) return 0
+  return forgetUdpFlows((flow) => isStale(flow, now), { family: family === 'ip' ? 4 : 6, netns })
 }

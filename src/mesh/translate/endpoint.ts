@@ -30,6 +30,7 @@ export function translateSlice(slice: EndpointSlice, context: EndpointContext): 
   const namespace = namespaceOf(slice)
   const name = slice.metadata.labels?.[SERVICE_NAME_LABEL]
   if (name === undefined || name === '' || slice.addressType === 'FQDN') return []
+  if (isSecondFamily(slice)) return []
   const key = serviceName(namespace, serviceHostname(name, namespace, context.settings))
   const ports = portMap(slice, context.service(key))
   const seen = new Map<string, SliceEndpoint>()
@@ -48,6 +49,12 @@ export function translateSlice(slice: EndpointSlice, context: EndpointContext): 
     })
   }
   return [...seen.values()]
+}
+
+/** The mesh is of IPv4: a pod's IPv6 address is another way to an endpoint that it knows, past the pod's proxy. */
+function isSecondFamily({ addressType, metadata }: EndpointSlice): boolean {
+  const manager = metadata.labels?.['endpointslice.kubernetes.io/managed-by']
+  return addressType === 'IPv6' && manager === 'endpointslice-controller.k8s.io'
 }
 
 function podOf(endpoint: KubeEndpoint, namespace: string): string | undefined {

@@ -87,9 +87,12 @@ export function translateStandaloneEndpoint(endpoint: SliceEndpoint, context: Wo
   }
 }
 
+/** Of the pod's own family: traffic is captured in IPv4 alone, and the other way to the pod is none for a proxy. */
 export function addressesOf(pod: Pod): readonly string[] {
   const all = [pod.status?.podIP, ...(pod.status?.podIPs ?? []).map((entry) => entry.ip)]
-  return [...new Set(all.flatMap((address) => (address === undefined || address === '' ? [] : [address])))]
+  const known = [...new Set(all.flatMap((address) => (address ? [address] : [])))]
+  const isIpv6 = known[0]?.includes(':')
+  return known.filter((address) => address.includes(':') === isIpv6)
 }
 
 /**

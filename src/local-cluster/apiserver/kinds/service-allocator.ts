@@ -2,18 +2,27 @@ import {
   cidrContains,
   defined,
   formatIpv4,
+  type Ipv4Cidr,
+  ipv6At,
+  type Ipv6Cidr,
+  ipv6Count,
+  ipv6Offset,
   parseIpv4,
   parseIpv4Cidr,
+  parseIpv6Cidr,
   type Random,
   randomIndex,
 } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
 import { at, listAt, stringAt } from '../json.ts'
+import { familyOf, type IpFamily } from './service-families.ts'
 
 export interface ServiceAllocator {
+  /** That Services may have addresses of, the cluster's own first. */
+  readonly families: readonly IpFamily[]
   /** @returns undefined when the range is exhausted */
-  readonly freeAddress: () => string | undefined
+  readonly freeAddress: (family: IpFamily) => string | undefined
   readonly freePort: () => number | undefined
   readonly isAddressFree: (address: string) => boolean
   readonly isPortFree: (port: number) => boolean
@@ -27,6 +36,8 @@ export interface ServiceAllocator {
 
 export interface ServiceRanges {
   readonly cidr: string
+  /** Where the cluster has a second family. */
+  readonly cidrIpv6?: string
   readonly portFirst: number
   readonly portLast: number
 }
@@ -40,8 +51,12 @@ export function createServiceAllocator(
   random: Random,
   ranges: ServiceRanges,
 ): ServiceAllocator {
-  const cidr = defined(parseIpv4Cidr(ranges.cidr), `the service range ${ranges.cidr}`)
-  const addressCount = 2 ** (32 - cidr.bits)
+  const ofFamily: Readonly<Partial<Record<IpFamily, AddressRange>>> = {
+    IPv4: ipv4Range(defined(parseIpv4Cidr(ranges.cidr), `the service range ${ranges.cidr}`)),
+    ...(ranges.cidrIpv6 === undefined
+      ? {}
+      : { IPv6: ipv6Range(defined(parseIpv6Cidr(ranges.cidrIpv6), `the service range ${ranges.cidrIpv6}`)) }),
+  }
   const portCount = ranges.portLast - ranges.portFirst + 1
   const addresses = createCounter<string>()
   const ports = createCounter<number>()
@@ -60,20 +75,21 @@ export function createServiceAllocator(
       }
     },
   })
-  const firstDynamic = Math.min(STATIC_ADDRESSES, addressCount >> 2)
   return {
+    families: ranges.cidrIpv6 === undefined ? ['IPv4'] : ['IPv4', 'IPv6'],
     isAddressFree: (address) => !addresses.has(address),
     isPortFree: (port) => !ports.has(port),
-    isAddressInRange: (address) => {
-      const value = parseIpv4(address)
-      return value !== undefined && cidrContains(cidr, value) && value !== cidr.base
-    },
+    isAddressInRange: (address) => (ofFamily[familyOf(address)]?.offsetOf(address) ?? 0) > 0,
     isPortInRange: (port) => port >= ranges.portFirst && port <= ranges.portLast,
-    freeAddress: () =>
-      firstFree(random, addressCount - firstDynamic - 1, (offset) => {
-        const address = formatIpv4(cidr.base + firstDynamic + offset)
+    freeAddress(family) {
+      const range = ofFamily[family]
+      if (range === undefined) return undefined
+      const firstDynamic = Math.min(STATIC_ADDRESSES, range.size >>> 2)
+      return firstFree(random, range.size - firstDynamic - 1, (offset) => {
+        const address = range.addressAt(firstDynamic + offset)
         return addresses.has(address) ? undefined : address
-      }),
+      })
+    },
     freePort: () =>
       firstFree(random, portCount, (offset) => {
         const port = ranges.portFirst + offset
@@ -89,6 +105,33 @@ export function createServiceAllocator(
     },
     stop: () => subscribed.kind === 'subscribed' && subscribed.stop(),
     describe: { cidr: ranges.cidr, ports: `${ranges.portFirst}-${ranges.portLast}` },
+  }
+}
+
+/** Addresses, counted from the network's own. */
+interface AddressRange {
+  readonly size: number
+  readonly addressAt: (offset: number) => string
+  /** @returns undefined for an address of another network */
+  readonly offsetOf: (address: string) => number | undefined
+}
+
+function ipv4Range(cidr: Ipv4Cidr): AddressRange {
+  return {
+    size: 2 ** (32 - cidr.bits),
+    addressAt: (offset) => formatIpv4(cidr.base + offset),
+    offsetOf(address) {
+      const value = parseIpv4(address)
+      return value === undefined || !cidrContains(cidr, value) ? undefined : value - cidr.base
+    },
+  }
+}
+
+function ipv6Range(cidr: Ipv6Cidr): AddressRange {
+  return {
+    size: ipv6Count(cidr),
+    addressAt: (offset) => ipv6At(cidr, offset),
+    offsetOf: (address) => ipv6Offset(cidr, address),
   }
 }
 

@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.ts'
 import { isObject, listAt, stringAt, withMembers } from '../json.ts'
 import { internalError, invalid } from '../status-error.ts'
 import type { KindHooks, Reservation } from './hook-types.ts'
+import { clusterIpsOf, familyOf, type IpFamily, withFamilies } from './service-families.ts'
 import { serviceTypeOf, takesNodePorts, withSpec } from './service-spec.ts'
 import { prepareServiceUpdate } from './service-update.ts'
 import { addressesOf, nodePortsOf, type ServiceAllocator } from './service-allocator.ts'
@@ -15,14 +16,16 @@ export const SERVICE_HOOKS: Partial<KindHooks> = {
   reserve,
 }
 
-/** Allots the ClusterIP and the node ports that are asked for or missing. */
+/** Allots the ClusterIPs and the node ports that are asked for or missing. */
 function reserve(object: KubeObject, old: KubeObject | undefined, context: ServerContext): Reservation {
   if (serviceTypeOf(object) === 'ExternalName') return { object, release: () => {} }
   const { services } = context
   const held: (() => void)[] = []
   const release = () => held.forEach((free) => free())
   try {
-    const addressed = withAddress(object, old, services, held)
+    const { object: known, errors } = withFamilies(object, old, services.families)
+    if (errors.length > 0) throw invalid(GROUP_KIND, object.metadata.name, errors)
+    const addressed = withAddresses(known, old, services, held)
     return {
       object: takesNodePorts(object) ? withNodePorts(addressed, old, services, held) : addressed,
       release,
@@ -33,34 +36,37 @@ function reserve(object: KubeObject, old: KubeObject | undefined, context: Serve
   }
 }
 
-function withAddress(
+/** One address of each of its families, as asked for or free. */
+function withAddresses(
   object: KubeObject,
   old: KubeObject | undefined,
   services: ServiceAllocator,
   held: (() => void)[],
 ): KubeObject {
-  const wanted =
-    stringAt(object.spec, 'clusterIP') ?? (listAt(object.spec, 'clusterIPs')[0] as string | undefined) ?? ''
-  if (wanted === 'None') return withSpec(object, { clusterIP: 'None', clusterIPs: ['None'], ...FAMILY })
-  const isKept = old !== undefined && addressesOf(old).includes(wanted)
-  if (wanted !== '' && !isKept) checkAddress(object, wanted, services)
-  const address = wanted === '' ? services.freeAddress() : wanted
-  if (address === undefined) throw internalError('failed to allocate IP: range is full')
-  if (!isKept) held.push(services.hold([address], []))
+  const wanted = clusterIpsOf(object)
+  if (wanted[0] === 'None') return withSpec(object, { clusterIP: 'None', clusterIPs: ['None'] })
+  const before = old === undefined ? [] : addressesOf(old)
+  const families = listAt(object.spec, 'ipFamilies') as readonly IpFamily[]
+  const clusterIPs = families.map((family, index) => {
+    const asked = wanted[index] ?? before.slice(index).find((address) => familyOf(address) === family)
+    if (asked !== undefined && before.includes(asked)) return asked
+    if (asked !== undefined) checkAddress(object, asked, services)
+    const address = asked ?? services.freeAddress(family)
+    if (address === undefined) throw internalError('failed to allocate IP: range is full')
+    held.push(services.hold([address], []))
+    return address
+  })
   return withSpec(object, {
-    clusterIP: address,
-    clusterIPs: [address],
-    ...FAMILY,
+    clusterIP: clusterIPs[0],
+    clusterIPs,
     internalTrafficPolicy: stringAt(object.spec, 'internalTrafficPolicy') ?? 'Cluster',
   })
 }
 
-const FAMILY = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' }
-
 function checkAddress(object: KubeObject, address: string, services: ServiceAllocator): void {
   const refuse = (detail: string) =>
     invalid(GROUP_KIND, object.metadata.name, [
-      { type: 'Invalid value', path: 'spec.clusterIPs', value: [address], detail },
+      { type: 'Invalid value', path: 'spec.clusterIPs', value: clusterIpsOf(object), detail },
     ])
   if (!services.isAddressInRange(address)) {
     throw refuse(`failed to allocate IP ${address}: the provided network does not match the current range`)

@@ -21,7 +21,7 @@ import {
   views,
   wakeAt,
   writeStatus,
-  ownAddress,
+  ownAddresses,
 } from './worker-state.ts'
 
 /** All main containers are done for good: the sidecars may go. */
@@ -40,7 +40,7 @@ export async function release(state: State, pod: Pod, plan: PodPlan): Promise<vo
   await state.status.flushed(FINAL_STATUS_WAIT_MS)
   state.wasOver = true
   await context.runtime.killAll(paths)
-  await deleteSandbox(paths, pod.metadata.uid ?? '', ownAddress(state, record))
+  await deleteSandbox(paths, pod.metadata.uid ?? '', ownAddresses(state, record))
   await unmountBelow(paths.root)
   state.hasSandbox = false
   state.record = { ...record, isReleased: true }
@@ -104,7 +104,7 @@ export async function removeUnknown(state: State): Promise<void> {
 async function removeEverything(state: State, uid: string): Promise<void> {
   const { context, paths } = state
   await context.runtime.killAll(paths)
-  await deleteSandbox(paths, uid, state.record && ownAddress(state, state.record))
+  await deleteSandbox(paths, uid, ownAddresses(state, state.record))
   if (state.record !== undefined && state.record.isReleased !== true) context.ipPool.release(state.record.ip)
   context.tokens.forget(uid)
   await unmountBelow(paths.root)

@@ -10,7 +10,7 @@ const options = (spec: Partial<Pod['spec']>): EtcOptions => ({
     metadata: { name: 'p', namespace: 'n' },
     spec: { containers: [], ...spec },
   },
-  podIp: '10.42.0.2',
+  podIps: ['10.42.0.2'],
   hostname: 'p',
   clusterDomain: 'cluster.local',
   dnsAddress: '10.43.0.10',

@@ -2,7 +2,8 @@ import type { Pod } from '../../../kube/index.ts'
 
 export interface EtcOptions {
   readonly pod: Pod
-  readonly podIp: string
+  /** IPv4 first. */
+  readonly podIps: readonly string[]
   readonly hostname: string
   readonly clusterDomain: string
   readonly dnsAddress: string
@@ -14,7 +15,7 @@ export interface EtcOptions {
 
 /** @see Kubernetes "Adding entries to Pod /etc/hosts with HostAliases" */
 export function hostsFile(options: EtcOptions): string {
-  const { pod, hostname, podIp, clusterDomain } = options
+  const { pod, hostname, podIps, clusterDomain } = options
   const { subdomain } = pod.spec
   const domain = `${subdomain ?? ''}.${pod.metadata.namespace ?? ''}.svc.${clusterDomain}`
   const names = subdomain === undefined || subdomain === '' ? hostname : `${hostname}.${domain}\t${hostname}`
@@ -34,7 +35,7 @@ export function hostsFile(options: EtcOptions): string {
     'ff00::0\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    `${podIp}\t${names}`,
+    ...podIps.map((ip) => `${ip}\t${names}`),
     ...added,
     '',
   ].join('\n')

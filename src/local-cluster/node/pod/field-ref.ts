@@ -3,8 +3,9 @@ import { type Container, parseQuantity, type Pod } from '../../../kube/index.ts'
 /** What the downward API can tell beyond the pod object itself. */
 export interface NodeFacts {
   readonly nodeName: string
-  readonly hostIp: string
-  readonly podIp: string
+  /** IPv4 first. */
+  readonly hostIps: readonly string[]
+  readonly podIps: readonly string[]
   /** Stands for a limit that the container does not set. */
   readonly allocatable: Readonly<Record<string, string>>
 }
@@ -30,11 +31,13 @@ export function readField(pod: Pod, facts: NodeFacts, fieldPath: string): string
     case 'spec.serviceAccountName':
       return spec.serviceAccountName ?? 'default'
     case 'status.hostIP':
+      return facts.hostIps[0] ?? ''
     case 'status.hostIPs':
-      return facts.hostIp
+      return facts.hostIps.join(',')
     case 'status.podIP':
+      return facts.podIps[0] ?? ''
     case 'status.podIPs':
-      return facts.podIp
+      return facts.podIps.join(',')
     default:
       return undefined
   }

@@ -3,15 +3,18 @@ import { join } from 'node:path'
 import { messageOf } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
 import { writeFileAtomic } from '../files.ts'
+import { findProgram } from '../images.ts'
+import { ipv6Beside } from '../addresses.ts'
 import { createSandbox, deleteSandbox, sandboxExists } from '../runtime/sandbox.ts'
 import { syncVolumes } from '../volume/volumes.ts'
 import { hostsFile, resolvConf } from './etc-files.ts'
 import { planPod } from './plan.ts'
-import { factsOf, hostnameOf } from './run-request.ts'
+import { factsOf, hostnameOf, isCapture } from './run-request.ts'
 import { volumeOwner } from './security.ts'
 import {
+  addressesOf,
   event,
-  ownAddress,
+  ownAddresses,
   type PodRecord,
   RETRY_MS,
   type State,
@@ -30,14 +33,16 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
     return true
   }
   try {
-    await deleteSandbox(paths, uid, state.record && ownAddress(state, state.record))
-    const record =
+    await deleteSandbox(paths, uid, ownAddresses(state, state.record))
+    const known =
       state.record === undefined || state.record.isReleased === true ? newRecord(state, pod) : state.record
+    // Anew with each sandbox: the machine may have come to IPv6, or have lost it, in between.
+    const record = { ...known, ip6: ipv6Of(state, pod, known.ip) }
     state.record = record
     mkdirSync(paths.root, { recursive: true, mode: 0o700 })
     writeFileAtomic(paths.record, JSON.stringify(record))
-    writeEtc(state, pod, record.ip)
-    const { bridge, bridgeAddress: gateway } = context.network
+    writeEtc(state, pod, addressesOf(record))
+    const { bridge, bridgeAddress: gateway, ipv6 } = context.network
     await createSandbox({
       paths,
       uid,
@@ -45,6 +50,7 @@ export async function ensureSandbox(state: State, pod: Pod): Promise<boolean> {
       hostname: utsName(state, pod),
       bridge,
       gateway,
+      ...(ipv6 === undefined ? {} : { ipv6: { address: record.ip6, gateway: ipv6.bridgeAddress } }),
       sysctls: pod.spec.securityContext?.sysctls ?? [],
       hostNetwork: pod.spec.hostNetwork === true,
       hostIpc: pod.spec.hostIPC === true,
@@ -71,12 +77,26 @@ function newRecord(state: State, pod: Pod): PodRecord {
   }
 }
 
-export function etcOptions(state: State, pod: Pod, podIp: string) {
+/**
+ * Traffic is captured in IPv4 alone, and what goes past its proxy escapes the mesh's rules: a pod with capture has
+ * no IPv6 address.
+ */
+function ipv6Of({ context }: State, pod: Pod, ip: string): string | undefined {
+  const { network } = context
+  if (pod.spec.hostNetwork === true) return network.ipv6?.bridgeAddress
+  const isCaptured = (pod.spec.initContainers ?? []).some(({ image = '', command = [], args = [] }) => {
+    const program = findProgram(context.images(), image)
+    return program !== undefined && isCapture(program, [...command, ...args])
+  })
+  return isCaptured ? undefined : ipv6Beside(ip, network)
+}
+
+export function etcOptions(state: State, pod: Pod, podIps: readonly string[]) {
   const { clusterDomain, dnsAddress } = state.context.network
   const hostResolvConf = existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : ''
   const hostHosts = existsSync('/etc/hosts') ? readFileSync('/etc/hosts', 'utf8') : ''
   const hostname = hostnameOf(pod, state.context.nodeName)
-  return { pod, podIp, hostname, clusterDomain, dnsAddress, hostResolvConf, hostHosts }
+  return { pod, podIps, hostname, clusterDomain, dnsAddress, hostResolvConf, hostHosts }
 }
 
 /** What `hostname` says: the whole name where the pod wants it so and it is no longer than the kernel allows. */
@@ -89,8 +109,8 @@ function utsName({ context }: State, pod: Pod): string {
 
 const UTS_NAME_MAX = 64
 
-function writeEtc(state: State, pod: Pod, podIp: string): void {
-  const options = etcOptions(state, pod, podIp)
+function writeEtc(state: State, pod: Pod, podIps: readonly string[]): void {
+  const options = etcOptions(state, pod, podIps)
   mkdirSync(state.paths.etc, { recursive: true, mode: 0o755 })
   writeFileSync(join(state.paths.etc, 'hosts'), hostsFile(options), { mode: 0o644 })
   writeFileSync(join(state.paths.etc, 'resolv.conf'), resolvConf(options), { mode: 0o644 })
@@ -110,7 +130,7 @@ export async function ensureVolumes(state: State, pod: Pod): Promise<boolean> {
     tokens: context.tokens,
     client: context.client,
     owner: volumeOwner(pod, context.userMachine.isMapped),
-    facts: factsOf({ context, podIp: state.record?.ip ?? '' }),
+    facts: factsOf({ context, podIps: addressesOf(state.record) }),
     configMap: (name) => context.lookups.configMap(namespace, name),
     secret: (name) => context.lookups.secret(namespace, name),
   })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { messageOf } from '../../../base/index.ts'
 import type { Container, Pod } from '../../../kube/index.ts'
 import type { HostedMount } from '../../../linux/index.ts'
+import { nodeAddresses } from '../addresses.ts'
 import type { NodeContext } from '../context.ts'
 import { hasProgram } from '../debian-packages.ts'
 import { findProgram, type ImageProgram, invalidReference } from '../images.ts'
@@ -39,7 +40,8 @@ export interface RequestOptions {
   readonly pod: Pod
   readonly container: Container
   readonly paths: PodPaths
-  readonly podIp: string
+  /** IPv4 first. */
+  readonly podIps: readonly string[]
   readonly nameservers: readonly string[]
   /** The process namespace to join; its own when absent. */
   readonly pidNamespace?: string
@@ -99,12 +101,17 @@ function environmentOf(options: RequestOptions, program: ImageProgram) {
   })
 }
 
-export function factsOf(options: { readonly context: NodeContext; readonly podIp: string }) {
-  const { context, podIp } = options
+/** Istio has one image for capture and proxy: the first argument says which. */
+export function isCapture(program: ImageProgram, words: readonly string[]): boolean {
+  return program.kind === 'capture' || (program.kind === 'hosted' && words[0] === 'istio-iptables')
+}
+
+export function factsOf(options: { readonly context: NodeContext; readonly podIps: readonly string[] }) {
+  const { context, podIps } = options
   return {
     nodeName: context.nodeName,
-    hostIp: context.network.bridgeAddress,
-    podIp,
+    hostIps: nodeAddresses(context.network),
+    podIps,
     allocatable: context.allocatable,
   }
 }
@@ -127,8 +134,7 @@ function requestOf(
   const args = expand(container.args)
   const words = [...command, ...(args ?? [])]
   const env = Object.fromEntries(variables)
-  // Istio has one image for capture and proxy: the first argument says which.
-  if (program.kind === 'capture' || (program.kind === 'hosted' && words[0] === 'istio-iptables')) {
+  if (program.kind === 'capture' || isCapture(program, words)) {
     return { kind: 'ready', request: { kind: 'capture', args: words } }
   }
   const files = program.kind === 'machine' ? (program.files ?? []) : []
@@ -215,7 +221,7 @@ function frozenPlaces(mounts: readonly BindMount[]): readonly string[] {
 }
 
 function hostedRequest(
-  { pod, container, paths, podIp, nameservers, context }: RequestOptions,
+  { pod, container, paths, podIps, nameservers, context }: RequestOptions,
   program: {
     readonly args: readonly string[]
     readonly env: Readonly<Record<string, string>>
@@ -230,7 +236,7 @@ function hostedRequest(
       podName: pod.metadata.name,
       containerName: container.name,
       netns: paths.netns,
-      podIps: [podIp],
+      podIps,
       nodeName: context.nodeName,
       args: program.args,
       env: program.env,

@@ -11,6 +11,7 @@ import type { Slot } from './slot.ts'
 import { stopContainer } from './stop.ts'
 import {
   about,
+  addressesOf,
   DEFAULT_GRACE_SECONDS,
   event,
   noteExit,
@@ -55,7 +56,6 @@ function tellOfBackOff(state: State, pod: Pod, { backingOff }: PodPlan): void {
 /** @returns whether it was started */
 async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boolean> {
   const { context, paths } = state
-  const podIp = state.record?.ip ?? ''
   const request = await requestFor(state, pod, slot)
   if (request.kind !== 'ready') {
     keepWaiting(state, slot, request)
@@ -91,13 +91,13 @@ async function startContainer(state: State, pod: Pod, slot: Slot): Promise<boole
   slot.settled = slot.container.lifecycle?.postStart === undefined
   event(state, about(slot, 'Created', `Created container: ${slot.name}`))
   event(state, about(slot, 'Started', `Started container ${slot.name}`))
-  startLookingAfter(state, slot, podIp)
+  startLookingAfter(state, slot, state.record?.ip ?? '')
   return true
 }
 
 async function requestFor(state: State, pod: Pod, slot: Slot): Promise<RequestResult> {
   const { context, paths } = state
-  const podIp = state.record?.ip ?? ''
+  const podIps = addressesOf(state.record)
   try {
     const pidNamespace = await processNamespace(state, pod, slot)
     return buildRunRequest({
@@ -105,8 +105,8 @@ async function requestFor(state: State, pod: Pod, slot: Slot): Promise<RequestRe
       pod,
       container: slot.container,
       paths,
-      podIp,
-      nameservers: nameservers(etcOptions(state, pod, podIp)),
+      podIps,
+      nameservers: nameservers(etcOptions(state, pod, podIps)),
       ...(pidNamespace === undefined ? {} : { pidNamespace }),
     })
   } catch (error) {

@@ -39,8 +39,8 @@ function statusOf(
     plan: { start: [], backingOff: [] },
     nowMs: NOW,
     startedAtMs: NOW,
-    hostIp: '10.42.0.1',
-    podIp: '10.42.0.2',
+    hostIps: ['10.42.0.1'],
+    podIps: ['10.42.0.2'],
     terminating: false,
     ...input,
   })
@@ -94,7 +94,7 @@ test('a container in back-off shows when it comes back, and its end as the last 
 test('a pod that is over has its phase, and conditions that say how', () => {
   const done = statusOf(
     { c: view({ kind: 'terminated', run: run(0) }) },
-    { plan: { start: [], backingOff: [], outcome: 'Succeeded' }, podIp: undefined },
+    { plan: { start: [], backingOff: [], outcome: 'Succeeded' }, podIps: [] },
   )
   assert.equal(done.phase, 'Succeeded')
   assert.equal(condition(done, 'Ready')?.reason, 'PodCompleted')

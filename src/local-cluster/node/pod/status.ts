@@ -23,9 +23,10 @@ export interface StatusInput {
   readonly plan: PodPlan
   readonly nowMs: number
   readonly startedAtMs: number
-  readonly hostIp: string
-  /** Undefined until the sandbox is there, and again when it is gone. */
-  readonly podIp: string | undefined
+  /** IPv4 first, as the pod's. */
+  readonly hostIps: readonly string[]
+  /** None until the sandbox is there, and again when it is gone. */
+  readonly podIps: readonly string[]
   readonly terminating: boolean
 }
 
@@ -42,13 +43,14 @@ export function podStatus(input: StatusInput): PodStatus {
     statuses.filter(({ role }) => roles.includes(role)).map(({ status }) => status)
   const initStatuses = ofRoles('init', 'sidecar')
   const ephemeralStatuses = ofRoles('ephemeral')
-  const hostIp = { hostIP: input.hostIp, hostIPs: [{ ip: input.hostIp }] }
-  const ip = input.podIp ?? before?.podIP
+  const [hostIP = ''] = input.hostIps
+  const podIPs = input.podIps.length > 0 ? input.podIps.map((ip) => ({ ip })) : (before?.podIPs ?? [])
   return {
     phase,
     conditions: conditions(input, phase, ofRoles('init', 'sidecar', 'main')),
-    ...hostIp,
-    ...(ip === undefined ? {} : { podIP: ip, podIPs: [{ ip }] }),
+    hostIP,
+    hostIPs: input.hostIps.map((ip) => ({ ip })),
+    ...(podIPs[0]?.ip === undefined ? {} : { podIP: podIPs[0].ip, podIPs }),
     startTime: before?.startTime ?? time(input.startedAtMs),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     containerStatuses: ofRoles('main'),
@@ -184,7 +186,7 @@ function conditions(
   const ours = [
     {
       type: 'PodReadyToStartContainers',
-      status: input.podIp === undefined ? ('False' as const) : ('True' as const),
+      status: input.podIps.length === 0 ? ('False' as const) : ('True' as const),
     },
     { type: 'Initialized', ...initialized },
     { type: 'Ready', ...podReady },

@@ -1,5 +1,6 @@
 import type { Logger } from '../../../base/index.ts'
 import type { Pod } from '../../../kube/index.ts'
+import { nodeAddresses } from '../addresses.ts'
 import type { NodeContext } from '../context.ts'
 import type { PodEvent } from '../events.ts'
 import { readTail } from '../files.ts'
@@ -16,6 +17,8 @@ export interface PodRecord {
   readonly namespace: string
   readonly name: string
   readonly ip: string
+  /** Where the machine has IPv6 and the pod may use it. */
+  readonly ip6?: string | undefined
   readonly startedAtMs: number
   /** The pod is over: its address may be another's by now. */
   readonly isReleased?: boolean
@@ -93,8 +96,8 @@ export function writeStatus(state: State, pod: Pod, plan: PodPlan): void {
     plan,
     nowMs,
     startedAtMs: state.record?.startedAtMs ?? nowMs,
-    hostIp: context.network.bridgeAddress,
-    podIp: state.hasSandbox ? state.record?.ip : undefined,
+    hostIps: nodeAddresses(context.network),
+    podIps: state.hasSandbox ? addressesOf(state.record) : [],
     terminating: state.terminating !== undefined,
   })
   state.status.write(pod, {
@@ -181,7 +184,12 @@ export function event(state: State, podEvent: PodEvent): void {
   if (state.pod !== undefined) state.context.events.record(state.pod, podEvent)
 }
 
+/** IPv4 first. */
+export function addressesOf(record: PodRecord | undefined): readonly string[] {
+  return [record?.ip, record?.ip6].filter((address) => address !== undefined)
+}
+
 /** A pod on the machine's network has none of its own. */
-export function ownAddress(state: State, record: PodRecord): string | undefined {
-  return record.ip === state.context.network.bridgeAddress ? undefined : record.ip
+export function ownAddresses(state: State, record: PodRecord | undefined): readonly string[] {
+  return record?.ip === state.context.network.bridgeAddress ? [] : addressesOf(record)
 }

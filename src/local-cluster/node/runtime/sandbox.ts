@@ -8,6 +8,8 @@ export interface SandboxOptions {
   readonly paths: PodPaths
   readonly uid: string
   readonly ip: string
+  /** Where the machine has IPv6; a pod without an address of its own there has none at all. */
+  readonly ipv6?: { readonly address: string | undefined; readonly gateway: string }
   readonly hostname: string
   readonly bridge: string
   /** The bridge's own address. */
@@ -33,12 +35,12 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
   for (const file of [paths.netns, paths.uts, paths.ipc]) writeFileSync(file, '')
   const link = linkName(options.uid)
   const inside =
-    '{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"; eval "$3"; echo "$2" | ip -batch -'
+    '{ echo "$1" > /proc/sys/kernel/hostname; } 2> /dev/null || hostname "$1"; eval "$3"; echo "$2" | ip -batch - || exit 1; eval "$4"'
   const script = [
     'set -e',
     ...(options.hostNetwork ? ['mount --bind "/proc/$8/ns/net" "$1"'] : []),
     ...(options.hostIpc ? ['mount --bind "/proc/$8/ns/ipc" "$3"'] : []),
-    `unshare ${unsharedNamespaces(options)} sh -c '${options.hostNetwork ? NAME_ONLY : inside}' sh "$4" "$5" "$7"`,
+    `unshare ${unsharedNamespaces(options)} sh -c '${options.hostNetwork ? NAME_ONLY : inside}' sh "$4" "$5" "$7" "$9"`,
     ...(options.hostNetwork ? [] : ['echo "$6" | ip -batch -']),
   ].join('\n')
   await runCommand('sh', [
@@ -57,9 +59,15 @@ export async function createSandbox(options: SandboxOptions): Promise<void> {
       `link set ${link} type bridge_slave hairpin on`,
       `link set ${link} up`,
       `route replace ${options.ip}/32 dev ${options.bridge} src ${options.gateway}`,
+      ...ofIpv6(options, (address, gateway) => [
+        `route replace ${address}/128 dev ${options.bridge} src ${gateway}`,
+        // It stays when the pod goes, and is right for the next one of this address.
+        `neigh replace ${address} lladdr ${hardwareAddress(options.ip)} dev ${options.bridge} nud permanent`,
+      ]),
     ].join('\n'),
-    sysctlScript(options.sysctls),
+    sysctlScript([...DEFAULT_SYSCTLS, ...ipv6Sysctls(options)]),
     String(process.pid),
+    sysctlScript(options.sysctls),
   ])
 }
 
@@ -76,9 +84,28 @@ const DEFAULT_SYSCTLS = [
   { name: 'net.ipv4.ping_group_range', value: '0 2147483647' },
 ]
 
+/** A pod without an address of its own has IPv6 with itself only: none between it and others on the bridge. */
+function ipv6Sysctls({ ipv6 }: SandboxOptions): SandboxOptions['sysctls'] {
+  if (ipv6 === undefined) return []
+  if (ipv6.address === undefined) return [{ name: 'net.ipv6.conf.default.disable_ipv6', value: '1' }]
+  return ['all', 'default'].flatMap((link) => [
+    { name: `net.ipv6.conf.${link}.disable_ipv6`, value: '0' },
+    // IPv6 cannot be told to send no redirects: past the machine, a pod would not be reached as a Service's.
+    { name: `net.ipv6.conf.${link}.accept_redirects`, value: '0' },
+    { name: `net.ipv6.conf.${link}.accept_ra`, value: '0' },
+  ])
+}
+
+function ofIpv6(
+  { ipv6 }: SandboxOptions,
+  commands: (address: string, gateway: string) => readonly string[],
+): readonly string[] {
+  return ipv6?.address === undefined ? [] : commands(ipv6.address, ipv6.gateway)
+}
+
 /** Settings of the pod's own namespaces only; the API server has checked neither names nor values. */
 function sysctlScript(sysctls: SandboxOptions['sysctls']): string {
-  return [...DEFAULT_SYSCTLS, ...sysctls]
+  return sysctls
     .filter(
       ({ name, value }) =>
         /^(?:net|kernel\.(?:shm|msg|sem))[a-z0-9._/-]*$/.test(name) && /^[\w .-]+$/.test(value),
@@ -97,6 +124,14 @@ function insideCommands(options: SandboxOptions, link: string): readonly string[
     'link set eth0 up',
     `route add ${options.gateway}/32 dev eth0 scope link src ${options.ip}`,
     `route add default via ${options.gateway} dev eth0 src ${options.ip}`,
+    ...ofIpv6(options, (address, gateway) => [
+      // Nobody else gives these addresses out: no waiting for the detection of duplicates.
+      `addr add ${address}/128 dev eth0 nodad`,
+      // The first question for a neighbour gets lost while the link comes up, and the next one is a second later.
+      `neigh add ${gateway} lladdr ${hardwareAddress(options.gateway)} dev eth0 nud permanent`,
+      `route add ${gateway}/128 dev eth0 src ${address}`,
+      `route add default via ${gateway} dev eth0 src ${address}`,
+    ]),
   ]
 }
 
@@ -107,15 +142,19 @@ export function sandboxExists(paths: PodPaths, uid: string, hostNetwork: boolean
 
 /**
  * Removes whatever of the sandbox is there. Its processes must have ended: they would keep the namespaces.
- * @param ip the pod's own address, which is unreachable from then on
+ * @param addresses the pod's own, which are unreachable from then on
  */
-export async function deleteSandbox(paths: PodPaths, uid: string, ip: string | undefined): Promise<void> {
+export async function deleteSandbox(
+  paths: PodPaths,
+  uid: string,
+  addresses: readonly string[],
+): Promise<void> {
   const link = linkName(uid)
   const files = [paths.netns, paths.uts, paths.ipc].filter((file) => existsSync(file))
   if (files.length > 0 || linkExists(link)) {
     const script =
-      'link=$1 route=$2; shift 2; ip link delete "$link" 2>/dev/null; [ -z "$route" ] || ip route delete "$route" 2>/dev/null; for f; do umount -l "$f" 2>/dev/null; done; :'
-    await runCommand('sh', ['-c', script, 'sandbox', link, ip === undefined ? '' : `${ip}/32`, ...files])
+      'link=$1 routes=$2; shift 2; ip link delete "$link" 2>/dev/null; for r in $routes; do ip route delete "$r" 2>/dev/null; done; for f; do umount -l "$f" 2>/dev/null; done; :'
+    await runCommand('sh', ['-c', script, 'sandbox', link, addresses.join(' '), ...files])
   }
   for (const file of files) rmSync(file, { force: true })
 }

@@ -98,7 +98,7 @@ export async function startTestNode(options: {
         stateDir,
         clusterId: clusterIdOf(stateDir),
         bridge: network.bridge,
-        bridgeAddress: `${network.bridgeAddress}/16`,
+        bridgeAddresses: [`${network.bridgeAddress}/16`],
         tables: [],
         clock: systemClock,
       })
