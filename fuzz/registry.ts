@@ -5,6 +5,7 @@
  * found. An input that once broke a law stays in `corpus/NAME/`.
  */
 import * as http2 from './targets/http2.ts'
+import * as kubernetes from './targets/kubernetes.ts'
 import * as objects from './targets/objects.ts'
 import * as texts from './targets/texts.ts'
 import * as tls from './targets/tls.ts'
@@ -38,12 +39,15 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   json: objects.json,
   jsonpath: texts.jsonPaths,
   kubeconfig: texts.kubeconfig,
+  manifests: kubernetes.manifests,
   model: wire.model,
   patches: objects.patches,
   protobuf: objects.protobuf,
   quantity: texts.quantities,
   'request-head': wire.requestHead,
+  'request-parts': kubernetes.requestParts,
   'response-head': wire.responseHead,
+  schedules: kubernetes.schedules,
   schema: texts.schemas,
   selectors: texts.selectors,
   spdy: wire.spdy,

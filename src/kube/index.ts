@@ -28,7 +28,7 @@ export {
 } from './decode/scan-json.ts'
 export { type CronSchedule, parseSchedule } from './cron-schedule.ts'
 export { compareVersions, resourceInfosOf } from './definition.ts'
-export { isIp, isIpv6 } from './ip.ts'
+export { isCidr, isIp, isIpv6, parseIpv6 } from './ip.ts'
 export { type JsonPath, parseJsonPath } from './json-path.ts'
 export { BUILT_IN_KINDS, pluralOf } from './kinds.ts'
 export { type Manifest, type ManifestProblem, parseManifests, type Position } from './manifest.ts'

@@ -63,3 +63,15 @@ test('a text that is JSON is read as well', () => {
   const { manifests } = parseManifests('{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}')
   assert.deepEqual(manifests[0]?.object, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n' } })
 })
+
+test('an alias that names nothing, or unfolds without end, is a problem and no more', () => {
+  const bomb = [
+    'a: &a [x, x]',
+    ...'bcdefghij'.split('').map((name, i) => `${name}: &${name} [${`*${'abcdefghi'[i]}, `.repeat(9)}]`),
+  ]
+  for (const text of ['#\n*:\n', 'a: *b\n', `${bomb.join('\n')}\n`]) {
+    const { manifests, problems } = parseManifests(text)
+    assert.deepEqual(manifests, [])
+    assert.equal(problems.length, 1, text)
+  }
+})

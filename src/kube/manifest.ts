@@ -1,4 +1,14 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+} from 'yaml'
+import { fail, messageOf, ok, type Result } from '../base/index.ts'
 import type { KubeObject } from './object.ts'
 
 /** A place in a text, both counted from 1. */
@@ -27,6 +37,8 @@ export interface ParsedManifests {
 
 /** A file with more documents than this is no configuration. */
 const DOCUMENTS_MAX = 100_000
+/** How often an anchor may be used: enough for people, too little for a text that unfolds to gigabytes. */
+const ALIASES_MAX = 100
 
 /** Reads Kubernetes objects out of YAML (or JSON, which is YAML): several documents, and members of Lists. */
 export function parseManifests(text: string): ParsedManifests {
@@ -46,7 +58,12 @@ export function parseManifests(text: string): ParsedManifests {
     }
     const root = document.contents
     if (root === null || (isScalar(root) && root.value === null)) continue // nothing between two separators
-    for (const { node, value } of membersOf(root, document.toJS({ maxAliasCount: 100 }))) {
+    const read = valueOf(document)
+    if (!read.ok) {
+      problems.push({ ...positionOf(root.range?.[0] ?? 0), message: read.error })
+      continue
+    }
+    for (const { node, value } of membersOf(root, read.value)) {
       const at = positionOf(node.range?.[0] ?? 0)
       if (isKubeObject(value)) {
         manifests.push({ object: value, ...at, locate: (path) => positionOf(offsetOf(node, path)) })
@@ -57,6 +74,15 @@ export function parseManifests(text: string): ParsedManifests {
     }
   }
   return { manifests, problems }
+}
+
+/** Aliases that name nothing, or that unfold to more than their text, show only here. */
+function valueOf(document: Document.Parsed): Result<unknown, string> {
+  try {
+    return ok(document.toJS({ maxAliasCount: ALIASES_MAX }))
+  } catch (error) {
+    return fail(messageOf(error))
+  }
 }
 
 /** A List stands for its items. */
