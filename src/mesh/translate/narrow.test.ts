@@ -5,7 +5,7 @@ import { narrowConfigMap, narrowSecret } from './narrow.ts'
 
 function secret(members: object): KubeObject {
   const metadata = { name: 's', namespace: 'demo', annotations: { note: 'long' } }
-  return { apiVersion: 'v1', kind: 'Secret', metadata, ...members } as KubeObject
+  return { apiVersion: 'v1', kind: 'Secret', metadata, ...members }
 }
 
 describe('what istiod keeps of a Secret', () => {
@@ -39,7 +39,7 @@ describe('what istiod keeps of a Secret', () => {
 
 test('of ConfigMaps the mesh’s settings and bundles of certificates are kept', () => {
   const configMap = (data: object): KubeObject =>
-    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'demo' }, data }) as KubeObject
+    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'demo' }, data })
   const settings = configMap({ mesh: '' })
   assert.equal(narrowConfigMap(settings), settings)
   assert.equal(narrowConfigMap(configMap({ 'nginx.conf': 'server {}' })), undefined)
