@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { unzipSync } from 'fflate'
 import { isInstalled, REPOSITORY, run } from './run.ts'
 
-interface SystemNeed {
+export interface SystemNeed {
   readonly program: string
   readonly debianPackage: string
   readonly why: string
@@ -47,7 +47,7 @@ export async function setup(options: { readonly tests: boolean }): Promise<numbe
   return 0
 }
 
-async function installSystemPackages(needs: readonly SystemNeed[]): Promise<number> {
+export async function installSystemPackages(needs: readonly SystemNeed[]): Promise<number> {
   const missing = needs.filter((need) => !isInstalled(need.program))
   if (missing.length === 0) return 0
   const names = missing.map((need) => need.debianPackage)

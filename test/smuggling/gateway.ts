@@ -33,15 +33,17 @@ export async function startGateway(backendPort: number): Promise<{ port: number;
 
 const ANSWER_DEADLINE_MS = 10_000
 
-/** Sends everything, then the end of the stream. @returns what came until the other side ended as well */
+/**
+ * Sends everything, then (unless told) the end of the stream.
+ * @returns what came until the other side ended as well
+ */
 export async function exchangeAll(
   port: number,
   bytes: string,
-  enough: (received: string) => boolean = () => false,
-): Promise<{ received: string; ended: boolean }> {
+  options: { readonly halfClose: boolean } = { halfClose: true },
+): Promise<{ received: string }> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
   let received = ''
-  let ended = false
   await new Promise<void>((resolve, reject) => {
     const deadline = setTimeout(() => {
       reject(new Error(`no end of the answer; so far: ${received}`))
@@ -52,21 +54,15 @@ export async function exchangeAll(
     }
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
-      if (enough(received)) stop()
     })
-    socket.on('end', () => {
-      ended = true
-      stop()
-    })
+    socket.on('end', stop)
     // A reset is an end too, for a client that had more to say.
     socket.on('error', () => {})
-    socket.on('close', () => {
-      ended = true
-      stop()
-    })
-    socket.end(bytes, 'latin1')
+    socket.on('close', stop)
+    if (options.halfClose) socket.end(bytes, 'latin1')
+    else socket.write(bytes, 'latin1')
   }).finally(() => socket.destroy())
-  return { received, ended }
+  return { received }
 }
 
 /** What goes over the wire for a case. */

@@ -42,7 +42,12 @@ export function requestFraming(block: HeadBlock, framing: Framing): string | und
   if (problem !== undefined) return problem
   framing.kind = BODY.none
   framing.length = 0
-  return hasField(block, 'transfer-encoding') ? readCoding(block, framing) : readLength(block, framing)
+  const bodyProblem = hasField(block, 'transfer-encoding')
+    ? readCoding(block, framing)
+    : readLength(block, framing)
+  // RFC 9110 7.8: a server may ignore an upgrade. With a body it has to: some read the body as the new protocol already.
+  if (framing.kind !== BODY.none) framing.upgrade = ''
+  return bodyProblem
 }
 
 /**
