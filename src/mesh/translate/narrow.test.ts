@@ -38,8 +38,10 @@ describe('what istiod keeps of a Secret', () => {
 })
 
 test('of ConfigMaps the mesh’s settings and bundles of certificates are kept', () => {
-  const configMap = (data: object): KubeObject =>
-    ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'demo' }, data })
+  const configMap = (data: object): KubeObject => {
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'demo' }, data }
+    return object
+  }
   const settings = configMap({ mesh: '' })
   assert.equal(narrowConfigMap(settings), settings)
   assert.equal(narrowConfigMap(configMap({ 'nginx.conf': 'server {}' })), undefined)
