@@ -130,6 +130,8 @@ function program(name: string, options: ProgramOptions): PeerProgram {
         env: { PATH: SBIN },
       })
       const exited = once(child, 'exit').catch(() => {})
+      // A run that breaks off leaves no server behind.
+      process.once('exit', () => child.kill('SIGKILL'))
       await untilListening(port, child, name)
       return {
         port,
