@@ -55,7 +55,12 @@ describe('on a cluster of both families', () => {
 
   test('requested addresses say the families', async () => {
     const asked = ['fd00:10:43::77', '10.43.0.77']
-    const spec = await made('asked', { ipFamilyPolicy: 'RequireDualStack', clusterIPs: asked })
+    const wanted = {
+      ipFamilyPolicy: 'RequireDualStack',
+      clusterIP: asked[0] ?? '',
+      clusterIPs: asked,
+    } as const
+    const spec = await made('asked', wanted)
     assertFamilies(spec, 'RequireDualStack', ['IPv6', 'IPv4'])
     assert.deepEqual(spec.clusterIPs, asked)
     const taken = made('taken', { ipFamilyPolicy: 'PreferDualStack', clusterIP: 'fd00:10:43::77' })
@@ -77,6 +82,11 @@ describe('on a cluster of both families', () => {
     assert.equal(two.clusterIP, before.clusterIP)
     const kept = await changed('changes', { ports: [{ port: 81 }] })
     assert.deepEqual(kept.clusterIPs, two.clusterIPs)
+    const [first = ''] = two.clusterIPs ?? []
+    await assertRefused(
+      changed('changes', { clusterIPs: [first, 'fd00:10:43::99'] }),
+      `spec.clusterIPs[1]: Invalid value: ["${first}","fd00:10:43::99"]: may not change once set`,
+    )
     const one = await changed('changes', { ipFamilyPolicy: 'SingleStack' })
     assertFamilies(one, 'SingleStack', ['IPv4'])
     assert.equal(one.clusterIP, before.clusterIP)
@@ -86,11 +96,11 @@ describe('on a cluster of both families', () => {
   })
 
   test('two families want a policy that allows them', async () => {
-    const detail = (member: string) =>
-      `spec.ipFamilyPolicy: Invalid value: "SingleStack": must be RequireDualStack or PreferDualStack when multiple '${member}' are specified`
-    await assertRefused(made('bad', { ipFamilies: ['IPv4', 'IPv6'] }), detail('ipFamilies'))
-    const addresses = { clusterIPs: ['10.43.0.78', 'fd00:10:43::78'] }
-    await assertRefused(made('bad', addresses), detail('clusterIPs'))
+    const detail = (what: string) =>
+      `spec.ipFamilyPolicy: Invalid value: "SingleStack": must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`
+    await assertRefused(made('bad', { ipFamilies: ['IPv4', 'IPv6'] }), detail('IP families'))
+    const addresses = { clusterIP: '10.43.0.78', clusterIPs: ['10.43.0.78', 'fd00:10:43::78'] }
+    await assertRefused(made('bad', addresses), detail('cluster IPs'))
   })
 })
 

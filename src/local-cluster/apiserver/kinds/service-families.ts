@@ -25,17 +25,15 @@ export function withFamilies(
 ): { readonly object: KubeObject; readonly errors: readonly FieldError[] } {
   const before = old && wishesOf(old)
   const wishes = withoutSecond(wishesOf(object), before)
-  const isHeadless = wishes.addresses[0] === 'None'
   // Of what is stored, nothing changes by itself when the cluster comes to a second family or loses it.
   const isKept = before !== undefined && sameJson(wishes, before) && before.families.length > 0
   const inferred = isKept ? wishes : { ...wishes, families: inferFamilies(wishes) }
-  const hasNoPods =
-    isHeadless && Object.keys((at(object.spec, 'selector') as object | undefined) ?? {}).length === 0
-  const wrong = isKept ? [] : [...secondErrors(wishes), ...addressErrors(wishes, configured)]
+  const isFree = hasNoPods(object)
+  const wrong = isKept ? [] : wishErrors(object, { wishes, before, configured })
   // What follows would but say the same of the families that were inferred.
-  const errors = wrong.length > 0 || isKept || hasNoPods ? wrong : clusterErrors(inferred, configured)
+  const errors = wrong.length > 0 || isKept || isFree ? wrong : clusterErrors(inferred, configured)
   if (errors.length > 0) return { object, errors }
-  const families = isKept ? wishes.families : completed(inferred, hasNoPods ? BOTH : configured)
+  const families = isKept ? wishes.families : completed(inferred, isFree ? BOTH : configured)
   const { policy, addresses } = wishes
   const clusterIPs = addresses.length > 0 ? addresses : undefined
   return {
@@ -47,6 +45,28 @@ export function withFamilies(
     }),
     errors,
   }
+}
+
+function wishErrors(
+  object: KubeObject,
+  {
+    wishes,
+    before,
+    configured,
+  }: {
+    readonly wishes: Wishes
+    readonly before: Wishes | undefined
+    readonly configured: readonly IpFamily[]
+  },
+): readonly FieldError[] {
+  const [, second] = before?.addresses ?? []
+  const isOther = second !== undefined && wishes.addresses.length === 2 && wishes.addresses[1] !== second
+  const ofLists = [
+    ...(isOther ? [invalidField('spec.clusterIPs[1]', wishes.addresses, 'may not change once set')] : []),
+    ...(before === undefined ? listErrors(object, wishes) : []),
+    ...secondErrors(wishes, before),
+  ]
+  return ofLists.length > 0 ? ofLists : addressErrors(wishes, configured)
 }
 
 const BOTH: readonly IpFamily[] = ['IPv4', 'IPv6']
@@ -62,9 +82,16 @@ export function clusterIpsOf(service: KubeObject): readonly string[] {
   return list.length > 0 || first === '' ? list : [first]
 }
 
+/** Headless and of nobody: its addresses are those that somebody writes, of whatever family. */
+function hasNoPods(service: KubeObject): boolean {
+  const selector = at(service.spec, 'selector') as object | undefined
+  return clusterIpsOf(service)[0] === 'None' && Object.keys(selector ?? {}).length === 0
+}
+
 function wishesOf(service: KubeObject): Wishes {
   return {
-    policy: stringAt(service.spec, 'ipFamilyPolicy') ?? 'SingleStack',
+    policy:
+      stringAt(service.spec, 'ipFamilyPolicy') ?? (hasNoPods(service) ? 'RequireDualStack' : 'SingleStack'),
     families: listAt(service.spec, 'ipFamilies') as readonly IpFamily[],
     addresses: clusterIpsOf(service),
   }
@@ -86,20 +113,40 @@ function inferFamilies({ families, addresses }: Wishes): readonly IpFamily[] {
   return [...families, ...further.map(familyOf)]
 }
 
-function secondErrors({ policy, families, addresses }: Wishes): readonly FieldError[] {
-  if (policy !== 'SingleStack') return []
-  const given = { clusterIPs: addresses, ipFamilies: families }
-  return (['clusterIPs', 'ipFamilies'] as const).flatMap((member) =>
-    given[member].length < 2
-      ? []
-      : [
-          invalidField(
-            'spec.ipFamilyPolicy',
-            policy,
-            `must be RequireDualStack or PreferDualStack when multiple '${member}' are specified`,
-          ),
-        ],
-  )
+const SECONDS = { clusterIPs: 'cluster IP', ipFamilies: 'IP family' } as const
+const MANY = { clusterIPs: 'cluster IPs', ipFamilies: 'IP families' } as const
+
+/** The policy alone says whether there are two: neither may there be more than it allows, nor is one let go beside it. */
+function secondErrors(wishes: Wishes, before: Wishes | undefined): readonly FieldError[] {
+  const { policy } = wishes
+  return MEMBERS.flatMap((member) => {
+    const count = countOf(wishes, member)
+    const had = before === undefined ? 0 : countOf(before, member)
+    if (policy === 'SingleStack' && count > 1) {
+      const detail = `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${MANY[member]} are specified`
+      return [invalidField('spec.ipFamilyPolicy', policy, detail)]
+    }
+    if (policy === 'SingleStack' || had < 2 || count !== 1) return []
+    const detail = `must be 'SingleStack' to release the secondary ${SECONDS[member]}`
+    return [invalidField('spec.ipFamilyPolicy', policy, detail)]
+  })
+}
+
+const MEMBERS = ['clusterIPs', 'ipFamilies'] as const
+
+function countOf(wishes: Wishes, member: (typeof MEMBERS)[number]): number {
+  return (member === 'clusterIPs' ? wishes.addresses : wishes.families).length
+}
+
+/** What is wrong with the list of addresses by itself. */
+function listErrors(object: KubeObject, { addresses }: Wishes): readonly FieldError[] {
+  const refuse = (detail: string) => invalidField('spec.clusterIPs', addresses, detail)
+  const isAlone = addresses.length > 0 && (stringAt(object.spec, 'clusterIP') ?? '') === ''
+  const isTwice = addresses.length === 2 && new Set(addresses.map(familyOf)).size < 2
+  return [
+    ...(isAlone ? [refuse('must be empty when `clusterIP` is not specified')] : []),
+    ...(isTwice ? [refuse('may specify no more than one IP for each IP family')] : []),
+  ]
 }
 
 function addressErrors(
