@@ -13,6 +13,7 @@ const UNIT = [
   'test/architecture/*.test.ts',
   'scripts/**/*.test.ts',
   'bench/**/*.test.ts',
+  'test/smuggling/*.test.ts',
 ]
 /** Too slow for every commit: real kubectl, browsers, pods in namespaces, crashes. `npm test` runs them. */
 const INTEGRATION = [

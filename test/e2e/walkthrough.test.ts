@@ -121,7 +121,9 @@ describe('the demo is deployed', () => {
       backend: /ClusterIP .*3000\/TCP/,
       'backend-v1': /ClusterIP .*3000\/TCP/,
       'backend-v2': /ClusterIP .*3000\/TCP/,
-      'demo-app-gateway-istio': /LoadBalancer .*10\.44\.0\.\d+ +15021:3\d{4}\/TCP,80:3\d{4}\/TCP/,
+      // On a machine with IPv6 the gateway has an address of each family, as Istio's has.
+      'demo-app-gateway-istio':
+        /LoadBalancer .*10\.44\.0\.\d+(?:,fd00:\S+)? +15021:3\d{4}\/TCP,80:3\d{4}\/TCP/,
       frontend: /ClusterIP .*80\/TCP/,
       monitor: /ClusterIP .*8000\/TCP/,
       'monitor-v1': /ClusterIP .*8000\/TCP/,
