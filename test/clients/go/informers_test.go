@@ -277,7 +277,9 @@ func TestWatchIsResumed(t *testing.T) {
 	must(t, err)
 	equal(t, "until", synced.Type, watch.Added)
 	_, err = maps.Watch(ctx, metav1.ListOptions{ResourceVersion: "odd"})
-	refused(t, err, apierrors.IsBadRequest, "")
+	// Kubernetes gives this refusal of a watch no reason, only its text.
+	unexplained := func(err error) bool { return apierrors.ReasonForError(err) == metav1.StatusReasonUnknown }
+	refused(t, err, unexplained, `resourceVersion: Invalid value: "odd"`)
 }
 
 func TestBookmarksOfAWatch(t *testing.T) {

@@ -86,7 +86,7 @@ func objectsOf(t *testing.T, config *rest.Config) {
 	equal(t, "ports afterwards", len(found.Items[0].Spec.Ports), 1)
 	uid := types.UID("another")
 	err = services.Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
-	refused(t, err, apierrors.IsConflict, "Precondition failed: UID in precondition: another")
+	refused(t, err, apierrors.IsConflict, "the UID in the precondition (another) does not match the UID in record")
 	must(t, services.Delete(ctx, made.Name, metav1.DeleteOptions{}))
 	_, err = services.Get(ctx, made.Name, metav1.GetOptions{})
 	refused(t, err, apierrors.IsNotFound, "not found")
