@@ -172,6 +172,8 @@ const retries = object<Retries>({
   perTryTimeoutMs: optional(milliseconds),
   retryOn: list(filledText),
   backoffMs: optional(milliseconds),
+  sameHosts: optional(flag),
+  otherLocalities: optional(flag),
 })
 
 const action = union<RouteAction['kind']>('kind', {

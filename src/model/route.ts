@@ -175,4 +175,8 @@ export interface Retries {
   /** Envoy's conditions (`connect-failure`, `5xx`, `retriable-4xx`, …) and status codes. */
   readonly retryOn: readonly string[]
   readonly backoffMs?: number
+  /** Endpoints that have failed this request are as good as others; otherwise others are preferred. */
+  readonly sameHosts?: boolean
+  /** After every second try the localities tried so far are left alone, as long as there are others. */
+  readonly otherLocalities?: boolean
 }

@@ -36,10 +36,10 @@ function attempt(exchange: Exchange): void {
 
 /** Prefers a host that has not been tried for this request. */
 function pickHost(exchange: Exchange): ForwardHost | undefined {
-  const { target } = exchange.plan as ForwardPlan
+  const { target, retry } = exchange.plan as ForwardPlan
   let host = target.pick(exchange)
   const { tried } = exchange
-  if (tried === undefined) return host
+  if (tried === undefined || retry.sameHosts === true) return host
   for (let i = 0; i < RESELECTIONS_MAX && host !== undefined && tried.includes(host.address); i++) {
     host = target.pick(exchange)
   }

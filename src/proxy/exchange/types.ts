@@ -298,6 +298,10 @@ export interface RetryPlan {
   readonly conditions: number
   readonly statuses: readonly number[]
   readonly backoffMs: number
+  /** Hosts that have failed the request are as good as others. */
+  readonly sameHosts?: boolean
+  /** After every second try the tiers of hosts tried so far are left alone. */
+  readonly otherTiers?: boolean
 }
 
 /** A cluster as the request flow sees it. */

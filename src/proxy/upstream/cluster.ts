@@ -19,9 +19,9 @@ import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
 import { createProbe } from './probe.ts'
-import { createTieredBalancer } from './tiered.ts'
+import { createTieredBalancer, tiersLeft } from './tiered.ts'
 import { warmUp } from './warmup.ts'
-import { tiersOf } from './locality.ts'
+import { type Tiers, tiersOf } from './locality.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
 import { PLAIN, secureWith, type UpstreamSecurity } from './security.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
@@ -105,6 +105,7 @@ function protocolOf(
 export function createCluster(settings: UpstreamSettings, sources: ClusterSources, key: ClusterKey): Cluster {
   let hosts = new Map<string, Host>()
   let balancer: Balancer<Host> = { pick: () => undefined }
+  let tiers: Tiers<Host> = { kind: 'priorities', tiers: [] }
   let known = false
   let service: Service | undefined
   let protocol: UpstreamProtocol = 'http1'
@@ -214,8 +215,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       own: sources.own(),
       failsOver: (outliers ?? health) !== undefined,
     }
-    balancer = createTieredBalancer({
-      tiers: tiersOf([...hosts.values()], client),
+    tiers = tiersOf([...hosts.values()], client)
+    balancer = balancerOf(tiers)
+  }
+
+  function balancerOf(among: Tiers<Host>): Balancer<Host> {
+    return createTieredBalancer({
+      tiers: among,
       isHealthy: (host) => outliers?.isEjected(host) !== true && isWell(host),
       panicPercent: traffic.outlierDetection?.minHealthPercent ?? 0,
       balance,
@@ -279,7 +285,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   function pick(exchange?: Exchange, original = exchange?.context.original): Host | undefined {
     if (isPassing && original !== undefined) return passed.hostAt(original.address, original.port)
     const key = exchange && hashKey?.(exchange)
-    return balancer.pick(key === undefined ? undefined : hashText(key))
+    const hash = key === undefined ? undefined : hashText(key)
+    if (exchange?.tried !== undefined && exchange.plan?.retry.otherTiers === true) {
+      const elsewhere = tiersLeft(tiers, exchange.tried)
+      const host = elsewhere === tiers ? undefined : balancerOf(elsewhere).pick(hash)
+      if (host !== undefined) return host
+    }
+    return balancer.pick(hash)
   }
 
   return {

@@ -6,7 +6,7 @@ import { ok, respondWith, until, workloadObject } from '../testing.ts'
 import { createBalancer } from './balancer.ts'
 import { type Tiers, tiersOf } from './locality.ts'
 import { bodyOf, createPolicyBench } from './testing.ts'
-import { availability, createTieredBalancer, priorityLoads } from './tiered.ts'
+import { availability, createTieredBalancer, priorityLoads, tiersLeft } from './tiered.ts'
 
 describe("the load of priorities is Envoy's", () => {
   // Healthy percent of each priority → percent of requests.
@@ -69,6 +69,23 @@ describe("the load of priorities is Envoy's", () => {
       assert.deepEqual(priorityLoads(healthy.map((percent) => availability(percent, 100))), loads)
     })
   }
+})
+
+describe('tiers that a request has not tried', () => {
+  const host = (address: string) => ({ address, weight: 1, active: () => 0 })
+  const tier = (...addresses: readonly string[]) => ({ hosts: addresses.map(host), weight: 0 })
+  const tiers = { kind: 'priorities', tiers: [tier('a', 'b'), tier('c'), tier('d')] } as const
+  const left = (...tried: readonly string[]) =>
+    tiersLeft(tiers, tried).tiers.map(({ hosts }) => hosts.map((one) => one.address).join(''))
+
+  test('a first failure leaves all of them', () => assert.deepEqual(left('a'), ['ab', 'c', 'd']))
+  test('a second one takes those that were tried away', () => assert.deepEqual(left('a', 'b'), ['c', 'd']))
+  test('the third changes nothing, the fourth does', () => {
+    assert.deepEqual(left('a', 'b', 'c'), ['c', 'd'])
+    assert.deepEqual(left('a', 'b', 'c', 'c'), ['d'])
+  })
+  test('when all were tried, all are there again', () =>
+    assert.deepEqual(left('a', 'b', 'c', 'd'), ['ab', 'c', 'd']))
 })
 
 interface TestHost {

@@ -1,6 +1,6 @@
 import { type Random, randomIndex } from '../../base/index.ts'
 import type { Balancer } from './balancer.ts'
-import type { Balanced } from './balanced.ts'
+import type { Balanced, Placed } from './balanced.ts'
 import type { Tiers } from './locality.ts'
 
 /** Envoy's: a tier serves all that falls to it while this much less than all of it is healthy. */
@@ -39,6 +39,19 @@ export function createTieredBalancer<Host extends Balanced>(options: {
   if (first === undefined) return { pick: () => undefined }
   if (chosen.length === 1) return first.balancer
   return choose(chosen, options.random)
+}
+
+/** Envoy's previous_priorities predicate as Istio sets it: looked at after every second try. */
+const TRIES_PER_LOOK = 2
+
+/**
+ * The tiers in which no host has been tried for a request; all of them when there is none left.
+ * @param tried addresses of hosts, in the order of the tries
+ */
+export function tiersLeft<Host extends Placed>(tiers: Tiers<Host>, tried: readonly string[]): Tiers<Host> {
+  const counted = new Set(tried.slice(0, tried.length - (tried.length % TRIES_PER_LOOK)))
+  const left = tiers.tiers.filter(({ hosts }) => !hosts.some(({ address }) => counted.has(address)))
+  return left.length === 0 || left.length === tiers.tiers.length ? tiers : { ...tiers, tiers: left }
 }
 
 /** A share in panic counts as a healthy one. */

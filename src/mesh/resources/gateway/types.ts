@@ -125,9 +125,16 @@ export interface HTTPRouteRule {
   readonly filters?: readonly HTTPRouteFilter[]
   readonly backendRefs?: readonly HTTPBackendRef[]
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string }
+  /** Experimental channel. */
+  readonly retry?: HTTPRouteRetry
   /** Experimental channel: not served, but never ignored in silence. */
-  readonly retry?: unknown
   readonly sessionPersistence?: unknown
+}
+
+export interface HTTPRouteRetry {
+  readonly codes?: readonly number[]
+  readonly attempts?: number
+  readonly backoff?: string
 }
 
 export interface HTTPRouteMatch {

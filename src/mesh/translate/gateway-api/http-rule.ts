@@ -1,12 +1,13 @@
 import { parseDurationMs } from '../../../base/index.ts'
 import type {
   Destination,
+  Retries,
   RouteAction,
   RouteFilter,
   Timeouts,
   WeightedDestination,
 } from '../../../model/index.ts'
-import type { HTTPBackendRef, HTTPRoute, HTTPRouteRule } from '../../resources/index.ts'
+import type { HTTPBackendRef, HTTPRoute, HTTPRouteRetry, HTTPRouteRule } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { type RefFault, resolveBackend } from './backends.ts'
 import { translateFilters } from './filters.ts'
@@ -40,14 +41,14 @@ export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: Ro
     return own.length > 0 ? [] : [translated]
   })
   const { filters, redirect } = translateFilters(rule.filters, faults, resolverFor(route, context, refFaults))
-  if (rule.retry !== undefined) faults.push('retry is not served')
   if (rule.sessionPersistence !== undefined) faults.push('sessionPersistence is not served')
   const destinations = translateBackends(rule, route, context, { faults, refFaults })
   const timeouts = translateTimeouts(rule, faults)
+  const retries = translateRetry(rule.retry, faults)
   return {
     matches,
     filters: faults.length > 0 ? [] : filters,
-    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts)),
+    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts, retries)),
     faults: [...matchFaults, ...faults],
     refFaults,
   }
@@ -82,9 +83,36 @@ function translateBackends(
   })
 }
 
-function forward(destinations: readonly WeightedDestination[], timeouts: Timeouts): RouteAction {
+function forward(
+  destinations: readonly WeightedDestination[],
+  timeouts: Timeouts,
+  retries: Retries | undefined,
+): RouteAction {
   const weighted = destinations.filter((destination) => destination.weight > 0)
-  return weighted.length === 0 ? NO_BACKEND : { kind: 'forward', destinations: weighted, timeouts }
+  if (weighted.length === 0) return NO_BACKEND
+  return {
+    kind: 'forward',
+    destinations: weighted,
+    timeouts,
+    ...(retries === undefined ? {} : { retries }),
+  }
+}
+
+/** Those of a rule that asks for retries and names no number: the same as without asking. */
+const RETRY_ATTEMPTS = 2
+/** GEP-1731: whatever the codes, connections that fail or break are a reason to try again. */
+const ALWAYS_RETRY_ON = ['connect-failure', 'refused-stream', 'reset', 'unavailable', 'cancelled']
+
+/** @see Gateway API, HTTPRouteRetry */
+function translateRetry(retry: HTTPRouteRetry | undefined, faults: string[]): Retries | undefined {
+  if (retry === undefined) return undefined
+  const backoffMs = durationOf(retry.backoff, 'retry.backoff', faults)
+  const codes = [...new Set(retry.codes ?? [])].sort((a, b) => a - b)
+  return {
+    attempts: retry.attempts ?? RETRY_ATTEMPTS,
+    retryOn: [...ALWAYS_RETRY_ON, ...codes.map(String)],
+    ...(backoffMs === undefined ? {} : { backoffMs }),
+  }
 }
 
 function translateTimeouts(rule: HTTPRouteRule, faults: string[]): Timeouts {

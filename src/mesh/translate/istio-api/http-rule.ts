@@ -93,12 +93,12 @@ function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, prob
   if (rule.redirect !== undefined) return answer(redirectOf(rule.redirect))
   if (rule.directResponse !== undefined) {
     const { status, body } = rule.directResponse
-    if (body?.bytes !== undefined) problems.push(`${path}.directResponse.body.bytes is not served yet`)
+    const text = body?.string ?? (body?.bytes === undefined ? undefined : textOf(body.bytes, path, problems))
     return answer({
       kind: 'respond',
       status,
       reason: 'direct_response',
-      ...(body?.string === undefined ? {} : { body: body.string }),
+      ...(text === undefined ? {} : { body: text }),
     })
   }
   const destinations = translateDestinations(rule.route ?? [], `${path}.route`, context, problems)
@@ -112,6 +112,15 @@ function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, prob
     timeoutMs: durationOf(rule.timeout, `${path}.timeout`, problems),
     retries: retriesOf(rule, path, problems),
   }
+}
+
+/** Bodies travel as text in the model; what is no text would arrive changed. */
+function textOf(base64: string, path: string, problems: string[]): string | undefined {
+  const bytes = Buffer.from(base64, 'base64')
+  const text = bytes.toString('utf8')
+  if (Buffer.from(text).equals(bytes)) return text
+  problems.push(`${path}.directResponse.body.bytes is not UTF-8; the answer has no body`)
+  return undefined
 }
 
 function answer(action: RouteAction): RuleAction {
@@ -144,9 +153,6 @@ function redirectOf(redirect: IstioRedirect): RouteAction {
 function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retries | undefined {
   const { retries } = rule
   if (retries === undefined) return undefined
-  for (const member of ['retryRemoteLocalities', 'retryIgnorePreviousHosts'] as const) {
-    if (retries[member] !== undefined) problems.push(`${path}.retries.${member} is not served yet`)
-  }
   const perTryTimeoutMs = durationOf(retries.perTryTimeout, `${path}.retries.perTryTimeout`, problems)
   const backoffMs = durationOf(retries.backoff, `${path}.retries.backoff`, problems)
   const conditions = (retries.retryOn ?? '')
@@ -158,5 +164,7 @@ function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retr
     retryOn: conditions.length > 0 ? conditions : DEFAULT_RETRY_ON,
     ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
     ...(backoffMs === undefined ? {} : { backoffMs }),
+    ...(retries.retryIgnorePreviousHosts === false ? { sameHosts: true } : {}),
+    ...(retries.retryRemoteLocalities === true ? { otherLocalities: true } : {}),
   }
 }

@@ -89,5 +89,7 @@ function retryPlan(action: CompiledForward): RetryPlan {
     conditions: fallback ? DEFAULT_RETRY.conditions : conditions,
     statuses: statuses.length > 0 ? statuses : DEFAULT_RETRY.statuses,
     backoffMs: retries.backoffMs ?? DEFAULT_RETRY.backoffMs,
+    ...(retries.sameHosts === true && { sameHosts: true }),
+    ...(retries.otherLocalities === true && { otherTiers: true }),
   }
 }
