@@ -74,8 +74,9 @@ export function onReady(exchange: Exchange): void {
   }
   if (exchange.hasBody && exchange.requestDone) upstream.sendEnd(exchange.requestTrailers)
   if (exchange.dispatching) return
-  if (upstream.flush()) exchange.stream.resumeRequest()
-  else exchange.stream.pauseRequest()
+  // What a client says in an upgrade before it is answered waits for the tunnel.
+  if (!upstream.flush()) exchange.stream.pauseRequest()
+  else if (exchange.upgrade === '') exchange.stream.resumeRequest()
 }
 
 /** From here on the body is kept until there is somebody to send it to. */
@@ -142,7 +143,7 @@ function breakOff(exchange: Exchange, failure: UpstreamFailure): void {
 /** Whether plan and target leave another try, which then counts as begun; notes what is used up when they do not. */
 export function mayRetry(exchange: Exchange): boolean {
   const { retry, target } = exchange.plan as ForwardPlan
-  if (retry.attempts === 0 || exchange.upgrade !== '' || !isReplayable(exchange)) return false
+  if (retry.attempts === 0 || !isReplayable(exchange)) return false
   const { retries } = target
   if (exchange.retrying) endRetry(exchange)
   if (exchange.attempt - 1 >= retry.attempts) {

@@ -10,6 +10,7 @@ import { dropUpstream, endRetry, finish, settle } from './finish.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
 import { mirrorData, mirrorEnd, mirrorGone } from './mirror.ts'
 import { isRetriableResponse } from './retry.ts'
+import { acceptLine, isFalseConsent, opensTunnel } from './tunnel.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
 
 /** What happens to a request as its parts come in from the client. The codec calls; versions do not matter here. */
@@ -20,7 +21,7 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
       sendLocalReply(exchange, REPLIES.badPath)
       return
     }
-    if (exchange.method === 'CONNECT' || (exchange.upgrade !== '' && exchange.upgrade !== 'websocket')) {
+    if (exchange.upgrade !== '' && !mayTunnel(exchange)) {
       sendLocalReply(exchange, REPLIES.upgradeFailed)
       return
     }
@@ -36,9 +37,9 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   end(exchange, trailers) {
     if (exchange.mirrors !== undefined) mirrorEnd(exchange, trailers)
     if (exchange.tunnel) {
-      exchange.upstream?.flush()
-      exchange.upstream?.endTunnel()
-      endTunnelSide(exchange, CLIENT_SIDE)
+      endClientSide(exchange)
+    } else if (exchange.upgrade !== '') {
+      exchange.tunnelEnds |= CLIENT_SIDE
     } else if (exchange.upstreamReady) {
       exchange.upstream?.sendEnd(trailers)
     }
@@ -74,6 +75,11 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   refused(refusal) {
     sendRefusal(refusal, reasonOf(refusal.status))
   },
+}
+
+/** WebSocket goes everywhere, as Istio configures Envoy; CONNECT where a route asks for it by name. */
+function mayTunnel({ upgrade, context }: Exchange): boolean {
+  return upgrade === 'websocket' || (upgrade === 'connect' && context.role !== 'inbound')
 }
 
 /** Routing, policies and the application are to mean the same path; outgoing requests are left as they are. */
@@ -127,6 +133,12 @@ export const UPSTREAM_EVENTS: UpstreamEvents = {
 const CLIENT_SIDE = 1
 const SERVER_SIDE = 2
 
+function endClientSide(exchange: Exchange): void {
+  exchange.upstream?.flush()
+  exchange.upstream?.endTunnel()
+  endTunnelSide(exchange, CLIENT_SIDE)
+}
+
 function endTunnelSide(exchange: Exchange, side: number): void {
   exchange.tunnelEnds |= side
   if (exchange.tunnelEnds !== (CLIENT_SIDE | SERVER_SIDE)) return
@@ -138,6 +150,10 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
   const plan = exchange.plan as ForwardPlan
   const { thread } = exchange.context
   exchange.host?.report(block.status)
+  if (exchange.upgrade !== '' && isFalseConsent(exchange, block.status)) {
+    onFailed(exchange, { kind: 'protocol', detail: 'http1.upgrade_ignored' })
+    return false
+  }
   if (plan.retry.attempts > 0 && isRetriableResponse(plan.retry, block) && mayRetry(exchange)) {
     exchange.upstream = undefined
     exchange.upstreamReady = false
@@ -159,7 +175,7 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
   const logged = exchange.context.loggedResponseFields()
   if (logged.length > 0) keepForLog(exchange, block, logged)
   const { stream } = exchange
-  if (block.status === 101) {
+  if (exchange.upgrade !== '' && opensTunnel(exchange, block.status)) {
     startTunnel(exchange, block, lines)
     return true
   }
@@ -175,12 +191,23 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
 }
 
 function startTunnel(exchange: Exchange, block: HeadBlock, lines: string): void {
+  const { stream } = exchange
   exchange.tunnel = true
   if (exchange.timer) exchange.context.thread.wheel.clear(exchange.timer)
-  const upgrade = `${lines}upgrade: ${exchange.upgrade}\r\n`
-  exchange.stream.sendHead({ status: 101, block, lines: upgrade, kind: BODY.none, length: 0, close: false })
-  exchange.stream.flush()
-  exchange.stream.becomeTunnel()
+  // The client may have ended its side before there was another.
+  const endedEarly = (exchange.tunnelEnds & CLIENT_SIDE) !== 0
+  const accept = exchange.upgrade === 'websocket' ? acceptLine(exchange, block) : ''
+  stream.sendHead({
+    status: block.status,
+    block,
+    lines: lines + accept,
+    kind: BODY.none,
+    length: 0,
+    close: false,
+  })
+  stream.flush()
+  stream.becomeTunnel()
+  if (endedEarly && !exchange.finished) endClientSide(exchange)
 }
 
 function keepForLog(exchange: Exchange, block: HeadBlock, names: readonly string[]): void {

@@ -43,7 +43,7 @@ export interface DownstreamStream {
   readonly sendEnd: (trailers: string) => void
   /** Writes what was put together. @returns false when the client is slow: stop until `events.drained` */
   readonly flush: () => boolean
-  /** After the head of a 101: bytes pass unframed in both directions. */
+  /** After the head of a 101, or of an answer to CONNECT: bytes pass unframed in both directions. */
   readonly becomeTunnel: () => void
   /** Sends the end of the tunnel's direction towards the client. */
   readonly endTunnel: () => void
@@ -201,7 +201,7 @@ export interface Exchange {
   readonly startTime: number
   readonly hasBody: boolean
   readonly bodyLength: number
-  /** `websocket`, or empty. */
+  /** `websocket` (of HTTP/1.1, or of an extended CONNECT), `connect`, or empty. */
   readonly upgrade: string
   authority: string
   path: string

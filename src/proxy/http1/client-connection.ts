@@ -291,7 +291,8 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
     onInformational(connection, exchange, block)
     return
   }
-  const bodyless = connection.bodyless || status === 204 || status === 304 || status === 101
+  const isTunnel = status === 101 || (exchange.upgrade === 'connect' && status < 300)
+  const bodyless = connection.bodyless || status === 204 || status === 304 || isTunnel
   const problem = responseFraming(block, framing, bodyless)
   if (problem !== undefined) return protocolError(connection, problem)
   if (status === 101) {
@@ -301,12 +302,16 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
       return protocolError(connection, 'http1.unexpected_upgrade')
     }
     connection.requestChunked = false
+  } else if (isTunnel) {
+    // RFC 9110, 9.3.6: what it says of a body means nothing, and must not be told to others.
+    dropKnown(block, 'content-length')
+    dropKnown(block, 'transfer-encoding')
   }
   connection.keepAlive = framing.keepAlive
   if (hasField(block, 'keep-alive')) connection.keptForMs = keptFor(block)
   const { kind, length } = framing
   connection.left = length
-  connection.at = status === 101 ? AT.tunnel : (BODY_STATE[kind] as number)
+  connection.at = isTunnel ? AT.tunnel : (BODY_STATE[kind] as number)
   if (kind === BODY.chunked) {
     connection.decoder ??= createChunkedDecoder()
     resetChunkedDecoder(connection.decoder)
@@ -319,7 +324,7 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
       return
     }
   }
-  if (kind === BODY.none && status !== 101) {
+  if (kind === BODY.none && !isTunnel) {
     // Whoever gets this connection next must not take them for the answer to another request.
     if (hasMore) connection.keepAlive = false
     complete(connection, '')

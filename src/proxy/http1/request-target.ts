@@ -50,9 +50,11 @@ function lowerCase(text: string): string {
 
 function readAuthorityForm(text: string, target: RequestTarget): string | undefined {
   if (!isAuthority(text) || !text.includes(':')) return 'http1.invalid_url'
-  return target.authority === lowerCase(text) || target.authority === withoutPort(lowerCase(text))
-    ? undefined
-    : 'http1.host_disagrees_with_target'
+  const authority = lowerCase(text)
+  if (target.authority !== authority && target.authority !== withoutPort(authority))
+    return 'http1.host_disagrees_with_target'
+  target.authority = authority
+  return undefined
 }
 
 function readAbsoluteForm(text: string, target: RequestTarget): string | undefined {

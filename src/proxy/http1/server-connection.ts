@@ -243,8 +243,17 @@ function sendHead(connection: ServerConnection, response: ResponseHead): void {
   if (untilClose && minor === 0) connection.keepAlive = false
   connection.chunking = minor === 1 && (response.kind === BODY.chunked || response.kind === BODY.untilClose)
   const option = closedByResponse(connection.keepAlive, minor)
-  putResponseHead(out, framed(connection, response), option)
+  putResponseHead(
+    out,
+    exchange?.tunnel === true ? tunnelled(exchange, response) : framed(connection, response),
+    option,
+  )
   connection.closing = !connection.keepAlive
+}
+
+function tunnelled(exchange: Exchange, response: ResponseHead): ResponseHead {
+  if (response.status !== 101) return response
+  return { ...response, lines: `${response.lines}upgrade: ${exchange.upgrade}\r\n` }
 }
 
 /** The response with what frames it: without a length an empty one would last until the connection ends. */

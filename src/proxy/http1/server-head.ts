@@ -104,6 +104,9 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   connection.headOnly = target.method === 'HEAD'
   connection.informedContinue = false
   const hasBody = framing.kind !== BODY.none
+  const isConnect = target.method === 'CONNECT'
+  // What follows the head of a CONNECT is the tunnel's: a length beside it makes two readings of the same bytes.
+  if (isConnect && hasBody) return refuse(connection, 400, 'http1.connect_with_body')
   const { kind, length } = framing
   const exchange = createExchange({
     context: connection.context,
@@ -114,7 +117,7 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
     path: target.path,
     hasBody,
     bodyLength: kind === BODY.length ? length : -1,
-    upgrade: framing.upgrade === 'h2c' ? '' : framing.upgrade,
+    upgrade: isConnect ? 'connect' : framing.upgrade === 'h2c' ? '' : framing.upgrade,
     protocol: block.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
   })
   connection.exchange = exchange

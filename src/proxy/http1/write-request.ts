@@ -9,7 +9,8 @@ export function putRequestHead(out: OutBuffer, exchange: Exchange): void {
     // The line stands as it is to be sent: method, origin-form, version.
     putSlice(out, head.bytes, head.base, head.base + head.secondEnd + 11)
   } else {
-    putText(out, `${exchange.method} ${exchange.path} HTTP/1.1\r\n`)
+    const target = exchange.upgrade === 'connect' ? exchange.authority : exchange.path
+    putText(out, `${exchange.method} ${target} HTTP/1.1\r\n`)
   }
   putFields(out, head)
   putAdded(out, head)
@@ -18,7 +19,8 @@ export function putRequestHead(out: OutBuffer, exchange: Exchange): void {
     putText(out, plan.requestLines)
     if (plan.attemptCount) putText(out, attemptLine(exchange.attempt))
   }
-  if (exchange.upgrade !== '') putText(out, `connection: upgrade\r\nupgrade: ${exchange.upgrade}\r\n`)
+  if (exchange.upgrade !== '' && exchange.upgrade !== 'connect')
+    putText(out, `connection: upgrade\r\nupgrade: ${exchange.upgrade}\r\n`)
   if (exchange.hasBody && exchange.bodyLength < 0) putText(out, 'transfer-encoding: chunked\r\n\r\n')
   else putText(out, '\r\n')
 }

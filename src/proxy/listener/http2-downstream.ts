@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { createExchange } from '../exchange/exchange.ts'
 import { DOWNSTREAM_EVENTS } from '../exchange/flow.ts'
 import type { DownstreamStream, Exchange, HttpContext, ResponseHead } from '../exchange/types.ts'
-import { createHeadBlock, type HeadBlock } from '../http1/head-block.ts'
+import { keyLine } from '../exchange/tunnel.ts'
+import { createHeadBlock, dropKnown, type HeadBlock } from '../http1/head-block.ts'
 import { createHttp2Server, type Http2ServerHandle } from '../http2/server.ts'
 import type { Endpoints, OutgoingHead, Stream, StreamEvents } from '../http2/types.ts'
 
@@ -25,8 +26,6 @@ export function serveHttp2(options: {
     thread: context.thread.http2,
     events: eventsOf(context),
     endpoints: endpointsOf(socket, context),
-    // A tunnel through a stream is to come; until then clients are told that there is none.
-    options: { allowConnect: false },
     work: context.work,
     onClose: options.onClose,
   })
@@ -54,7 +53,7 @@ function eventsOf(context: HttpContext): StreamEvents {
     data: (stream, bytes, start, end) => DOWNSTREAM_EVENTS.data(stream.owner as Exchange, bytes, start, end),
     end(stream, trailers) {
       const exchange = stream.owner as Exchange
-      if (!exchange.hasBody) return
+      if (!exchange.hasBody && exchange.upgrade === '') return
       exchange.requestDone = true
       exchange.requestTrailers = trailers
       DOWNSTREAM_EVENTS.end(exchange, trailers)
@@ -81,6 +80,8 @@ function eventsOf(context: HttpContext): StreamEvents {
 const EMPTY_HEAD: HeadBlock = createHeadBlock()
 
 function startExchange(stream: Stream, context: HttpContext): void {
+  const connects = stream.method === 'CONNECT'
+  if (connects) prepareTunnel(stream)
   const exchange = createExchange({
     context,
     stream: downstreamOf(stream),
@@ -88,15 +89,35 @@ function startExchange(stream: Stream, context: HttpContext): void {
     method: stream.method,
     authority: stream.authority,
     path: stream.path,
-    hasBody: stream.hasBody,
+    hasBody: stream.hasBody && !connects,
     bodyLength: stream.contentLength,
-    upgrade: '',
+    upgrade: connects ? stream.protocol : '',
     protocol: 'HTTP/2',
   })
   // There is no request line that could go out as it came in.
   exchange.targetChanged = true
   stream.owner = exchange
   DOWNSTREAM_EVENTS.request(exchange)
+}
+
+/**
+ * An extended CONNECT (RFC 8441) goes on as what it stands for, an upgrade of HTTP/1.1, as in Envoy: routes and the access
+ * log see a GET. What the client sends before the answer waits in its window.
+ */
+function prepareTunnel(stream: Stream): void {
+  const head = stream.head as HeadBlock
+  dropKnown(head, 'content-length')
+  stream.contentLength = stream.bodyLeft = -1
+  stream.pause()
+  if (stream.protocol === '') {
+    stream.protocol = 'connect'
+    stream.path = stream.authority
+    return
+  }
+  stream.method = 'GET'
+  stream.protocol = stream.protocol.toLowerCase()
+  const key = keyLine(head)
+  if (key !== '') head.added.push(key)
 }
 
 function downstreamOf(stream: Stream): Http2Downstream {
@@ -112,7 +133,7 @@ function downstreamOf(stream: Stream): Http2Downstream {
     sendData,
     sendEnd,
     flush,
-    becomeTunnel: nothing,
+    becomeTunnel: resumeRequest,
     endTunnel,
     pauseRequest,
     resumeRequest,
@@ -168,8 +189,6 @@ function done(this: DownstreamStream): void {
 function reset(this: DownstreamStream): void {
   streamOf(this).reset()
 }
-
-function nothing(): void {}
 
 function streamOf(stream: DownstreamStream): Stream {
   return (stream as Http2Downstream).http2

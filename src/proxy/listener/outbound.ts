@@ -98,6 +98,10 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       runChain(runtime.chain(result.route), exchange, result.match)
       return
     }
+    if (exchange.upgrade === 'connect') {
+      sendLocalReply(exchange, REPLIES.upgradeFailed)
+      return
+    }
     const headless = named !== undefined && isAddressed(named, destination)
     if (named !== undefined && !headless) {
       forwardTo(

@@ -76,6 +76,7 @@ export function createHost(options: HostOptions): Host {
     requestsWaiting: 0,
   }
   let { weight, workload } = options
+  let connectRefused = false
   const partsFor = (protocol: 'h2' | 'http/1.1'): PoolParts => ({
     settings,
     counters,
@@ -94,6 +95,9 @@ export function createHost(options: HostOptions): Host {
       return socket
     },
     closed,
+    connectRefused() {
+      connectRefused = true
+    },
   })
   const http1 = createHttp1Pool(partsFor('http/1.1'))
   const http2 = createHttp2Pool(partsFor('h2'))
@@ -159,9 +163,9 @@ export function createHost(options: HostOptions): Host {
     return () => thread.wheel.clear(timer)
   }
 
-  /** An upgrade is one of HTTP/1.1. */
+  /** An upgrade is one of HTTP/1.1 where the endpoint knows no extended CONNECT. */
   function usesHttp2(exchange: Exchange): boolean {
-    if (exchange.upgrade !== '') return false
+    if (connectRefused && exchange.upgrade !== '' && exchange.upgrade !== 'connect') return false
     const protocol = options.protocol()
     return protocol === 'http2' || (protocol === 'downstream' && exchange.protocol === 'HTTP/2')
   }

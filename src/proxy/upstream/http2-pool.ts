@@ -122,6 +122,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
       work: settings.work,
       events: settings.events,
       owner: {
+        connectRefused: () => parts.connectRefused?.(),
         released: () => pooled && release(pooled),
         closed: (failure) => pooled && forget(pooled, failure),
       },

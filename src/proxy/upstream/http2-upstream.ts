@@ -9,6 +9,7 @@ import type {
 } from '../exchange/types.ts'
 import { isGrpc } from '../exchange/grpc.ts'
 import { BODY, createFraming } from '../http1/framing.ts'
+import { dropKnown, type HeadBlock } from '../http1/head-block.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
 
@@ -28,6 +29,8 @@ export interface Http2Upstream {
 }
 
 export interface Http2UpstreamOwner {
+  /** The server knows no extended CONNECT. */
+  readonly connectRefused: () => void
   /** A request is over. */
   readonly released: () => void
   /**
@@ -52,6 +55,8 @@ interface Parts {
   isConnected: boolean
   answered: number
   error: string
+  /** Upgrades that wait for the server's settings. */
+  readonly awaiting: Http2Request[]
 }
 
 export function createHttp2Upstream(options: {
@@ -71,6 +76,7 @@ export function createHttp2Upstream(options: {
     isConnected: false,
     answered: 0,
     error: '',
+    awaiting: [],
   }
   socket.on('error', (error: NodeJS.ErrnoException) => {
     if (parts.error === '') parts.error = describeSocketError(error)
@@ -82,7 +88,9 @@ export function createHttp2Upstream(options: {
     events: STREAM_EVENTS,
     endpoints: { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 },
     work: options.work,
+    onChange: () => serveAwaiting(parts),
     onClose() {
+      for (const request of parts.awaiting.splice(0)) failAwaiting(request)
       owner.closed(parts.isConnected ? undefined : connectFailure(parts))
     },
   })
@@ -102,6 +110,39 @@ export function createHttp2Upstream(options: {
   }
 }
 
+/** An extended CONNECT may be sent once the server has said that it knows it (RFC 8441, 3). */
+function serveAwaiting(parts: Parts): void {
+  if (parts.awaiting.length === 0 || !parts.client.isReady()) return
+  for (const request of parts.awaiting.splice(0)) {
+    if (request.exchange === undefined) continue
+    if (parts.client.canConnect()) begin(request, request.exchange)
+    else refuseConnect(request, request.exchange)
+  }
+}
+
+function refuseConnect(request: Http2Request, exchange: Exchange): void {
+  const { upstream } = request
+  upstream.owner.connectRefused()
+  leave(request)
+  const detail = 'http2.connect_protocol_not_enabled'
+  upstream.events.failed(exchange, { kind: 'reset', detail, reused: false, answered: false, by: 'refusal' })
+}
+
+function failAwaiting(request: Http2Request): void {
+  const { exchange, upstream } = request
+  if (exchange === undefined) return
+  leave(request)
+  upstream.events.failed(
+    exchange,
+    failureOf({ kind: 'connection', detail: 'connection termination' }, upstream),
+  )
+}
+
+function begin(request: Http2Request, exchange: Exchange): void {
+  request.stream = request.upstream.client.open(request)
+  request.upstream.events.ready(exchange)
+}
+
 function assign(parts: Parts, exchange: Exchange): UpstreamStream {
   const request: Http2Request = {
     upstream: parts,
@@ -119,8 +160,11 @@ function assign(parts: Parts, exchange: Exchange): UpstreamStream {
     cancel,
   }
   exchange.upstream = request
-  request.stream = parts.client.open(request)
-  parts.events.ready(exchange)
+  if (exchange.upgrade === '' || exchange.upgrade === 'connect') {
+    begin(request, exchange)
+  } else {
+    if (parts.awaiting.push(request) === 1) queueMicrotask(() => serveAwaiting(parts))
+  }
   return request
 }
 
@@ -143,12 +187,13 @@ function reused(this: UpstreamStream): boolean {
 function sendHead(this: UpstreamStream, exchange: Exchange): void {
   const { plan } = exchange
   const attempts = plan?.attemptCount === true ? `x-envoy-attempt-count: ${exchange.attempt}\r\n` : ''
+  const { upgrade } = exchange
   const request: RequestParts = {
-    method: exchange.method,
+    method: upgrade === '' ? exchange.method : 'CONNECT',
     scheme: exchange.scheme,
     authority: exchange.authority,
     path: exchange.path,
-    protocol: '',
+    protocol: upgrade === 'connect' ? '' : upgrade,
   }
   const stream = requestOf(this).stream as Stream
   // What a client says of trailers ends at this hop; servers of gRPC want to hear it.
@@ -159,7 +204,7 @@ function sendHead(this: UpstreamStream, exchange: Exchange): void {
     status: 0,
     request,
   })
-  if (!exchange.hasBody) stream.sendEnd('')
+  if (!exchange.hasBody && upgrade === '') stream.sendEnd('')
 }
 
 function sendData(this: UpstreamStream, bytes: Buffer, start: number, end: number): void {
@@ -202,6 +247,12 @@ function requestOf(stream: UpstreamStream): Http2Request {
 /** Used within one call: what a response head says of the body. */
 const framing = createFraming()
 
+function acceptTunnel(exchange: Exchange, block: HeadBlock): void {
+  dropKnown(block, 'content-length')
+  framing.kind = BODY.none
+  if (exchange.upgrade === 'websocket') block.status = 101
+}
+
 /** What the server answers. */
 const STREAM_EVENTS: StreamEvents = {
   head(stream) {
@@ -213,6 +264,8 @@ const STREAM_EVENTS: StreamEvents = {
     framing.keepAlive = true
     framing.upgrade = ''
     const block = stream.head
+    // The tunnel is there: to the rest of the proxy it is what an upgrade of HTTP/1.1 leads to.
+    if (exchange.upgrade !== '' && block !== undefined && block.status < 300) acceptTunnel(exchange, block)
     if (block === undefined || upstream.events.head(exchange, block, framing)) return
     // Another attempt is made: this response is of no use.
     leave(request)
@@ -230,7 +283,8 @@ const STREAM_EVENTS: StreamEvents = {
     const request = stream.owner as Http2Request
     const { exchange, upstream } = request
     if (exchange === undefined) return
-    leave(request)
+    // Of a tunnel it is one side: the other may go on.
+    if (!exchange.tunnel) leave(request)
     upstream.answered++
     // A server may answer before it has heard all; the rest is not sent then.
     if (!exchange.requestDone) stream.reset()

@@ -36,6 +36,8 @@ export interface PoolParts {
   /** @param own connections of the pool that asks: one without any may open one whatever others have */
   readonly mayConnect: (own: number) => boolean
   readonly closed: () => void
+  /** The endpoint speaks HTTP/2 without extended CONNECT. */
+  readonly connectRefused?: () => void
 }
 
 /** Another request would be one too many; told to a request that has waited for its connection. */
