@@ -178,11 +178,23 @@ export const HTTP2_FIELD_CASES: readonly Http2Case[] = [
     [':authority', 'a.example:443'],
   ]),
   h2Refused('h2-connect', 'CONNECT with a path', method('CONNECT')),
-  h2Refused('h2-connect', 'a protocol without its being offered', [
+  h2Refused('h2-connect', 'a protocol that is not forwarded', [
     [':method', 'CONNECT'],
-    [':protocol', 'websocket'],
+    [':protocol', 'connect-udp'],
     [':scheme', 'http'],
     [':path', '/g'],
+    [':authority', 'a.example'],
+  ]),
+  h2Refused('h2-connect', 'a protocol that is no token', [
+    [':method', 'CONNECT'],
+    [':protocol', 'web socket'],
+    [':scheme', 'http'],
+    [':path', '/g'],
+    [':authority', 'a.example'],
+  ]),
+  h2Refused('h2-connect', 'a protocol without a path', [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
     [':authority', 'a.example'],
   ]),
   h2Refused('h2-connect', 'a protocol in GET', [[':protocol', 'websocket'], ...GET]),
