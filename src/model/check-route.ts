@@ -208,5 +208,6 @@ export const checkRouteObject: Check = object<Route>({
   matches: list(match, { filled: true }),
   filters,
   action,
+  name: optional(filledText),
   origin,
 })

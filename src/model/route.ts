@@ -11,6 +11,8 @@ export interface Route {
   readonly matches: readonly RouteMatch[]
   readonly filters: readonly RouteFilter[]
   readonly action: RouteAction
+  /** What the user calls it, for logs; absent: its key. */
+  readonly name?: string
   readonly origin: Origin
 }
 

@@ -21,6 +21,8 @@ import { type RegexReplace, compileReplace, type TextTest } from './regex.ts'
 /** A route ready to serve: nothing is left to parse or to compile per request. */
 export interface CompiledRoute {
   readonly key: RouteName
+  /** For logs. */
+  readonly name: string
   readonly origin: Origin
   readonly source: Route
   readonly matches: readonly CompiledMatch[]
@@ -85,6 +87,7 @@ export function compileRoute(route: Route): Result<CompiledRoute> {
   const matches: CompiledMatch[] = []
   const compiled: CompiledRoute = {
     key: route.key,
+    name: route.name ?? route.key,
     origin: route.origin,
     source: route,
     matches,

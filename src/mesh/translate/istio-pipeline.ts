@@ -2,6 +2,7 @@ import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import type { ConnectionRoute, Listener, Route } from '../../model/index.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
+import { delegatesOf } from './istio-api/delegate.ts'
 import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { translateVirtualService, type VirtualServiceResult } from './istio-api/virtual-service.ts'
@@ -89,6 +90,7 @@ function createVirtualServices(
     transform: (object) => meshClaims(object, settings),
   })
   const claimsByHost = graph.index(claims, 'claims by host', (claim) => [claim.host])
+  const rootsByDelegate = graph.index(sources.virtualServices, 'roots by delegate', delegatesOf)
   return graph.derive({
     name: 'virtual service results',
     input: sources.virtualServices,
@@ -99,8 +101,10 @@ function createVirtualServices(
           meshShare(key, read.lookup(claimsByHost, host), () =>
             read.list(sources.namespaces).map((namespace) => namespace.metadata.name),
           ),
-        serviceByHost: (hostname) =>
-          serviceSeenFrom(namespaceOf(object), read.lookup(registry.servicesByHost, hostname)),
+        serviceByHost: (namespace, hostname) =>
+          serviceSeenFrom(namespace, read.lookup(registry.servicesByHost, hostname)),
+        virtualService: (name) => read.get(sources.virtualServices, name),
+        isDelegate: (object.spec.hosts ?? []).length === 0 && read.lookup(rootsByDelegate, key).length > 0,
         settings,
       }),
     ],

@@ -171,7 +171,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       sendLocalReply(exchange, REPLIES.routeNotFound)
       return
     }
-    exchange.routeName = result.route.key
+    exchange.routeName = result.route.name
     runChain(options.runtime().chain(result.route), exchange, result.match)
   }
 

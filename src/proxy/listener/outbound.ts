@@ -94,7 +94,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
         sendLocalReply(exchange, REPLIES.routeNotFound)
         return
       }
-      exchange.routeName = result.route.key
+      exchange.routeName = result.route.name
       runChain(runtime.chain(result.route), exchange, result.match)
       return
     }

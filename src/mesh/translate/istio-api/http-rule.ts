@@ -12,6 +12,7 @@ import { type RuleDestination, translateDestinations } from './rule-destination.
 
 /** One http rule of a VirtualService, before it is bound to gateways or the mesh. */
 export interface IstioRule {
+  readonly name: string | undefined
   readonly matches: readonly TranslatedMatch[]
   readonly filters: readonly RouteFilter[]
   /** The value of `rewrite.uri`: what it replaces depends on the kind of each match. */
@@ -37,19 +38,15 @@ const DEFAULT_RETRY_ON = [
   'retriable-status-codes',
 ]
 
-/** @returns undefined when the rule cannot be served at all, which is then among the problems */
 export function translateIstioRule(
   rule: IstioHttpRoute,
   path: string,
   context: RuleContext,
   problems: string[],
-): IstioRule | undefined {
-  if (rule.delegate !== undefined) {
-    problems.push(`${path}.delegate is not served yet; the rule is left out`)
-    return undefined
-  }
+): IstioRule {
   const given = rule.match === undefined || rule.match.length === 0 ? [{}] : rule.match
   return {
+    name: rule.name,
     matches: given.flatMap(
       (match, index) => translateIstioMatch(match, `${path}.match[${index}]`, problems) ?? [],
     ),

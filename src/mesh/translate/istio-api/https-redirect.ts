@@ -16,7 +16,11 @@ export function httpsRedirectRoute(place: {
     scope: place.scope,
     domains: place.domains,
     matches: [
-      { order: orderKey({ ...place, rule }, { match: 0, isCatchAll: false }), headers: [], query: [] },
+      {
+        order: orderKey({ ...place, rule, part: 0 }, { match: 0, isCatchAll: false }),
+        headers: [],
+        query: [],
+      },
     ],
     filters: [],
     action: { kind: 'redirect', status: 301, scheme: 'https' },

@@ -13,10 +13,22 @@ export function orderKey(
     readonly created: string
     readonly origin: Origin
     readonly rule: number
+    /** Among the rules of a delegate that stand in the place of the rule. */
+    readonly part: number
     readonly variant: string
   },
   at: { readonly match: number; readonly isCatchAll: boolean },
 ): OrderKey {
-  const { origin, created, rule, variant } = place
-  return [FAMILY, at.isCatchAll ? 1 : 0, created, origin.name, origin.namespace, rule, at.match, variant]
+  const { origin, created, rule, part, variant } = place
+  return [
+    FAMILY,
+    at.isCatchAll ? 1 : 0,
+    created,
+    origin.name,
+    origin.namespace,
+    rule,
+    part,
+    at.match,
+    variant,
+  ]
 }

@@ -18,6 +18,10 @@ export interface RulePlace {
   /** RFC 3339 */
   readonly created: string
   readonly rule: number
+  /** Among the rules of a delegate; undefined: the rule is the VirtualService's own. */
+  readonly part: number | undefined
+  /** Of the rule, for messages. */
+  readonly path: string
   /** Tells the bindings of one VirtualService apart; '' for the first. */
   readonly variant: string
   readonly problems: string[]
@@ -33,6 +37,7 @@ export function layOutRule(rule: IstioRule, place: RulePlace): readonly Route[] 
   return split.flatMap((matches, part) =>
     portsOf(rule.action, place.binding).flatMap((port) => {
       const variant = [
+        ...(place.part === undefined ? [] : [`d${place.part}`]),
         ...(place.variant === '' ? [] : [place.variant]),
         ...(part === 0 ? [] : [`r${part}`]),
         ...(port === undefined || place.binding.port !== undefined ? [] : [`p${port}`]),
@@ -73,7 +78,7 @@ function routeOf(
     const port = isMesh && part.port !== undefined ? { port: part.port } : {}
     return [
       {
-        order: orderKey(place, { match: index, isCatchAll: match.isCatchAll }),
+        order: orderKey({ ...place, part: place.part ?? 0 }, { match: index, isCatchAll: match.isCatchAll }),
         ...match.match,
         ...port,
       },
@@ -90,6 +95,7 @@ function routeOf(
       matches,
       filters: filtersOf(rule, part.matches),
       action: actionOf(rule.action, part.port, place),
+      ...(rule.name === undefined || rule.name === '' ? {} : { name: rule.name }),
       origin,
     },
   ]
@@ -111,7 +117,7 @@ function actionOf(action: RuleAction, port: number | undefined, place: RulePlace
       const { destinations, timeoutMs, retries } = action
       const found: string[] = []
       const weighted = destinations.map((destination) => toWeighted(destination, port, found))
-      place.problems.push(...found.map((problem) => `spec.http[${place.rule}]: ${problem}`))
+      place.problems.push(...found.map((problem) => `${place.path}: ${problem}`))
       return {
         kind: 'forward',
         destinations: weighted,

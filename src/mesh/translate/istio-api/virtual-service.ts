@@ -1,4 +1,4 @@
-import type { ConnectionRoute, Origin, Route } from '../../../model/index.ts'
+import type { ConnectionRoute, Origin, Route, Service } from '../../../model/index.ts'
 import type { VirtualService } from '../../resources/index.ts'
 import { namespaceOf, resolveShortHost } from '../names.ts'
 import { type Problem, problemsOf } from '../problem.ts'
@@ -8,13 +8,19 @@ import { type BindingContext, bindingsOf, gatewayKey, type RuleBinding } from '.
 import { layOutConnectionRules } from './connection-rule.ts'
 import { type IstioRule, translateIstioRule } from './http-rule.ts'
 import type { RuleContext } from './rule-context.ts'
+import { type PlacedRule, rulesOf } from './delegate.ts'
 import { httpsRedirectRoute } from './https-redirect.ts'
 import type { TranslatedMatch } from './match.ts'
 import { gatewaysOf, hostsOf } from './mesh-claim.ts'
 import { layOutRule, type RulePlace } from './rule-layout.ts'
 
 export interface VirtualServiceContext extends BindingContext {
-  readonly serviceByHost: RuleContext['serviceByHost']
+  /** As clients in a namespace see it. */
+  readonly serviceByHost: (namespace: string, hostname: string) => Service | undefined
+  /** By `<namespace>/<name>`. */
+  readonly virtualService: (key: string) => VirtualService | undefined
+  /** Whether a VirtualService has this one for a delegate. */
+  readonly isDelegate: boolean
   readonly settings: MeshSettings
 }
 
@@ -34,10 +40,13 @@ export function translateVirtualService(
   const { name, creationTimestamp = '' } = object.metadata
   const origin: Origin = { kind: 'VirtualService', namespace, name }
   const problems: string[] = []
-  reportNotServed(object, problems)
-  const rules = (object.spec.http ?? []).map((rule, index) =>
-    translateIstioRule(rule, `spec.http[${index}]`, ruleContext(namespace, context), problems),
-  )
+  reportUnused(object, context, problems)
+  // What a delegate says is told where it is used.
+  const placed = context.isDelegate ? [] : rulesOf(object, context.virtualService, problems)
+  const rules = placed.map((one) => ({
+    ...one,
+    translated: translateIstioRule(one.rule, one.path, ruleContext(one.namespace, context), problems),
+  }))
   const hosts = hostsOf(object, context.settings)
   const bindings = bindingsOf(
     object,
@@ -77,19 +86,27 @@ export function translateVirtualService(
 function ruleContext(namespace: string, context: VirtualServiceContext): RuleContext {
   return {
     namespace,
-    serviceByHost: context.serviceByHost,
+    serviceByHost: (hostname) => context.serviceByHost(namespace, hostname),
     resolveHost: (host) => resolveShortHost(host, namespace, context.settings),
   }
 }
 
-function reportNotServed(object: VirtualService, problems: string[]): void {
-  if ((object.spec.hosts ?? []).length === 0) {
-    problems.push('spec.hosts is empty: delegates are not served yet, so nothing uses these routes')
+function reportUnused(object: VirtualService, context: VirtualServiceContext, problems: string[]): void {
+  if ((object.spec.hosts ?? []).length === 0 && !context.isDelegate) {
+    problems.push('spec.hosts is empty, and no VirtualService delegates to this one: nothing uses its routes')
   }
 }
 
+/** A rule with the place that it comes from. */
+interface LaidRule extends PlacedRule {
+  readonly translated: IstioRule
+}
+
 /** The rules in the user's order, up to the first that takes everything: those behind it can never match. */
-function layOut(rules: readonly (IstioRule | undefined)[], place: Omit<RulePlace, 'rule'>): readonly Route[] {
+function layOut(
+  rules: readonly LaidRule[],
+  place: Omit<RulePlace, 'rule' | 'part' | 'path'>,
+): readonly Route[] {
   const { binding } = place
   if (binding.content !== 'http' && binding.content !== 'any') return []
   if (binding.httpsRedirect) {
@@ -97,21 +114,18 @@ function layOut(rules: readonly (IstioRule | undefined)[], place: Omit<RulePlace
     return [httpsRedirectRoute({ ...place, scope: binding.scope, domains: binding.domains, variant })]
   }
   const routes: Route[] = []
-  let end: number | undefined
-  for (const [index, rule] of rules.entries()) {
-    if (rule === undefined) continue
-    const matches = applicable(rule.matches, binding, place.origin.namespace)
+  let end: string | undefined
+  for (const { translated, path, index, part } of rules) {
+    const matches = applicable(translated.matches, binding, place.origin.namespace)
     if (matches.length === 0) continue
     if (end !== undefined) {
-      place.problems.push(
-        `spec.http[${index}] can never match: spec.http[${end}] before it takes every request`,
-      )
+      place.problems.push(`${path} can never match: ${end} before it takes every request`)
       continue
     }
     const stop = matches.findIndex((match) => match.isCatchAll)
-    if (stop >= 0) end = index
+    if (stop >= 0) end = path
     const used = stop < 0 ? matches : matches.slice(0, stop + 1)
-    routes.push(...layOutRule({ ...rule, matches: used }, { ...place, rule: index }))
+    routes.push(...layOutRule({ ...translated, matches: used }, { ...place, rule: index, part, path }))
   }
   return routes
 }
