@@ -2,6 +2,7 @@ import { normalizePath } from '../../routing/index.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
+import { discardMessage } from '../http1/out-buffer.ts'
 import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
 import { reasonOf } from '../http1/status-line.ts'
 import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
@@ -64,7 +65,7 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
       return
     }
     dropUpstream(exchange)
-    exchange.context.thread.out.length = 0
+    discardMessage(exchange.context.thread.out)
     if (!exchange.tunnel) {
       exchange.flags |= reason === 'malformed' ? FLAG.DPE : FLAG.DC
       exchange.details = reason === 'malformed' ? 'http1.codec_error' : 'downstream_remote_disconnect'

@@ -1,4 +1,5 @@
 import { BODY } from '../http1/framing.ts'
+import { discardMessage } from '../http1/out-buffer.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import { createExchange } from './exchange.ts'
 import { isGrpc } from './grpc.ts'
@@ -84,7 +85,7 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   const { context, stream } = exchange
   dropUpstream(exchange)
   // What was put together for the upstream is of no use now.
-  context.thread.out.length = 0
+  discardMessage(context.thread.out)
   exchange.status = reply.status
   exchange.flags |= reply.flags
   exchange.details = reply.details

@@ -9,20 +9,30 @@ import type { ProxyThread } from './types.ts'
 
 const READ_BYTES = 64 * 1024
 
-export function createProxyThread(options: { readonly clock: Clock; readonly random: Random }): ProxyThread {
+export function createProxyThread(options: {
+  readonly clock: Clock
+  readonly random: Random
+  /** Calls back after all sockets that had something to read. @default setImmediate */
+  readonly defer?: (callback: () => void) => void
+}): ProxyThread {
   const wheel = createTimerWheel(options.clock)
   const blocks = createBlockPool()
   return {
     clock: options.clock,
     random: options.random,
     wheel,
-    out: createOutBuffer(),
+    out: createOutBuffer(options.defer),
     readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
     blocks,
     responseBlock: createHeadBlock(),
     framing: createFraming(),
     target: { method: '', authority: '', path: '' },
-    http2: createHttp2Thread({ clock: options.clock, wheel, blocks }),
+    http2: createHttp2Thread({
+      clock: options.clock,
+      wheel,
+      blocks,
+      ...(options.defer !== undefined && { defer: options.defer }),
+    }),
     requestId: randomUUID,
     httpDate: createHttpDate(options.clock),
   }

@@ -26,7 +26,7 @@ import {
   knownValue,
   resetHeadBlock,
 } from './head-block.ts'
-import { commit, putText } from './out-buffer.ts'
+import { commit, endSocket, putText } from './out-buffer.ts'
 import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
 import { SCAN, scanResponseHead } from './scan-head.ts'
 import { putRequestHead } from './write-request.ts'
@@ -188,7 +188,7 @@ function streamOf(connection: ClientConnection): UpstreamStream {
     flush: () => commit(out, socket),
     pauseResponse: () => socket.pause(),
     resumeResponse: () => socket.resume(),
-    endTunnel: () => socket.end(),
+    endTunnel: () => endSocket(out, socket),
     cancel: () => cancel(connection),
   }
 }

@@ -17,7 +17,7 @@ import {
 } from './chunked.ts'
 import { BODY } from './framing.ts'
 import { hasField } from './head-block.ts'
-import { commit, putText } from './out-buffer.ts'
+import { commit, endSocket, flushCommitted, putText } from './out-buffer.ts'
 import { readHead, refuse } from './server-head.ts'
 import {
   AT,
@@ -90,7 +90,7 @@ export function createServerConnection(options: {
     receive: (bytes, start, end) => receive(connection, bytes, start, end),
     drain: () => drainConnection(connection),
     isIdle: () => connection.exchange === undefined,
-    destroy: () => socket.destroy(),
+    destroy: () => destroyWritten(connection),
   }
 }
 
@@ -129,13 +129,19 @@ function streamOf(connection: ServerConnection): DownstreamStream {
       if (connection.held === undefined) socket.resume()
       else if (connection.at !== AT.response) processHeld(connection)
     },
-    endTunnel: () => socket.end(),
+    endTunnel: () => endSocket(out, socket),
     done: () => finishRequest(connection),
     reset: () => {
       connection.exchange = undefined
-      socket.destroy()
+      destroyWritten(connection)
     },
   }
+}
+
+/** What was said before the connection breaks off is still said. */
+function destroyWritten(connection: ServerConnection): void {
+  flushCommitted(connection.context.thread.out)
+  connection.socket.destroy()
 }
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:a.b.c.d`. */
@@ -298,7 +304,7 @@ function finishRequest(connection: ServerConnection): void {
 }
 
 function endConnection(connection: ServerConnection, discard: boolean): void {
-  connection.socket.end()
+  endSocket(connection.context.thread.out, connection.socket)
   connection.held = undefined
   connection.at = AT.discard
   connection.context.thread.wheel.set(connection.timer, discard ? DISCARD_TIMEOUT_MS : HALF_CLOSED_WAIT_MS)
@@ -318,7 +324,7 @@ function onEnd(connection: ServerConnection): void {
   const { exchange } = connection
   switch (connection.at) {
     case AT.head:
-      connection.socket.end()
+      endSocket(connection.context.thread.out, connection.socket)
       break
     case AT.tunnel:
       if (exchange) connection.events.end(exchange, '')
@@ -330,7 +336,7 @@ function onEnd(connection: ServerConnection): void {
       connection.socket.destroy()
       break
     case AT.discard:
-      connection.socket.end()
+      endSocket(connection.context.thread.out, connection.socket)
       break
     default:
       connection.context.thread.wheel.set(connection.timer, HALF_CLOSED_WAIT_MS)
@@ -362,7 +368,7 @@ function onTimer(connection: ServerConnection): void {
       }
       const left = connection.lastUsed + IDLE_TIMEOUT_MS - now
       if (left > 0) thread.wheel.set(connection.timer, left)
-      else connection.socket.end()
+      else endSocket(connection.context.thread.out, connection.socket)
       return
     }
     case AT.discard:

@@ -2,6 +2,7 @@ import { createExchange } from '../exchange/exchange.ts'
 import { createChunkedDecoder, resetChunkedDecoder } from './chunked.ts'
 import { BODY, requestFraming } from './framing.ts'
 import { hasField, type HeadBlock, isRepeated, knownValue, retainHead } from './head-block.ts'
+import { flushCommitted } from './out-buffer.ts'
 import { appendPartialHead, createPartialHead } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
@@ -129,6 +130,7 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   }
   connection.events.request(exchange)
   if (expects && hasBody && connection.exchange === exchange && !exchange.responseStarted) {
+    flushCommitted(connection.context.thread.out)
     connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 }

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { describe, it } from 'node:test'
+import { text } from 'node:stream/consumers'
+import {
+  commit,
+  createOutBuffer,
+  discardMessage,
+  endSocket,
+  flushCommitted,
+  type OutBuffer,
+  putSlice,
+  putText,
+} from './out-buffer.ts'
+
+describe('messages that are committed', () => {
+  it('are written at the end of the turn, each to its own socket, in their order', async () => {
+    const turns: (() => void)[] = []
+    const out = createOutBuffer((flush) => turns.push(flush))
+    const [one, two] = [await pair(), await pair()]
+    say(out, one.ours, 'a1 ')
+    say(out, two.ours, 'b1 ')
+    say(out, one.ours, 'a2 ')
+    assert.equal(one.ours.bytesWritten, 0)
+    assert.equal(turns.length, 1, 'one call for all of them')
+    turns[0]?.()
+    endSocket(out, one.ours)
+    endSocket(out, two.ours)
+    assert.deepEqual(await Promise.all([text(one.theirs), text(two.theirs)]), ['a1 a2 ', 'b1 '])
+  })
+
+  it('are written before their socket ends', async () => {
+    const out = createOutBuffer(() => {})
+    const { ours, theirs } = await pair()
+    say(out, ours, 'the last word')
+    endSocket(out, ours)
+    assert.equal(await text(theirs), 'the last word')
+  })
+
+  it('are left out when their socket is gone, and the others written', async () => {
+    const out = createOutBuffer(() => {})
+    const [one, two] = [await pair(), await pair()]
+    say(out, one.ours, 'lost')
+    say(out, two.ours, 'kept')
+    one.ours.destroy()
+    endSocket(out, two.ours)
+    assert.equal(await text(two.theirs), 'kept')
+  })
+
+  it('stay when the message behind them is thrown away, and that one stays when they are written', async () => {
+    const out = createOutBuffer(() => {})
+    const { ours, theirs } = await pair()
+    say(out, ours, 'one ')
+    putText(out, 'thrown away')
+    discardMessage(out)
+    putText(out, 'two ')
+    flushCommitted(out)
+    putText(out, 'and its end')
+    commit(out, ours)
+    endSocket(out, ours)
+    assert.equal(await text(theirs), 'one two and its end')
+  })
+
+  it('do not wait when they are many bytes, and arrive whole when the kernel cannot take them at once', async () => {
+    const out = createOutBuffer(() => {})
+    const { ours, theirs } = await pair()
+    const sent: Buffer[] = []
+    for (let round = 0; round < 200; round++) {
+      const message = Buffer.alloc(64 * 1024, 97 + (round % 26))
+      sent.push(message)
+      putSlice(out, message, 0, message.length)
+      commit(out, ours)
+    }
+    assert.equal(out.sockets.length, 0)
+    assert.equal(commit(out, ours), false, 'and says that the peer is slow')
+    endSocket(out, ours)
+    assert.equal(await text(theirs), Buffer.concat(sent).toString('latin1'))
+  })
+})
+
+function say(out: OutBuffer, socket: Socket, words: string): void {
+  putText(out, words)
+  commit(out, socket)
+}
+
+/** Both ends of a connection over loopback. */
+async function pair(): Promise<{ readonly ours: Socket; readonly theirs: Socket }> {
+  const server = createServer({ allowHalfOpen: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const ours = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const [[theirs]] = (await Promise.all([once(server, 'connection'), once(ours, 'connect')])) as [
+    [Socket],
+    unknown,
+  ]
+  server.close()
+  theirs.once('end', () => theirs.end())
+  return { ours, theirs }
+}
