@@ -11,7 +11,9 @@ export interface RouteRequest {
   /** By lower-case name; the values of repeated fields joined by commas. */
   readonly header: (name: string) => string | undefined
   /** The calling workload, where it is known (in a sidecar it is the proxy's own). */
-  readonly source?: { readonly labels: Readonly<Record<string, string>>; readonly namespace: string }
+  readonly source?:
+    | { readonly labels: Readonly<Record<string, string>>; readonly namespace: string }
+    | undefined
 }
 
 /** The host of an authority in lower case, without port and without the dot of an absolute name. */

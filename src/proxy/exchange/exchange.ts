@@ -26,7 +26,7 @@ export function createExchange(options: {
     requestedServerName: context.serverName ?? '-',
     port: context.port,
     header: headerOf,
-    ...(context.source && { source: context.source }),
+    source: context.source,
     startedAt: clock.monotonic(),
     startTime: clock.now(),
     hasBody: options.hasBody,

@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { Clock, Random } from '../../base/index.ts'
 import { createFraming } from '../http1/framing.ts'
 import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
 import { createOutBuffer } from '../http1/out-buffer.ts'
 import { createHttp2Thread } from '../http2/connection.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
+import { createRequestIds } from './request-id.ts'
 import type { ProxyThread } from './types.ts'
 
 const READ_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ export function createProxyThread(options: {
       blocks,
       ...(options.defer !== undefined && { defer: options.defer }),
     }),
-    requestId: randomUUID,
+    requestId: createRequestIds(randomFillSync),
     httpDate: createHttpDate(options.clock),
   }
 }

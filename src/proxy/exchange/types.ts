@@ -164,7 +164,7 @@ export interface HttpContext {
   /** What the client has shown, for `x-forwarded-client-cert`. */
   readonly clientCertificate?: string
   /** In a sidecar, the proxy's own workload. */
-  readonly source?: RouteSource
+  readonly source?: RouteSource | undefined
   /** The original destination of a captured connection, `address:port`. */
   readonly original?: { readonly address: string; readonly port: number }
 }
@@ -195,7 +195,7 @@ export interface Exchange {
   readonly port: number
   /** A request field by its name in lower case; several lines joined by commas. */
   readonly header: (name: string) => string | undefined
-  readonly source?: RouteSource
+  readonly source?: RouteSource | undefined
   readonly startedAt: number
   /** Wall clock, milliseconds. */
   readonly startTime: number
