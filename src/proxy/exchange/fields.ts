@@ -65,10 +65,10 @@ export function prepareRequest(exchange: Exchange): void {
   const { head, context } = exchange
   dropMasked(head, context.role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED)
   if (context.role === 'gateway') sanitizeAtEdge(exchange)
-  else if (!hasField(head, 'x-forwarded-proto')) head.added.push(FORWARDED_PROTO[context.scheme])
-  exchange.requestId = knownValue(head, 'x-request-id') ?? ''
+  else if (!hasField(head, FIELD['x-forwarded-proto'])) head.added.push(FORWARDED_PROTO[context.scheme])
+  exchange.requestId = knownValue(head, FIELD['x-request-id']) ?? ''
   if (exchange.requestId === '') {
-    dropKnown(head, 'x-request-id')
+    dropKnown(head, FIELD['x-request-id'])
     exchange.requestId = context.thread.requestId()
     head.added.push(`x-request-id: ${exchange.requestId}\r\n`)
   }
@@ -82,16 +82,16 @@ const FORWARDED_PROTO = {
 /** At the edge nobody is believed what only proxies may say. */
 function sanitizeAtEdge(exchange: Exchange): void {
   const { head, context, stream } = exchange
-  const before = knownValue(head, 'x-forwarded-for')
+  const before = knownValue(head, FIELD['x-forwarded-for'])
   if (before === undefined) {
     head.added.push(`x-forwarded-for: ${stream.remoteAddress}\r\n`)
   } else {
     head.added.push(`x-forwarded-for: ${allForwardedFor(head)},${stream.remoteAddress}\r\n`)
-    dropKnown(head, 'x-forwarded-for')
+    dropKnown(head, FIELD['x-forwarded-for'])
   }
-  dropKnown(head, 'x-forwarded-proto')
+  dropKnown(head, FIELD['x-forwarded-proto'])
   head.added.push(FORWARDED_PROTO[context.scheme])
-  dropKnown(head, 'x-forwarded-client-cert')
+  dropKnown(head, FIELD['x-forwarded-client-cert'])
   if (context.clientCertificate !== undefined)
     head.added.push(`x-forwarded-client-cert: ${context.clientCertificate}\r\n`)
   const { fields, bytes, base, count } = head
@@ -115,11 +115,12 @@ function allForwardedFor(head: HeadBlock): string {
 export function prepareResponse(exchange: Exchange, block: HeadBlock, framing: Framing): string {
   dropMasked(block, DROPPED_FROM_RESPONSE)
   // A length that does not frame this message must not stand beside the framing that does.
-  if (framing.kind === BODY.chunked || framing.kind === BODY.untilClose) dropKnown(block, 'content-length')
+  if (framing.kind === BODY.chunked || framing.kind === BODY.untilClose)
+    dropKnown(block, FIELD['content-length'])
   const { context, upstreamServiceTime, responseLines } = exchange
-  if (responseLines === '' && upstreamServiceTime < COMMON_MS && hasField(block, 'date'))
+  if (responseLines === '' && upstreamServiceTime < COMMON_MS && hasField(block, FIELD.date))
     return commonLines(upstreamServiceTime, context.serverLine)
-  const date = hasField(block, 'date') ? '' : `date: ${context.thread.httpDate()}\r\n`
+  const date = hasField(block, FIELD.date) ? '' : `date: ${context.thread.httpDate()}\r\n`
   return `${date}${serviceTimeLine(upstreamServiceTime)}${responseLines}${context.serverLine}`
 }
 

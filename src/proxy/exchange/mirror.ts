@@ -4,6 +4,7 @@ import { createExchange } from './exchange.ts'
 import { dropUpstream, settle } from './finish.ts'
 import { NO_RETRY } from './retry.ts'
 import type { DownstreamStream, Exchange, ForwardPlan, ForwardTarget } from './types.ts'
+import { FIELD } from '../http1/known-fields.ts'
 
 /** Bytes of a body that may wait for a slow mirror; above it the copy is given up, never the request. */
 const BACKLOG_MAX = 1024 * 1024
@@ -39,7 +40,7 @@ export function mirrorTo(exchange: Exchange, target: ForwardTarget): void {
   mirror.backlog = 0
   mirror.targetChanged = exchange.targetChanged
   mirror.requestId = exchange.requestId
-  dropKnown(head, 'host')
+  dropKnown(head, FIELD.host)
   head.added.push(`host: ${mirror.authority}\r\n`)
   // What it writes goes out at once: the request itself is put together in the same memory.
   mirror.dispatching = false

@@ -31,6 +31,7 @@ import { appendPartialHead, createPartialHead, type PartialHead } from './partia
 import { SCAN, scanResponseHead } from './scan-head.ts'
 import { putRequestHead } from './write-request.ts'
 import { putChunk } from './write-response.ts'
+import { FIELD } from './known-fields.ts'
 
 const AT = {
   connecting: 0,
@@ -281,7 +282,7 @@ function onInformational(connection: ClientConnection, exchange: Exchange, block
 }
 
 /** Fields about this connection, which an informational response does not carry on to the client's. */
-const HOP_FIELDS = ['connection', 'keep-alive', 'proxy-connection', 'upgrade'] as const
+const HOP_FIELDS = [FIELD.connection, FIELD['keep-alive'], FIELD['proxy-connection'], FIELD.upgrade]
 
 /** @param hasMore bytes came with the head: a body, or what belongs to no request */
 function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlock, hasMore: boolean): void {
@@ -304,11 +305,11 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
     connection.requestChunked = false
   } else if (isTunnel) {
     // RFC 9110, 9.3.6: what it says of a body means nothing, and must not be told to others.
-    dropKnown(block, 'content-length')
-    dropKnown(block, 'transfer-encoding')
+    dropKnown(block, FIELD['content-length'])
+    dropKnown(block, FIELD['transfer-encoding'])
   }
   connection.keepAlive = framing.keepAlive
-  if (hasField(block, 'keep-alive')) connection.keptForMs = keptFor(block)
+  if (hasField(block, FIELD['keep-alive'])) connection.keptForMs = keptFor(block)
   const { kind, length } = framing
   connection.left = length
   connection.at = isTunnel ? AT.tunnel : (BODY_STATE[kind] as number)
@@ -333,7 +334,7 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
 
 /** @see draft-thomson-hybi-http-timeout, which most servers follow */
 function keptFor(block: HeadBlock): number {
-  const match = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(knownValue(block, 'keep-alive') ?? '')
+  const match = /(?:^|[\s,])timeout=(\d{1,6})/i.exec(knownValue(block, FIELD['keep-alive']) ?? '')
   return match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * 1000
 }
 

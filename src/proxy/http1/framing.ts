@@ -42,7 +42,7 @@ export function requestFraming(block: HeadBlock, framing: Framing): string | und
   if (problem !== undefined) return problem
   framing.kind = BODY.none
   framing.length = 0
-  const bodyProblem = hasField(block, 'transfer-encoding')
+  const bodyProblem = hasField(block, FIELD['transfer-encoding'])
     ? readCoding(block, framing)
     : readLength(block, framing)
   // RFC 9110 7.8: a server may ignore an upgrade. With a body it has to: some read the body as the new protocol already.
@@ -59,11 +59,11 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
   if (problem !== undefined) return problem
   framing.kind = BODY.untilClose
   framing.length = 0
-  const chunked = hasField(block, 'transfer-encoding')
+  const chunked = hasField(block, FIELD['transfer-encoding'])
   if (chunked) {
     const codingProblem = readCoding(block, framing)
     if (codingProblem !== undefined) return codingProblem
-  } else if (hasField(block, 'content-length')) {
+  } else if (hasField(block, FIELD['content-length'])) {
     const lengthProblem = readLength(block, framing)
     if (lengthProblem !== undefined) return lengthProblem
   } else {
@@ -72,7 +72,7 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
   if (bodyless) {
     framing.kind = BODY.none
     // Without a body nothing has to be delimited by the end of the connection.
-    if (!chunked && !hasField(block, 'content-length')) framing.keepAlive = saysKeepAlive(block)
+    if (!chunked && !hasField(block, FIELD['content-length'])) framing.keepAlive = saysKeepAlive(block)
   }
   return undefined
 }
@@ -84,28 +84,28 @@ export function responseFraming(block: HeadBlock, framing: Framing, bodyless: bo
 function readNoContent(block: HeadBlock): string | undefined {
   const { status } = block
   if (status >= 200 && status !== 204) return undefined
-  if (hasField(block, 'transfer-encoding')) return 'http1.transfer_encoding_not_allowed'
-  if (!hasField(block, 'content-length')) return undefined
-  if (isRepeated(block, 'content-length') || knownValue(block, 'content-length') !== '0') {
+  if (hasField(block, FIELD['transfer-encoding'])) return 'http1.transfer_encoding_not_allowed'
+  if (!hasField(block, FIELD['content-length'])) return undefined
+  if (isRepeated(block, FIELD['content-length']) || knownValue(block, FIELD['content-length']) !== '0') {
     return 'http1.content_length_not_allowed'
   }
-  dropKnown(block, 'content-length')
+  dropKnown(block, FIELD['content-length'])
   return undefined
 }
 
 /** `transfer-encoding` is there: chunked alone, without a length beside it, and not in HTTP/1.0. */
 function readCoding(block: HeadBlock, framing: Framing): string | undefined {
   if (block.minor === 0) return 'http1.transfer_encoding_in_http_1_0'
-  if (hasField(block, 'content-length')) return 'http1.content_length_and_chunked_not_allowed'
+  if (hasField(block, FIELD['content-length'])) return 'http1.content_length_and_chunked_not_allowed'
   if (!isChunkedOnly(block)) return 'http1.invalid_transfer_encoding'
   framing.kind = BODY.chunked
   return undefined
 }
 
 function readLength(block: HeadBlock, framing: Framing): string | undefined {
-  if (!hasField(block, 'content-length')) return undefined
-  if (isRepeated(block, 'content-length')) return 'http1.multiple_content_length'
-  const text = knownValue(block, 'content-length') as string
+  if (!hasField(block, FIELD['content-length'])) return undefined
+  if (isRepeated(block, FIELD['content-length'])) return 'http1.multiple_content_length'
+  const text = knownValue(block, FIELD['content-length']) as string
   // 15 digits stay below 2^53; a sign, a list or a blank is not a length.
   if (text.length === 0 || text.length > 15) return 'http1.invalid_content_length'
   let length = 0
@@ -121,13 +121,13 @@ function readLength(block: HeadBlock, framing: Framing): string | undefined {
 
 function isChunkedOnly(block: HeadBlock): boolean {
   return (
-    !isRepeated(block, 'transfer-encoding') &&
-    knownValue(block, 'transfer-encoding')?.toLowerCase() === 'chunked'
+    !isRepeated(block, FIELD['transfer-encoding']) &&
+    knownValue(block, FIELD['transfer-encoding'])?.toLowerCase() === 'chunked'
   )
 }
 
 function saysKeepAlive(block: HeadBlock): boolean {
-  const options = knownValue(block, 'connection')?.toLowerCase() ?? ''
+  const options = knownValue(block, FIELD.connection)?.toLowerCase() ?? ''
   return block.minor === 1 ? !options.includes('close') : options.includes('keep-alive')
 }
 
@@ -149,7 +149,7 @@ const PROTECTED = new Set([
 function readConnection(block: HeadBlock, framing: Framing): string | undefined {
   framing.keepAlive = block.minor === 1
   framing.upgrade = ''
-  if (!hasField(block, 'connection')) return undefined
+  if (!hasField(block, FIELD.connection)) return undefined
   closes = false
   for (let index = 0; index < block.count; index++) {
     if (((block.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD) !== FIELD.connection) continue
@@ -175,7 +175,7 @@ function readOptions(block: HeadBlock, framing: Framing, value: string): string 
     const option = withoutBlanks(part)
     if (option === 'close') closes = true
     else if (option === 'keep-alive') framing.keepAlive = true
-    else if (option === 'upgrade') framing.upgrade = knownValue(block, 'upgrade')?.toLowerCase() ?? ''
+    else if (option === 'upgrade') framing.upgrade = knownValue(block, FIELD.upgrade)?.toLowerCase() ?? ''
     else if (PROTECTED.has(option)) return 'http1.connection_header_rejected'
     else if (option !== '' && !isToken(option)) return 'http1.connection_header_rejected'
     else if (option !== '' && option !== 'te') dropField(block, option, hashName(option))

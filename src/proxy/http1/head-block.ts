@@ -1,4 +1,4 @@
-import { FIELD, KNOWN_COUNT, KNOWN_FIELDS, type KnownField, hashName } from './known-fields.ts'
+import { KNOWN_COUNT, KNOWN_FIELDS, hashName } from './known-fields.ts'
 import { textOf } from './latin1.ts'
 
 /** Envoy's default limits: 60 KiB and 100 fields. */
@@ -120,18 +120,19 @@ export function createBlockPool(): BlockPool {
   }
 }
 
-export function hasField(block: HeadBlock, field: KnownField): boolean {
-  return block.known[FIELD[field]] !== 0
+/** @param field its number, `FIELD.host`: a lookup by name for each question is what it saves */
+export function hasField(block: HeadBlock, field: number): boolean {
+  return block.known[field] !== 0
 }
 
 /** Whether the field occurs more than once. */
-export function isRepeated(block: HeadBlock, field: KnownField): boolean {
-  return (block.repeated & (1 << FIELD[field])) !== 0
+export function isRepeated(block: HeadBlock, field: number): boolean {
+  return (block.repeated & (1 << field)) !== 0
 }
 
 /** The value of a known field's first line. */
-export function knownValue(block: HeadBlock, field: KnownField): string | undefined {
-  const index = block.known[FIELD[field]] as number
+export function knownValue(block: HeadBlock, field: number): string | undefined {
+  const index = block.known[field] as number
   return index === 0 ? undefined : valueAt(block, index - 1)
 }
 
@@ -183,14 +184,13 @@ export function dropField(block: HeadBlock, name: string, hash: number): void {
   }
 }
 
-export function dropKnown(block: HeadBlock, field: KnownField): void {
-  const number = FIELD[field]
-  const first = block.known[number] as number
+export function dropKnown(block: HeadBlock, field: number): void {
+  const first = block.known[field] as number
   if (first === 0) return
   dropAt(block, first - 1)
-  if ((block.repeated & (1 << number)) === 0) return
+  if ((block.repeated & (1 << field)) === 0) return
   for (let index = first; index < block.count; index++) {
-    if (((block.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD) === number) dropAt(block, index)
+    if (((block.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD) === field) dropAt(block, index)
   }
 }
 

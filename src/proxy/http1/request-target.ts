@@ -1,6 +1,7 @@
 import { HOST_BYTE } from './characters.ts'
 import { hasField, type HeadBlock, isRepeated, knownValue } from './head-block.ts'
 import { textOf } from './latin1.ts'
+import { FIELD } from './known-fields.ts'
 
 /** Method, authority and path of a request, whatever the form of its target. */
 export interface RequestTarget {
@@ -19,8 +20,8 @@ export function readTarget(block: HeadBlock, target: RequestTarget): string | un
   const { bytes, base } = block
   target.method = methodText(bytes, base, block.firstEnd)
   const text = textOf(bytes, base + block.firstEnd + 1, base + block.secondEnd)
-  if (isRepeated(block, 'host')) return 'http1.multiple_host_headers'
-  const host = hasField(block, 'host') ? (knownValue(block, 'host') as string) : undefined
+  if (isRepeated(block, FIELD.host)) return 'http1.multiple_host_headers'
+  const host = hasField(block, FIELD.host) ? (knownValue(block, FIELD.host) as string) : undefined
   if (host === undefined && block.minor === 1) return 'missing_host_header'
   if (host !== undefined && !isAuthority(host)) return 'http1.invalid_host'
   target.authority = host === undefined ? '' : lowerCase(host)

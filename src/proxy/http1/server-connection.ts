@@ -29,6 +29,7 @@ import {
   type ServerConnection,
 } from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'
+import { FIELD } from './known-fields.ts'
 
 export interface ServerConnectionHandle {
   /** Bytes that arrived, in a buffer that is only lent. */
@@ -268,7 +269,7 @@ function framed(connection: ServerConnection, response: ResponseHead): ResponseH
   const { status, block, lines, kind } = response
   if (kind !== BODY.none || connection.headOnly || status < 200 || status === 204 || status === 304)
     return response
-  if (block === undefined ? lines.includes('content-length:') : hasField(block, 'content-length'))
+  if (block === undefined ? lines.includes('content-length:') : hasField(block, FIELD['content-length']))
     return response
   return { ...response, lines: `${lines}content-length: 0\r\n` }
 }

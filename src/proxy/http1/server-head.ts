@@ -7,6 +7,7 @@ import { appendPartialHead, createPartialHead } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
 import { AT, HEAD_TIMEOUT_MS, type ServerConnection } from './server-state.ts'
+import { FIELD } from './known-fields.ts'
 
 /**
  * Reads as much of a request head as there is; starts the request when it is whole, refuses it when it is malformed.
@@ -90,16 +91,16 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   const { framing, target } = connection.context.thread
   const problem = requestFraming(block, framing) ?? readTarget(block, target)
   if (problem !== undefined) return refuse(connection, 400, problem)
-  const expects = hasField(block, 'expect') && block.minor === 1
+  const expects = hasField(block, FIELD.expect) && block.minor === 1
   if (
     expects &&
-    (isRepeated(block, 'expect') || knownValue(block, 'expect')?.toLowerCase() !== '100-continue')
+    (isRepeated(block, FIELD.expect) || knownValue(block, FIELD.expect)?.toLowerCase() !== '100-continue')
   ) {
     return refuse(connection, 417, 'http1.unknown_expectation')
   }
   if (target.authority === '') target.authority = localAuthority(connection)
   // HTTP/1.0 may leave Host out; HTTP/1.1, in which the request goes on, may not.
-  if (!hasField(block, 'host')) block.added.push(`host: ${target.authority}\r\n`)
+  if (!hasField(block, FIELD.host)) block.added.push(`host: ${target.authority}\r\n`)
   connection.skippedLine = false
   connection.keepAlive = framing.keepAlive
   connection.headOnly = target.method === 'HEAD'

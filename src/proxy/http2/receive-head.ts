@@ -13,6 +13,7 @@ import { endEarly, IS, noteBroken, PHASE, switchStream, wasEnded } from './strea
 import { findStream } from './stream-table.ts'
 import type { Connection, Stream } from './types.ts'
 import { announcedLength, type HeadProblem, requestProblem, responseStatus } from './validate.ts'
+import { FIELD } from '../http1/known-fields.ts'
 
 /** Compressed bytes of one field section: no more than what it may be when it is decoded. */
 const SECTION_BYTES_MAX = 64 * 1024
@@ -160,7 +161,7 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
     return
   }
   switchStream(connection, stream)
-  const expects = stream.hasBody && hasField(block, 'expect')
+  const expects = stream.hasBody && hasField(block, FIELD.expect)
   events.head(stream)
   // As in HTTP/1.1 the proxy says itself that it wants the body, unless there is an answer already (RFC 9110, 10.1.1).
   if (expects) sendInformational(stream, 100, undefined)

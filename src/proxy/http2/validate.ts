@@ -43,8 +43,10 @@ export function requestProblem(assembly: HeadAssembly, connects: boolean): HeadP
   }
   if (assembly.excess !== undefined) return assembly.excess === TOO_LARGE.detail ? TOO_LARGE : TOO_MANY
   const problem = authorityProblem(assembly)
-  if (problem !== undefined || !hasField(assembly.block, 'expect')) return problem
-  return knownValue(assembly.block, 'expect')?.toLowerCase() === '100-continue' ? undefined : BAD_EXPECTATION
+  if (problem !== undefined || !hasField(assembly.block, FIELD.expect)) return problem
+  return knownValue(assembly.block, FIELD.expect)?.toLowerCase() === '100-continue'
+    ? undefined
+    : BAD_EXPECTATION
 }
 
 function isMethod(method: string): boolean {
@@ -77,9 +79,9 @@ function authorityProblem(assembly: HeadAssembly): HeadProblem | undefined {
   const { block, authority } = assembly
   if (block.known[FIELD.host] === 0) return NO_HOST
   if (authority === undefined) {
-    if (isRepeated(block, 'host')) return MALFORMED
+    if (isRepeated(block, FIELD.host)) return MALFORMED
     assembly.authority = valueAt(block, (block.known[FIELD.host] as number) - 1)
-  } else if (isRepeated(block, 'host') && !dropEqualHosts(block, authority)) {
+  } else if (isRepeated(block, FIELD.host) && !dropEqualHosts(block, authority)) {
     return MALFORMED
   }
   const text = assembly.authority as string

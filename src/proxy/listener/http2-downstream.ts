@@ -6,6 +6,7 @@ import { keyLine } from '../exchange/tunnel.ts'
 import { createHeadBlock, dropKnown, type HeadBlock } from '../http1/head-block.ts'
 import { createHttp2Server, type Http2ServerHandle } from '../http2/server.ts'
 import type { Endpoints, OutgoingHead, Stream, StreamEvents } from '../http2/types.ts'
+import { FIELD } from '../http1/known-fields.ts'
 
 /** One stream of an HTTP/2 connection as the request flow has it. */
 interface Http2Downstream extends DownstreamStream {
@@ -106,7 +107,7 @@ function startExchange(stream: Stream, context: HttpContext): void {
  */
 function prepareTunnel(stream: Stream): void {
   const head = stream.head as HeadBlock
-  dropKnown(head, 'content-length')
+  dropKnown(head, FIELD['content-length'])
   stream.contentLength = stream.bodyLeft = -1
   stream.pause()
   if (stream.protocol === '') {

@@ -12,6 +12,7 @@ import { BODY, createFraming } from '../http1/framing.ts'
 import { dropKnown, type HeadBlock } from '../http1/head-block.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
+import { FIELD } from '../http1/known-fields.ts'
 
 /** An HTTP/2 connection to an endpoint: it carries many requests at once. */
 export interface Http2Upstream {
@@ -248,7 +249,7 @@ function requestOf(stream: UpstreamStream): Http2Request {
 const framing = createFraming()
 
 function acceptTunnel(exchange: Exchange, block: HeadBlock): void {
-  dropKnown(block, 'content-length')
+  dropKnown(block, FIELD['content-length'])
   framing.kind = BODY.none
   if (exchange.upgrade === 'websocket') block.status = 101
 }

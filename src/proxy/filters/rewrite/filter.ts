@@ -2,6 +2,7 @@ import { type CompiledFilter, type CompiledMatch, rewritePath } from '../../../r
 import type { Exchange } from '../../exchange/types.ts'
 import { dropKnown } from '../../http1/head-block.ts'
 import type { HttpFilterFactory, RequestFilter } from '../order.ts'
+import { FIELD } from '../../http1/known-fields.ts'
 
 /** Changes path and authority of the request that goes upstream (Gateway API URLRewrite, Istio's rewrite). */
 export const rewriteFilter: HttpFilterFactory = (route) => {
@@ -39,7 +40,7 @@ function setPath(exchange: Exchange, path: string): void {
 export function setAuthority(exchange: Exchange, authority: string): void {
   const { head } = exchange
   exchange.originalAuthority ??= exchange.authority
-  dropKnown(head, 'host')
+  dropKnown(head, FIELD.host)
   head.added.push(`host: ${authority}\r\n`, `x-forwarded-host: ${exchange.originalAuthority}\r\n`)
   exchange.authority = authority
 }
