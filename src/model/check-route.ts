@@ -144,7 +144,13 @@ const filters = list(
     fault: object<Variant<RouteFilter, 'fault'>>({
       kind,
       delay: optional(object<NonNullable<Faults['delay']>>({ percent, ms: milliseconds })),
-      abort: optional(object<NonNullable<Faults['abort']>>({ percent, status: integer(200, 599) })),
+      abort: optional(
+        object<NonNullable<Faults['abort']>>({
+          percent,
+          status: integer(200, 599),
+          grpcStatus: optional(integer(0, 16)),
+        }),
+      ),
     }),
   }),
 )

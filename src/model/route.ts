@@ -101,7 +101,8 @@ export interface CorsPolicy {
 /** Failures made on purpose, of a share of the requests in percent: first the delay, then the abort. */
 export interface Faults {
   readonly delay?: { readonly percent: number; readonly ms: number }
-  readonly abort?: { readonly percent: number; readonly status: number }
+  /** With a status of gRPC that of HTTP is 200; requests that are none of gRPC get it without a word of the other. */
+  readonly abort?: { readonly percent: number; readonly status: number; readonly grpcStatus?: number }
 }
 
 /** Applied in the order remove, set, add. Names in lower case. */

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
-import type { AppProtocol, ModelObject, RouteAction, RouteFilter, RouteMatch } from '../model/index.ts'
+import type {
+  AppProtocol,
+  ModelObject,
+  RouteAction,
+  RouteFilter,
+  RouteMatch,
+  Service,
+  Workload,
+} from '../model/index.ts'
 import type { ProxyInstanceOptions } from './instance.ts'
+import { createPlainNetwork } from './net/network.ts'
 import {
   changesOf,
   createTestProxy,
@@ -15,13 +24,59 @@ import {
   workloadObject,
 } from './testing.ts'
 
-/** A gateway with one route to one server. */
+/** A proxy in front of one server. */
 export interface TestGateway {
   readonly port: number
   readonly proxy: TestProxy
   /** The one line of the access log, once it is there. */
   readonly logged: (lines?: number) => Promise<string>
   readonly close: () => void
+}
+
+/** The outbound side of a sidecar, whose application calls one service. */
+export async function startSidecar(options: {
+  readonly upstreamPort: number
+  readonly protocol?: AppProtocol
+  readonly forward?: Partial<Extract<RouteAction, { kind: 'forward' }>>
+  readonly log: string
+}): Promise<TestGateway> {
+  const protocol = options.protocol ?? 'http'
+  const address = '10.43.0.50'
+  const service = serviceObject('s', {
+    ports: [{ port: 80, name: protocol, protocol }],
+    addresses: [address],
+  })
+  const proxy = createTestProxy({
+    role: 'sidecar',
+    network: createPlainNetwork({ originalDestination: () => ({ address, port: 80 }) }),
+    ports: { outbound: 0, inbound: 0 },
+  })
+  await proxy.start()
+  const workload = workloadOf(service, options.upstreamPort)
+  const action = forwardTo(service, options.forward)
+  const route = routeObject('r', { mesh: true, domains: [service.hostname], action })
+  const objects = options.forward === undefined ? [] : [route]
+  assert.deepEqual(proxy.accept(changesOf([meshObject(options.log), service, workload, ...objects])), [])
+  return testGateway(proxy, proxy.sidecar?.ports().outbound ?? 0)
+}
+
+function workloadOf(service: Service, port: number): Workload {
+  return workloadObject('s-1', {
+    address: '127.0.0.1',
+    services: { [service.key]: { ports: { '80': port }, ready: true } },
+  })
+}
+
+function testGateway(proxy: TestProxy, port: number): TestGateway {
+  return {
+    port,
+    proxy,
+    async logged(lines = 1) {
+      await until(() => proxy.logLines.length >= lines, 'it is logged')
+      return proxy.logLines.join('').trimEnd()
+    },
+    close: () => proxy.close(),
+  }
 }
 
 export async function startGateway(options: {
@@ -38,10 +93,7 @@ export async function startGateway(options: {
   const proxy = createTestProxy(options.instance)
   const protocol = options.protocol ?? 'http'
   const service = serviceObject('s', { ports: [{ port: 80, name: protocol, protocol }] })
-  const workload = workloadObject('s-1', {
-    address: '127.0.0.1',
-    services: { [service.key]: { ports: { '80': options.upstreamPort }, ready: true } },
-  })
+  const workload = workloadOf(service, options.upstreamPort)
   const route = routeObject('r', {
     port,
     action: forwardTo(service, options.forward),
@@ -54,13 +106,5 @@ export async function startGateway(options: {
   const objects = [options.mesh?.(mesh) ?? mesh, service, workload, listenerObject(port), route]
   assert.deepEqual(proxy.accept(changesOf(objects)), [])
   await until(() => proxy.isBound(), 'the port is bound')
-  return {
-    port,
-    proxy,
-    async logged(lines = 1) {
-      await until(() => proxy.logLines.length >= lines, 'it is logged')
-      return proxy.logLines.join('').trimEnd()
-    },
-    close: () => proxy.close(),
-  }
+  return testGateway(proxy, port)
 }

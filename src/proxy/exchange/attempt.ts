@@ -3,6 +3,7 @@ import { createWheelTimer } from '../net/timer-wheel.ts'
 import { dropUpstream, endRetry, finish } from './finish.ts'
 import { describeFailure, type LocalReply, REPLIES, sendLocalReply } from './local-reply.ts'
 import { isReplayable, isRetriableFailure, mayReplay } from './retry.ts'
+import { planOfRetry, planOn } from './terms.ts'
 import type { Exchange, ForwardHost, ForwardPlan, KeptBody, UpstreamFailure } from './types.ts'
 
 /** Request bytes kept for another try (Envoy would keep up to its buffer limit). */
@@ -12,7 +13,8 @@ const RESELECTIONS_MAX = 5
 const BACKOFF_FACTOR_MAX = 10
 
 /** Sends the request on its way as planned. */
-export function forward(exchange: Exchange, plan: ForwardPlan): void {
+export function forward(exchange: Exchange, given: ForwardPlan): void {
+  const plan = exchange.terms !== undefined || given.requestTimeoutMs > 0 ? planOn(given, exchange) : given
   exchange.plan = plan
   exchange.target = plan.target
   exchange.clusterName = plan.target.name
@@ -30,7 +32,9 @@ function attempt(exchange: Exchange): void {
     sendLocalReply(exchange, REPLIES.noHealthyUpstream)
     return
   }
-  exchange.attempt++
+  const { plan } = exchange
+  if (exchange.attempt++ > 0 && plan !== undefined && plan.requestTimeoutMs > 0)
+    exchange.plan = planOfRetry(plan, exchange)
   connect(exchange, host, false)
 }
 

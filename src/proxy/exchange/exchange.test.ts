@@ -126,9 +126,28 @@ describe('an exchange', () => {
 
   test('passes on the last answer when retries are used up', async () => {
     const server = await upstream(respondWith(() => 'HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy'))
-    await serve([server])
+    await serve([server], forwardTo(service, { retries: { attempts: 2, retryOn: ['503'], backoffMs: 1 } }))
     assert.match(await exchangeBytes(port, GET), /^HTTP\/1\.1 503 .*busy$/s)
     assert.deepEqual(proxy.logLines, ['503 URX via_upstream 3\n'])
+  })
+
+  test('passes on a 503 at once, by default', async () => {
+    const server = await upstream(respondWith(() => 'HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy'))
+    await serve([server])
+    assert.match(await exchangeBytes(port, GET), /^HTTP\/1\.1 503 .*busy$/s)
+    assert.deepEqual(proxy.logLines, ['503 - via_upstream 1\n'])
+  })
+
+  test('that a limit has stopped is retried only where that is asked for by name', async () => {
+    const limited = 'HTTP/1.1 429 Slow Down\r\nx-envoy-ratelimited: true\r\nContent-Length: 0\r\n\r\n'
+    const server = await upstream(respondWith(() => limited))
+    await serve([server], forwardTo(service, { retries: { attempts: 1, retryOn: ['429'], backoffMs: 1 } }))
+    await exchangeBytes(port, GET)
+    const retries = { attempts: 1, retryOn: ['envoy-ratelimited'], backoffMs: 1 }
+    const again = routeObject('r', { port, action: forwardTo(service, { retries }) })
+    assert.deepEqual(proxy.accept(changesOf([again])), [])
+    await exchangeBytes(port, GET)
+    assert.deepEqual(proxy.logLines, ['429 - via_upstream 1\n', '429 URX via_upstream 2\n'])
   })
 
   test('is repeated on a fresh connection when a kept one was closed before any answer', async () => {

@@ -49,6 +49,7 @@ export function createExchange(options: {
     resume: undefined,
     responseLines: '',
     responseFilter: undefined,
+    terms: undefined,
     plan: undefined,
     upstream: undefined,
     upstreamReady: false,

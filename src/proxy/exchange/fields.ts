@@ -14,6 +14,7 @@ import {
   equalsText,
 } from '../http1/head-block.ts'
 import { FIELD, type KnownField } from '../http1/known-fields.ts'
+import { GRPC_TIMEOUT, readTerms, TERM_FIELDS } from './terms.ts'
 import type { Exchange } from './types.ts'
 
 /** Fields that end at each hop (RFC 9110 7.6.1), and those that only a proxy of the mesh may set. */
@@ -29,6 +30,11 @@ const DROPPED_FROM_REQUEST = fieldMask([
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',
   'x-envoy-decorator-operation',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
 ])
 /** Counted anew by the proxy that makes the attempts; the application's own proxy passes the client's count on. */
 const DROPPED_WHERE_COUNTED = DROPPED_FROM_REQUEST | fieldMask(['x-envoy-attempt-count'])
@@ -51,19 +57,24 @@ function fieldMask(names: readonly KnownField[]): number {
   return mask
 }
 
-/** Drops every known field whose bit is set; one pass over the marks. */
-function dropMasked(block: HeadBlock, mask: number): void {
+/** Drops every known field whose bit is set; one pass over the marks. @returns the bits of all known fields */
+function dropMasked(block: HeadBlock, mask: number): number {
   const { fields, count } = block
+  let seen = 0
   for (let index = 0, at = MARKS; index < count; index++, at += FIELD_STRIDE) {
     const field = (fields[at] as number) & MARK_FIELD
-    if (field !== 0 && (mask & (1 << field)) !== 0) dropAt(block, index)
+    if (field === 0) continue
+    seen |= 1 << field
+    if ((mask & (1 << field)) !== 0) dropAt(block, index)
   }
+  return seen
 }
 
 /** What Envoy's connection manager does to request fields before routing, with Istio's settings for each role. */
 export function prepareRequest(exchange: Exchange): void {
   const { head, context } = exchange
-  dropMasked(head, context.role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED)
+  const seen = dropMasked(head, context.role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED)
+  if ((seen & (TERM_FIELDS | GRPC_TIMEOUT)) !== 0) exchange.terms = readTerms(exchange, seen)
   if (context.role === 'gateway') sanitizeAtEdge(exchange)
   else if (!hasField(head, FIELD['x-forwarded-proto'])) head.added.push(FORWARDED_PROTO[context.scheme])
   exchange.requestId = knownValue(head, FIELD['x-request-id']) ?? ''

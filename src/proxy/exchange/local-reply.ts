@@ -12,6 +12,8 @@ export interface LocalReply {
   readonly body: string
   readonly flags: number
   readonly details: string
+  /** Instead of the one that stands for the status of HTTP. */
+  readonly grpcStatus?: number
   /** Further response lines, each ending in CR LF. */
   readonly lines?: string
 }
@@ -133,7 +135,7 @@ const GRPC_UNKNOWN = 2
 
 function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
   const { context, stream } = exchange
-  const status = GRPC_STATUS[reply.status] ?? GRPC_UNKNOWN
+  const status = reply.grpcStatus ?? GRPC_STATUS[reply.status] ?? GRPC_UNKNOWN
   const message = reply.body === '' ? '' : `grpc-message: ${percentEncode(reply.body)}\r\n`
   exchange.status = 200
   stream.sendHead({

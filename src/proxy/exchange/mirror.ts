@@ -64,6 +64,7 @@ function planFor(target: ForwardTarget): ForwardPlan {
     retry: NO_RETRY,
     response: [],
     requestLines: '',
+    baseLines: '',
     attemptCount: false,
   }
 }

@@ -20,7 +20,7 @@ export const RETRY = {
   'envoy-ratelimited': 16384,
 } as const
 
-/** What Istio gives a route that says nothing of retries. */
+/** What Istio gives a route that says nothing of retries; since 1.24 no status of HTTP is among it. */
 export const DEFAULT_RETRY: RetryPlan = {
   attempts: 2,
   conditions:
@@ -29,7 +29,7 @@ export const DEFAULT_RETRY: RetryPlan = {
     RETRY.unavailable |
     RETRY.cancelled |
     RETRY['retriable-status-codes'],
-  statuses: [503],
+  statuses: [],
   backoffMs: 25,
 }
 
@@ -60,7 +60,11 @@ export function isRetriableFailure(plan: RetryPlan, failure: UpstreamFailure): b
     case 'connect':
       return (
         (plan.conditions &
-          (RETRY['connect-failure'] | RETRY['5xx'] | RETRY['gateway-error'] | RETRY.reset)) !==
+          (RETRY['connect-failure'] |
+            RETRY['reset-before-request'] |
+            RETRY['5xx'] |
+            RETRY['gateway-error'] |
+            RETRY.reset)) !==
         0
       )
     case 'reset':
@@ -90,12 +94,17 @@ const GRPC_CONDITIONS =
 export function isRetriableResponse(plan: RetryPlan, block: HeadBlock): boolean {
   const { status } = block
   const { conditions } = plan
+  // A limit that an upstream's own proxy has set is not worn down by trying, unless that is asked for by name.
+  if (status === 429 && fieldValue(block, 'x-envoy-ratelimited') !== undefined)
+    return (conditions & RETRY['envoy-ratelimited']) !== 0
   if (status >= 500) {
     if ((conditions & RETRY['5xx']) !== 0) return true
     if (status >= 502 && status <= 504 && (conditions & RETRY['gateway-error']) !== 0) return true
   }
   if (status === 409 && (conditions & RETRY['retriable-4xx']) !== 0) return true
   if ((conditions & RETRY['retriable-status-codes']) !== 0 && plan.statuses.includes(status)) return true
+  if (plan.headers !== undefined && (conditions & RETRY['retriable-headers']) !== 0)
+    if (plan.headers.some((name) => fieldValue(block, name) !== undefined)) return true
   // A gRPC failure without a message comes as a head with grpc-status.
   if (status !== 200 || (conditions & GRPC_CONDITIONS) === 0) return false
   const type = block.known[CONTENT_TYPE] === 0 ? undefined : fieldValue(block, 'content-type')

@@ -230,6 +230,8 @@ export interface Exchange {
   responseLines: string
   /** Of a filter that changes the upstream's answer to this request. */
   responseFilter: ResponseFilter | undefined
+  /** What the request says itself of its time and tries. */
+  terms: RequestTerms | undefined
   plan: ForwardPlan | undefined
   upstream: UpstreamStream | undefined
   upstreamReady: boolean
@@ -288,7 +290,20 @@ export interface ForwardPlan {
   readonly response: readonly ResponseFilter[]
   /** Lines that go out with every request of this plan. */
   readonly requestLines: string
+  /** Those of them that say nothing of its time. */
+  readonly baseLines: string
   readonly attemptCount: boolean
+}
+
+/** What a request asks for in the place of what its route says; milliseconds, 0 is no limit. */
+export interface RequestTerms {
+  readonly grpcTimeoutMs?: number
+  readonly timeoutMs?: number
+  readonly tryTimeoutMs?: number
+  readonly retriesMax?: number
+  readonly retryOn?: readonly string[]
+  /** Names of response fields that make an answer worth another try. */
+  readonly headers?: readonly string[]
 }
 
 export type ResponseFilter = (exchange: Exchange, block: HeadBlock) => void
@@ -297,6 +312,8 @@ export interface RetryPlan {
   readonly attempts: number
   readonly conditions: number
   readonly statuses: readonly number[]
+  /** Names in lower case: an answer with one of them is no answer yet. */
+  readonly headers?: readonly string[]
   readonly backoffMs: number
   /** Hosts that have failed the request are as good as others. */
   readonly sameHosts?: boolean

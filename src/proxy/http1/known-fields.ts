@@ -1,6 +1,9 @@
 import { assert } from '../../base/index.ts'
 
-/** Fields that the engine looks at on every message: the scanner notes where each is, so nothing searches for it. */
+/**
+ * Fields that the engine looks at on every message: the scanner notes where each is, so nothing searches for it. There can
+ * be 31, as their numbers are bits of masks.
+ */
 export const KNOWN_FIELDS = [
   'host',
   'connection',
@@ -27,6 +30,12 @@ export const KNOWN_FIELDS = [
   'x-envoy-attempt-count',
   'user-agent',
   'content-type',
+  'grpc-timeout',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
 ] as const
 
 export type KnownField = (typeof KNOWN_FIELDS)[number]

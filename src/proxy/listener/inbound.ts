@@ -62,6 +62,7 @@ export function createInbound(parts: SidecarParts) {
         retry: INBOUND_RETRY,
         response: [],
         requestLines: '',
+        baseLines: '',
         attemptCount: false,
       }
       // The pod's own addresses and ports: few, unless someone scans them.

@@ -232,13 +232,15 @@ function tcpService(at: ServiceAt | undefined) {
 }
 
 function planFor(target: ForwardTarget, operation: string | undefined): ForwardPlan {
+  const lines = operation === undefined ? '' : `x-envoy-decorator-operation: ${operation}\r\n`
   return {
     target,
     requestTimeoutMs: 0,
     tryTimeoutMs: 0,
     retry: DEFAULT_RETRY,
     response: [],
-    requestLines: operation === undefined ? '' : `x-envoy-decorator-operation: ${operation}\r\n`,
+    requestLines: lines,
+    baseLines: lines,
     attemptCount: true,
   }
 }

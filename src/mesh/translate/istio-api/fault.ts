@@ -25,13 +25,39 @@ function delayOf(delay: IstioFault['delay'], path: string, problems: string[]): 
 
 function abortOf(abort: IstioFault['abort'], path: string, problems: string[]): Faults['abort'] {
   if (abort === undefined) return undefined
-  for (const member of ['grpcStatus', 'http2Error'] as const) {
-    if (abort[member] !== undefined)
-      problems.push(`${path}.${member} is not served yet; the abort is left out`)
-  }
+  if (abort.http2Error !== undefined) problems.push(`${path}.http2Error is not served, nor is it in Istio`)
   const percent = percentOf(abort.percentage) ?? 100
-  return abort.httpStatus === undefined || percent === 0 ? undefined : { status: abort.httpStatus, percent }
+  if (percent === 0) return undefined
+  if (abort.httpStatus !== undefined) return { status: abort.httpStatus, percent }
+  if (abort.grpcStatus === undefined) return undefined
+  const grpcStatus = GRPC_STATUSES.indexOf(abort.grpcStatus)
+  if (grpcStatus >= 0) return { status: 200, grpcStatus, percent }
+  problems.push(
+    `${path}.grpcStatus: ${abort.grpcStatus} is no status of gRPC; give one of ${GRPC_STATUSES.join(', ')}`,
+  )
+  return undefined
 }
+
+/** By their numbers. */
+const GRPC_STATUSES: readonly string[] = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]
 
 export function percentOf(percent: IstioPercent | undefined): number | undefined {
   return percent === undefined ? undefined : (percent.value ?? 0)

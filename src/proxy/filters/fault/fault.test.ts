@@ -89,4 +89,20 @@ describe('faults', () => {
     // Five standard deviations.
     assert.ok(failed > 65 && failed < 135, `${failed} of 200`)
   })
+
+  test('an abort with a status of gRPC says so to gRPC, and 200 to all others', async () => {
+    await serve({ abort: { percent: 100, status: 200, grpcStatus: 8 } })
+    const grpc = GET.replace('Connection', 'Content-Type: application/grpc+proto\r\nConnection')
+    const answer = await exchangeBytes(port, grpc)
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\ncontent-type: application\/grpc\r\ngrpc-status: 8\r\n/)
+    assert.match(answer, /\r\ngrpc-message: fault filter abort\r\n/)
+    assert.match(await exchangeBytes(port, GET), /^HTTP\/1\.1 200 OK\r\n.*fault filter abort$/s)
+    assert.deepEqual(proxy.logLines, ['200 FI fault_filter_abort\n', '200 FI fault_filter_abort\n'])
+  })
+
+  test('an abort with a status of HTTP tells gRPC what it stands for', async () => {
+    await serve({ abort: { percent: 100, status: 503 } })
+    const grpc = GET.replace('Connection', 'Content-Type: application/grpc\r\nConnection')
+    assert.match(await exchangeBytes(port, grpc), /\r\ngrpc-status: 14\r\n/)
+  })
 })

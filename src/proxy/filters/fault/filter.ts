@@ -1,5 +1,5 @@
 import type { Random } from '../../../base/index.ts'
-import { sendLocalReply } from '../../exchange/local-reply.ts'
+import { type LocalReply, sendLocalReply } from '../../exchange/local-reply.ts'
 import type { Exchange } from '../../exchange/types.ts'
 import { createWheelTimer } from '../../net/timer-wheel.ts'
 import { FLAG } from '../../../telemetry/index.ts'
@@ -13,19 +13,20 @@ export const faultFilter: HttpFilterFactory = (route, context) => {
   const abort = faults.findLast((fault) => fault.abort !== undefined)?.abort
   if (delay === undefined && abort === undefined) return undefined
   const { random } = context
+  const reply = replyOf(abort ?? { status: 500 })
   return {
     request(exchange) {
       const fails = abort !== undefined && falls(random, abort.percent)
       if (delay !== undefined && falls(random, delay.percent)) {
         exchange.flags |= FLAG.DI
         waitFor(exchange, delay.ms, () => {
-          if (fails) fail(exchange, abort.status)
+          if (fails) sendLocalReply(exchange, reply)
           else resumeChain(exchange)
         })
         return 'wait'
       }
       if (!fails) return 'continue'
-      fail(exchange, abort.status)
+      sendLocalReply(exchange, reply)
       return 'stop'
     },
   }
@@ -41,11 +42,13 @@ function waitFor(exchange: Exchange, ms: number, callback: () => void): void {
   exchange.context.thread.wheel.set(exchange.timer, ms)
 }
 
-function fail(exchange: Exchange, status: number): void {
-  sendLocalReply(exchange, {
+function replyOf(abort: { readonly status: number; readonly grpcStatus?: number }): LocalReply {
+  const { status, grpcStatus } = abort
+  return {
     status,
     body: 'fault filter abort',
     flags: FLAG.FI,
     details: 'fault_filter_abort',
-  })
+    ...(grpcStatus !== undefined && { grpcStatus }),
+  }
 }

@@ -2,6 +2,7 @@ import { type CompiledDestination, type CompiledForward, pickDestination } from 
 import { forward } from '../../exchange/attempt.ts'
 import { type LocalReply, REPLIES, sendLocalReply } from '../../exchange/local-reply.ts'
 import { DEFAULT_RETRY, parseRetryOn } from '../../exchange/retry.ts'
+import { timeoutLine } from '../../exchange/terms.ts'
 import type { ForwardPlan, ResponseFilter, RetryPlan } from '../../exchange/types.ts'
 import { requestChanges, responseChanges } from '../headers/filter.ts'
 import type { FilterContext, HttpFilterFactory, RequestFilter } from '../order.ts'
@@ -37,13 +38,18 @@ function compileDestination(
   const cluster = context.cluster({ service: target.service, port: target.port, subset: target.subset })
   const requests = [requestChanges(filters), rewriteOf(filters)].filter((filter) => filter !== undefined)
   const own = responseChanges(filters)
-  const plan: ForwardPlan = {
-    target: cluster,
+  const baseLines = `x-envoy-decorator-operation: ${hostOf(cluster.name)}:${target.port}/*\r\n`
+  const timeouts = {
     requestTimeoutMs: action.timeouts.requestMs ?? 0,
     tryTimeoutMs: action.retries?.perTryTimeoutMs ?? action.timeouts.backendRequestMs ?? 0,
+  }
+  const plan: ForwardPlan = {
+    target: cluster,
+    ...timeouts,
     retry: retryPlan(action),
     response: [routeResponse, own].filter((filter) => filter !== undefined),
-    requestLines: `x-envoy-decorator-operation: ${hostOf(cluster.name)}:${target.port}/*\r\n`,
+    requestLines: baseLines + timeoutLine(timeouts),
+    baseLines,
     attemptCount: true,
   }
   return (exchange, match) => {
