@@ -24,7 +24,7 @@ export function readTerms(exchange: Exchange, seen: number): RequestTerms | unde
   const { head, context } = exchange
   const grpcTimeoutMs =
     (seen & GRPC_TIMEOUT) !== 0 && isGrpc(exchange)
-      ? parseGrpcTimeout(knownValue(head, 'grpc-timeout') as string)
+      ? parseGrpcTimeout(knownValue(head, FIELD['grpc-timeout']) as string)
       : undefined
   const grpc = grpcTimeoutMs === undefined ? undefined : { grpcTimeoutMs }
   if ((seen & TERM_FIELDS) === 0 || context.role !== 'outbound') return grpc
@@ -32,12 +32,14 @@ export function readTerms(exchange: Exchange, seen: number): RequestTerms | unde
 }
 
 function envoyTerms(head: HeadBlock): RequestTerms {
-  const timeoutMs = numberOf(knownValue(head, 'x-envoy-upstream-rq-timeout-ms'))
-  const tryTimeoutMs = numberOf(knownValue(head, 'x-envoy-upstream-rq-per-try-timeout-ms'))
-  const retriesMax = numberOf(knownValue(head, 'x-envoy-max-retries'))
+  const timeoutMs = numberOf(knownValue(head, FIELD['x-envoy-upstream-rq-timeout-ms']))
+  const tryTimeoutMs = numberOf(knownValue(head, FIELD['x-envoy-upstream-rq-per-try-timeout-ms']))
+  const retriesMax = numberOf(knownValue(head, FIELD['x-envoy-max-retries']))
   const retryOn = [
-    ...listOf(knownValue(head, 'x-envoy-retry-on')).filter((word) => !/^\d/.test(word) || word === '5xx'),
-    ...listOf(knownValue(head, 'x-envoy-retry-grpc-on')),
+    ...listOf(knownValue(head, FIELD['x-envoy-retry-on'])).filter(
+      (word) => !/^\d/.test(word) || word === '5xx',
+    ),
+    ...listOf(knownValue(head, FIELD['x-envoy-retry-grpc-on'])),
     ...listOf(takeField(head, 'x-envoy-retriable-status-codes')),
   ]
   const headers = listOf(takeField(head, 'x-envoy-retriable-header-names'))
@@ -131,7 +133,7 @@ const EXPECTED = 'x-envoy-expected-rq-timeout-ms'
 function deadlineLines({ head }: Exchange, ms: number, grpc: boolean): string {
   if (ms === 0) return ''
   if (!grpc) return `${EXPECTED}: ${ms}\r\n`
-  dropKnown(head, 'grpc-timeout')
+  dropKnown(head, FIELD['grpc-timeout'])
   return `${EXPECTED}: ${ms}\r\ngrpc-timeout: ${ms}m\r\n`
 }
 
