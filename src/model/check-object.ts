@@ -254,7 +254,7 @@ const listener = when(
     gateway: filledText,
     selector: object<Listener['selector']>({ namespace: optional(filledText), labels }),
     port,
-    protocol: oneOf('http', 'https', 'tls', 'tcp'),
+    protocol: oneOf('http', 'https', 'tls', 'tcp', 'udp'),
     tls: optional(listenerTls),
     hostnames: domains,
     isolated: flag,

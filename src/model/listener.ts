@@ -10,8 +10,8 @@ export interface Listener {
   readonly selector: { readonly namespace?: string; readonly labels: Readonly<Record<string, string>> }
   /** The port that clients dial; the proxy binds the port that its own Service maps it to, or this one. */
   readonly port: number
-  /** `https`: HTTP inside of TLS; `tls`: TLS whose content is bytes; `tcp`: bytes. */
-  readonly protocol: 'http' | 'https' | 'tls' | 'tcp'
+  /** `https`: HTTP inside of TLS; `tls`: TLS whose content is bytes; `tcp`: bytes; `udp`: datagrams. */
+  readonly protocol: 'http' | 'https' | 'tls' | 'tcp' | 'udp'
   /** Given exactly for `https` and `tls`. */
   readonly tls?: ListenerTls
   /** Lower case: exact, `*.suffix`, or `*`; never empty. */

@@ -47,7 +47,8 @@ export interface TcpSeries {
 /** Istio's standard metrics. Series are looked up by objects and numbers; labels are made only for a new combination. */
 export interface IstioMetrics {
   readonly request: (peers: TrafficPeers, key: RequestKey) => RequestSeries
-  readonly tcp: (peers: TrafficPeers, flags: number) => TcpSeries
+  /** @param protocol of sessions of datagrams: they are counted like connections */
+  readonly tcp: (peers: TrafficPeers, flags: number, protocol?: 'tcp' | 'udp') => TcpSeries
 }
 
 export interface RequestKey {
@@ -98,10 +99,10 @@ export function createIstioMetrics(registry: MetricsRegistry): IstioMetrics {
         responseBytes: responseBytes.series(labels),
       }
     },
-    tcp(peers, flags) {
+    tcp(peers, flags, protocol = 'tcp') {
       const labels: LabelValues = [
         ...peerLabels(peers),
-        ['request_protocol', 'tcp'],
+        ['request_protocol', protocol],
         ['response_flags', flagsText(flags)],
         ['connection_security_policy', securityPolicy(peers.reporter)],
       ]

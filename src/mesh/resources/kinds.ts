@@ -34,6 +34,7 @@ export const RESOURCE_KINDS = {
   grpcRoute: kind(GATEWAY_GROUP, 'v1', 'GRPCRoute', 'grpcroutes'),
   tlsRoute: kind(GATEWAY_GROUP, 'v1', 'TLSRoute', 'tlsroutes'),
   tcpRoute: kind(GATEWAY_GROUP, 'v1', 'TCPRoute', 'tcproutes'),
+  udpRoute: kind(GATEWAY_GROUP, 'v1', 'UDPRoute', 'udproutes'),
   backendTlsPolicy: kind(GATEWAY_GROUP, 'v1', 'BackendTLSPolicy', 'backendtlspolicies'),
   referenceGrant: kind(GATEWAY_GROUP, 'v1beta1', 'ReferenceGrant', 'referencegrants'),
   istioGateway: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Gateway', 'gateways'),

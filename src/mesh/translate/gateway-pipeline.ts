@@ -89,6 +89,7 @@ export function createGatewayPipeline(
   const connections = [
     createConnectionRoutes(graph, sources.tlsRoutes, RESOURCE_KINDS.tlsRoute, contextFor),
     createConnectionRoutes(graph, sources.tcpRoutes, RESOURCE_KINDS.tcpRoute, contextFor),
+    createConnectionRoutes(graph, sources.udpRoutes, RESOURCE_KINDS.udpRoute, contextFor),
   ]
   const attachments = graph.merge<Attachment>('attachments', [
     graph.derive({ name: 'http attachments', input: results, transform: (result) => result.attachments }),

@@ -25,6 +25,7 @@ import {
   type Sidecar,
   type TCPRoute,
   type TLSRoute,
+  type UDPRoute,
   type VirtualService,
   type WorkloadEntry,
 } from '../resources/index.ts'
@@ -46,6 +47,7 @@ export interface Sources {
   readonly grpcRoutes: Source<GRPCRoute>
   readonly tlsRoutes: Source<TLSRoute>
   readonly tcpRoutes: Source<TCPRoute>
+  readonly udpRoutes: Source<UDPRoute>
   readonly backendTlsPolicies: Source<BackendTLSPolicy>
   readonly referenceGrants: Source<ReferenceGrant>
   readonly istioGateways: Source<IstioGateway>
@@ -85,6 +87,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'grpcRoutes', kind: RESOURCE_KINDS.grpcRoute },
   { source: 'tlsRoutes', kind: RESOURCE_KINDS.tlsRoute },
   { source: 'tcpRoutes', kind: RESOURCE_KINDS.tcpRoute },
+  { source: 'udpRoutes', kind: RESOURCE_KINDS.udpRoute },
   { source: 'backendTlsPolicies', kind: RESOURCE_KINDS.backendTlsPolicy },
   { source: 'referenceGrants', kind: RESOURCE_KINDS.referenceGrant },
   { source: 'istioGateways', kind: RESOURCE_KINDS.istioGateway },
@@ -110,6 +113,7 @@ export function createSources(graph: Graph): Sources {
     grpcRoutes: graph.source('grpcRoutes'),
     tlsRoutes: graph.source('tlsRoutes'),
     tcpRoutes: graph.source('tcpRoutes'),
+    udpRoutes: graph.source('udpRoutes'),
     backendTlsPolicies: graph.source('backendTlsPolicies'),
     referenceGrants: graph.source('referenceGrants'),
     istioGateways: graph.source('istioGateways'),

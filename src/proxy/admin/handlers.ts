@@ -145,8 +145,8 @@ function listeners(context: AdminContext): readonly { name: string; address: str
       { name: 'virtualInbound', address: `0.0.0.0:${ports.inbound}` },
     ]
   }
-  return (gateway?.list() ?? []).map(({ port, bound }) => ({
-    name: `0.0.0.0_${port}`,
+  return (gateway?.list() ?? []).map(({ port, bound, transport }) => ({
+    name: transport === 'udp' ? `0.0.0.0_${port}_udp` : `0.0.0.0_${port}`,
     address: `0.0.0.0:${bound}`,
   }))
 }

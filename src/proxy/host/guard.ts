@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { EventEmitter } from 'node:events'
 import type { Clock } from '../../base/index.ts'
 import type { BoundListener, ConnectOptions, ListenOptions, Network, OnRead } from '../net/network.ts'
 
@@ -30,6 +30,8 @@ export function guardNetwork(network: Network, guard: Guard): Network {
     read: (socket, onread) => guardSocket(network.read(socket, guardReads(onread, guard)), guard),
     connect: (options: ConnectOptions) =>
       guardSocket(network.connect({ ...options, onread: guardReads(options.onread, guard) }), guard),
+    bindUdp: async (target) => guardSocket(await network.bindUdp(target), guard),
+    connectUdp: (target) => guardSocket(network.connectUdp(target), guard),
     originalDestination: network.originalDestination,
   }
 }
@@ -49,7 +51,7 @@ function guardReads({ buffer, callback }: OnRead, guard: Guard): OnRead {
 }
 
 /** Listeners of events are called by `emit`, so guarding it guards them all. */
-export function guardSocket(socket: Socket, guard: Guard): Socket {
+export function guardSocket<S extends EventEmitter>(socket: S, guard: Guard): S {
   const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean
   socket.emit = ((event: string | symbol, ...args: unknown[]) => {
     let heard = false
@@ -57,7 +59,7 @@ export function guardSocket(socket: Socket, guard: Guard): Socket {
       heard = emit(event, ...args)
     })
     return heard
-  }) as Socket['emit']
+  }) as S['emit']
   return socket
 }
 

@@ -11,6 +11,7 @@ import type { BoundListener, Network } from '../net/network.ts'
 import type { ConnectionParts } from '../tcp/route-connection.ts'
 import { createPortServer, type GatewayPortServer, planOfPort, type PortPlan } from './gateway-port.ts'
 import { createGatewayTls } from './gateway-tls.ts'
+import { createUdpPorts } from '../udp/udp-ports.ts'
 
 export interface GatewayListeners {
   readonly sink: RouteSink
@@ -29,6 +30,7 @@ export interface GatewayPort {
   readonly port: number
   /** What the pod listens on. */
   readonly bound: number
+  readonly transport: 'tcp' | 'udp'
 }
 
 interface OpenPort {
@@ -77,6 +79,15 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     onSecure: serveSecured,
   })
 
+  const udp = createUdpPorts({
+    network: options.network,
+    address: options.address,
+    parts: options.parts,
+    targetPort: options.targetPort,
+    logger: options.logger,
+    onChange: options.onChange,
+  })
+
   /** The listener may be another by the time the handshake is done, or gone. */
   function serveSecured(key: ListenerName, socket: TLSSocket): void {
     const listener = known.get(key)
@@ -94,7 +105,9 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     known = next
     tls.follow(next.values())
     plans.clear()
-    for (const [port, listeners] of Map.groupBy(next.values(), (listener) => listener.port)) {
+    const { datagrams = [], streams = [] } = Object.groupBy(next.values(), transportOf)
+    udp.follow(datagrams)
+    for (const [port, listeners] of Map.groupBy(streams, (listener) => listener.port)) {
       plans.set(port, planOfPort(port, listeners))
     }
     syncPorts()
@@ -184,12 +197,17 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       },
     },
     sync: syncListeners,
-    isBound: () => pending === 0,
-    list: () =>
-      [...ports.values()].flatMap(({ port, bound }) => (bound ? [{ port, bound: bound.port }] : [])),
-    problems: () => new Map<number | string, string>([...problems, ...tls.problems()]),
+    isBound: () => pending === 0 && udp.isBound(),
+    list: () => [
+      ...[...ports.values()].flatMap(({ port, bound }): readonly GatewayPort[] =>
+        bound ? [{ port, bound: bound.port, transport: 'tcp' }] : [],
+      ),
+      ...udp.list().map((one) => ({ ...one, transport: 'udp' as const })),
+    ],
+    problems: () => new Map<number | string, string>([...problems, ...tls.problems(), ...udp.problems()]),
     stopAccepting() {
       stopped = true
+      udp.stop()
       for (const open of ports.values()) {
         open.closed = true
         open.bound?.close()
@@ -197,6 +215,10 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       ports.clear()
     },
   }
+}
+
+function transportOf({ protocol }: Listener): 'datagrams' | 'streams' {
+  return protocol === 'udp' ? 'datagrams' : 'streams'
 }
 
 /**

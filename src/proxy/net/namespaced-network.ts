@@ -1,6 +1,13 @@
 import { Socket } from 'node:net'
-import { closeFd, openTcpListener, openTcpSocket, originalDestination, socketFd } from '../../linux/index.ts'
-import { type Network, readAccepted, startServer } from './network.ts'
+import {
+  closeFd,
+  openTcpListener,
+  openTcpSocket,
+  openUdpSocket,
+  originalDestination,
+  socketFd,
+} from '../../linux/index.ts'
+import { createUdpSocket, type Network, readAccepted, startServer, startUdp } from './network.ts'
 
 const BACKLOG = 4096
 
@@ -20,7 +27,7 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
     },
     read: readAccepted,
     connect(connect) {
-      const family = connect.address.includes(':') ? 6 : 4
+      const family = familyOf(connect.address)
       let fd: number
       try {
         const bindAddress = connect.localAddress === undefined ? {} : { bindAddress: connect.localAddress }
@@ -37,9 +44,29 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
       socket.setNoDelay(true)
       return socket.connect({ host: connect.address, port: connect.port })
     },
+    bindUdp: async (target) => {
+      const { address: bindAddress, port } = target
+      const fd = openUdpSocket({ netns, family: familyOf(bindAddress), bindAddress, port })
+      return startUdp(target, (socket) => socket.bind({ fd }))
+    },
+    connectUdp({ address, port }) {
+      const socket = createUdpSocket(address)
+      try {
+        socket.bind({ fd: openUdpSocket({ netns, family: familyOf(address), mark }) })
+        socket.connect(port, address)
+      } catch (error) {
+        // As for connections: to the caller a failure like any other.
+        process.nextTick(() => socket.emit('error', error))
+      }
+      return socket
+    },
     originalDestination(socket) {
       const fd = socketFd(socket)
       return fd === undefined ? undefined : originalDestination(fd)
     },
   }
+}
+
+function familyOf(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4
 }

@@ -1,3 +1,4 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer, isIP, type Server, Socket } from 'node:net'
 
 /** The sockets of one proxied pod: how they are made depends on the hosting, how they are used does not. */
@@ -8,6 +9,10 @@ export interface Network {
   readonly read: (accepted: Socket, onread: OnRead) => Socket
   /** An outgoing connection on its way; errors come from the socket. */
   readonly connect: (options: ConnectOptions) => Socket
+  /** A socket that receives datagrams. @throws with the address in the message when it cannot be bound */
+  readonly bindUdp: (target: SocketTarget) => Promise<UdpSocket>
+  /** One that exchanges datagrams with the target alone, as soon as it says `connect`; errors come from the socket. */
+  readonly connectUdp: (target: SocketTarget) => UdpSocket
   /** Where a redirected connection was going; undefined when it was not redirected. */
   readonly originalDestination: (socket: Socket) => SocketTarget | undefined
 }
@@ -61,6 +66,15 @@ export function createPlainNetwork(options: {
       const local = connect.localAddress === undefined ? {} : { localAddress: connect.localAddress }
       return socket.connect({ host: connect.address, port: connect.port, ...local })
     },
+    bindUdp: (target) =>
+      startUdp(target, (socket) =>
+        socket.bind({ address: target.address, port: target.port, exclusive: true }),
+      ),
+    connectUdp(target) {
+      const socket = createUdpSocket(target.address)
+      socket.connect(target.port, target.address)
+      return socket
+    },
     originalDestination: options.originalDestination ?? (() => undefined),
   }
 }
@@ -108,6 +122,36 @@ export function startServer(listen: ListenOptions, bind: (server: Server) => voi
       })
     })
     bind(server)
+  })
+}
+
+/** Room for a burst while the thread is busy with something else. */
+const UDP_RECEIVE_BYTES = 1 << 20
+
+/** Of the address's family; an IPv6 socket that is bound to any address takes IPv4 too. */
+export function createUdpSocket(address: string): UdpSocket {
+  const family = isIP(address) === 6 ? 6 : 4
+  return createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    // Only addresses are asked for.
+    lookup: (host, _options, callback) => callback(null, host, family),
+  })
+}
+
+export function startUdp(target: SocketTarget, bind: (socket: UdpSocket) => void): Promise<UdpSocket> {
+  const socket = createUdpSocket(target.address)
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      const where = `UDP ${target.address}:${target.port}`
+      reject(new Error(`cannot listen on ${where}: ${bindProblem(error)}`, { cause: error }))
+    })
+    socket.once('listening', () => {
+      socket.removeAllListeners('error')
+      socket.setRecvBufferSize(UDP_RECEIVE_BYTES)
+      resolve(socket)
+    })
+    bind(socket)
   })
 }
 

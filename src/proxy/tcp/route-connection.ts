@@ -28,7 +28,7 @@ export interface RoutedConnection {
 }
 
 /** Envoy's name of the cluster that has no endpoints. */
-const BLACK_HOLE = 'BlackHoleCluster'
+export const BLACK_HOLE = 'BlackHoleCluster'
 
 /** Passes a connection on to one of the route's destinations, drawn by their weights. */
 export function routeConnection(
@@ -37,15 +37,11 @@ export function routeConnection(
   connection: RoutedConnection,
 ): void {
   const { runtime, thread } = parts
-  const destination = draw(route.destinations, thread.random.next())
-  const target = destination?.target
-  const cluster =
-    target?.kind === 'service'
-      ? runtime.cluster({ service: target.service, port: target.port, subset: target.subset })
-      : undefined
+  const cluster = drawCluster(parts, route)
+  const source = connection.accepted.socket.remoteAddress
   proxyTcp({
     ...connection,
-    pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original), tried),
+    pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original, source), tried),
     clusterName: cluster?.name ?? BLACK_HOLE,
     routeName: route.key,
     connectTimeoutMs: runtime.store.mesh()?.connectTimeoutMs ?? 10_000,
@@ -68,13 +64,23 @@ export function routeConnection(
   })
 }
 
+/** The cluster of one of the route's destinations, drawn by their weights. @returns undefined when it leads nowhere */
+export function drawCluster(
+  { runtime, thread }: Pick<ConnectionParts, 'runtime' | 'thread'>,
+  route: ConnectionRoute,
+): Cluster | undefined {
+  const target = draw(route.destinations, thread.random.next())?.target
+  if (target?.kind !== 'service') return undefined
+  return runtime.cluster({ service: target.service, port: target.port, subset: target.subset })
+}
+
 function draw(destinations: readonly ConnectionDestination[], at: number): ConnectionDestination | undefined {
   const total = destinations.reduce((sum, { weight }) => sum + weight, 0)
   let left = at * total
   return destinations.find(({ weight }) => weight > 0 && (left -= weight) < 0)
 }
 
-function serviceOf(cluster: Cluster | undefined) {
+export function serviceOf(cluster: Cluster | undefined) {
   if (cluster === undefined) return { hostname: BLACK_HOLE, name: BLACK_HOLE, namespace: 'unknown' }
   const { hostname, service } = cluster.key
   const [namespace = 'unknown'] = service.split('/', 1)

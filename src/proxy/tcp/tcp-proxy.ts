@@ -8,6 +8,7 @@ import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
 import { readyEvent } from '../tls/client.ts'
 import type { Host } from '../upstream/host.ts'
+import { connectionRecord } from './connection-record.ts'
 
 export interface TcpProxyOptions {
   readonly accepted: AcceptedSocket
@@ -227,38 +228,24 @@ function finish(session: TcpSession): void {
 
 function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
   const { downstream, upstream, options } = session
-  return {
+  return connectionRecord({
     startTime: session.startTime,
     durationMs: options.thread.clock.monotonic() - session.startedAt,
-    protocol: '-',
-    method: '-',
-    path: '-',
-    originalPath: undefined,
-    authority: '-',
-    scheme: '-',
-    requestId: '-',
-    status: 0,
     flags: session.flags,
-    details: '-',
-    terminationDetails: '-',
     transportFailure: session.failure,
     bytesReceived: session.received,
     bytesSent: session.sent,
-    upstreamServiceTime: -1,
     upstreamHost: host?.address ?? '-',
     upstreamLocal:
       upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
     clusterName: options.clusterName,
     routeName: options.routeName ?? '-',
     requestedServerName: options.serverName ? options.serverName : '-',
-    attempt: 0,
     stream: {
       remoteAddress: downstream.remoteAddress ?? '',
       remotePort: downstream.remotePort ?? 0,
       localAddress: options.original.address,
       localPort: options.original.port,
     },
-    header: () => undefined,
-    responseFields: undefined,
-  }
+  })
 }

@@ -11,7 +11,7 @@ import type {
 import { resolvePolicy, selectEndpoints } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
-import { createHashKey } from './hash.ts'
+import { createHashKey, hashesSource } from './hash.ts'
 import { hashText } from './hash-text.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { createDirectHosts } from './direct.ts'
@@ -43,8 +43,9 @@ export interface Cluster extends ForwardTarget {
   /**
    * @param exchange absent for connections that are no HTTP
    * @param original where a captured connection was going; for an exchange its context says it
+   * @param source address of the client of such a connection
    */
-  readonly pick: (exchange?: Exchange, original?: SocketTarget) => Host | undefined
+  readonly pick: (exchange?: Exchange, original?: SocketTarget, source?: string) => Host | undefined
   /** Left out for now, since it kept failing. */
   readonly isEjected: (host: Host) => boolean
   /** What active health checks say; without them every host is well. */
@@ -282,9 +283,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     })
   }
 
-  function pick(exchange?: Exchange, original = exchange?.context.original): Host | undefined {
+  function pick(
+    exchange?: Exchange,
+    original = exchange?.context.original,
+    source?: string,
+  ): Host | undefined {
     if (isPassing && original !== undefined) return passed.hostAt(original.address, original.port)
-    const key = exchange && hashKey?.(exchange)
+    const key = exchange ? hashKey?.(exchange) : hashesSource(traffic.balancer) ? source : undefined
     const hash = key === undefined ? undefined : hashText(key)
     if (exchange?.tried !== undefined && exchange.plan?.retry.otherTiers === true) {
       const elsewhere = tiersLeft(tiers, exchange.tried)

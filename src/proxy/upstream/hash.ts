@@ -1,4 +1,4 @@
-import type { HashBalancer, HashKey } from '../../model/index.ts'
+import type { Balancer, HashBalancer, HashKey } from '../../model/index.ts'
 import { queryOf, queryParameter } from '../../routing/index.ts'
 import type { Exchange } from '../exchange/types.ts'
 import { hashText } from './hash-text.ts'
@@ -90,6 +90,11 @@ export function createHashKey(key: HashKey): (exchange: Exchange) => string | un
     case 'cookie':
       return (exchange) => cookieOf(exchange.header('cookie'), key.name) ?? giveCookie(exchange, key)
   }
+}
+
+/** Of connections that are no HTTP only the client's address can be hashed. */
+export function hashesSource(policy: Balancer | undefined): boolean {
+  return policy?.kind === 'hash' && policy.key.kind === 'source-ip'
 }
 
 function cookieOf(header: string | undefined, name: string): string | undefined {

@@ -22,10 +22,16 @@ export interface Host extends ForwardHost, Joined {
    * @returns undefined when the limit on connections is reached
    */
   readonly openTcp: (onread: OnRead) => Socket | undefined
+  /**
+   * A session of datagrams counts as a connection with one request in hand, until it is released.
+   * @returns the release; undefined when the limit on connections is reached
+   */
+  readonly beginSession: () => (() => void) | undefined
   /** A connection that is none for requests: it counts against no bound. */
   readonly openProbe: (protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead) => Socket
   /** No new requests: idle connections are closed, those in use when they are done. */
   readonly remove: () => void
+  readonly isRemoved: () => boolean
   /** The same endpoint with other labels or another weight. */
   readonly update: (workload: Workload, weight: number) => void
   readonly idle: () => number
@@ -77,6 +83,7 @@ export function createHost(options: HostOptions): Host {
   }
   let { weight, workload } = options
   let connectRefused = false
+  let removed = false
   const partsFor = (protocol: 'h2' | 'http/1.1'): PoolParts => ({
     settings,
     counters,
@@ -145,6 +152,20 @@ export function createHost(options: HostOptions): Host {
     return options.tls === undefined ? socket : options.tls.secure(socket, onread, { address, protocol })
   }
 
+  function beginSession(): (() => void) | undefined {
+    const { connectionsMax } = load.limits
+    if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || load.connections >= connectionsMax) {
+      load.connectionOverflows++
+      return undefined
+    }
+    opened()
+    counters.requestsActive++
+    return () => {
+      counters.requestsActive--
+      closed()
+    }
+  }
+
   /** Ends a connection of bytes that has been silent for too long, or has lived its time. */
   function limitLife(socket: Socket): () => void {
     const { tcpIdleTimeoutMs, durationMaxMs } = load.limits
@@ -185,28 +206,25 @@ export function createHost(options: HostOptions): Host {
     report: (outcome) => options.report?.(host, outcome),
     open: (exchange, fresh) => (usesHttp2(exchange) ? http2.open(exchange) : http1.open(exchange, fresh)),
     openTcp(onread) {
-      const { connectionsMax } = load.limits
-      if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || load.connections >= connectionsMax) {
-        load.connectionOverflows++
-        return undefined
-      }
-      opened()
-      counters.requestsActive++
+      const release = beginSession()
+      if (release === undefined) return undefined
       const socket = openSocket(undefined, onread)
       const stopTimers = limitLife(socket)
       socket.once('close', () => {
         stopTimers()
-        counters.requestsActive--
-        closed()
+        release()
       })
       return socket
     },
+    beginSession,
     openProbe: openSocket,
     update(newWorkload, newWeight) {
       workload = newWorkload
       weight = newWeight
     },
+    isRemoved: () => removed,
     remove() {
+      removed = true
       http1.remove()
       http2.remove()
     },

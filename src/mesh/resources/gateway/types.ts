@@ -226,7 +226,7 @@ export interface GRPCRoute extends KubeObject {
   readonly status?: { readonly parents?: readonly RouteParentStatus[] }
 }
 
-/** TLSRoute and TCPRoute: connections, told apart by server name or by port alone. */
+/** TLSRoute, TCPRoute and UDPRoute: connections, told apart by server name or by port alone. */
 export interface ConnectionRouteResource extends KubeObject {
   readonly spec: {
     readonly parentRefs?: readonly ParentReference[]
@@ -246,6 +246,10 @@ export interface TLSRoute extends ConnectionRouteResource {
 
 export interface TCPRoute extends ConnectionRouteResource {
   readonly kind: 'TCPRoute'
+}
+
+export interface UDPRoute extends ConnectionRouteResource {
+  readonly kind: 'UDPRoute'
 }
 
 export interface BackendTLSPolicy extends KubeObject {

@@ -9,7 +9,7 @@ import type { RouteContext } from './route-context.ts'
 const UNRESOLVED_STATUS = 500
 
 export interface RefFault {
-  readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted'
+  readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted' | 'UnsupportedProtocol'
   readonly message: string
 }
 
@@ -40,28 +40,45 @@ export function resolveBackend(
     return unresolved('RefNotPermitted', `Backend ${namespace}/${name} may not be used: ${need}`)
   }
   return isHostname
-    ? toHostname(ref, from.namespace, context)
-    : toService(ref, `${namespace}/${name}`, context.service(namespace, name))
+    ? toHostname(ref, from, context)
+    : toService(ref, from.kind, { label: `${namespace}/${name}`, service: context.service(namespace, name) })
 }
 
-function toService(ref: BackendRef, label: string, service: Service | undefined): BackendResult {
+function toService(
+  ref: BackendRef,
+  routeKind: string,
+  { label, service }: { readonly label: string; readonly service: Service | undefined },
+): BackendResult {
   if (service === undefined) return unresolved('BackendNotFound', `Service ${label} does not exist`)
   const { port } = ref
-  if (port === undefined || !service.ports.some((candidate) => candidate.port === port)) {
+  const named = service.ports.filter((candidate) => candidate.port === port)
+  if (port === undefined || named.length === 0) {
     const known = service.ports.map((candidate) => candidate.port).join(', ')
     return unresolved(
       'BackendNotFound',
       `Service ${label} has no port ${port ?? '(none given)'}; it has ${known}`,
     )
   }
+  const isUdp = routeKind === 'UDPRoute'
+  if (!named.some(({ protocol }) => (protocol === 'udp') === isUdp)) {
+    const [has, needs] = isUdp ? ['TCP', 'UDP'] : ['UDP', 'TCP']
+    return unresolved(
+      'UnsupportedProtocol',
+      `Port ${port} of Service ${label} is of ${has}; a ${routeKind} needs one of ${needs}`,
+    )
+  }
   return { target: { kind: 'service', service: service.key, port }, fault: undefined }
 }
 
 /** Istio's own kind of backend: any host that the mesh knows and the route's namespace may see. */
-function toHostname(ref: BackendRef, namespace: string, context: RouteContext): BackendResult {
+function toHostname(
+  ref: BackendRef,
+  { kind, namespace }: { readonly kind: string; readonly namespace: string },
+  context: RouteContext,
+): BackendResult {
   const service = context.serviceByHost(ref.name.toLowerCase())
   const visible = service !== undefined && isVisible(service.visibility, namespace) ? service : undefined
-  return toService(ref, ref.name, visible)
+  return toService(ref, kind, { label: ref.name, service: visible })
 }
 
 function unresolved(reason: RefFault['reason'], message: string): BackendResult {

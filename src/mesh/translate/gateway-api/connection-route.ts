@@ -18,7 +18,7 @@ export interface ConnectionRouteResult {
 /** First member of the order key; VirtualServices' routes have another. */
 const FAMILY = 0
 
-/** A TLSRoute or TCPRoute. Gateway API: of several for the same connection the oldest serves, then by name. */
+/** A TLSRoute, TCPRoute or UDPRoute. Gateway API: of several for the same connection the oldest serves, then by name. */
 export function translateConnectionRoute(
   route: ConnectionRouteResource,
   kind: KindRef,

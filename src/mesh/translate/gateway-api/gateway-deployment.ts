@@ -64,28 +64,30 @@ function withoutStatus(object: Gateway): Gateway {
 }
 
 function portsOf(object: Gateway): readonly GatewayPort[] {
-  const ports = new Map<number, GatewayPort>([[STATUS_PORT.port, STATUS_PORT]])
-  for (const listener of object.spec.listeners) {
-    if (ports.has(listener.port)) continue
-    ports.set(listener.port, {
-      name: portName(listener.name, listener.port, ports),
-      port: listener.port,
-      protocol: listener.protocol === 'UDP' ? 'UDP' : 'TCP',
-      appProtocol: listener.protocol.toLowerCase(),
+  const ports = new Map<string, GatewayPort>([[`TCP ${STATUS_PORT.port}`, STATUS_PORT]])
+  for (const { name, port, protocol: application } of object.spec.listeners) {
+    const protocol = application === 'UDP' ? 'UDP' : 'TCP'
+    const id = `${protocol} ${port}`
+    if (ports.has(id)) continue
+    ports.set(id, {
+      name: portName(name, `${protocol === 'UDP' ? 'udp-' : ''}port-${port}`, ports),
+      port,
+      protocol,
+      appProtocol: application.toLowerCase(),
     })
   }
   return [...ports.values()]
 }
 
 /** A listener's name may be longer and may have dots; a port's name is a DNS label of at most 63 characters. */
-function portName(listener: string, port: number, taken: ReadonlyMap<number, GatewayPort>): string {
+function portName(listener: string, otherwise: string, taken: ReadonlyMap<string, GatewayPort>): string {
   const label = listener
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
     .slice(0, 63)
     .replace(/-+$/, '')
   const isTaken = [...taken.values()].some((other) => other.name === label)
-  return label === '' || isTaken ? `port-${port}` : label
+  return label === '' || isTaken ? otherwise : label
 }
 
 function serviceTypeOf(text: string | undefined): GatewayDeployment['serviceType'] {

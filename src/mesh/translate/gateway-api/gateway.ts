@@ -114,6 +114,7 @@ const MODEL_PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
   HTTPS: 'https',
   TLS: 'tls',
   TCP: 'tcp',
+  UDP: 'udp',
 }
 
 /** Without a certificate there is nothing to serve; the listener's conditions say why there is none. */

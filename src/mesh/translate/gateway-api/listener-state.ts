@@ -30,6 +30,7 @@ export interface ListenerFault {
 const HTTP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'HTTPRoute' }
 const TLS_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TLSRoute' }
 const TCP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TCPRoute' }
+const UDP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'UDPRoute' }
 
 /** The kinds of routes that a listener can take, by its protocol; TLS that is terminated leaves plain bytes. */
 function kindsFor({ protocol, tls }: GatewayListener): readonly RouteGroupKind[] {
@@ -41,6 +42,8 @@ function kindsFor({ protocol, tls }: GatewayListener): readonly RouteGroupKind[]
       return tls?.mode === 'Passthrough' ? [TLS_ROUTE] : [TLS_ROUTE, TCP_ROUTE]
     case 'TCP':
       return [TCP_ROUTE]
+    case 'UDP':
+      return [UDP_ROUTE]
     default:
       return []
   }
@@ -98,12 +101,15 @@ function faultOf(
   earlier: readonly ListenerState[],
 ): ListenerFault | undefined {
   const { protocol, port } = listener
-  const samePort = earlier.filter((other) => other.port === port)
+  // Ports of UDP and of TCP are different ports.
+  const samePort = earlier.filter(
+    (other) => other.port === port && (other.protocol === 'UDP') === (protocol === 'UDP'),
+  )
   const [first] = samePort
   if (kindsFor(listener).length === 0) {
     return {
       kind: 'unsupported-protocol',
-      message: `Protocol ${protocol} is not served yet; use HTTP, HTTPS, TLS or TCP`,
+      message: `Protocol ${protocol} is not served yet; use HTTP, HTTPS, TLS, TCP or UDP`,
     }
   }
   if (first !== undefined && first.protocol !== protocol) {
@@ -112,10 +118,10 @@ function faultOf(
       message: `Port ${port} is taken by listener ${first.name} with protocol ${first.protocol}`,
     }
   }
-  if (first !== undefined && protocol === 'TCP') {
+  if (first !== undefined && (protocol === 'TCP' || protocol === 'UDP')) {
     return {
       kind: 'protocol-conflict',
-      message: `Port ${port} is taken by listener ${first.name}, and TCP has nothing to tell them apart by`,
+      message: `Port ${port} is taken by listener ${first.name}, and ${protocol} has nothing to tell them apart by`,
     }
   }
   const twin = samePort.find((other) => (other.hostname ?? '') === (hostname ?? ''))

@@ -92,6 +92,8 @@ function contentOf({ listener }: ServerState): RuleBinding['content'] {
     case 'tls':
       return listener.tls?.kind === 'passthrough' ? 'tls' : 'bytes'
     case 'tcp':
+    // A server of Istio's API is never one of datagrams.
+    case 'udp':
       return 'bytes'
     default:
       return unreachable(listener.protocol)
