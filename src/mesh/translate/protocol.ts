@@ -1,7 +1,7 @@
 import type { ServicePort } from '../../kube/index.ts'
 import type { AppProtocol } from '../../model/index.ts'
 
-/** The first part of a port's name, or its appProtocol, and what it stands for. */
+/** The first part of a port's name, or its appProtocol, and what it stands for; servers of `grpc-web` speak gRPC. */
 const BY_NAME: Readonly<Record<string, AppProtocol>> = {
   http: 'http',
   http_proxy: 'http',
@@ -41,9 +41,7 @@ export function protocolOf(port: ServicePort): AppProtocol {
 
 /** What a port's name, or the protocol of an Istio object, stands for. */
 export function namedProtocol(text: string, port: number): AppProtocol {
-  const lower = text.toLowerCase()
-  if (lower.startsWith('grpc-web')) return 'http'
-  const name = lower.split('-', 1)[0] ?? ''
+  const name = text.toLowerCase().split('-', 1)[0] ?? ''
   const named = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
   return named ?? (SERVER_FIRST_PORTS.has(port) ? 'tcp' : 'auto')
 }

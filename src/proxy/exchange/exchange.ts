@@ -48,6 +48,7 @@ export function createExchange(options: {
     mirrors: undefined,
     resume: undefined,
     responseLines: '',
+    bodyDecoder: undefined,
     responseFilter: undefined,
     terms: undefined,
     plan: undefined,

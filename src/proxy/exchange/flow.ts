@@ -30,20 +30,13 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   },
   data(exchange, bytes, start, end) {
     exchange.bytesReceived += end - start
-    if (exchange.mirrors !== undefined) mirrorData(exchange, bytes, start, end)
-    if (exchange.finished) return
-    if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
-    if (exchange.upstreamReady) exchange.upstream?.sendData(bytes, start, end)
+    if (exchange.bodyDecoder !== undefined) dataOfDecoder(exchange, bytes, start, end)
+    else dataOf(exchange, bytes, start, end)
   },
   end(exchange, trailers) {
-    if (exchange.mirrors !== undefined) mirrorEnd(exchange, trailers)
-    if (exchange.tunnel) {
-      endClientSide(exchange)
-    } else if (exchange.upgrade !== '') {
-      exchange.tunnelEnds |= CLIENT_SIDE
-    } else if (exchange.upstreamReady) {
-      exchange.upstream?.sendEnd(trailers)
-    }
+    if (exchange.bodyDecoder?.isWhole() === false && !exchange.finished)
+      sendLocalReply(exchange, REPLIES.badBase64)
+    else endOf(exchange, trailers)
   },
   flush(exchange) {
     exchange.dispatching = false
@@ -76,6 +69,32 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   refused(refusal) {
     sendRefusal(refusal, reasonOf(refusal.status))
   },
+}
+
+function dataOf(exchange: Exchange, bytes: Buffer, start: number, end: number): void {
+  if (exchange.mirrors !== undefined) mirrorData(exchange, bytes, start, end)
+  if (exchange.finished) return
+  if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
+  if (exchange.upstreamReady) exchange.upstream?.sendData(bytes, start, end)
+}
+
+function dataOfDecoder(exchange: Exchange, bytes: Buffer, start: number, end: number): void {
+  if (exchange.finished) return
+  const decoded = exchange.bodyDecoder?.decode(bytes, start, end)
+  if (decoded === undefined) sendLocalReply(exchange, REPLIES.badBase64)
+  else if (decoded === bytes) dataOf(exchange, bytes, start, end)
+  else if (decoded.length > 0) dataOf(exchange, decoded, 0, decoded.length)
+}
+
+function endOf(exchange: Exchange, trailers: string): void {
+  if (exchange.mirrors !== undefined) mirrorEnd(exchange, trailers)
+  if (exchange.tunnel) {
+    endClientSide(exchange)
+  } else if (exchange.upgrade !== '') {
+    exchange.tunnelEnds |= CLIENT_SIDE
+  } else if (exchange.upstreamReady) {
+    exchange.upstream?.sendEnd(trailers)
+  }
 }
 
 /** WebSocket goes everywhere, as Istio configures Envoy; CONNECT where a route asks for it by name. */

@@ -2,7 +2,7 @@ import { BODY } from '../http1/framing.ts'
 import { discardMessage } from '../http1/out-buffer.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import { createExchange } from './exchange.ts'
-import { isGrpc } from './grpc.ts'
+import { grpcStatusOf, isGrpc, percentEncode } from './grpc.ts'
 import { dropUpstream, finish } from './finish.ts'
 import type { Exchange, RefusedHead, UpstreamFailure } from './types.ts'
 
@@ -40,6 +40,12 @@ export const REPLIES = {
     body: 'upstream request timeout',
     flags: FLAG.UT,
     details: 'upstream_per_try_timeout',
+  },
+  badBase64: {
+    status: 400,
+    body: 'Bad gRPC-web request, invalid base64 data.',
+    flags: 0,
+    details: 'grpc_base_64_decode_failed',
   },
   badPath: { status: 400, body: '', flags: FLAG.DPE, details: 'path_normalization_failed' },
   upgradeFailed: { status: 403, body: '', flags: 0, details: 'upgrade_failed' },
@@ -120,22 +126,9 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   finish(exchange)
 }
 
-/** @see gRPC, "HTTP to gRPC status code mapping" */
-const GRPC_STATUS: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-}
-const GRPC_UNKNOWN = 2
-
 function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
   const { context, stream } = exchange
-  const status = reply.grpcStatus ?? GRPC_STATUS[reply.status] ?? GRPC_UNKNOWN
+  const status = reply.grpcStatus ?? grpcStatusOf(reply.status)
   const message = reply.body === '' ? '' : `grpc-message: ${percentEncode(reply.body)}\r\n`
   exchange.status = 200
   stream.sendHead({
@@ -150,16 +143,6 @@ function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
   })
   stream.flush()
   finish(exchange)
-}
-
-/** gRPC over HTTP/2, Percent-Encoded: all but printable ASCII, and the sign itself. */
-function percentEncode(text: string): string {
-  const encoded = [...Buffer.from(text)].map((byte) =>
-    byte < 0x20 || byte > 0x7e || byte === 0x25
-      ? `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-      : String.fromCharCode(byte),
-  )
-  return encoded.join('')
 }
 
 function replyLines(reply: LocalReply, length: number, date: string, serverLine: string): string {

@@ -185,7 +185,8 @@ export interface WorkCounter {
  */
 export interface Exchange {
   readonly context: HttpContext
-  readonly stream: DownstreamStream
+  /** Of the codec; a filter that changes the whole response puts its own before it. */
+  stream: DownstreamStream
   readonly head: HeadBlock
   readonly protocol: string
   readonly method: string
@@ -200,7 +201,8 @@ export interface Exchange {
   /** Wall clock, milliseconds. */
   readonly startTime: number
   readonly hasBody: boolean
-  readonly bodyLength: number
+  /** −1: none was announced. */
+  bodyLength: number
   /** `websocket` (of HTTP/1.1, or of an extended CONNECT), `connect`, or empty. */
   readonly upgrade: string
   authority: string
@@ -228,6 +230,8 @@ export interface Exchange {
   resume: (() => void) | undefined
   /** What filters add to every answer, the proxy's own too: lines, each ending in CR LF. */
   responseLines: string
+  /** Of a filter that changes the request's body. */
+  bodyDecoder: BodyDecoder | undefined
   /** Of a filter that changes the upstream's answer to this request. */
   responseFilter: ResponseFilter | undefined
   /** What the request says itself of its time and tries. */
@@ -293,6 +297,14 @@ export interface ForwardPlan {
   /** Those of them that say nothing of its time. */
   readonly baseLines: string
   readonly attemptCount: boolean
+}
+
+/** Takes what a filter wants changed in a request's body. */
+export interface BodyDecoder {
+  /** @returns what goes on, or undefined when it makes no sense; it may be the bytes themselves */
+  readonly decode: (bytes: Buffer, start: number, end: number) => Buffer | undefined
+  /** Nothing is missing where the body ends. */
+  readonly isWhole: () => boolean
 }
 
 /** What a request asks for in the place of what its route says; milliseconds, 0 is no limit. */

@@ -1,6 +1,7 @@
 import type { CompiledRoute } from '../../routing/index.ts'
 import { corsFilter } from './cors/filter.ts'
 import { faultFilter } from './fault/filter.ts'
+import { grpcWebFilter } from './grpc-web/filter.ts'
 import { headersFilter } from './headers/filter.ts'
 import {
   type FilterContext,
@@ -16,6 +17,7 @@ import { routerFilter } from './router/filter.ts'
 import type { FilterChain } from './run.ts'
 
 const FACTORIES: Readonly<Record<HttpFilterKind, HttpFilterFactory>> = {
+  'grpc-web': grpcWebFilter,
   fault: faultFilter,
   cors: corsFilter,
   respond: respondFilter,

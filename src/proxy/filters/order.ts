@@ -5,6 +5,7 @@ import type { ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
 export type HttpFilterKind =
+  | 'grpc-web'
   | 'fault'
   | 'cors'
   | 'respond'
@@ -16,6 +17,7 @@ export type HttpFilterKind =
 
 /** The order in which a request passes them; a response goes the other way. The router is the last. */
 export const HTTP_FILTER_ORDER = [
+  'grpc-web',
   'fault',
   'cors',
   'respond',
@@ -47,5 +49,5 @@ export interface FilterContext {
   readonly random: Random
   readonly cluster: (
     key: Pick<ClusterKey, 'service' | 'port' | 'subset'>,
-  ) => ForwardTarget & { readonly isKnown: () => boolean }
+  ) => ForwardTarget & { readonly isKnown: () => boolean; readonly speaksGrpc: () => boolean }
 }

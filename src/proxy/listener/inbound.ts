@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { forward } from '../exchange/attempt.ts'
 import { INBOUND_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan } from '../exchange/types.ts'
+import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
@@ -43,6 +44,8 @@ export function createInbound(parts: SidecarParts) {
     const plan = planOf(original)
     const handle = (exchange: Exchange) => {
       exchange.routeName = 'default'
+      if (mayBeGrpcWeb(exchange.head) && serviceAt(original.port)?.port.protocol === 'grpc')
+        translateGrpcWeb(exchange)
       forward(exchange, plan)
     }
     const context = parts.context('inbound', original.port, handle, original)

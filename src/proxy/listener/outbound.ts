@@ -5,11 +5,13 @@ import { forward } from '../exchange/attempt.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import { DEFAULT_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan, ForwardTarget } from '../exchange/types.ts'
+import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
 import { runChain } from '../filters/run.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { MESH_ROUTES } from '../tcp/connection-table.ts'
 import { routeConnection, untried } from '../tcp/route-connection.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
+import type { Cluster } from '../upstream/cluster.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
 import { acceptSocket } from './accept.ts'
 import { detect, type DetectedConnection } from './detect.ts'
@@ -121,8 +123,9 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     }
   }
 
-  function forwardTo(exchange: Exchange, target: ForwardTarget, hostname: string): void {
+  function forwardTo(exchange: Exchange, target: Cluster, hostname: string): void {
     exchange.routeName = 'default'
+    if (mayBeGrpcWeb(exchange.head) && target.speaksGrpc()) translateGrpcWeb(exchange)
     let plan = plans.get(target.name)
     if (plan === undefined || plan.target !== target) {
       plan = planFor(target, `${hostname}:${exchange.port}/*`)

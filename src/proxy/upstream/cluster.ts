@@ -1,5 +1,6 @@
 import { deepEqual, type Logger } from '../../base/index.ts'
 import type {
+  AppProtocol,
   Credential,
   CredentialName,
   HealthCheck,
@@ -52,6 +53,8 @@ export interface Cluster extends ForwardTarget {
   readonly isWell: (host: Host) => boolean
   /** Whether the service is known and has the subset; otherwise requests are answered with NC. */
   readonly isKnown: () => boolean
+  /** Its port is declared to. */
+  readonly speaksGrpc: () => boolean
   /** What hosts that are gone have counted. */
   readonly retired: Pick<HostCounters, 'connectionsTotal' | 'connectFailures' | 'requestsTotal'>
   /** Whether credentials matter to it. */
@@ -84,13 +87,12 @@ export function clusterName(key: ClusterKey): string {
 }
 
 /** Istio: a port's protocol says what its endpoints speak; where it says nothing, they speak what comes in. */
-function protocolOf(
-  service: Service | undefined,
-  port: number,
+function upstreamProtocol(
+  declared: AppProtocol | undefined,
   wanted: UpstreamProtocol | undefined,
 ): UpstreamProtocol {
   if (wanted === 'downstream') return wanted
-  switch (service?.ports.find((one) => one.port === port)?.protocol) {
+  switch (declared) {
     case 'http2':
     case 'grpc':
       return 'http2'
@@ -109,6 +111,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let tiers: Tiers<Host> = { kind: 'priorities', tiers: [] }
   let known = false
   let service: Service | undefined
+  let portProtocol: AppProtocol | undefined
   let protocol: UpstreamProtocol = 'http1'
   let traffic: TrafficPolicy = {}
   let security: UpstreamSecurity = PLAIN
@@ -140,7 +143,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       return
     }
     if (traffic !== policy.traffic) follow(policy.traffic)
-    protocol = protocolOf(service, key.port, traffic.connections?.protocol)
+    portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
+    protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol)
     const terms =
       policy.traffic.tls ?? (sources.followsServiceTls ? service?.tls?.[String(key.port)] : undefined)
     const before = security
@@ -318,6 +322,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     isWell,
     isEjected: (host) => outliers?.isEjected(host) ?? false,
     isKnown: () => known,
+    speaksGrpc: () => portProtocol === 'grpc',
     retired,
     isSecured: () => security.kind !== 'plain',
     refresh,

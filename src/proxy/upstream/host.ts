@@ -188,7 +188,7 @@ export function createHost(options: HostOptions): Host {
   function usesHttp2(exchange: Exchange): boolean {
     if (connectRefused && exchange.upgrade !== '' && exchange.upgrade !== 'connect') return false
     const protocol = options.protocol()
-    return protocol === 'http2' || (protocol === 'downstream' && exchange.protocol === 'HTTP/2')
+    return protocol === 'http2' || (protocol === 'downstream' && speaksHttp2(exchange))
   }
 
   const host: Host = {
@@ -230,6 +230,11 @@ export function createHost(options: HostOptions): Host {
     },
   }
   return host
+}
+
+/** What came as gRPC-Web goes on as gRPC, which there is in HTTP/2 alone. */
+function speaksHttp2(exchange: Exchange): boolean {
+  return exchange.protocol === 'HTTP/2' || exchange.bodyDecoder !== undefined
 }
 
 const NO_FALLBACKS = {}
