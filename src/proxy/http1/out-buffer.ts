@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { createDirectWriter, type DirectWriter } from '../net/direct-write.ts'
 import { writeText } from './latin1.ts'
 
 /**
@@ -18,6 +19,7 @@ export interface OutBuffer {
   /** Has `flush` called at the end of the turn. */
   readonly defer: (flush: () => void) => void
   readonly flush: () => void
+  readonly direct: DirectWriter
 }
 
 /** A read (64 KiB) with its head fits; what is larger makes it grow. */
@@ -39,6 +41,7 @@ export function createOutBuffer(
     ends: [],
     defer,
     flush: () => flushCommitted(out),
+    direct: createDirectWriter(),
   }
   return out
 }
@@ -131,15 +134,21 @@ export function flushCommitted(out: OutBuffer): void {
   for (let index = 0; index < sockets.length; index++) {
     const socket = sockets[index] as Socket
     const to = ends[index] as number
-    // The kernel takes everything in the call unless something is left in the queue; then the bytes are still in use.
-    if (!socket.destroyed) {
-      socket.write(bytes.subarray(from, to))
-      isInUse ||= socket.writableLength > 0
-    }
+    if (!socket.destroyed && !writeNow(out, socket, bytes.subarray(from, to))) isInUse = true
     from = to
   }
   sockets.length = ends.length = 0
   if (isInUse || bytes.length > OUT_BYTES * 4) out.bytes = Buffer.allocUnsafeSlow(OUT_BYTES)
   out.length = out.start = 0
   if (length > start) putSlice(out, bytes, start, length)
+}
+
+/** @returns whether the memory is free again: the kernel takes everything in the call when the peer keeps up */
+function writeNow(out: OutBuffer, socket: Socket, message: Buffer): boolean {
+  if (socket.writableLength === 0) {
+    const outcome = out.direct.write(socket, message)
+    if (outcome !== 'refused') return outcome === 'taken'
+  }
+  socket.write(message)
+  return socket.writableLength === 0
 }
