@@ -55,9 +55,17 @@ export function terminationSignal(): AbortSignal {
   return abort.signal
 }
 
+/** Resolves once the signal is aborted; at once when it is already: somebody may be asked to end while it starts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
 /** Waits for SIGTERM or SIGINT. A signal handler alone does not keep a process running, so a timer does. */
 export async function untilTerminated(): Promise<void> {
   const timer = setInterval(() => {}, 60_000)
-  await new Promise((resolve) => terminationSignal().addEventListener('abort', resolve, { once: true }))
+  await untilAborted(terminationSignal())
   clearInterval(timer)
 }

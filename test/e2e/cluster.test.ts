@@ -1,6 +1,9 @@
 /** The cluster's own life: up, down, images, what a pod gets, and what is left behind. */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { runCommand } from '../support/command.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
@@ -104,6 +107,37 @@ test('a container that fails is restarted with back-off', async () => {
   await cluster.kubectl('delete pod failing')
 })
 
+test('an API server that is asked to end while it starts does end', async () => {
+  const before = apiServerPid()
+  process.kill(before, 'SIGKILL')
+  const pid = await waitFor('the next one to listen to signals', () => {
+    const next = apiServerPid()
+    const caught = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${next}/status`, 'utf8'))?.[1] ?? '0'
+    return next !== before && (BigInt(`0x${caught}`) & SIGTERM_BIT) !== 0n && next
+  })
+  process.kill(pid, 'SIGTERM')
+  await waitFor('it to end', () => !existsSync(`/proc/${pid}`), { deadlineMs: 20_000 })
+  await waitFor('another', async () => (await cluster.tryKubectl('get --raw /readyz')).status === 0)
+})
+
+test('an API server that is asked to end does not wait for a webhook that is silent', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  await cluster.kubectl('apply -f -', { input: silentWebhook((silent.address() as AddressInfo).port) })
+  const asked = once(silent, 'connection')
+  await cluster.kubectl('create deployment held --image=alpine -- sleep 3600')
+  await asked
+  const pid = apiServerPid()
+  process.kill(pid, 'SIGTERM')
+  await waitFor('it to end', () => !existsSync(`/proc/${pid}`), { deadlineMs: 15_000 })
+  silent.close()
+  await waitFor(
+    'another to take the webhook away',
+    async () => (await cluster.tryKubectl('delete mutatingwebhookconfiguration silent')).status === 0,
+  )
+  await cluster.kubectl('delete deployment held')
+})
+
 test('down leaves no process, namespace, link or rule behind, and up brings the data back', async () => {
   await cluster.kubectl('create configmap kept --from-literal=a=b')
   await cluster.kubectl('run lasting --image=alpine --command -- sleep 3600')
@@ -135,6 +169,26 @@ test('down leaves no process, namespace, link or rule behind, and up brings the 
 async function curl(url: string): Promise<string> {
   return (await runCommand('curl', ['-s', '--max-time', '5', url])).stdout.trim()
 }
+
+function apiServerPid(): number {
+  const record = readFileSync(join(cluster.stateDirectory, 'run/api-server.pid'), 'utf8')
+  return (JSON.parse(record) as { pid: number }).pid
+}
+
+const SIGTERM_BIT = 1n << 14n
+
+const silentWebhook = (port: number) => `
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: { name: silent }
+webhooks:
+  - name: silent.example.org
+    clientConfig: { url: "https://127.0.0.1:${port}/" }
+    rules: [{ apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods] }]
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    timeoutSeconds: 30
+`
 
 const PROBE_POD = `
 apiVersion: v1

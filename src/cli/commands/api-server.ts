@@ -13,11 +13,13 @@ import { createServiceProxy } from '../../local-cluster/service-proxy/index.ts'
 import { createSqliteStore } from '../../local-cluster/store/index.ts'
 import { stateOf } from '../cluster.ts'
 import { clusterIpv6, ensureClusterNetwork, serviceNetworks, startNode } from '../composition/node.ts'
-import { processLogger, terminationSignal } from '../environment.ts'
+import { processLogger, terminationSignal, untilAborted } from '../environment.ts'
 import { exitWith } from '../exit.ts'
 import type { CommandCall } from '../command-call.ts'
 
 const SYSTEM_USER = { name: 'system:lateen', groups: ['system:masters'] } as const
+/** What is under way has this long: a webhook that is waited for may leave more to wait for than anybody has. */
+const STOP_MS = 3_000
 
 /** The process of the API server, the controllers and the node agent: everything but proxies and pods. */
 export async function run(call: CommandCall): Promise<void> {
@@ -71,10 +73,10 @@ export async function run(call: CommandCall): Promise<void> {
   writeKubeconfig({ path: join(state.kubeconfig), pki, server: `https://127.0.0.1:${port}` })
   logger.info('ready', { port })
 
-  await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
+  await untilAborted(stopping)
   // Pods are not ended: they outlive this process, and the next one adopts them.
-  await Promise.all([controllers.stop(), services.stop(), agent.stop()])
-  await server.close()
+  const ended = Promise.all([controllers.stop(), services.stop(), agent.stop()]).then(() => server.close())
+  await Promise.race([ended, systemClock.sleep(STOP_MS)])
   store.close()
   // Everything that was acknowledged is on disk. A command that somebody runs in a pod must not hold up the end.
   exitWith(0)

@@ -6,7 +6,7 @@ import { enterNetns } from '../../linux/index.ts'
 import { createForwarder, plannedForwards, startListeners } from '../../local-cluster/rootless/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
-import { processLogger, terminationSignal } from '../environment.ts'
+import { processLogger, terminationSignal, untilAborted } from '../environment.ts'
 import { exitWith } from '../exit.ts'
 
 const UNPRIVILEGED_START = '/proc/sys/net/ipv4/ip_unprivileged_port_start'
@@ -33,7 +33,7 @@ export async function run(call: CommandCall): Promise<void> {
     client: connect({ ...call, options: { ...call.options, kubeconfig: state.kubeconfig } }),
     onChange: () => forwarder.forward(plannedForwards(services.list(), ports)),
   })
-  await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
+  await untilAborted(stopping)
   services.stop()
   await forwarder.close()
   await listeners.close()

@@ -4,6 +4,7 @@ import { DEFAULT_SETTINGS } from '../../mesh/translate/index.ts'
 import type { CommandCall } from '../command-call.ts'
 import { connectInCluster } from '../cluster.ts'
 import { PACKAGE_VERSION, terminationSignal } from '../environment.ts'
+import { exitWith } from '../exit.ts'
 
 /** The program of the container `discovery`; it reads the arguments and environment that Istio's own has. */
 export async function run(call: CommandCall): Promise<void> {
@@ -32,6 +33,8 @@ export async function run(call: CommandCall): Promise<void> {
     }),
     signal: terminationSignal(),
   })
+  // A connection that somebody has opened and says nothing on must not hold up the end.
+  exitWith(0)
 }
 
 /** `--name value` or `--name=value`, as istiod's command line has both. */

@@ -7,7 +7,7 @@ import { createNodeProxy } from '../../proxy/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
 import { ensureClusterNetwork } from '../composition/node.ts'
-import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
+import { PACKAGE_VERSION, processLogger, terminationSignal, untilAborted } from '../environment.ts'
 import { exitWith } from '../exit.ts'
 
 /** How soon the kubeconfig, which the API server's process writes at its first start, is looked for again. */
@@ -35,8 +35,9 @@ export async function run(call: CommandCall): Promise<void> {
     clusterDomain: CLUSTER_NETWORK.clusterDomain,
     upstreams: () => parseResolvConf(resolvConf(state)),
   })
-  await dns.ready
-  await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }))
+  const stopped = untilAborted(stopping)
+  // It is ready when the API server has answered, for which nobody waits who is to end.
+  await Promise.race([dns.ready.then(() => stopped), stopped])
   await Promise.all([dns.stop(), proxy.close()])
   // The drain of a proxy that was stopping already must not hold up the end.
   exitWith(0)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { request } from 'node:https'
+import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { at } from './json.ts'
 import { startTestServer, type TestServer } from './testing.ts'
@@ -109,4 +111,14 @@ test('methods, media types and parameters that do not exist have their own answe
   assert.equal((await send('GET', `${CONFIG_MAPS}?limit=x`)).status, 400)
   assert.equal((await send('GET', `${CONFIG_MAPS}?continue=x`)).status, 400)
   assert.equal((await send('GET', `${CONFIG_MAPS}?labelSelector=a%20b`)).status, 400)
+})
+
+test('a connection on which nobody speaks does not hold up the end', { timeout: 8_000 }, async () => {
+  const other = await startTestServer()
+  const silent = connect(await other.server.listen({ host: '127.0.0.1', port: 0 }), '127.0.0.1')
+  await once(silent, 'connect')
+  silent.on('error', () => {}) // it is cut off
+  const closed = once(silent, 'close')
+  await other.stop()
+  await closed
 })

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type Logger, messageOf } from '../../../base/index.ts'
 import type { Authenticator } from '../auth/authenticate.ts'
@@ -45,6 +45,8 @@ const CLIENT_GONE = new Error('the client went away')
 export function createHttpsServer(given: HttpsServerOptions): HttpsServer {
   const options: Served = { ...given, bodies: createBodyReader() }
   const servers: Server[] = []
+  /** The connections below TLS: one that has not finished its handshake is not yet known to the server of HTTP. */
+  const connections = new Set<Socket>()
   const upgrades = createUpgrades(options)
   const turns = createTurns()
   const refuse = createRefusals(turns)
@@ -78,6 +80,10 @@ export function createHttpsServer(given: HttpsServerOptions): HttpsServer {
       },
     )
     server.maxConnections = CONNECTIONS_MAX
+    server.on('connection', (socket: Socket) => {
+      connections.add(socket)
+      socket.once('close', () => connections.delete(socket))
+    })
     server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       const request = (signal: AbortSignal, outgoing: ServerResponse) =>
         authenticated(options, incoming, { signal, outgoing })
@@ -111,7 +117,7 @@ export function createHttpsServer(given: HttpsServerOptions): HttpsServer {
           (server) =>
             new Promise<void>((resolve) => {
               server.close(() => resolve())
-              server.closeAllConnections()
+              for (const socket of connections) socket.destroy()
             }),
         ),
       )
