@@ -18,8 +18,19 @@ export interface DemoCluster {
   readonly gateway: string
 }
 
+/** What the command line says about the comparison with other proxies. */
+export interface PeerOptions {
+  /** None: all. */
+  readonly scenarios: readonly string[]
+  readonly rounds: number
+  readonly seconds: number
+  /** Whether docs/performance.md is written. */
+  readonly write: boolean
+}
+
 export interface Session {
   readonly print: (line: string) => void
+  readonly peers: PeerOptions
   /** Brought up by the first measurement that asks for it. */
   readonly demo: () => Promise<DemoCluster>
   /** aborted when the user has had enough */
@@ -31,6 +42,7 @@ export type Measurement = (session: Session) => Promise<readonly Figure[]>
 /** The caller calls `stop`, whatever came of the measurements. */
 export function createSession(options: {
   readonly print: (line: string) => void
+  readonly peers: PeerOptions
   readonly signal: AbortSignal
 }): Session & { readonly stop: () => Promise<void> } {
   let starting: Promise<TestCluster> | undefined

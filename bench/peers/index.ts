@@ -1,134 +1,78 @@
 /**
- * bench/peers: the proxy beside nginx, HAProxy and Envoy, in one run: each alone on a core in turn, several rounds, so
- * that what the machine does meanwhile falls on all. Only ratios of one run mean anything.
+ * bench/peers: the proxy beside nginx, HAProxy and Envoy, scenario by scenario, in one run. Only ratios of one run mean
+ * anything. Each scenario's result is kept, so that one may be measured again alone; `--write` makes the document of them.
  */
-import { readdirSync, readFileSync } from 'node:fs'
-import { isInstalled } from '../../scripts/run.ts'
-import { runCommand } from '../../test/support/command.ts'
-import { type Figure, percentile } from '../figures.ts'
-import { cpuMilliseconds } from '../processes.ts'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { isInstalled, REPOSITORY } from '../../scripts/run.ts'
+import { messageOf } from '../../src/base/index.ts'
+import type { Figure } from '../figures.ts'
 import type { Session } from '../session.ts'
-import { type Proxy, startPeers } from './proxies.ts'
+import { LOAD_CORE } from './load.ts'
+import { measureScenario, type ScenarioResult } from './measure.ts'
+import { figuresOf } from './ratios.ts'
+import { report } from './report.ts'
+import { type Scenario, SCENARIOS } from './scenarios.ts'
 
-const ROUNDS = 4
-const WARM_UP_SECONDS = 1
-const SECONDS = 4
-const MORE_ROUTES = 5000
-const LOAD = ['taskset', '-c', '1'] as const
-
-interface Scenario {
-  readonly name: string
-  readonly load: (proxy: Proxy, seconds: number) => Promise<number>
-  readonly applies: (proxy: Proxy) => boolean
-}
-
-const SCENARIOS: readonly Scenario[] = [
-  { name: 'HTTP/1.1', load: wrk, applies: () => true },
-  { name: 'HTTP/2 to HTTP/1.1', load: h2load, applies: (proxy) => !proxy.name.includes('more') },
-]
+const RESULTS = join(tmpdir(), '.lateen-bench', 'peers')
+const DOCUMENT = join(REPOSITORY, 'docs/performance.md')
+const TOOLS = ['nginx', 'wrk', 'h2load', 'nghttpd', 'taskset', 'openssl']
+const PACKAGES = 'nginx libnginx-mod-stream haproxy wrk nghttp2-client nghttp2-server util-linux openssl'
 
 export async function measurePeers(session: Session): Promise<readonly Figure[]> {
-  for (const tool of ['nginx', 'wrk', 'h2load', 'taskset']) {
-    if (isInstalled(tool)) continue
-    session.print(
-      `• ${tool} is not installed; on Debian:  apt-get install -y nginx wrk nghttp2-client util-linux`,
-    )
-    return []
-  }
-  const peers = await startPeers(MORE_ROUTES)
-  try {
-    for (const one of peers.missing) session.print(`• not measured: ${one}`)
-    const figures: Figure[] = []
-    for (const scenario of SCENARIOS) {
-      const proxies = peers.proxies.filter(scenario.applies)
-      figures.push(...(await measureScenario(scenario, proxies, session)))
-    }
-    return [...figures, ...peers.proxies.map(({ name, pid }) => rss(name, pid))]
-  } finally {
-    peers.stop()
-  }
-}
-
-async function measureScenario(
-  scenario: Scenario,
-  proxies: readonly Proxy[],
-  session: Session,
-): Promise<readonly Figure[]> {
-  const costs = new Map<Proxy, number[]>(proxies.map((proxy) => [proxy, []]))
-  for (let round = 0; round < ROUNDS && !session.signal.aborted; round++) {
-    for (const proxy of proxies) {
-      await scenario.load(proxy, WARM_UP_SECONDS)
-      const before = treeCpuMilliseconds(proxy.pid)
-      const requests = await scenario.load(proxy, SECONDS)
-      costs.get(proxy)?.push(((treeCpuMilliseconds(proxy.pid) - before) * 1000) / requests)
-    }
-    session.print(`• ${scenario.name}: round ${round + 1} of ${ROUNDS}`)
-  }
-  const costOf = (proxy: Proxy) => costs.get(proxy) ?? []
-  const ours = proxies.find(({ name }) => name === 'Lateen') as Proxy
-  const absolute = proxies.map((proxy) => ({
-    name: `${scenario.name}, ${proxy.name}, per request`,
-    value: percentile(costOf(proxy), 0.5),
-    unit: 'µs CPU',
-  }))
-  // Round by round: what disturbed one disturbed the other.
-  const ratios = proxies
-    .filter((proxy) => proxy !== ours)
-    .map((proxy) => {
-      const [above, below] = proxy.name.startsWith('Lateen') ? [proxy, ours] : [ours, proxy]
-      const perRound = costOf(above).map((cost, round) => cost / (costOf(below)[round] ?? Number.NaN))
-      const goal = GOALS[`${scenario.name}, ${proxy.name}`] ?? (proxy === above ? 1.1 : undefined)
-      return {
-        name: `${scenario.name}, ${above.name} to ${below.name}`,
-        value: percentile(perRound, 0.5),
-        unit: '',
-        ...(goal !== undefined && { most: goal }),
-      }
-    })
-  return [...absolute, ...ratios]
-}
-
-const GOALS: Readonly<Record<string, number>> = {
-  'HTTP/1.1, nginx': 1.25,
-  'HTTP/1.1, Envoy': 0.5,
-  'HTTP/2 to HTTP/1.1, nginx': 1.25,
-  'HTTP/2 to HTTP/1.1, Envoy': 0.6,
-}
-
-async function wrk(proxy: Proxy, seconds: number): Promise<number> {
-  const args = ['wrk', '-t1', '-c32', `-d${seconds}s`, `http://127.0.0.1:${proxy.port}/`]
-  const { stdout } = await runCommand(LOAD[0], [...LOAD.slice(1), ...args], { timeoutMs: 60_000 })
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${proxy.name} failed requests:\n${stdout}`)
-  return countOf(/(\d+) requests in/, stdout, proxy)
-}
-
-async function h2load(proxy: Proxy, seconds: number): Promise<number> {
-  const args = ['h2load', '-t1', '-c8', '-m16', `-D${seconds}`, `http://127.0.0.1:${proxy.port + 1}/`]
-  const { stdout } = await runCommand(LOAD[0], [...LOAD.slice(1), ...args], { timeoutMs: 60_000 })
-  return countOf(/(\d+) succeeded/, stdout, proxy)
-}
-
-function countOf(pattern: RegExp, stdout: string, proxy: Proxy): number {
-  const count = Number(pattern.exec(stdout)?.[1] ?? 0)
-  if (count === 0) throw new Error(`${proxy.name} served nothing:\n${stdout}`)
-  return count
-}
-
-/** nginx works in a child of its own. */
-function treeCpuMilliseconds(pid: number): number {
-  const parentOf = (child: string) => {
+  const missing = TOOLS.filter((tool) => !isInstalled(tool))
+  if (missing.length > 0)
+    throw new Error(`not installed: ${missing.join(', ')}; on Debian:  apt-get install -y ${PACKAGES}`)
+  if (availableParallelism() < 2) throw new Error('this takes a core for the proxy and one for the load')
+  // This process is of the load's side too.
+  spawnSync('taskset', ['-cp', LOAD_CORE, String(process.pid)])
+  const { scenarios: names, rounds, seconds, write } = session.peers
+  const chosen = SCENARIOS.filter(({ id }) => names.length === 0 || names.includes(id))
+  const figures: Figure[] = []
+  const failures: string[] = []
+  for (const scenario of chosen) {
+    session.signal.throwIfAborted()
+    session.print(`• ${scenario.title}  (--scenario ${scenario.id})`)
     try {
-      const text = readFileSync(`/proc/${child}/stat`, 'latin1')
-      return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
-    } catch {
-      return 0 // it ended between the two looks
+      const { print, signal } = session
+      const result = await measureScenario(scenario, { rounds, seconds, print, signal })
+      keep(result)
+      figures.push(...figuresOf(scenario, result))
+    } catch (error) {
+      session.print(`  ✗ ${scenario.id}: ${messageOf(error)}`)
+      failures.push(scenario.id)
     }
   }
-  const children = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === pid)
-  return [pid, ...children.map(Number)].reduce((sum, one) => sum + cpuMilliseconds(one), 0)
+  if (write) {
+    writeFileSync(DOCUMENT, report(SCENARIOS.flatMap(kept)))
+    session.print(`• written: ${DOCUMENT}`)
+  }
+  if (failures.length > 0) throw new Error(`failed: ${failures.join(', ')}`)
+  return figures
 }
 
-function rss(name: string, pid: number): Figure {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return { name: `${name}, memory after load (RSS)`, value: Number(kilobytes) / 1024, unit: 'MB' }
+/** @throws naming those that there are */
+export function checkScenarios(names: readonly string[]): void {
+  const unknown = names.filter((name) => !SCENARIOS.some(({ id }) => id === name))
+  if (unknown.length === 0) return
+  const known = SCENARIOS.map(({ id }) => id).join(', ')
+  throw new Error(`There is no scenario ${unknown.join(', ')}; there are ${known}.`)
+}
+
+function keep(result: ScenarioResult): void {
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(join(RESULTS, `${result.id}.json`), `${JSON.stringify(result, undefined, 2)}\n`)
+}
+
+function kept(
+  scenario: Scenario,
+): readonly { readonly scenario: Scenario; readonly result: ScenarioResult }[] {
+  try {
+    const result = JSON.parse(readFileSync(join(RESULTS, `${scenario.id}.json`), 'utf8')) as ScenarioResult
+    return [{ scenario, result }]
+  } catch {
+    return [] // not measured yet, which the document says
+  }
 }

