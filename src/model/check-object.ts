@@ -19,6 +19,7 @@ import {
 } from './check.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
+import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
 import { checkCredential, listenerTls, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
@@ -290,6 +291,7 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   listener,
   route: checkRouteObject,
   'connection-route': checkConnectionRoute,
+  'rate-limit': checkRateLimit,
 }
 
 const anyObject = union<ModelType>('type', CHECKS)

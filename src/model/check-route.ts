@@ -94,7 +94,7 @@ const match = object<RouteMatch>({
   sourceNamespace: optional(filledText),
 })
 
-const headerValues = list(object<HeaderValue>({ name: lowerCaseName, value: text }))
+export const headerValues = list(object<HeaderValue>({ name: lowerCaseName, value: text }))
 
 const headerChange: Members<{ kind: string } & HeaderChange> = {
   kind,

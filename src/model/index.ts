@@ -17,6 +17,8 @@ export {
   type ListenerName,
   listenerName,
   type Origin,
+  type RateLimitName,
+  rateLimitName,
   type RouteName,
   routeName,
   type ServiceName,
@@ -27,6 +29,7 @@ export {
   workloadUid,
 } from './names.ts'
 export { compareOrderKeys } from './order.ts'
+export type { RateLimit, RateLimitPlace, TokenBucket, TrafficSide } from './rate-limit.ts'
 export type {
   CorsPolicy,
   Destination,

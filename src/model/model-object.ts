@@ -2,12 +2,21 @@ import type { ConnectionRoute } from './connection-route.ts'
 import type { Credential } from './credential.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
+import type { RateLimit } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import type { Service } from './service.ts'
 import type { Workload } from './workload.ts'
 
 /** Everything that the control plane says to proxies. */
-export type ModelObject = Workload | Service | Credential | Listener | Route | ConnectionRoute | Mesh
+export type ModelObject =
+  | Workload
+  | Service
+  | Credential
+  | Listener
+  | Route
+  | ConnectionRoute
+  | RateLimit
+  | Mesh
 
 export type ModelType = ModelObject['type']
 
@@ -20,6 +29,7 @@ export const MODEL_TYPES = [
   'workload',
   'service',
   'credential',
+  'rate-limit',
   'listener',
   'route',
   'connection-route',

@@ -10,6 +10,8 @@ export type GatewayName = Brand<string, 'GatewayName'>
 export type ListenerName = Brand<string, 'ListenerName'>
 /** `<kind>/<namespace>/<name>/<rule>[/<variant>]`, e.g. `HTTPRoute/demo/demo-app-rr/0`. */
 export type RouteName = Brand<string, 'RouteName'>
+/** `<kind>/<namespace>/<name>/<part>`, e.g. `EnvoyFilter/demo/limits/0`. */
+export type RateLimitName = Brand<string, 'RateLimitName'>
 /** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
 export type CredentialName = Brand<string, 'CredentialName'>
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
@@ -41,6 +43,10 @@ export function listenerName(gateway: GatewayName, listener: string): ListenerNa
 export function routeName(origin: Origin, variant?: string): RouteName {
   const base = `${origin.kind}/${origin.namespace}/${origin.name}/${origin.rule ?? 0}`
   return (variant === undefined ? base : `${base}/${variant}`) as RouteName
+}
+
+export function rateLimitName(origin: Origin, part: string): RateLimitName {
+  return `${origin.kind}/${origin.namespace}/${origin.name}/${part}` as RateLimitName
 }
 
 export function credentialName(

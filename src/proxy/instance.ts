@@ -88,6 +88,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     upstream,
     interner: options.interner,
     clientNamespace: node.namespace,
+    labels: node.labels,
     ips: node.ips,
     isGateway: node.role === 'router',
     clock: thread.clock,

@@ -123,8 +123,8 @@ function checkObject(object: KubeObject, manifest: Manifest): Checked {
   return { object: defaulted, problems }
 }
 
-/** Files may use kinds that a cluster gets only with a later bundle, such as TLSRoute. */
-const NEWEST_GATEWAY_API = { version: 'v1.6.1', channel: 'standard' } as const
+/** Files may use kinds and fields that a cluster gets only with a later bundle, such as TLSRoute, or retries. */
+const NEWEST_GATEWAY_API = { version: 'v1.6.1', channel: 'experimental' } as const
 
 const schemas = new Map<string, CompiledSchema | undefined>()
 
@@ -138,7 +138,7 @@ function makeSchema(object: KubeObject): CompiledSchema | undefined {
   const { group, version } = parseApiVersion(object.apiVersion)
   const builtIn = builtInSchema({ group, version, kind: object.kind })
   if (builtIn !== undefined) return builtIn
-  const known = [...crds(), ...gatewayApiCrds(NEWEST_GATEWAY_API)]
+  const known = [...gatewayApiCrds(NEWEST_GATEWAY_API), ...crds()]
   const definition = known.find(({ spec }) => spec.group === group && spec.names.kind === object.kind)
   const found = definition?.spec.versions.find((one) => one.name === version && one.served)
   return found?.schema?.openAPIV3Schema && compileSchema(found.schema.openAPIV3Schema)

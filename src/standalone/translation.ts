@@ -40,8 +40,10 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const graph = createGraph()
   const sources = createSources(graph)
   const translation = createTranslation(graph, sources, options.settings)
-  const { mesh, workloads, services, credentials, listeners, routes, connectionRoutes } = translation.model
+  const { mesh, workloads, services, credentials, listeners, routes } = translation.model
+  const { connectionRoutes, rateLimits } = translation.model
   let present = new Map<string, KubeObject>()
+  let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
   const removed = new Map<string, ModelObject>()
 
@@ -64,7 +66,16 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     removed.set(id, object)
   }
 
-  for (const collection of [mesh, workloads, services, credentials, listeners, routes, connectionRoutes]) {
+  for (const collection of [
+    mesh,
+    workloads,
+    services,
+    credentials,
+    rateLimits,
+    listeners,
+    routes,
+    connectionRoutes,
+  ]) {
     collection.subscribe(note)
   }
   // The mesh's settings are there before any object is.
@@ -75,7 +86,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
       const next = new Map(withImplied(objects, options).map((object) => [idOf(object), object]))
       graph.transact(() => {
         for (const [id, object] of present) if (!next.has(id)) deleteObject(sources, object)
-        for (const object of next.values()) setObject(sources, object)
+        unread = [...next.values()].filter((object) => !setObject(sources, object))
       })
       present = next
       const changes = {
@@ -93,7 +104,13 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
         .flatMap(({ kind, namespace, name, status }) =>
           failedConditions(status).map((message) => ({ kind: kind.kind, namespace, name, message })),
         )
-      return [...problems, ...conditions]
+      const ignored = unread.map(({ kind, metadata: { namespace, name } }) => ({
+        kind,
+        namespace,
+        name,
+        message: `${kind} is not served: the object has no effect`,
+      }))
+      return [...problems, ...conditions, ...ignored]
     },
   }
 }

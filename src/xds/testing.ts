@@ -13,6 +13,7 @@ import {
 } from '../base/index.ts'
 import {
   type ConnectionRoute,
+  type RateLimit,
   type Credential,
   gatewayName,
   type Listener,
@@ -40,6 +41,7 @@ export interface TestSources {
   readonly listener: Source<Listener>
   readonly route: Source<Route>
   readonly 'connection-route': Source<ConnectionRoute>
+  readonly 'rate-limit': Source<RateLimit>
 }
 
 export function testSources(): { readonly graph: Graph; readonly sources: TestSources } {
@@ -53,7 +55,8 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       credential: graph.source<Credential>('credential'),
       listener: graph.source<Listener>('listener'),
       route: graph.source<Route>('route'),
-      'connection-route': graph.source<ConnectionRoute>('connection-route'),
+      'rate-limit': graph.source<RateLimit>('rate-limit'),
+    'connection-route': graph.source<ConnectionRoute>('connection-route'),
     },
   }
 }

@@ -165,6 +165,7 @@ async function createCore(
       listener: model.listeners,
       route: model.routes,
       'connection-route': model.connectionRoutes,
+      'rate-limit': model.rateLimits,
     },
     controlPlane: JSON.stringify({
       Component: 'istiod',

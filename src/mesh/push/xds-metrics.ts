@@ -11,6 +11,7 @@ const TYPE_LABELS = {
   listener: 'lds',
   route: 'rds',
   'connection-route': 'tcp',
+  'rate-limit': 'ecds',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** Istio's buckets of the convergence time, with finer ones below, where we live. */

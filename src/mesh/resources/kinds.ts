@@ -41,6 +41,7 @@ export const RESOURCE_KINDS = {
   virtualService: kind(ISTIO_NETWORKING_GROUP, 'v1', 'VirtualService', 'virtualservices'),
   destinationRule: kind(ISTIO_NETWORKING_GROUP, 'v1', 'DestinationRule', 'destinationrules'),
   serviceEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'ServiceEntry', 'serviceentries'),
+  envoyFilter: kind(ISTIO_NETWORKING_GROUP, 'v1alpha3', 'EnvoyFilter', 'envoyfilters'),
   sidecar: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Sidecar', 'sidecars'),
   workloadEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadEntry', 'workloadentries'),
   workloadGroup: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadGroup', 'workloadgroups'),

@@ -1,6 +1,7 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
-import type { ConnectionRoute, Listener, Route } from '../../model/index.ts'
+import type { ConnectionRoute, Listener, RateLimit, Route } from '../../model/index.ts'
+import { translateEnvoyFilter } from './istio-api/envoy-filter/envoy-filter.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
 import { delegatesOf } from './istio-api/delegate.ts'
 import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
@@ -18,6 +19,7 @@ export interface IstioPipeline {
   readonly listeners: Collection<Listener>
   readonly routes: Collection<Route>
   readonly connectionRoutes: Collection<ConnectionRoute>
+  readonly rateLimits: Collection<RateLimit>
   readonly problems: readonly Collection<Problem>[]
 }
 
@@ -33,8 +35,18 @@ export function createIstioPipeline(
     transform: (object) => [translateIstioGateway(object)],
   })
   const results = createVirtualServices(graph, sources, { registry, gateways, settings })
+  const filters = graph.derive({
+    name: 'envoy filter results',
+    input: sources.envoyFilters,
+    transform: (object) => [translateEnvoyFilter(object, settings)],
+  })
   return {
     gateways,
+    rateLimits: graph.derive({
+      name: 'rate limits',
+      input: filters,
+      transform: (result) => result.limits,
+    }),
     connectionRoutes: graph.derive({
       name: 'virtual service connection routes',
       input: results,
@@ -66,6 +78,11 @@ export function createIstioPipeline(
       graph.derive({
         name: 'virtual service problems',
         input: results,
+        transform: (result) => result.problems,
+      }),
+      graph.derive({
+        name: 'envoy filter problems',
+        input: filters,
         transform: (result) => result.problems,
       }),
       notServed(graph, sources.sidecars),

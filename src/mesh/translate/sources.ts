@@ -13,6 +13,7 @@ import {
 import {
   type BackendTLSPolicy,
   type DestinationRule,
+  type EnvoyFilter,
   type Gateway,
   type GatewayClass,
   type GRPCRoute,
@@ -54,6 +55,7 @@ export interface Sources {
   readonly virtualServices: Source<VirtualService>
   readonly destinationRules: Source<DestinationRule>
   readonly serviceEntries: Source<ServiceEntry>
+  readonly envoyFilters: Source<EnvoyFilter>
   readonly sidecars: Source<Sidecar>
   readonly workloadEntries: Source<WorkloadEntry>
 }
@@ -94,6 +96,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'virtualServices', kind: RESOURCE_KINDS.virtualService },
   { source: 'destinationRules', kind: RESOURCE_KINDS.destinationRule },
   { source: 'serviceEntries', kind: RESOURCE_KINDS.serviceEntry },
+  { source: 'envoyFilters', kind: RESOURCE_KINDS.envoyFilter },
   { source: 'sidecars', kind: RESOURCE_KINDS.sidecar },
   { source: 'workloadEntries', kind: RESOURCE_KINDS.workloadEntry },
 ]
@@ -120,6 +123,7 @@ export function createSources(graph: Graph): Sources {
     virtualServices: graph.source('virtualServices'),
     destinationRules: graph.source('destinationRules'),
     serviceEntries: graph.source('serviceEntries'),
+    envoyFilters: graph.source('envoyFilters'),
     sidecars: graph.source('sidecars'),
     workloadEntries: graph.source('workloadEntries'),
   }

@@ -4,6 +4,7 @@ import type {
   Credential,
   Listener,
   Mesh,
+  RateLimit,
   Route,
   Service,
   Workload,
@@ -28,6 +29,7 @@ export interface Translation {
     readonly listeners: Collection<Listener>
     readonly routes: Collection<Route>
     readonly connectionRoutes: Collection<ConnectionRoute>
+    readonly rateLimits: Collection<RateLimit>
   }
   readonly statuses: Collection<StatusUpdate>
   readonly gatewayDeployments: Collection<GatewayDeployment>
@@ -54,6 +56,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       }),
       listeners: graph.merge('listeners', [gateway.listeners, istio.listeners]),
       routes: graph.merge('routes', [gateway.routes, istio.routes]),
+      rateLimits: istio.rateLimits,
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
     },
     statuses: graph.merge('statuses', [

@@ -23,6 +23,12 @@ export function registerProxyStats(context: AdminContext): void {
     read,
   }))
   registry.onCollect(() => {
+    for (const [prefix, counters] of runtime.limits.counters()) {
+      for (const [name, value] of Object.entries(counters)) {
+        const metric = `envoy_${prefix.replaceAll(/[^A-Za-z0-9_]/g, '_')}_http_local_rate_limit_${name}`
+        registry.counter(metric, 'Requests that a local rate limit has looked at.').series([]).value = value
+      }
+    }
     live.series([]).value = context.isReady() ? 1 : 0
     uptime.series([]).value = Math.floor((clock.monotonic() - context.startedAt) / 1000)
     connections.series([]).value = instance.connections.size()

@@ -5,6 +5,7 @@ import type {
   Listener,
   ListenerName,
   ModelType,
+  RateLimitName,
   Route,
   RouteName,
   ServiceName,
@@ -16,6 +17,7 @@ import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
 import type { UpstreamSettings } from '../upstream/pool.ts'
 import { createNameTable, pairFamilies, type ResolvedName } from '../upstream/names.ts'
+import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
 import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
@@ -40,6 +42,7 @@ export interface Runtime {
   readonly clusters: () => Iterable<Cluster>
   readonly chain: (route: CompiledRoute) => FilterChain
   readonly routes: () => Iterable<CompiledRoute>
+  readonly limits: RateLimits
   /** Routes for connections that are passed on as bytes. */
   readonly connectionRoutes: ConnectionTable
   /** Routes that wait for a service they name. */
@@ -56,6 +59,8 @@ export function createRuntime(options: {
   readonly upstream: UpstreamSettings
   readonly interner: Interner
   readonly clientNamespace: string
+  /** Of the proxy's pod. */
+  readonly labels: Readonly<Record<string, string>>
   /** The proxy's own addresses, by which it knows its workload. */
   readonly ips: readonly string[]
   readonly isGateway: boolean
@@ -148,7 +153,26 @@ export function createRuntime(options: {
     followsServiceTls: options.isGateway,
     logger,
   }
-  const filterContext: FilterContext = { random: options.upstream.thread.random, cluster }
+  const limits = createRateLimits({
+    namespace: options.clientNamespace,
+    labels: options.labels,
+    clock,
+    random: options.upstream.thread.random,
+  })
+  const side = options.isGateway ? 'gateway' : 'outbound'
+  const filterContext: FilterContext = {
+    random: options.upstream.thread.random,
+    cluster,
+    limiter: (route) => limits.ofRoute(side, route),
+  }
+  let limitsVersion = 0
+
+  /** Limits stand in the chains of the routes that they are for. */
+  function followLimits(): void {
+    if (limitsVersion === limits.version()) return
+    limitsVersion = limits.version()
+    for (const route of served.values()) chains.set(route, compileChain(route, filterContext))
+  }
 
   function serve(route: CompiledRoute): void {
     const before = served.get(route.key)
@@ -187,6 +211,7 @@ export function createRuntime(options: {
     if (route === undefined) return
     served.delete(key)
     chains.delete(route)
+    limits.forgetRoute(route)
     options.sink().deleteRoute(key)
   }
 
@@ -221,6 +246,9 @@ export function createRuntime(options: {
       case 'connection-route':
         connectionRoutes.set(object)
         return undefined
+      case 'rate-limit':
+        limits.set(object)
+        return undefined
       default:
         return unreachable(object)
     }
@@ -254,6 +282,8 @@ export function createRuntime(options: {
         return withdraw(key as RouteName)
       case 'connection-route':
         return connectionRoutes.delete(key as RouteName)
+      case 'rate-limit':
+        return limits.delete(key as RateLimitName)
       default:
         return unreachable(type)
     }
@@ -262,6 +292,7 @@ export function createRuntime(options: {
   function settle(changes: readonly XdsChange[]): void {
     if (changes.some((change) => change.type === 'workload')) followOwn()
     refreshClusters()
+    followLimits()
     for (const route of offered.splice(0)) offer(route)
     for (const [key, { route }] of waiting) {
       if (servicesOf(route.source).every((name) => store.service(name) !== undefined)) {
@@ -294,6 +325,7 @@ export function createRuntime(options: {
     clusters: () => clusters.values(),
     chain: (route) => chains.get(route) ?? NO_FILTERS,
     routes: () => served.values(),
+    limits,
     connectionRoutes,
     waiting: () => waiting.keys(),
     own,

@@ -10,6 +10,7 @@ import {
   type HttpFilterKind,
 } from './order.ts'
 import { mirrorFilter } from './mirror/filter.ts'
+import { rateLimitFilter } from './rate-limit/filter.ts'
 import { redirectFilter } from './redirect/filter.ts'
 import { respondFilter } from './respond/filter.ts'
 import { rewriteFilter } from './rewrite/filter.ts'
@@ -18,6 +19,7 @@ import type { FilterChain } from './run.ts'
 
 const FACTORIES: Readonly<Record<HttpFilterKind, HttpFilterFactory>> = {
   'grpc-web': grpcWebFilter,
+  'rate-limit': rateLimitFilter,
   fault: faultFilter,
   cors: corsFilter,
   respond: respondFilter,

@@ -6,6 +6,7 @@ import type { ClusterKey } from '../upstream/cluster.ts'
 /** Every filter that a route can have. */
 export type HttpFilterKind =
   | 'grpc-web'
+  | 'rate-limit'
   | 'fault'
   | 'cors'
   | 'respond'
@@ -18,6 +19,7 @@ export type HttpFilterKind =
 /** The order in which a request passes them; a response goes the other way. The router is the last. */
 export const HTTP_FILTER_ORDER = [
   'grpc-web',
+  'rate-limit',
   'fault',
   'cors',
   'respond',
@@ -47,6 +49,8 @@ export type HttpFilterFactory = (route: CompiledRoute, context: FilterContext) =
 /** What filters need of the proxy instance. */
 export interface FilterContext {
   readonly random: Random
+  /** What limits the rate of a route's requests. */
+  readonly limiter: (route: CompiledRoute) => RequestFilter | undefined
   readonly cluster: (
     key: Pick<ClusterKey, 'service' | 'port' | 'subset'>,
   ) => ForwardTarget & { readonly isKnown: () => boolean; readonly speaksGrpc: () => boolean }

@@ -109,7 +109,11 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   }
 
   function isSynced(): boolean {
-    const common = xds.synced('mesh', '*') && xds.synced('workload', '*') && xds.synced('service', '*')
+    const common =
+      xds.synced('mesh', '*') &&
+      xds.synced('workload', '*') &&
+      xds.synced('service', '*') &&
+      xds.synced('rate-limit', 'proxy/*')
     if (!common) return false
     if (instance.gateway === undefined) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
     return xds.synced('listener', 'proxy/*') && instance.gatewayNames().every(hasRoutes)
@@ -141,6 +145,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
       xds.subscribe('mesh', ['*'])
       xds.subscribe('workload', ['*'])
       xds.subscribe('service', ['*'])
+      xds.subscribe('rate-limit', ['proxy/*'])
       if (bootstrap.node.role === 'router') {
         xds.subscribe('credential', ['proxy/*'])
         xds.subscribe('listener', ['proxy/*'])

@@ -141,13 +141,19 @@ function ownListener(listener: Listener): Listener {
   }
 }
 
-/** In the order of a push: what others need first, removals the other way. Every gateway is for this proxy. */
+/** Every gateway, and every limit, is for this proxy. */
+function owned(object: ModelObject): ModelObject {
+  if (object.type === 'listener') return ownListener(object)
+  return object.type === 'rate-limit' ? { ...object, selector: { labels: {} } } : object
+}
+
+/** In the order of a push: what others need first, removals the other way. */
 function toXdsChanges(changes: ModelChanges): readonly XdsChange[] {
   const order = (type: ModelType) => MODEL_TYPES.indexOf(type)
   const set = changes.set
     .toSorted((a, b) => order(a.type) - order(b.type))
     .map((object): XdsChange => {
-      const own = object.type === 'listener' ? ownListener(object) : object
+      const own = owned(object)
       const version = contentVersion(canonicalJson(own))
       return { kind: 'set', type: own.type, key: own.key, version, object: own }
     })

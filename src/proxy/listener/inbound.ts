@@ -46,6 +46,7 @@ export function createInbound(parts: SidecarParts) {
       exchange.routeName = 'default'
       if (mayBeGrpcWeb(exchange.head) && serviceAt(original.port)?.port.protocol === 'grpc')
         translateGrpcWeb(exchange)
+      if (runtime.limits.ofInbound()?.(exchange) === 'stop') return
       forward(exchange, plan)
     }
     const context = parts.context('inbound', original.port, handle, original)

@@ -6,6 +6,7 @@ import type {
   Mesh,
   ModelObject,
   ModelType,
+  RateLimit,
   Route,
   Service,
   Workload,
@@ -21,6 +22,7 @@ export interface ModelCollections {
   readonly listener: Collection<Listener>
   readonly route: Collection<Route>
   readonly 'connection-route': Collection<ConnectionRoute>
+  readonly 'rate-limit': Collection<RateLimit>
 }
 
 /** Who a connection is, by its credentials. */

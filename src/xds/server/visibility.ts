@@ -15,7 +15,10 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
     case 'key':
       return object.key === subscription.key
     case 'proxy':
-      return object.type === 'credential' || (object.type === 'listener' && selects(object.selector, node))
+      return (
+        object.type === 'credential' ||
+        ((object.type === 'listener' || object.type === 'rate-limit') && selects(object.selector, node))
+      )
     case 'gateway':
       return isRoute(object) && isOfGateway(object, subscription.gateway)
     case 'mesh':
@@ -40,6 +43,7 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
     case 'mesh':
     case 'workload':
     case 'listener':
+    case 'rate-limit':
       return true
     default:
       return unreachable(object)

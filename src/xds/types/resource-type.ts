@@ -10,6 +10,7 @@ const TYPE_NAMES = {
   listener: 'Listener',
   route: 'Route',
   'connection-route': 'ConnectionRoute',
+  'rate-limit': 'RateLimit',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** The name of a model type on the wire, e.g. `type.googleapis.com/lateen.v1.Route`. */

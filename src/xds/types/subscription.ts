@@ -2,8 +2,8 @@ import type { ModelType } from '../../model/index.ts'
 
 /**
  * What a proxy may subscribe to within a type: one resource by its key, or a group of them.
- * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners whose selector picks the proxy, and the
- * credentials that it may hold.
+ * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners and rate limits whose selector picks the
+ * proxy, and the credentials that it may hold.
  * `gateway/<gateway name>/*`: routes attached to a listener of that gateway. `mesh/*`: routes of sidecars.
  */
 export type Subscription =
@@ -13,9 +13,12 @@ export type Subscription =
   | { readonly kind: 'gateway'; readonly gateway: string }
   | { readonly kind: 'mesh' }
 
+/** What concerns single proxies. */
+const OF_PROXIES: ReadonlySet<ModelType> = new Set(['listener', 'credential', 'rate-limit'])
+
 export function parseSubscription(type: ModelType, name: string): Subscription {
   if (name === '*') return { kind: 'all' }
-  if ((type === 'listener' || type === 'credential') && name === 'proxy/*') return { kind: 'proxy' }
+  if (name === 'proxy/*' && OF_PROXIES.has(type)) return { kind: 'proxy' }
   if (type === 'route' || type === 'connection-route') {
     if (name === 'mesh/*') return { kind: 'mesh' }
     if (name.startsWith('gateway/') && name.endsWith('/*')) {

@@ -354,6 +354,17 @@ export interface WorkloadEntry extends KubeObject {
   readonly spec: IstioWorkload
 }
 
+export interface EnvoyFilter extends KubeObject {
+  readonly kind: 'EnvoyFilter'
+  readonly spec: {
+    readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> }
+    readonly targetRefs?: readonly { readonly group?: string; readonly kind: string; readonly name: string }[]
+    readonly priority?: number
+    /** Parts of Envoy's own configuration, whose types are not ours. */
+    readonly configPatches?: readonly unknown[]
+  }
+}
+
 /** Kinds whose own fields the mesh does not read yet. */
 export interface Sidecar extends KubeObject {
   readonly kind: 'Sidecar'

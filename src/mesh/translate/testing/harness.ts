@@ -43,6 +43,7 @@ export const SECTIONS = [
   'listeners',
   'routes',
   'connectionRoutes',
+  'rateLimits',
   'services',
   'workloads',
   'statuses',

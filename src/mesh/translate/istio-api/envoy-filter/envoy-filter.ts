@@ -1,0 +1,147 @@
+import { type OrderKey, type Origin, type RateLimit, rateLimitName } from '../../../../model/index.ts'
+import { type EnvoyFilter, GATEWAY_GROUP } from '../../../resources/index.ts'
+import { namespaceOf } from '../../names.ts'
+import { type Problem, problemsOf } from '../../problem.ts'
+import type { MeshSettings } from '../../settings.ts'
+import { type LimitTerms, LOCAL_RATE_LIMIT, readLocalRateLimit } from './local-rate-limit.ts'
+import { listenerPlace, routePlace, sidesOf } from './patch-match.ts'
+import { isRecord, memberOf, type Node, onlyMembers, textOf } from './read.ts'
+
+export interface EnvoyFilterResult {
+  /** `<namespace>/<name>` */
+  readonly key: string
+  readonly limits: readonly RateLimit[]
+  readonly problems: readonly Problem[]
+}
+
+const ONLY = 'the mesh has no Envoy whose configuration could be patched; local rate limits are the exception'
+
+/**
+ * Of the patches that EnvoyFilters make to Envoy's configuration the documented ones for local rate limits: the filter
+ * put into listeners, and its terms for virtual hosts and routes. Every other patch is a problem.
+ */
+export function translateEnvoyFilter(object: EnvoyFilter, settings: MeshSettings): EnvoyFilterResult {
+  const namespace = namespaceOf(object)
+  const { name, creationTimestamp: created = '' } = object.metadata
+  const origin: Origin = { kind: 'EnvoyFilter', namespace, name }
+  const problems: string[] = []
+  const patches = (object.spec.configPatches ?? []).flatMap((value, index) => {
+    const path = `spec.configPatches[${index}]`
+    const found: string[] = []
+    const faults = { add: (at: string, message: string) => found.push(`${at} ${message}`) }
+    const patch = readPatch({ path, value, faults }, String((value as { applyTo?: string }).applyTo ?? ''))
+    problems.push(...found.map((message) => `${message}; the patch is not applied`))
+    return patch === undefined || found.length > 0 ? [] : [{ ...patch, index }]
+  })
+  const isInChain = (side: string): boolean =>
+    patches.some(({ place, sides }) => place.kind === 'listener' && sides.some((one) => one === side))
+  const priority = object.spec.priority ?? 0
+  const isMeshWide = namespace === settings.rootNamespace
+  const limits = patches.flatMap(({ index, sides, place, terms }): readonly RateLimit[] => {
+    // Envoy looks at the terms of a route only where the filter is in the listener's chain.
+    const served = place.kind === 'listener' ? sides : sides.filter(isInChain)
+    if (served.length === 0) {
+      problems.push(
+        `spec.configPatches[${index}] has no effect: no HTTP_FILTER patch of this object puts ${LOCAL_RATE_LIMIT} there`,
+      )
+      return []
+    }
+    const order: OrderKey = [priority, isMeshWide ? 0 : 1, created, name, namespace, index]
+    return selectorsOf(object, problems).map((labels, part) => ({
+      type: 'rate-limit' as const,
+      key: rateLimitName(origin, part === 0 ? String(index) : `${index}/${part}`),
+      selector: { ...(isMeshWide ? {} : { namespace }), labels },
+      sides: served,
+      place,
+      ...terms,
+      order,
+      origin: { ...origin, rule: index },
+    }))
+  })
+  return { key: `${namespace}/${name}`, limits, problems: problemsOf(origin, problems) }
+}
+
+/** The labels of the proxies that are meant, once for each target. */
+function selectorsOf(object: EnvoyFilter, problems: string[]): readonly Readonly<Record<string, string>>[] {
+  const { workloadSelector, targetRefs = [] } = object.spec
+  if (targetRefs.length === 0) return [workloadSelector?.labels ?? {}]
+  return targetRefs.flatMap(({ group = '', kind, name }) => {
+    if (group === GATEWAY_GROUP && kind === 'Gateway') return [{ [`${GATEWAY_GROUP}/gateway-name`]: name }]
+    problems.push(`spec.targetRefs: ${kind} ${name} is not supported, a Gateway of ${GATEWAY_GROUP} is`)
+    return []
+  })
+}
+
+type Patch = Pick<RateLimit, 'sides' | 'place'> & { readonly terms: LimitTerms }
+
+function readPatch(node: Node, applyTo: string): Patch | undefined {
+  const match = memberOf(node, 'match')
+  const patch = memberOf(node, 'patch')
+  const value = patch && memberOf(patch, 'value')
+  const operation = textOf(patch && memberOf(patch, 'operation')) ?? ''
+  switch (applyTo) {
+    case 'HTTP_FILTER':
+      return readFilterPatch(node, match, { operation, value })
+    case 'VIRTUAL_HOST':
+      return readRoutePatch(node, match, { operation, value, kind: 'virtual-host' })
+    case 'HTTP_ROUTE':
+      return readRoutePatch(node, match, { operation, value, kind: 'route' })
+    default:
+      node.faults.add(`${node.path}.applyTo`, `${applyTo} is not supported: ${ONLY}`)
+      return undefined
+  }
+}
+
+const INSERTS = ['INSERT_BEFORE', 'INSERT_FIRST', 'INSERT_AFTER', 'ADD']
+
+function readFilterPatch(
+  node: Node,
+  match: Node | undefined,
+  patch: { readonly operation: string; readonly value: Node | undefined },
+): Patch | undefined {
+  const { operation, value } = patch
+  const name = isRecord(value?.value) ? value.value['name'] : undefined
+  if (value === undefined || name !== LOCAL_RATE_LIMIT) {
+    node.faults.add(`${node.path}.patch.value.name`, `${String(name ?? '')} is not supported: ${ONLY}`)
+    return undefined
+  }
+  if (!INSERTS.includes(operation)) {
+    node.faults.add(`${node.path}.patch.operation`, `must be one of ${INSERTS.join(', ')}`)
+  }
+  onlyMembers(value, ['name', 'typed_config'])
+  const config = memberOf(value, 'typed_config')
+  if (config === undefined) {
+    node.faults.add(`${value.path}.typed_config`, 'is needed')
+    return undefined
+  }
+  const terms = readLocalRateLimit(config, false)
+  return terms && { sides: sidesOf(match), place: listenerPlace(match), terms }
+}
+
+function readRoutePatch(
+  node: Node,
+  match: Node | undefined,
+  patch: {
+    readonly operation: string
+    readonly value: Node | undefined
+    readonly kind: 'virtual-host' | 'route'
+  },
+): Patch | undefined {
+  const { operation, value, kind } = patch
+  const configs = value && memberOf(value, 'typed_per_filter_config')
+  const config =
+    configs && isRecord(configs.value) && Object.hasOwn(configs.value, LOCAL_RATE_LIMIT)
+      ? { ...configs, path: `${configs.path}[${LOCAL_RATE_LIMIT}]`, value: configs.value[LOCAL_RATE_LIMIT] }
+      : undefined
+  if (value === undefined || configs === undefined || config === undefined) {
+    node.faults.add(`${node.path}.patch.value`, `is not supported: ${ONLY}`)
+    return undefined
+  }
+  if (operation !== 'MERGE') node.faults.add(`${node.path}.patch.operation`, 'must be MERGE')
+  onlyMembers(value, ['typed_per_filter_config'])
+  for (const key of Object.keys(configs.value as object)) {
+    if (key !== LOCAL_RATE_LIMIT) node.faults.add(`${configs.path}[${key}]`, `is not supported: ${ONLY}`)
+  }
+  const terms = readLocalRateLimit(config, true)
+  return terms && { sides: sidesOf(match), place: routePlace(match, kind), terms }
+}

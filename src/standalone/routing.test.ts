@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import {
+  backendRef,
+  createServeBench,
+  gatewayFile,
+  hostFile,
+  istioGatewayFile,
+  type ServeBench,
+} from './testing.ts'
+
+describe('lateen serve routes', () => {
+  let bench: ServeBench
+  beforeEach(async () => {
+    bench = await createServeBench()
+    bench.write('gateway.yaml', gatewayFile(bench.port))
+  })
+  afterEach(() => bench.stop())
+
+  const LIMIT = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'
+
+  test('with the local rate limit of an EnvoyFilter, and says of its other patches that they have no effect', async () => {
+    const app = await bench.backend((_request, response) => response.end('app'))
+    bench.write('app.yaml', hostFile('app', [app]))
+    bench.write(
+      'limit.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app')}] }] }
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: limits }
+spec:
+  configPatches:
+    - applyTo: CLUSTER
+      patch: { operation: MERGE, value: { connect_timeout: 1s } }
+    - applyTo: HTTP_FILTER
+      match:
+        context: GATEWAY
+        listener: { filterChain: { filter: { name: envoy.filters.network.http_connection_manager } } }
+      patch:
+        operation: INSERT_BEFORE
+        value:
+          name: envoy.filters.http.local_ratelimit
+          typed_config:
+            '@type': type.googleapis.com/udpa.type.v1.TypedStruct
+            type_url: ${LIMIT}
+            value:
+              stat_prefix: http_local_rate_limiter
+              token_bucket: { max_tokens: 2, tokens_per_fill: 2, fill_interval: 3600s }
+              filter_enabled: { default_value: { numerator: 100, denominator: HUNDRED } }
+              filter_enforced: { default_value: { numerator: 100, denominator: HUNDRED } }
+              response_headers_to_add:
+                - { append: false, header: { key: x-local-rate-limit, value: 'true' } }
+`,
+    )
+    await bench.start()
+    const answers = [await bench.get('/'), await bench.get('/'), await bench.get('/')]
+    assert.deepEqual(
+      answers.map((one) => one.status),
+      [200, 200, 429],
+    )
+    assert.equal(answers[2]?.headers.get('x-local-rate-limit'), 'true')
+    assert.match(bench.log(), /spec\.configPatches\[0\]\.applyTo CLUSTER is not supported/)
+  })
+
+  test('again where an HTTPRoute asks for it, on the codes that it names', async () => {
+    let calls = 0
+    const app = await bench.backend((_request, response) => {
+      response.statusCode = ++calls % 3 === 0 ? 200 : 500
+      response.end(String(calls))
+    })
+    bench.write('app.yaml', hostFile('app', [app]))
+    const route = (codes: string) => `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec:
+  parentRefs: [{ name: edge }]
+  rules: [{ retry: { codes: ${codes}, attempts: 2, backoff: 1ms }, backendRefs: [${backendRef('app')}] }]
+`
+    bench.write('route.yaml', route('[500]'))
+    await bench.start()
+    const answer = await bench.get('/')
+    assert.deepEqual([answer.status, await answer.text()], [200, '3'])
+    bench.write('route.yaml', route('[502]'))
+    await bench.until('the other codes', async () => {
+      calls = 0
+      await (await bench.get('/')).text()
+      return calls === 1
+    })
+  })
+
+  test('by the delegates of a VirtualService', async () => {
+    const [one, two] = [
+      await bench.backend((_request, response) => response.end('one')),
+      await bench.backend((_request, response) => response.end('two')),
+    ]
+    bench.write('apps.yaml', hostFile('one', [one]) + hostFile('two', [two]))
+    bench.write('gateway.yaml', istioGatewayFile(bench.port))
+    bench.write(
+      'routes.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: root }
+spec:
+  hosts: ['*']
+  gateways: [edge]
+  http:
+    - match: [{ uri: { prefix: /two } }]
+      delegate: { name: two }
+    - route: [{ destination: { host: one.example } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: two }
+spec:
+  http:
+    - match: [{ uri: { prefix: /two/fixed } }]
+      directResponse: { status: 200, body: { bytes: Zml4ZWQ= } }
+    - route: [{ destination: { host: two.example } }]
+`,
+    )
+    await bench.start()
+    const texts = await Promise.all(
+      ['/', '/two/x', '/two/fixed'].map(async (path) => (await bench.get(path)).text()),
+    )
+    assert.deepEqual(texts, ['one', 'two', 'fixed'])
+  })
+})

@@ -1,0 +1,136 @@
+/** For tests of this folder: files in, a proxy on loopback out. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createLogger, systemClock, systemRandom } from '../base/index.ts'
+import { serve } from './index.ts'
+
+export interface ServeBench {
+  readonly port: number
+  readonly write: (name: string, text: string) => void
+  /** An HTTP server of Node. @returns its port */
+  readonly backend: (listener: RequestListener) => Promise<number>
+  readonly start: () => Promise<void>
+  readonly get: (path: string, init?: RequestInit) => Promise<Response>
+  readonly log: () => string
+  readonly until: (what: string, condition: () => boolean | Promise<boolean>) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export async function createServeBench(): Promise<ServeBench> {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-serve-'))
+  const port = await freePort()
+  const abort = new AbortController()
+  const lines: string[] = []
+  const closers: (() => void)[] = []
+  let ended: Promise<void> = Promise.resolve()
+  return {
+    port,
+    write: (name, text) => writeFileSync(join(folder, name), text),
+    async backend(listener) {
+      const server = createServer(listener).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      closers.push(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+      return (server.address() as AddressInfo).port
+    },
+    start: () =>
+      new Promise((resolve, reject) => {
+        ended = serve({
+          paths: [folder],
+          address: '127.0.0.1',
+          adminPort: undefined,
+          accessLog: false,
+          drainMs: 1000,
+          version: 'test',
+          writeLog: () => {},
+          clock: systemClock,
+          random: systemRandom,
+          logger: createLogger({
+            scope: 'serve',
+            level: 'info',
+            write: (line) => lines.push(line),
+            now: () => 0,
+          }),
+          signal: abort.signal,
+          onReady: () => resolve(),
+        })
+        ended.catch(reject)
+      }),
+    get: (path, init) => fetch(`http://127.0.0.1:${port}${path}`, init),
+    log: () => lines.join(''),
+    async until(what, condition) {
+      const deadline = Date.now() + 10_000
+      while (!(await condition())) {
+        if (Date.now() > deadline) assert.fail(`waited in vain for ${what}\n${lines.join('')}`)
+        await systemClock.sleep(5)
+      }
+    },
+    async stop() {
+      abort.abort()
+      // A start that failed has told the test.
+      await ended.catch(() => {})
+      for (const close of closers) close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A Gateway of the Gateway API on a port. */
+export function gatewayFile(port: number): string {
+  return `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  gatewayClassName: istio
+  listeners: [{ name: http, port: ${port}, protocol: HTTP }]
+`
+}
+
+/** One of Istio's. */
+export function istioGatewayFile(port: number): string {
+  return `---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  selector: { istio: ingressgateway }
+  servers: [{ port: { number: ${port}, name: http, protocol: HTTP }, hosts: ['*'] }]
+`
+}
+
+/** A host `<name>.example` with endpoints on this machine. */
+export function hostFile(name: string, ports: readonly number[], metadata = ''): string {
+  const endpoints = ports.map((port) => `{ address: 127.0.0.1, ports: { http: ${port} } }`)
+  return `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}${metadata} }
+spec:
+  hosts: [${name}.example]
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [${endpoints.join(', ')}]
+`
+}
+
+/** In an HTTPRoute. */
+export function backendRef(name: string): string {
+  return `{ group: networking.istio.io, kind: Hostname, name: ${name}.example, port: 80 }`
+}
