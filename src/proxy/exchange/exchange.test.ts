@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { type ClientRequest, request } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { ModelObject, Route, RouteAction, Service } from '../../model/index.ts'
+import { startGateway } from '../testing-gateway.ts'
 import {
   changesOf,
   createTestProxy,
@@ -331,8 +334,19 @@ describe('an exchange', () => {
     socket.destroy()
   })
 
-  test('gets its Expect answered before the body is sent', async () => {
-    const server = await upstream(respondWith((_head, body) => ok(`got ${body.toString()}`)))
+  test('waits with its body for the server to ask for it', async () => {
+    let head = ''
+    const server = await upstream((socket) => {
+      socket.on('end', () => socket.end())
+      socket.on('data', (chunk) => {
+        const text = chunk.toString('latin1')
+        if (text === 'body') socket.write(ok('got body'))
+        else {
+          head = text
+          socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n')
+        }
+      })
+    })
     await serve([server])
     const socket = connect({ port, host: '127.0.0.1' })
     let received = ''
@@ -346,6 +360,56 @@ describe('an exchange', () => {
     socket.write('body')
     await once(socket, 'close')
     assert.match(received, /got body$/)
+    assert.equal(received.split('100 Continue').length, 2)
+    assert.match(head, /\r\nexpect: 100-continue\r\n/)
+    assert.ok(head.endsWith('\r\n\r\n'))
+  })
+
+  test('is spared its body when the server answers without asking for it', async () => {
+    let connections = 0
+    const server = await upstream((socket) => {
+      connections++
+      respondWith(() => 'HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!')(socket)
+    })
+    await serve([server])
+    // A server that answers what it has not read may take the next request for the body.
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n'
+    for (let i = 1; i <= 2; i++) {
+      const answer = await exchangeBytes(port, head)
+      assert.match(answer, /^HTTP\/1\.1 413 .*\r\nconnection: close\r\n.*no!$/s)
+      assert.equal(connections, i)
+    }
+  })
+
+  test('waits with its body in either version of HTTP', async () => {
+    const back = createHttp2Server(() => {}).listen(0, '127.0.0.1')
+    await once(back, 'listening')
+    closers.push(() => back.close())
+    back.on('checkContinue', (request, response) => {
+      response.writeContinue()
+      request.resume().on('end', () => response.end('done'))
+    })
+    const upstreamPort = (back.address() as { port: number }).port
+    const gateway = await startGateway({ upstreamPort, protocol: 'http2' })
+    closers.push(gateway.close)
+    for (const from of ['http1', 'http2'] as const) {
+      let asked = 0
+      const client = from === 'http1' ? undefined : connectHttp2(`http://127.0.0.1:${gateway.port}`)
+      const headers = { expect: '100-continue' }
+      const stream = client
+        ? client.request({ ':method': 'POST', ...headers }, { endStream: false })
+        : request({ port: gateway.port, host: '127.0.0.1', method: 'POST', headers })
+      stream.on('continue', () => {
+        asked++
+        stream.end('body')
+      })
+      if (!client) (stream as ClientRequest).flushHeaders()
+      const [answer] = (await once(stream, 'response')) as [Record<string, unknown>]
+      assert.equal(client ? answer[':status'] : answer['statusCode'], 200)
+      assert.equal(asked, 1)
+      client?.destroy()
+      if (!client) (stream as ClientRequest).destroy()
+    }
   })
 
   test('keeps chunked bodies and trailers, and closes the connection that an HTTP/1.0 client did not ask to keep', async () => {

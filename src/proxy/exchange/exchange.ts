@@ -42,6 +42,7 @@ export function createExchange(options: {
     requestTrailers: '',
     kept: undefined,
     responseStarted: false,
+    continued: false,
     tunnel: false,
     tunnelEnds: 0,
     finished: false,

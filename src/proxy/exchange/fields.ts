@@ -25,7 +25,6 @@ const DROPPED_FROM_REQUEST = fieldMask([
   'transfer-encoding',
   'upgrade',
   'http2-settings',
-  'expect',
   'te',
   'x-envoy-peer-metadata',
   'x-envoy-peer-metadata-id',

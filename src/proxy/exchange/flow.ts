@@ -3,7 +3,8 @@ import { FLAG } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
 import { discardMessage } from '../http1/out-buffer.ts'
-import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
+import { fieldValue, hasField, type HeadBlock } from '../http1/head-block.ts'
+import { FIELD } from '../http1/known-fields.ts'
 import { reasonOf } from '../http1/status-line.ts'
 import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
@@ -119,8 +120,11 @@ export const UPSTREAM_EVENTS: UpstreamEvents = {
   ready: onReady,
   head: onHead,
   informational(exchange, block) {
-    // The proxy answers `expect: 100-continue` itself, so this one was not asked for by the client.
-    if (block.status === 100) return
+    if (block.status === 100) {
+      // Who does not wait for it, or has got it from an earlier try, would only be confused.
+      if (exchange.continued || !hasField(exchange.head, FIELD.expect)) return
+      exchange.continued = true
+    }
     exchange.stream.sendInformational(block.status, block)
     exchange.stream.flush()
   },

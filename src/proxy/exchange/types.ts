@@ -220,6 +220,8 @@ export interface Exchange {
   /** Request body kept for a first connection or another try; undefined when there is none to keep. */
   kept: KeptBody | undefined
   responseStarted: boolean
+  /** The client was told to send the body that it waits with. */
+  continued: boolean
   tunnel: boolean
   tunnelEnds: number
   finished: boolean

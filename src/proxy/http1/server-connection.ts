@@ -74,7 +74,6 @@ export function createServerConnection(options: {
     discarded: 0,
     pausedByFlow: false,
     processing: false,
-    informedContinue: false,
     headOnly: false,
   }
   connection.stream = streamOf(connection)

@@ -1,8 +1,7 @@
 import { createExchange } from '../exchange/exchange.ts'
 import { createChunkedDecoder, resetChunkedDecoder } from './chunked.ts'
 import { BODY, requestFraming } from './framing.ts'
-import { hasField, type HeadBlock, isRepeated, knownValue, retainHead } from './head-block.ts'
-import { flushCommitted } from './out-buffer.ts'
+import { dropKnown, hasField, type HeadBlock, isRepeated, knownValue, retainHead } from './head-block.ts'
 import { appendPartialHead, createPartialHead } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
@@ -91,9 +90,10 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   const { framing, target } = connection.context.thread
   const problem = requestFraming(block, framing) ?? readTarget(block, target)
   if (problem !== undefined) return refuse(connection, 400, problem)
-  const expects = hasField(block, FIELD.expect) && block.minor === 1
+  const expects = hasField(block, FIELD.expect)
   if (
     expects &&
+    block.minor === 1 &&
     (isRepeated(block, FIELD.expect) || knownValue(block, FIELD.expect)?.toLowerCase() !== '100-continue')
   ) {
     return refuse(connection, 417, 'http1.unknown_expectation')
@@ -104,8 +104,9 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
   connection.skippedLine = false
   connection.keepAlive = framing.keepAlive
   connection.headOnly = target.method === 'HEAD'
-  connection.informedContinue = false
   const hasBody = framing.kind !== BODY.none
+  // Whether the body is wanted is for the server to say. Nobody waits to send none, and HTTP/1.0 does not wait.
+  if (expects && (!hasBody || block.minor === 0)) dropKnown(block, FIELD.expect)
   const isConnect = target.method === 'CONNECT'
   // What follows the head of a CONNECT is the tunnel's: a length beside it makes two readings of the same bytes.
   if (isConnect && hasBody) return refuse(connection, 400, 'http1.connect_with_body')
@@ -130,10 +131,6 @@ function startRequest(connection: ServerConnection, block: HeadBlock): void {
     resetChunkedDecoder(connection.decoder)
   }
   connection.events.request(exchange)
-  if (expects && hasBody && connection.exchange === exchange && !exchange.responseStarted) {
-    flushCommitted(connection.context.thread.out)
-    connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
-  }
 }
 
 /** HTTP/1.0 without Host: the address that was dialled. */

@@ -46,6 +46,5 @@ export interface ServerConnection {
   /** Asked to stop reading: by a slow upstream, or because of `held`. */
   pausedByFlow: boolean
   processing: boolean
-  informedContinue: boolean
   headOnly: boolean
 }

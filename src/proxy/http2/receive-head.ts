@@ -1,4 +1,4 @@
-import { hasField, type HeadBlock, resetHeadBlock } from '../http1/head-block.ts'
+import { dropKnown, hasField, type HeadBlock, resetHeadBlock } from '../http1/head-block.ts'
 import { forwardedTrailers } from '../http1/chunked.ts'
 import { textOf } from '../http1/latin1.ts'
 import { breakByPeer, noteEmptyFrame, noteReset } from './flood.ts'
@@ -7,7 +7,6 @@ import { beginHead, HEAD_PROBLEM, SECTION } from './hpack/head-assembly.ts'
 import { ERROR, FLAG } from './protocol.ts'
 import { endInput, isExpected, isIdle } from './receive-data.ts'
 import { failConnection, writeReset } from './send-control.ts'
-import { sendInformational } from './send.ts'
 import { createStream } from './stream.ts'
 import { endEarly, IS, noteBroken, PHASE, switchStream, wasEnded } from './stream-state.ts'
 import { findStream } from './stream-table.ts'
@@ -161,10 +160,9 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
     return
   }
   switchStream(connection, stream)
-  const expects = stream.hasBody && hasField(block, FIELD.expect)
+  // Whether the body is wanted is for the user of the stream to say; nobody waits to send none (RFC 9110, 10.1.1).
+  if (!stream.hasBody && hasField(block, FIELD.expect)) dropKnown(block, FIELD.expect)
   events.head(stream)
-  // As in HTTP/1.1 the proxy says itself that it wants the body, unless there is an answer already (RFC 9110, 10.1.1).
-  if (expects) sendInformational(stream, 100, undefined)
 }
 
 const DEPENDS_ON_ITSELF: HeadProblem = { detail: HEAD_PROBLEM.messaging, status: 0 }

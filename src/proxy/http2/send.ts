@@ -19,7 +19,7 @@ const MERGED_BYTES_MAX = 8 * 1024
 
 /** Fields of HTTP/1.1 connections, which no message of HTTP/2 may hold; `host` is said by `:authority`. */
 const WITHOUT = maskOf(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
-const WITHOUT_IN_REQUEST = WITHOUT | maskOf(['host', 'http2-settings', 'expect'])
+const WITHOUT_IN_REQUEST = WITHOUT | maskOf(['host', 'http2-settings'])
 
 function maskOf(names: readonly (keyof typeof FIELD)[]): number {
   let mask = 0

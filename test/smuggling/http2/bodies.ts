@@ -109,8 +109,12 @@ export const HTTP2_BODY_CASES: readonly Http2Case[] = [
     ['hello'],
     [['x-forwarded-for', '1.2.3.4']],
   ),
-  h2Forwarded('expect', '100-continue goes no further', [...length('5'), ['expect', '100-continue']], OK, [
-    'hello',
-  ]),
+  h2Forwarded(
+    'expect',
+    '100-continue with a body at once',
+    [...length('5'), ['expect', '100-continue']],
+    OK,
+    ['hello'],
+  ),
   h2Refused('expect', 'another expectation', [...length('5'), ['expect', 'x']], ['hello']),
 ]
