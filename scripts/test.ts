@@ -14,6 +14,7 @@ const UNIT = [
   'scripts/**/*.test.ts',
   'bench/**/*.test.ts',
   'test/smuggling/*.test.ts',
+  'test/simulation/*.test.ts',
 ]
 /** Too slow for every commit: real kubectl, browsers, pods in namespaces, crashes. `npm test` runs them. */
 const INTEGRATION = [

@@ -94,6 +94,8 @@ interface Side extends End {
   delivering: boolean
 }
 
+const HURRIED_BYTES = 60_000
+
 export function createKernel(scheduler: Scheduler, random: Random, network: NetworkManners): Kernel {
   const listeners = new Map<number, Listener>()
   const open = new Set<Side>()
@@ -142,7 +144,8 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
   function takePiece(side: Side): Buffer | undefined {
     const first = side.flight[0]
     if (first === undefined) return undefined
-    const wanted = 1 + randomIndex(random, network.pieceMax)
+    // Much at once now and then, or large bodies would take for ever.
+    const wanted = 1 + randomIndex(random, random.next() < 0.3 ? HURRIED_BYTES : network.pieceMax)
     const all = side.flight.length === 1 ? first : Buffer.concat(side.flight)
     const piece = all.subarray(0, wanted)
     side.flight = piece.length === all.length ? [] : [all.subarray(wanted)]
@@ -233,12 +236,12 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
   function read(side: Side, into: Uint8Array): number {
     if (side.inboxBytes > 0) return readInbox(side, into)
     // Linux: once the end of the stream has come, reading says so, whatever comes later.
-    if (side.finArrived) {
+    if (side.finArrived || side.errorTold) {
       if (side.finRead) return 0
       side.finRead = true
       return ERRNO.eof
     }
-    if (side.error === 0 || side.errorTold) return 0
+    if (side.error === 0) return 0
     side.errorTold = true
     return side.error
   }

@@ -52,6 +52,7 @@ interface Handle {
   reading: boolean
   bytesRead: number
   bytesWritten: number
+  readonly writeQueueSize: number
   onread: (buffer?: ArrayBuffer) => void
   readonly useUserBuffer: (buffer: Uint8Array) => void
   readonly readStart: () => number
@@ -68,6 +69,7 @@ interface Handle {
   readonly setNoDelay: () => number
   readonly setKeepAlive: () => number
   readonly close: (callback?: () => void) => void
+  readonly abort: () => void
   readonly ref: () => void
   readonly unref: () => void
   readonly hasRef: () => boolean
@@ -173,10 +175,15 @@ function createHandle(
     return 0
   }
 
-  const handle: Handle = {
+  const own: Omit<Handle, 'writeBuffer'> = {
     reading: false,
     bytesRead: 0,
     bytesWritten: 0,
+    get writeQueueSize() {
+      let bytes = 0
+      for (const { chunks } of queue) for (const chunk of chunks) bytes += chunk.length
+      return bytes
+    },
     onread: () => {},
     useUserBuffer: (buffer) => {
       ownBuffer = buffer
@@ -190,7 +197,6 @@ function createHandle(
       handle.reading = false
       return 0
     },
-    writeBuffer: (request, bytes) => write(request, [bytes]),
     writeLatin1String: (request, text) => write(request, [Buffer.from(text, 'latin1')]),
     writeAsciiString: (request, text) => write(request, [Buffer.from(text, 'latin1')]),
     writeUtf8String: (request, text) => write(request, [Buffer.from(text, 'utf8')]),
@@ -244,10 +250,15 @@ function createHandle(
         callback?.call(handle)
       })
     },
+    abort: () => end?.abort(),
     ref: () => {},
     unref: () => {},
     hasRef: () => false,
   }
+  // As in Node it comes from the prototype: who puts another in its place gets it back by taking that away.
+  const handle = Object.setPrototypeOf(own, {
+    writeBuffer: (request: WriteRequest, bytes: Uint8Array) => write(request, [bytes]),
+  }) as Handle
   if (end !== undefined) wire(end)
   return handle
 }
@@ -262,15 +273,17 @@ function describe(
 }
 
 /** @param from the address that outgoing connections have */
-export function createSimulatedNetwork(
-  scheduler: Scheduler,
-  kernel: Kernel,
-  from: string,
-): SimulatedNetwork {
+export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, from: string): SimulatedNetwork {
   const sockets = new Set<Socket>()
 
   function track(socket: Socket): Socket {
     sockets.add(socket)
+    const { _handle: handle } = socket as unknown as { readonly _handle: Handle }
+    // Node only resets what is a handle of libuv's.
+    socket.resetAndDestroy = () => {
+      handle.abort()
+      return socket.destroy()
+    }
     socket.once('close', () => sockets.delete(socket))
     return withVirtualTimeout(socket, scheduler)
   }
@@ -292,6 +305,10 @@ export function createSimulatedNetwork(
       const handle = createHandle(scheduler, kernel, { end: undefined, from, owner: 'proxy upstream' })
       const socket = track(new Socket(options(handle, { manualStart: true, onread: connect.onread })))
       return socket.connect({ host: connect.address, port: connect.port })
+    },
+    bindUdp: () => Promise.reject(new Error('there are no datagrams here')),
+    connectUdp: () => {
+      throw new Error('there are no datagrams here')
     },
     originalDestination: () => undefined,
   }

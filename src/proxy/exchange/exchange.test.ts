@@ -422,6 +422,7 @@ describe('an exchange', () => {
     assert.match(modern, /\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\nx-sum: 7\r\n\r\n$/)
     const old = await exchangeBytes(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')
     assert.match(old, /\r\nconnection: close\r\n/)
+    assert.doesNotMatch(old, /transfer-encoding/)
     assert.match(old, /\r\n\r\nabcdefg$/)
   })
 

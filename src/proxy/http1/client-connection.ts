@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { describeSocketError } from '../net/socket-error.ts'
+import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
 import type {
   Exchange,
   ProxyThread,
@@ -46,6 +47,8 @@ const AT = {
 
 /** A response that nobody wants is read to its end, to save the connection, only when little is left of it. */
 const UNWANTED_BYTES_MAX = 64 * 1024
+/** The same in time: while it comes, the connection counts as one that carries a request. */
+const UNWANTED_MS = 1000
 /** Responses before the final one (1xx); a server that sends more is not speaking HTTP. */
 const INFORMATIONAL_MAX = 8
 
@@ -68,6 +71,7 @@ interface ClientConnection {
   keptForMs: number
   left: number
   unwanted: number
+  unwantedTimer: WheelTimer | undefined
   decoder: ChunkedDecoder | undefined
   partial: PartialHead | undefined
   partialBlock: HeadBlock | undefined
@@ -138,6 +142,7 @@ export function createClientConnection(options: {
     keptForMs: Number.POSITIVE_INFINITY,
     left: 0,
     unwanted: 0,
+    unwantedTimer: undefined,
     decoder: undefined,
     partial: undefined,
     partialBlock: undefined,
@@ -324,6 +329,8 @@ function onHead(connection: ClientConnection, exchange: Exchange, block: HeadBlo
       connection.socket.destroy()
       return
     }
+    connection.unwantedTimer ??= createWheelTimer(() => connection.socket.destroy())
+    connection.thread.wheel.set(connection.unwantedTimer, UNWANTED_MS)
   }
   if (kind === BODY.none && !isTunnel) {
     // Whoever gets this connection next must not take them for the answer to another request.
@@ -386,9 +393,10 @@ function readChunked(connection: ClientConnection, bytes: Buffer, start: number,
 
 /** The response is whole. The connection is given back first, so that a request that follows at once can have it. */
 function complete(connection: ClientConnection, trailers: string): void {
-  const { exchange } = connection
+  const { exchange, unwantedTimer } = connection
   connection.exchange = undefined
   connection.answered++
+  if (unwantedTimer !== undefined) connection.thread.wheel.clear(unwantedTimer)
   if (!connection.keepAlive || !connection.requestEnded) {
     connection.at = AT.closed
     connection.socket.destroy()
@@ -420,9 +428,10 @@ function onEnd(connection: ClientConnection): void {
 }
 
 function onClose(connection: ClientConnection): void {
-  const { exchange, at } = connection
+  const { exchange, at, unwantedTimer } = connection
   connection.at = AT.closed
   connection.exchange = undefined
+  if (unwantedTimer !== undefined) connection.thread.wheel.clear(unwantedTimer)
   connection.owner.closed(connection.handle, at === AT.connecting ? connectFailure(connection) : undefined)
   if (exchange === undefined) return
   connection.events.failed(exchange, {

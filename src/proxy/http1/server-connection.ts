@@ -8,6 +8,7 @@ import type {
   ResponseHead,
 } from '../exchange/types.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
+import { breakOff, sendingMark, unsentBytes } from '../net/unsent.ts'
 import {
   type ChunkedDecoder,
   decodeChunked,
@@ -26,6 +27,7 @@ import {
   HALF_CLOSED_WAIT_MS,
   HEAD_TIMEOUT_MS,
   IDLE_TIMEOUT_MS,
+  SEND_STALL_MS,
   type ServerConnection,
 } from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'
@@ -68,9 +70,12 @@ export function createServerConnection(options: {
     bodyLeft: 0,
     keepAlive: true,
     chunking: false,
-    closing: false,
+    endsWithConnection: false,
+    ending: false,
     ended: false,
     lastUsed: context.thread.clock.monotonic(),
+    sendingMark: 0,
+    sendingSince: 0,
     discarded: 0,
     pausedByFlow: false,
     processing: false,
@@ -131,10 +136,7 @@ function streamOf(connection: ServerConnection): DownstreamStream {
     },
     endTunnel: () => endSocket(out, socket),
     done: () => finishRequest(connection),
-    reset: () => {
-      connection.exchange = undefined
-      destroyWritten(connection)
-    },
+    reset: () => breakResponse(connection),
   }
 }
 
@@ -254,7 +256,7 @@ function sendHead(connection: ServerConnection, response: ResponseHead): void {
     exchange?.tunnel === true ? tunnelled(exchange, response) : framed(connection, response),
     option,
   )
-  connection.closing = !connection.keepAlive
+  connection.endsWithConnection = untilClose && !connection.chunking
 }
 
 function tunnelled(exchange: Exchange, response: ResponseHead): ResponseHead {
@@ -266,6 +268,8 @@ function tunnelled(exchange: Exchange, response: ResponseHead): ResponseHead {
 function framed(connection: ServerConnection, response: ResponseHead): ResponseHead {
   if (connection.chunking) return { ...response, kind: BODY.chunked }
   const { status, block, lines, kind } = response
+  // To a client of HTTP/1.0 a body without a length lasts until the connection ends.
+  if (kind === BODY.chunked) return { ...response, kind: BODY.untilClose }
   if (kind !== BODY.none || connection.headOnly || status < 200 || status === 204 || status === 304)
     return response
   if (block === undefined ? lines.includes('content-length:') : hasField(block, FIELD['content-length']))
@@ -287,7 +291,7 @@ function finishRequest(connection: ServerConnection): void {
   connection.exchange = undefined
   if (connection.block) thread.blocks.release(connection.block)
   connection.block = undefined
-  if (connection.at === AT.closed) return
+  if (connection.at === AT.closed || connection.ending) return
   connection.lastUsed = thread.clock.monotonic()
   if (!connection.keepAlive || connection.ended || connection.context.isDraining()) {
     endConnection(connection, exchange === undefined || !exchange.requestDone)
@@ -303,10 +307,25 @@ function finishRequest(connection: ServerConnection): void {
   if (connection.held !== undefined && !connection.socket.writableNeedDrain) processHeld(connection)
 }
 
+/**
+ * What there is of the response goes out, as do those before it; that its end is missing shows in its framing. Requests
+ * that came behind it are not looked at: their client could not tell what became of them.
+ */
+function breakResponse(connection: ServerConnection): void {
+  const { socket, at } = connection
+  connection.exchange = undefined
+  if (at !== AT.tunnel && !connection.endsWithConnection) return endConnection(connection, true)
+  connection.at = AT.closed
+  flushCommitted(connection.context.thread.out)
+  breakOff(socket)
+}
+
 function endConnection(connection: ServerConnection, discard: boolean): void {
+  connection.ending = true
   endSocket(connection.context.thread.out, connection.socket)
   connection.held = undefined
   connection.at = AT.discard
+  noteSending(connection)
   connection.context.thread.wheel.set(connection.timer, discard ? DISCARD_TIMEOUT_MS : HALF_CLOSED_WAIT_MS)
   if (connection.ended) connection.at = AT.closed
   else connection.socket.resume()
@@ -324,7 +343,7 @@ function onEnd(connection: ServerConnection): void {
   const { exchange } = connection
   switch (connection.at) {
     case AT.head:
-      endSocket(connection.context.thread.out, connection.socket)
+      endConnection(connection, false)
       break
     case AT.tunnel:
       if (exchange) connection.events.end(exchange, '')
@@ -339,8 +358,14 @@ function onEnd(connection: ServerConnection): void {
       endSocket(connection.context.thread.out, connection.socket)
       break
     default:
+      noteSending(connection)
       connection.context.thread.wheel.set(connection.timer, HALF_CLOSED_WAIT_MS)
   }
+}
+
+function noteSending(connection: ServerConnection): void {
+  connection.sendingMark = sendingMark(connection.socket)
+  connection.sendingSince = connection.context.thread.clock.monotonic()
 }
 
 function onClose(connection: ServerConnection): void {
@@ -368,24 +393,37 @@ function onTimer(connection: ServerConnection): void {
       }
       const left = connection.lastUsed + IDLE_TIMEOUT_MS - now
       if (left > 0) thread.wheel.set(connection.timer, left)
-      else endSocket(connection.context.thread.out, connection.socket)
+      else endConnection(connection, false)
       return
     }
     case AT.discard:
-      connection.socket.destroy()
+    case AT.closed:
+      endIfSilent(connection, now)
       return
     case AT.length:
     case AT.chunked:
     case AT.response:
     case AT.tunnel:
-      if (connection.ended && connection.at === AT.response) connection.socket.destroy()
+      if (connection.ended && connection.at === AT.response) endIfSilent(connection, now)
       else thread.wheel.set(connection.timer, IDLE_TIMEOUT_MS)
-      return
-    case AT.closed:
       return
     default:
       unreachable(connection.at as never)
   }
+}
+
+/** A slow client still gets what was sent to it: only one that takes nothing, or has nothing to take, is cut off. */
+function endIfSilent(connection: ServerConnection, now: number): void {
+  const { socket } = connection
+  const mark = sendingMark(socket)
+  if (mark !== connection.sendingMark) {
+    connection.sendingMark = mark
+    connection.sendingSince = now
+  } else if (unsentBytes(socket) === 0 || now - connection.sendingSince >= SEND_STALL_MS) {
+    socket.destroy()
+    return
+  }
+  connection.context.thread.wheel.set(connection.timer, HALF_CLOSED_WAIT_MS)
 }
 
 function drainConnection(connection: ServerConnection): void {

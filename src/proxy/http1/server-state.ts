@@ -13,6 +13,8 @@ export const HEAD_TIMEOUT_MS = 60_000
 export const IDLE_TIMEOUT_MS = 3_600_000
 /** A client that sent the end of its stream is answered, but silence is not waited for longer than this. */
 export const HALF_CLOSED_WAIT_MS = 5_000
+/** For a client that takes nothing of what is left for it; as nginx's send_timeout, between two successful writes. */
+export const SEND_STALL_MS = 60_000
 /** After a reply to a request that is still arriving: what is thrown away so that the client can read the reply. */
 export const DISCARD_BYTES_MAX = 256 * 1024
 export const DISCARD_TIMEOUT_MS = 2_000
@@ -39,9 +41,15 @@ export interface ServerConnection {
   keepAlive: boolean
   /** The response is chunked by us. */
   chunking: boolean
-  closing: boolean
+  /** The response lasts until the connection ends, so that only a reset tells that it was broken off. */
+  endsWithConnection: boolean
+  /** No further request is read. */
+  ending: boolean
   ended: boolean
   lastUsed: number
+  /** How far sending had come, and when that was seen to change; only looked at when the connection is to end. */
+  sendingMark: number
+  sendingSince: number
   discarded: number
   /** Asked to stop reading: by a slow upstream, or because of `held`. */
   pausedByFlow: boolean

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Answer, ClientScript, RequestScript, Scenario } from './scenario.ts'
+import { type Outcome, runScenario } from './world.ts'
+
+/* What the simulation has found, one small scenario each, so that it stays found whatever the seeds come to. */
+
+const ANSWER: Answer = {
+  kind: 'answer',
+  status: 200,
+  body: { kind: 'length', bytes: 100 },
+  isEarly: false,
+  delayMs: 0,
+  informational: 0,
+  closes: false,
+  isTwice: false,
+  pauseMs: 0,
+  hasTrailers: false,
+}
+
+function get(
+  id: number,
+  answers: readonly Partial<Answer>[],
+  more: Partial<RequestScript> = {},
+): RequestScript {
+  return {
+    id,
+    method: 'GET',
+    isVersion10: false,
+    body: { kind: 'none', bytes: 0 },
+    pauseMs: 0,
+    expects: false,
+    asksToClose: false,
+    gapMs: 0,
+    answers: answers.map((answer) => ({ ...ANSWER, ...answer })),
+    ...more,
+  }
+}
+
+function client(requests: readonly RequestScript[], more: Partial<ClientScript> = {}): ClientScript {
+  return { protocol: 'http1', startMs: 0, pipelines: false, requests, ...more }
+}
+
+async function run(more: Partial<Scenario>): Promise<Outcome> {
+  const outcome = await runScenario({
+    seed: 1,
+    config: { requestTimeoutMs: 5000, retries: { attempts: 2, retryOn: ['503'] }, traffic: {} },
+    network: { latencyMaxMs: 1, pieceMax: 1500, capacity: 2000, refused: 0, hanging: 0 },
+    hosts: 1,
+    upstreamProtocol: 'http1',
+    clients: [],
+    events: [],
+    ...more,
+  })
+  assert.deepEqual(outcome.violations, [])
+  return outcome
+}
+
+const arrivals = ({ trace }: Outcome, id: number): number =>
+  trace.filter((line) => line.includes(`gets GET ${id},`)).length
+
+test('a response that nobody wants and that does not end does not keep its connection', async () => {
+  const stalled: Partial<Answer> = { status: 503, cut: { share: 0.9, how: 'stall' } }
+  const outcome = await run({ clients: [client([get(1, [stalled, {}])])] })
+  assert.equal(outcome.answered, 1)
+})
+
+test('a client of HTTP/1.0 gets a chunked response as it lasts until the connection ends', async () => {
+  const outcome = await run({
+    clients: [client([get(1, [{ body: { kind: 'chunked', bytes: 5000 } }], { isVersion10: true })])],
+  })
+  assert.equal(outcome.answered, 1)
+})
+
+test('a client that half-closes and reads nothing does not keep its connection for ever', async () => {
+  await run({
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 12_000 } }])], {
+        leave: { atMs: 50, how: 'half-close' },
+        stall: { atMs: 1, ms: 1_000_000 },
+      }),
+    ],
+  })
+})
+
+test('a client that takes long gets all of a response that ends its connection', async () => {
+  const outcome = await run({
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 20_000 } }], { asksToClose: true })], {
+        pace: { bytes: 300, everyMs: 200 },
+      }),
+    ],
+  })
+  assert.equal(outcome.answered, 1)
+})
+
+test('a request behind a response that broke off is not passed on', async () => {
+  const broken: Partial<Answer> = {
+    cut: { share: 0.9, how: 'reset' },
+    delayMs: 50,
+    body: { kind: 'chunked', bytes: 9000 },
+  }
+  // Two connections are kept by then, so that the second request could go out at once.
+  const warmUp = [3, 4].map((id) => client([get(id, [{ delayMs: 20 }])]))
+  const outcome = await run({
+    clients: [...warmUp, client([get(1, [broken]), get(2, [{}])], { pipelines: true, startMs: 100 })],
+  })
+  assert.equal(arrivals(outcome, 1), 1)
+  assert.equal(arrivals(outcome, 2), 0)
+})
+
+test('a response that breaks off does not take along the one before it', async () => {
+  const config = { requestTimeoutMs: 300, retries: { attempts: 0, retryOn: [] }, traffic: {} }
+  const stalled: Partial<Answer> = {
+    body: { kind: 'length', bytes: 9000 },
+    cut: { share: 0.5, how: 'stall' },
+  }
+  const outcome = await run({
+    config,
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 12_000 } }]), get(2, [stalled])], {
+        pipelines: true,
+        pace: { bytes: 1000, everyMs: 200 },
+      }),
+    ],
+  })
+  assert.equal(outcome.answered, 1)
+})
