@@ -7,6 +7,7 @@
 import * as http2 from './targets/http2.ts'
 import * as kubernetes from './targets/kubernetes.ts'
 import * as objects from './targets/objects.ts'
+import * as proxyProtocol from './targets/proxy-protocol.ts'
 import * as texts from './targets/texts.ts'
 import * as tls from './targets/tls.ts'
 import * as wire from './targets/wire.ts'
@@ -43,6 +44,7 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   model: wire.model,
   patches: objects.patches,
   protobuf: objects.protobuf,
+  'proxy-protocol': proxyProtocol.proxyProtocol,
   quantity: texts.quantities,
   'request-head': wire.requestHead,
   'request-parts': kubernetes.requestParts,

@@ -208,6 +208,7 @@ const traffic = object<TrafficPolicy>({
     }),
   ),
   healthCheck: optional(healthCheck),
+  proxyProtocol: optional(oneOf('v1', 'v2')),
 })
 
 const policy = object<ServicePolicy>({

@@ -65,6 +65,8 @@ export interface TrafficPolicy {
   readonly outlierDetection?: OutlierDetection
   readonly healthCheck?: HealthCheck
   readonly tls?: UpstreamTls
+  /** Connections begin with a PROXY header that says who they are for. */
+  readonly proxyProtocol?: 'v1' | 'v2'
 }
 
 /**

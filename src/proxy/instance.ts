@@ -46,6 +46,8 @@ export interface ProxyInstanceOptions {
   readonly inboundSource?: string
   /** 48 bytes: what TLS sessions are sealed with. Workers that share it resume each other's. Absent: one of its own. */
   readonly ticketKey?: Buffer
+  /** A gateway's connections come from a balancer that says with a PROXY header whose they are. */
+  readonly proxyProtocol?: boolean
 }
 
 /**
@@ -169,6 +171,7 @@ function gatewayListeners(
     network: options.network,
     address: options.address,
     namespace: node.namespace,
+    proxyProtocol: options.proxyProtocol ?? false,
     ticketKey: options.ticketKey ?? randomBytes(TICKET_KEY_BYTES),
     runtime: () => base.runtime,
     parts: {

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly address: string
   readonly adminPort: number | undefined
   readonly accessLog: boolean
+  /** Clients come through a balancer that says with a PROXY header who they are. */
+  readonly proxyProtocol?: boolean
   /** How long requests under way may take when it is asked to end. */
   readonly drainMs: number
   readonly version: string
@@ -49,6 +51,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     address: options.address,
     adminPort: options.adminPort,
     clusterDomain: DEFAULT_SETTINGS.clusterDomain,
+    proxyProtocol: options.proxyProtocol ?? false,
     writeLog: options.writeLog,
     clock,
     random: options.random,

@@ -114,7 +114,8 @@ export const COMMANDS: readonly CommandFace[] = [
         .option('-f, --filename <path>', 'a YAML file or folder; may be given again', collect, [])
         .option('--address <ip>', 'where to listen', '0.0.0.0')
         .option('--admin-port <port>', 'Envoy’s admin interface on 127.0.0.1; 0: none', '15000')
-        .option('--access-log', 'log requests, where the files have no MeshConfig', false),
+        .option('--access-log', 'log requests, where the files have no MeshConfig', false)
+        .option('--proxy-protocol', 'clients come through a balancer that sends PROXY headers', false),
     load: () => import('./serve.ts'),
   },
   {

@@ -28,6 +28,7 @@ export async function run(call: CommandCall): Promise<void> {
       address: String(call.options['address']),
       adminPort: portOption(call.options['adminPort']),
       accessLog: call.options['accessLog'] === true,
+      proxyProtocol: call.options['proxyProtocol'] === true,
       drainMs: DEFAULT_DRAIN_MS,
       version: PACKAGE_VERSION,
       writeLog: output.write,

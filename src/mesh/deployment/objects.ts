@@ -8,6 +8,7 @@ import type {
 } from '../../kube/index.ts'
 import {
   PROMETHEUS_ANNOTATIONS,
+  annotatedProxyConfig,
   PROXY_SECURITY_CONTEXT,
   PROXY_VOLUMES,
   proxyContainer,
@@ -112,7 +113,7 @@ function podTemplate(
             },
             appPorts: [],
             appContainers: [],
-            proxyConfig: {},
+            proxyConfig: annotatedProxyConfig(wanted),
           }),
           ports: [
             { containerPort: 15020, name: 'metrics', protocol: 'TCP' },

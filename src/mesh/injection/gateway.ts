@@ -4,6 +4,7 @@ import { workloadOwner } from './owner.ts'
 import { PROXY_CONTAINER, PROXY_VOLUMES, proxyContainer, proxyProbe } from './proxy-container.ts'
 import type { ProxySettings } from './settings.ts'
 import { canonicalLabels } from './sidecar.ts'
+import { annotatedProxyConfig } from './yaml-mapping.ts'
 
 /** Makes the pod's own container `istio-proxy` a gateway (template `gateway`): nothing is captured, nothing else is added. */
 export function injectGateway(pod: Pod, namespace: string, settings: ProxySettings): Pod {
@@ -17,7 +18,7 @@ export function injectGateway(pod: Pod, namespace: string, settings: ProxySettin
       owner,
       appPorts: pod.spec.containers.flatMap((container) => container.ports ?? []),
       appContainers: others.map((container) => container.name),
-      proxyConfig: {},
+      proxyConfig: annotatedProxyConfig(pod.metadata),
     }),
     readinessProbe: proxyProbe({ periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4 }),
   }

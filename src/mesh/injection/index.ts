@@ -15,3 +15,4 @@ export {
 export { discoveryAddress, IGNORED_NAMESPACES, istiodName, type ProxySettings } from './settings.ts'
 export { PROMETHEUS_ANNOTATIONS } from './sidecar.ts'
 export { type InjectionOutcome, reviewPod } from './webhook.ts'
+export { annotatedProxyConfig } from './yaml-mapping.ts'

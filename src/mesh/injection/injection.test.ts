@@ -177,10 +177,17 @@ describe('webhook', () => {
   })
   test('template gateway makes a router of the container istio-proxy and captures nothing', () => {
     const pod = testPod({
-      metadata: { annotations: { 'inject.istio.io/templates': 'gateway' } },
+      metadata: {
+        annotations: {
+          'inject.istio.io/templates': 'gateway',
+          'proxy.istio.io/config': 'gatewayTopology: { proxyProtocol: {} }',
+        },
+      },
       spec: { containers: [{ name: 'istio-proxy', image: 'auto' }], initContainers: [] },
     })
     const result = injectGateway(pod, 'demo', settings)
+    const config = JSON.parse(envOf(result.spec.containers[0])['PROXY_CONFIG'] ?? '')
+    assert.deepEqual(config.gatewayTopology, { proxyProtocol: {} })
     assert.equal(result.spec.containers[0]?.args?.[1], 'router')
     assert.equal(result.spec.containers[0]?.image, settings.proxyImage)
     assert.deepEqual(result.spec.initContainers, [])

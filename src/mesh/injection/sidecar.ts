@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../../kube/index.ts'
-import { parseMapping } from './yaml-mapping.ts'
+import { annotatedProxyConfig } from './yaml-mapping.ts'
 import { mergeBy, mergeContainer } from './merge-container.ts'
 import { workloadOwner } from './owner.ts'
 import {
@@ -103,7 +103,7 @@ function sidecarContainer(
     owner,
     appPorts: apps.flatMap((app) => app.ports ?? []),
     appContainers: apps.map((app) => app.name),
-    proxyConfig: parseMapping(annotation(pod, 'proxy.istio.io/config') ?? ''),
+    proxyConfig: annotatedProxyConfig(pod.metadata),
     ...(logLevel === undefined ? {} : { logLevel }),
   })
   return {

@@ -18,6 +18,8 @@ export interface Bootstrap {
   readonly clusterDomain: string
   readonly logLevel: string
   readonly drainMs: number
+  /** ProxyConfig's gatewayTopology.proxyProtocol: connections to a gateway begin with a PROXY header. */
+  readonly proxyProtocol?: boolean
 }
 
 const DEFAULT_DISCOVERY = 'istiod.istio-system.svc:15012'
@@ -71,6 +73,7 @@ export function readBootstrap(options: {
     clusterDomain,
     logLevel: flag(args, '--proxyLogLevel') ?? 'warning',
     drainMs: config.value.drainMs ?? DEFAULT_DRAIN_MS,
+    proxyProtocol: config.value.proxyProtocol === true,
   })
 }
 
@@ -78,6 +81,7 @@ interface ProxyConfig {
   readonly discoveryAddress?: string
   readonly plaintext?: boolean
   readonly drainMs?: number
+  readonly proxyProtocol?: boolean
 }
 
 function parseConfig(text: string | undefined): Result<ProxyConfig, string> {
@@ -88,16 +92,22 @@ function parseConfig(text: string | undefined): Result<ProxyConfig, string> {
   } catch {
     return fail(`PROXY_CONFIG is not JSON: ${text.slice(0, 100)}`)
   }
-  if (typeof value !== 'object' || value === null) return fail('PROXY_CONFIG is not a JSON object')
-  const fields = value as Readonly<Record<string, unknown>>
+  if (!isObject(value)) return fail('PROXY_CONFIG is not a JSON object')
+  const fields = value
   const address = fields['discoveryAddress']
+  const topology = fields['gatewayTopology']
   const duration = fields['terminationDrainDuration']
   const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
     ...(typeof address === 'string' && { discoveryAddress: address }),
     ...(fields['controlPlaneAuthPolicy'] === 'NONE' && { plaintext: true }),
+    ...(isObject(topology) && isObject(topology['proxyProtocol']) && { proxyProtocol: true }),
     ...(drain && { drainMs: Number(drain[1]) * 1000 }),
   })
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** `--name value` or `--name=value` */

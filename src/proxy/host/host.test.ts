@@ -31,7 +31,8 @@ describe('the bootstrap', () => {
 
   test('reads arguments, environment and mounted files under their Istio names', () => {
     const result = read(['proxy', 'sidecar', '--domain', 'demo.svc.cluster.local', '--proxyLogLevel=debug'], {
-      PROXY_CONFIG: '{"discoveryAddress":"istiod.mesh.svc:15012","terminationDrainDuration":"7s"}',
+      PROXY_CONFIG:
+        '{"discoveryAddress":"istiod.mesh.svc:15012","terminationDrainDuration":"7s","gatewayTopology":{"proxyProtocol":{}}}',
       SERVICE_ACCOUNT: 'web-sa',
     })
     assert.ok(result.ok)
@@ -39,6 +40,7 @@ describe('the bootstrap', () => {
     assert.deepEqual(result.value.node.labels, { app: 'web', quoted: 'a"b' })
     assert.equal(result.value.discoveryAddress, 'istiod.mesh.svc:15012')
     assert.equal(result.value.drainMs, 7000)
+    assert.equal(result.value.proxyProtocol, true)
     assert.equal(result.value.node.serviceAccount, 'web-sa')
   })
 

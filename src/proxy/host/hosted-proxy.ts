@@ -59,6 +59,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     writeLog: options.writeLog,
     resolve: options.resolve,
     address: bootstrap.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0',
+    proxyProtocol: bootstrap.proxyProtocol ?? false,
     ...(options.inboundSource !== undefined && { inboundSource: options.inboundSource }),
     // A port that answers before its routes are here would say 404 where a moment later it would not.
     isGatewayReady: hasRoutes,

@@ -24,6 +24,8 @@ export interface LocalProxyOptions {
   /** On 127.0.0.1; undefined: none. */
   readonly adminPort: number | undefined
   readonly clusterDomain: string
+  /** Whether connections begin with a PROXY header. */
+  readonly proxyProtocol?: boolean
   readonly writeLog: (line: string) => void
   readonly clock: Clock
   readonly random: Random
@@ -81,6 +83,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
     address: options.address,
     resolve: createNameLookup({ nameservers: [], clusterDomain: options.clusterDomain }),
     onStateChange: () => {},
+    proxyProtocol: options.proxyProtocol ?? false,
   })
 
   return {

@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Logger } from '../../base/index.ts'
 import type { Listener, ListenerName } from '../../model/index.ts'
 import type { HttpContext } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
 import { type ConnectionParts, routeConnection } from '../tcp/route-connection.ts'
 import { forwardedClientCertificate } from '../tls/client-certificate.ts'
+import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
 import { inspectTls, type InspectedConnection } from '../tls/inspect.ts'
 import { namePatterns } from '../tls/name-patterns.ts'
 import type { TlsTermination } from '../tls/server.ts'
 import { type AcceptedSocket, acceptSocket } from './accept.ts'
-import { plainAddress } from './http2-downstream.ts'
+import { plainAddress } from '../net/plain-address.ts'
 
 /** What a port of a gateway does with the connections that it accepts. */
 export interface GatewayPortServer {
@@ -55,6 +57,9 @@ export interface PortServerOptions {
   readonly httpContext: HttpContext
   /** @param listener terminates TLS */
   readonly secureContext: (listener: Listener) => HttpContext
+  /** Every connection begins with a PROXY header, which says who it is from. */
+  readonly proxyProtocol: boolean
+  readonly logger: Logger
 }
 
 export function createPortServer(options: PortServerOptions): GatewayPortServer {
@@ -62,20 +67,42 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
   const { thread, connections } = parts
 
   function accept(raw: Socket): void {
-    const { hasHttp, secured } = options.plan()
     const accepted = acceptSocket(raw, network, thread)
+    if (!options.proxyProtocol) return serve(accepted, undefined)
+    const known = holdUndecided(accepted.socket)
+    const terms = {
+      thread,
+      onRefused: (reason: string) =>
+        options.logger.debug('a connection is refused', { port: options.plan().port, reason }),
+    }
+    awaitProxyHeader(accepted, terms, (rest) => {
+      known()
+      serve(accepted, rest)
+    })
+  }
+
+  /** @param first what has been read of it already */
+  function serve(accepted: AcceptedSocket, first: Buffer | undefined): void {
+    const { hasHttp, secured, bytes } = options.plan()
     if (secured.size > 0) {
-      // Until it is known what comes of it, it can only be ended.
-      const { socket } = accepted
-      const forget = connections.add({ drain: () => socket.destroy(), destroy: () => socket.destroy() })
-      socket.once('close', forget)
+      const known = holdUndecided(accepted.socket)
       inspectTls(accepted, thread, (found) => {
-        forget()
-        socket.off('close', forget)
+        known()
         serveInspected(found)
       })
     } else if (hasHttp) connections.serveHttp(accepted, options.httpContext)
-    else serveBytes(options.plan().bytes, { accepted, first: undefined }, undefined)
+    else return void serveBytes(bytes, { accepted, first }, undefined)
+    if (first !== undefined) accepted.receiver.receive(first, 0, first.length)
+  }
+
+  /** Until it is known what comes of it, a connection can only be ended. @returns to be called when it is known */
+  function holdUndecided(socket: Socket): () => void {
+    const forget = connections.add({ drain: () => socket.destroy(), destroy: () => socket.destroy() })
+    socket.once('close', forget)
+    return () => {
+      forget()
+      socket.off('close', forget)
+    }
   }
 
   function serveInspected({ accepted, first, hello }: InspectedConnection): void {

@@ -56,6 +56,8 @@ export interface GatewayListenersOptions {
   /** The pod's port for a port of the gateway's Service. */
   readonly targetPort: (port: number) => number
   readonly serves: (listener: Listener) => boolean
+  /** Whether every connection begins with a PROXY header. */
+  readonly proxyProtocol: boolean
   readonly logger: Logger
   readonly onChange: () => void
 }
@@ -134,6 +136,8 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
         handle(exchange, tables.ofPort(port)),
       ),
       secureContext: contextOf,
+      proxyProtocol: options.proxyProtocol,
+      logger: options.logger,
     })
     const targetPort = options.targetPort(port)
     const open: OpenPort = { port, targetPort, server, bound: undefined, closed: false }

@@ -7,6 +7,7 @@ import { createHeadBlock, dropKnown, type HeadBlock } from '../http1/head-block.
 import { createHttp2Server, type Http2ServerHandle } from '../http2/server.ts'
 import type { Endpoints, OutgoingHead, Stream, StreamEvents } from '../http2/types.ts'
 import { FIELD } from '../http1/known-fields.ts'
+import { plainAddress } from '../net/plain-address.ts'
 
 /** One stream of an HTTP/2 connection as the request flow has it. */
 interface Http2Downstream extends DownstreamStream {
@@ -40,11 +41,6 @@ function endpointsOf(socket: Socket, context: HttpContext): Endpoints {
     localAddress: context.original?.address ?? plainAddress(socket.localAddress),
     localPort: context.original?.port ?? socket.localPort ?? 0,
   }
-}
-
-/** An IPv4 client of a dual-stack listener shows as `::ffff:a.b.c.d`. */
-export function plainAddress(address: string | undefined): string {
-  return address === undefined ? '' : address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
 function eventsOf(context: HttpContext): StreamEvents {

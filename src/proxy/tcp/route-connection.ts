@@ -5,6 +5,7 @@ import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
 import type { SocketTarget } from '../net/network.ts'
+import { plainAddress } from '../net/plain-address.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { proxyTcp } from './tcp-proxy.ts'
@@ -38,7 +39,7 @@ export function routeConnection(
 ): void {
   const { runtime, thread } = parts
   const cluster = drawCluster(parts, route)
-  const source = connection.accepted.socket.remoteAddress
+  const source = plainAddress(connection.accepted.socket.remoteAddress)
   proxyTcp({
     ...connection,
     pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original, source), tried),

@@ -3,7 +3,8 @@ import { FLAG, type LogRecord, type TcpSeries } from '../../telemetry/index.ts'
 import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
-import type { SocketTarget } from '../net/network.ts'
+import { plainAddress } from '../net/plain-address.ts'
+import type { OnRead, SocketTarget } from '../net/network.ts'
 import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
 import { readyEvent } from '../tls/client.ts'
@@ -115,13 +116,14 @@ function connect(session: TcpSession): void {
   }
   session.tried.add(host.address)
   session.host = host
-  const upstream = host.openTcp({
+  const onread: OnRead = {
     buffer: options.thread.readBuffer,
     callback(bytes, buffer) {
       onUpstream(session, buffer as Buffer, bytes)
       return true
     },
-  })
+  }
+  const upstream = host.openTcp(onread, { source: clientOf(session), destination: options.original })
   if (upstream === undefined) {
     session.flags |= FLAG.UO
     session.downstream.destroy()
@@ -226,8 +228,13 @@ function finish(session: TcpSession): void {
   options.log(logRecord(session, host))
 }
 
+function clientOf({ downstream }: TcpSession): SocketTarget {
+  return { address: plainAddress(downstream.remoteAddress), port: downstream.remotePort ?? 0 }
+}
+
 function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
-  const { downstream, upstream, options } = session
+  const { upstream, options } = session
+  const client = clientOf(session)
   return connectionRecord({
     startTime: session.startTime,
     durationMs: options.thread.clock.monotonic() - session.startedAt,
@@ -242,8 +249,8 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
     routeName: options.routeName ?? '-',
     requestedServerName: options.serverName ? options.serverName : '-',
     stream: {
-      remoteAddress: downstream.remoteAddress ?? '',
-      remotePort: downstream.remotePort ?? 0,
+      remoteAddress: client.address,
+      remotePort: client.port,
       localAddress: options.original.address,
       localPort: options.original.port,
     },

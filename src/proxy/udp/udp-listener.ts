@@ -2,6 +2,7 @@ import type { Socket as UdpSocket } from 'node:dgram'
 import type { ConnectionRoute } from '../../model/index.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import type { Network, SocketTarget } from '../net/network.ts'
+import { plainAddress } from '../net/plain-address.ts'
 import { BLACK_HOLE, type ConnectionParts, drawCluster, serviceOf } from '../tcp/route-connection.ts'
 import { createUdpSession, type UdpPeer, type UdpSession } from './udp-session.ts'
 
@@ -77,11 +78,12 @@ export function createUdpListener(options: UdpListenerOptions): UdpListener {
     const route = options.route()
     if (route === undefined) return undefined
     const cluster = drawCluster(parts, route)
-    const host = cluster?.pick(undefined, original, from.address)
+    const client = { address: plainAddress(from.address), port: from.port }
+    const host = cluster?.pick(undefined, original, client.address)
     const release = host?.beginSession()
     const cannot = cluster?.isKnown() !== true ? FLAG.NC : host === undefined ? FLAG.UH : FLAG.UO
     const session = createUdpSession({
-      from,
+      from: client,
       original,
       thread,
       network: options.network,

@@ -115,6 +115,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let protocol: UpstreamProtocol = 'http1'
   let traffic: TrafficPolicy = {}
   let security: UpstreamSecurity = PLAIN
+  let proxyProtocol: TrafficPolicy['proxyProtocol']
   let outliers: OutlierDetector<Host> | undefined
   let health: HealthChecker<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
@@ -127,6 +128,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     tls: () => (security.kind === 'secured' ? security.connector : undefined),
     workloadAt: sources.workloadAt,
     connectTimeoutMs,
+    proxyProtocol: () => proxyProtocol,
   })
   let isPassing = false
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
@@ -148,8 +150,11 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const terms =
       policy.traffic.tls ?? (sources.followsServiceTls ? service?.tls?.[String(key.port)] : undefined)
     const before = security
+    const isToldBefore = proxyProtocol
+    proxyProtocol = policy.traffic.proxyProtocol
     security = secureWith(before, terms, { ...sources, name: clusterName(key), hostname: key.hostname })
-    if (before !== security) passed.close()
+    const isSame = before === security && isToldBefore === proxyProtocol
+    if (!isSame) passed.close()
     // With nobody to choose from, and where the policy wants no choice (Istio's PASSTHROUGH).
     isPassing =
       sources.isCapturing &&
@@ -170,7 +175,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       // Telemetry names the workload behind a host, so a pod that takes over an address is another host.
       const id = `${address}:${port} ${workload.key}`
       // Connections on other terms are not used for new requests.
-      const kept = before === security ? hosts.get(id) : undefined
+      const kept = isSame ? hosts.get(id) : undefined
       kept?.update(workload, weight)
       next.set(id, kept ?? newHost(workload, address, port, weight))
     }
@@ -194,6 +199,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
       protocol: () => protocol,
       tls: security.kind === 'secured' ? security.connector : undefined,
+      proxyProtocol,
       report: (host, outcome) => outliers?.report(host, outcome),
       connectTimeoutMs,
     })

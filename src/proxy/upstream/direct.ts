@@ -2,6 +2,7 @@ import type { Workload } from '../../model/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad } from './load.ts'
+import type { ProxyProtocolVersion } from '../proxy-protocol/write.ts'
 import type { TlsConnector } from '../tls/client.ts'
 import type { UpstreamSettings } from './pool.ts'
 
@@ -30,6 +31,7 @@ export function createDirectHosts(options: {
   /** Absent: what the client speaks. */
   readonly protocol?: () => UpstreamProtocol
   readonly tls?: () => TlsConnector | undefined
+  readonly proxyProtocol?: () => ProxyProtocolVersion | undefined
 }): DirectHosts {
   const hosts = new Map<string, Host>()
   const { load = createLoad(), protocol = () => 'downstream' } = options
@@ -46,6 +48,7 @@ export function createDirectHosts(options: {
         weight: 1,
         protocol,
         tls: options.tls?.(),
+        proxyProtocol: options.proxyProtocol?.(),
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),

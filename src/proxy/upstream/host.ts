@@ -4,6 +4,9 @@ import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
 import { readyEvent, type TlsConnector } from '../tls/client.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
+import type { ProxiedAddresses } from '../proxy-protocol/read.ts'
+import { proxyHeader, type ProxyProtocolVersion } from '../proxy-protocol/write.ts'
+import { createClientPools, type Pools } from './client-pools.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
 import type { ClusterLoad } from './load.ts'
@@ -19,9 +22,10 @@ export interface Host extends ForwardHost, Joined {
   readonly counters: HostCounters
   /**
    * A TCP connection that counts as one request in hand until it closes.
+   * @param addresses whose bytes it carries, for endpoints that want to be told
    * @returns undefined when the limit on connections is reached
    */
-  readonly openTcp: (onread: OnRead) => Socket | undefined
+  readonly openTcp: (onread: OnRead, addresses?: ProxiedAddresses) => Socket | undefined
   /**
    * A session of datagrams counts as a connection with one request in hand, until it is released.
    * @returns the release; undefined when the limit on connections is reached
@@ -60,6 +64,8 @@ export interface HostOptions {
   readonly protocol: () => UpstreamProtocol
   /** What its connections are secured with; absent: nothing. */
   readonly tls?: TlsConnector | undefined
+  /** It wants to be told who connections are for, so that requests of different clients share none. */
+  readonly proxyProtocol?: ProxyProtocolVersion | undefined
   /** Source address of the connections. */
   readonly localAddress?: string
   /** All connections are closed and none is in use. */
@@ -72,32 +78,25 @@ export function createHost(options: HostOptions): Host {
   const { settings, load, ip, port } = options
   const { thread } = settings
   const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
-  const counters: HostCounters = {
-    connectionsTotal: 0,
-    connectFailures: 0,
-    requestsTotal: 0,
-    requestsError: 0,
-    connectionsActive: 0,
-    requestsActive: 0,
-    requestsWaiting: 0,
-  }
+  const counters = zeroCounters()
   let { weight, workload } = options
   let connectRefused = false
   let removed = false
-  const partsFor = (protocol: 'h2' | 'http/1.1'): PoolParts => ({
+  const partsFor = (protocol: 'h2' | 'http/1.1', header: Buffer | undefined): PoolParts => ({
     settings,
     counters,
     load,
     mayConnect,
     connect(receive, watch) {
       opened()
-      const socket = openSocket(protocol, {
+      const onread: OnRead = {
         buffer: thread.readBuffer,
         callback(bytes, buffer) {
           receive(buffer as Buffer, 0, bytes)
           return true
         },
-      })
+      }
+      const socket = openSocket(protocol, onread, header)
       watchConnect(socket, watch)
       return socket
     },
@@ -106,8 +105,15 @@ export function createHost(options: HostOptions): Host {
       connectRefused = true
     },
   })
-  const http1 = createHttp1Pool(partsFor('http/1.1'))
-  const http2 = createHttp2Pool(partsFor('h2'))
+  const makePools = (header?: Buffer): Pools => ({
+    http1: createHttp1Pool(partsFor('http/1.1', header)),
+    http2: createHttp2Pool(partsFor('h2', header)),
+  })
+  const pools = makePools()
+  const { proxyProtocol } = options
+  const ofClients =
+    proxyProtocol &&
+    createClientPools({ make: (addresses) => makePools(proxyHeader(proxyProtocol, addresses)) })
 
   /** @see Envoy: the bound on connections leaves each pool at least one, or its requests would wait for ever */
   function mayConnect(own: number): boolean {
@@ -144,10 +150,12 @@ export function createHost(options: HostOptions): Host {
     })
   }
 
-  function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead): Socket {
+  function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead, header?: Buffer): Socket {
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
     const fallbacks = options.hasFallbacks === true ? fallbacksOf(workload, ip) : NO_FALLBACKS
     const socket = settings.network.connect({ address: ip, port, ...local, ...fallbacks, onread })
+    // The first bytes of all, before those of TLS.
+    if (header !== undefined) socket.write(header)
     if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
     return options.tls === undefined ? socket : options.tls.secure(socket, onread, { address, protocol })
   }
@@ -202,13 +210,17 @@ export function createHost(options: HostOptions): Host {
     workload: () => workload,
     counters,
     active: () => counters.requestsActive + counters.requestsWaiting,
-    idle: () => http1.idle() + http2.idle(),
+    idle: () => pools.http1.idle() + pools.http2.idle() + (ofClients?.idle() ?? 0),
     report: (outcome) => options.report?.(host, outcome),
-    open: (exchange, fresh) => (usesHttp2(exchange) ? http2.open(exchange) : http1.open(exchange, fresh)),
-    openTcp(onread) {
+    open(exchange, fresh) {
+      const { http1, http2 } = ofClients === undefined ? pools : ofClients.of(exchange.stream)
+      return usesHttp2(exchange) ? http2.open(exchange) : http1.open(exchange, fresh)
+    },
+    openTcp(onread, addresses) {
       const release = beginSession()
       if (release === undefined) return undefined
-      const socket = openSocket(undefined, onread)
+      const header = proxyProtocol && proxyHeader(proxyProtocol, addresses)
+      const socket = openSocket(undefined, onread, header)
       const stopTimers = limitLife(socket)
       socket.once('close', () => {
         stopTimers()
@@ -217,7 +229,8 @@ export function createHost(options: HostOptions): Host {
       return socket
     },
     beginSession,
-    openProbe: openSocket,
+    openProbe: (protocol, onread) =>
+      openSocket(protocol, onread, proxyProtocol && proxyHeader(proxyProtocol)),
     update(newWorkload, newWeight) {
       workload = newWorkload
       weight = newWeight
@@ -225,8 +238,9 @@ export function createHost(options: HostOptions): Host {
     isRemoved: () => removed,
     remove() {
       removed = true
-      http1.remove()
-      http2.remove()
+      pools.http1.remove()
+      pools.http2.remove()
+      ofClients?.remove()
     },
   }
   return host
@@ -235,6 +249,18 @@ export function createHost(options: HostOptions): Host {
 /** What came as gRPC-Web goes on as gRPC, which there is in HTTP/2 alone. */
 function speaksHttp2(exchange: Exchange): boolean {
   return exchange.protocol === 'HTTP/2' || exchange.bodyDecoder !== undefined
+}
+
+function zeroCounters(): HostCounters {
+  return {
+    connectionsTotal: 0,
+    connectFailures: 0,
+    requestsTotal: 0,
+    requestsError: 0,
+    connectionsActive: 0,
+    requestsActive: 0,
+    requestsWaiting: 0,
+  }
 }
 
 const NO_FALLBACKS = {}

@@ -289,7 +289,7 @@ export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
     readonly port?: { readonly number?: number }
   })[]
   readonly tunnel?: unknown
-  readonly proxyProtocol?: unknown
+  readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' }
   readonly retryBudget?: IstioRetryBudget
 }
 

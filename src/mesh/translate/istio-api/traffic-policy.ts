@@ -6,7 +6,8 @@ import { translateBalancer, translateLocality } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
 
-const NOT_SERVED = ['tunnel', 'proxyProtocol'] as const
+const NOT_SERVED = ['tunnel'] as const
+
 /** @param path where the policy stands, for messages; @param problems what is not served is added to it */
 export function translateTrafficPolicy(
   policy: IstioTrafficPolicy | undefined,
@@ -34,10 +35,17 @@ export function translateTrafficPolicy(
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(connections === undefined ? {} : { connections }),
     ...(retryBudget === undefined ? {} : { retryBudget }),
+    ...translateProxyProtocol(policy),
   }
 }
 
-/** `portLevelSettings` by service port. */
+/** Version 1 is what an empty object asks for. */
+function translateProxyProtocol({ proxyProtocol }: IstioTrafficPolicy): Pick<TrafficPolicy, 'proxyProtocol'> {
+  if (proxyProtocol === undefined) return {}
+  return { proxyProtocol: proxyProtocol.version === 'V2' ? 'v2' : 'v1' }
+}
+
+/** `portLevelSettings` by service port; they have no say in PROXY headers. */
 export function translatePortPolicies(
   policy: IstioTrafficPolicy | undefined,
   path: string,
@@ -48,7 +56,11 @@ export function translatePortPolicies(
     const at = `${path}.portLevelSettings[${index}]`
     const port = setting.port?.number
     if (port === undefined) problems.push(`${at}: names no port and is not used`)
-    else ports[String(port)] ??= translateTrafficPolicy(setting, at, problems)
+    else
+      ports[String(port)] ??= {
+        ...translateTrafficPolicy(setting, at, problems),
+        ...translateProxyProtocol(policy ?? {}),
+      }
   }
   return ports
 }
