@@ -1,10 +1,11 @@
 import type { CompiledMatch } from './compile.ts'
 import type { Subject } from './condition.ts'
 import { type MatchList, bestOf, createMatchList } from './match-list.ts'
+import { literalPrefix } from './regex.ts'
 
 /**
  * Finds the lists of matches whose path condition a path meets: one look for exact paths, one per segment, one per
- * length of a string prefix that occurs. So 5,000 routes cost about as much as one.
+ * length of a string prefix that occurs, the one that a regular expression begins with too. So 5,000 routes cost about as much as one.
  */
 export interface PathIndex {
   readonly insert: (match: CompiledMatch) => void
@@ -21,8 +22,8 @@ export function createPathIndex(): PathIndex {
   const segments = createTexts()
   const prefixes = createTexts()
   const prefixesFolded = createTexts()
-  /** Regular expressions: nothing but trying tells. */
-  const rest = createMatchList()
+  /** Regular expressions by what each of their texts begins with; of those, nothing but trying tells. */
+  const expressions = createTexts()
   let size = 0
 
   function change(match: CompiledMatch, operation: 'insert' | 'remove'): void {
@@ -30,7 +31,8 @@ export function createPathIndex(): PathIndex {
     const { path } = match.source
     if (path === undefined) segments[operation]('', match)
     else if (path.kind === 'segment-prefix') segments[operation](path.value, match)
-    else if (path.kind === 'regex') rest[operation](match)
+    else if (path.kind === 'regex')
+      expressions[operation](path.ignoreCase === true ? '' : literalPrefix(path.value), match)
     else if (path.kind === 'exact') {
       if (path.ignoreCase === true) exactFolded[operation](path.value.toLowerCase(), match)
       else exact[operation](path.value, match)
@@ -42,13 +44,13 @@ export function createPathIndex(): PathIndex {
     const { path } = subject
     let found = bestAt(exact.lists, path, subject, undefined)
     if (segments.lists.size > 0) found = bestSegment(segments.lists, subject, found)
-    if (prefixes.lists.size > 0) found = bestPrefix(prefixes, path, subject, found)
+    if (prefixes.lists.size > 0) found = bestPrefix(prefixes, path, subject, found, true)
     if (exactFolded.lists.size > 0 || prefixesFolded.lists.size > 0) {
       const folded = path.toLowerCase()
       found = bestAt(exactFolded.lists, folded, subject, found)
-      found = bestPrefix(prefixesFolded, folded, subject, found)
+      found = bestPrefix(prefixesFolded, folded, subject, found, true)
     }
-    return bestOf(rest, subject, found, false)
+    return expressions.lists.size > 0 ? bestPrefix(expressions, path, subject, found, false) : found
   }
 
   return {
@@ -88,10 +90,13 @@ function bestPrefix(
   path: string,
   subject: Subject,
   best: CompiledMatch | undefined,
+  pathKnown: boolean,
 ): CompiledMatch | undefined {
   let found = best
   for (const length of prefixes.lengths()) {
-    if (length <= path.length) found = bestAt(prefixes.lists, path.slice(0, length), subject, found)
+    if (length > path.length) continue
+    const list = prefixes.lists.get(path.slice(0, length))
+    if (list !== undefined) found = bestOf(list, subject, found, pathKnown)
   }
   return found
 }

@@ -16,7 +16,7 @@ import {
   redirectLocation,
   rewritePath,
 } from './index.ts'
-import { compileReplace, linearRegExp } from './regex.ts'
+import { compileReplace, linearRegExp, literalPrefix } from './regex.ts'
 
 const prefix = (value: string): CompiledPathRewrite => ({ kind: 'prefix', value })
 const segments = (value: string): PathMatch => ({ kind: 'segment-prefix', value })
@@ -177,25 +177,23 @@ test("patterns that run in JavaScript's engine decide as RE2 does", () => {
     ' ',
     'B',
     '"',
+    '[a-c5-]',
   )
+  const quantified = fc.tuple(atom, fc.constantFrom('', '', '*', '+', '?'))
   const pattern = fc
-    .tuple(
-      fc.array(atom, { maxLength: 5 }),
-      fc.nat(4),
-      fc.constantFrom('', '*', '+', '?'),
-      fc.constantFrom('', '^', '$'),
-    )
-    .map(([atoms, at, quantifier, anchor]) => {
-      const body = atoms.map((one, i) => (i === at ? one + quantifier : one)).join('')
-      return anchor === '$' ? `${body}$` : anchor + body
+    .tuple(fc.array(quantified, { maxLength: 5 }), fc.constantFrom('', '^', '$'))
+    .map(([atoms, anchor]) => {
+      const body = atoms.map(([one, quantifier]) => one + quantifier).join('')
+      const source = anchor === '$' ? `${body}$` : anchor + body
+      return { source, repetitions: atoms.filter(([, quantifier]) => quantifier !== '').length }
     })
   const text = fc.string({
     unit: fc.constantFrom('a', 'b', 'B', '/', '-', '.', '5', '\n', '\u2028', '😀', '?', ' ', '"'),
   })
   fc.assert(
-    fc.property(pattern, fc.array(text, { minLength: 1, maxLength: 5 }), (source, texts) => {
+    fc.property(pattern, fc.array(text, { minLength: 1, maxLength: 5 }), ({ source, repetitions }, texts) => {
       const linear = linearRegExp(source)
-      assert.ok(linear !== undefined, source)
+      if (linear === undefined) return assert.ok(repetitions > 1, source)
       const re2 = RE2JS.compile(source)
       for (const one of texts)
         assert.equal(linear.test(one), re2.testExact(one), `${source} on ${JSON.stringify(one)}`)
@@ -204,8 +202,18 @@ test("patterns that run in JavaScript's engine decide as RE2 does", () => {
   )
 })
 
+test('several repetitions run there when the next character tells each of their ends', () => {
+  for (const pattern of ['/r/[0-9]+/[a-z]+', '/v\\d+/[^/]*/x?y+', '[a-z0-9-]+\\.example/.*'])
+    assert.ok(linearRegExp(pattern) !== undefined, pattern)
+  const linear = linearRegExp('[a-z]*/[^/]*/?[0-9]*')
+  assert.equal(linear, undefined) // [^/]* takes digits too
+})
+
 test('what could take more than linear time stays with RE2', () => {
   for (const pattern of [
+    '/.*/.*',
+    '[a-z]+[a-c]*',
+    'a+b?a+',
     '(a+)+b',
     'a*a*b',
     '.*foo.*',
@@ -228,4 +236,55 @@ test('an expression matches the whole text alone, and its case can be ignored', 
   const folded = compileFullMatch('/a.*', true)
   assert.ok(exact.ok && exact.value('/a') && !exact.value('/ab') && !exact.value('x/a'))
   assert.ok(folded.ok && folded.value('/ABC'))
+})
+
+test('every text that an expression matches begins with its literal prefix', () => {
+  const piece = fc.constantFrom(
+    'a',
+    'b',
+    '/',
+    '\\/',
+    '\\.',
+    '.',
+    '|',
+    '(',
+    ')',
+    '[a|]',
+    '[^]b]',
+    '[\\](]',
+    '[[:alpha:]]',
+    '*',
+    '+',
+    '?',
+    '{0,1}',
+    '^',
+    '$',
+    '(?i)',
+    '(?:',
+    '\\Qa|\\E',
+    '\\d',
+    'é',
+  )
+  const pattern = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''))
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'b', 'A', '/', '.', '|', ']', '(', '5', 'é'),
+    maxLength: 6,
+  })
+  fc.assert(
+    fc.property(pattern, fc.array(text, { minLength: 4, maxLength: 8 }), (source, texts) => {
+      const test = compileFullMatch(source)
+      if (!test.ok) return
+      const prefix = literalPrefix(source)
+      for (const one of texts) {
+        const matches = test.value(one)
+        assert.ok(
+          !matches || one.startsWith(prefix),
+          `${source} matches ${one}, which does not begin with ${prefix}`,
+        )
+      }
+    }),
+    { numRuns: 5000 },
+  )
+  const known = { '/r-1/[0-9]+': '/r-1/', '^/ab+c': '/ab', '/ab?': '/a', 'a|b': '', '/a\\.b(c|d)': '/a.b' }
+  for (const [source, prefix] of Object.entries(known)) assert.equal(literalPrefix(source), prefix, source)
 })

@@ -65,7 +65,20 @@ const segment = fc.constantFrom('', 'a', 'B', 'ab')
 const pathText = fc.array(segment, { maxLength: 3 }).map((parts) => `/${parts.join('/')}`)
 const word = fc.constantFrom('', 'a', 'A', 'ab', 'b')
 const flags = fc.constantFrom({}, { ignoreCase: true })
-const regexText = fc.constantFrom('.*', '/a.*', '/(a|B)+', '[a-b]+', '/[aA]/?', 'a?', '/a/.+')
+const regexText = fc.constantFrom(
+  '.*',
+  '/a.*',
+  '/(a|B)+',
+  '[a-b]+',
+  '/[aA]/?',
+  'a?',
+  '/a/.+',
+  '/a/b*',
+  '/a|/B',
+  '^/a/ab$',
+  '/ab{0,1}',
+  '\\/a+',
+)
 const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
   fc
     .tuple(fc.constantFrom('exact' as const, 'string-prefix' as const), pathText, flags)
