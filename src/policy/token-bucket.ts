@@ -10,25 +10,26 @@ export interface TokenBucketState {
   readonly waitMs: (now: number) => number
 }
 
-/**
- * Instead of tokens it keeps the moment at which it would have been empty, so that nothing has to be done as time
- * passes and no rounding adds up. Like Envoy's, it fills steadily and not in steps of `fillIntervalMs`.
- */
+/** Like Envoy's, it fills steadily and not in steps of `fillIntervalMs`; nothing has to be done as time passes. */
 export function createTokenBucket(bucket: TokenBucket, start: number): TokenBucketState {
-  const tokenMs = bucket.fillIntervalMs / bucket.tokensPerFill
-  const fullMs = bucket.maxTokens * tokenMs
-  let emptyAt = start - fullMs
+  const { maxTokens } = bucket
+  const perMs = bucket.tokensPerFill / bucket.fillIntervalMs
+  let tokens = maxTokens
+  let filledAt = start
 
-  const filledMs = (now: number): number => Math.min(fullMs, now - emptyAt)
+  function fill(now: number): number {
+    tokens = Math.min(maxTokens, tokens + (now - filledAt) * perMs)
+    filledAt = now
+    return tokens
+  }
 
   return {
     take(now) {
-      const filled = filledMs(now)
-      if (filled < tokenMs) return false
-      emptyAt = now - filled + tokenMs
+      if (fill(now) < 1) return false
+      tokens--
       return true
     },
-    remaining: (now) => Math.max(0, Math.floor(filledMs(now) / tokenMs)),
-    waitMs: (now) => Math.max(0, tokenMs - filledMs(now)),
+    remaining: (now) => Math.floor(fill(now)),
+    waitMs: (now) => Math.max(0, (1 - fill(now)) / perMs),
   }
 }

@@ -29,7 +29,7 @@ export function translateEnvoyFilter(object: EnvoyFilter, settings: MeshSettings
     const path = `spec.configPatches[${index}]`
     const found: string[] = []
     const faults = { add: (at: string, message: string) => found.push(`${at} ${message}`) }
-    const patch = readPatch({ path, value, faults }, String((value as { applyTo?: string }).applyTo ?? ''))
+    const patch = readPatch({ path, value, faults })
     problems.push(...found.map((message) => `${message}; the patch is not applied`))
     return patch === undefined || found.length > 0 ? [] : [{ ...patch, index }]
   })
@@ -74,7 +74,8 @@ function selectorsOf(object: EnvoyFilter, problems: string[]): readonly Readonly
 
 type Patch = Pick<RateLimit, 'sides' | 'place'> & { readonly terms: LimitTerms }
 
-function readPatch(node: Node, applyTo: string): Patch | undefined {
+function readPatch(node: Node): Patch | undefined {
+  const applyTo = textOf(memberOf(node, 'applyTo')) ?? ''
   const match = memberOf(node, 'match')
   const patch = memberOf(node, 'patch')
   const value = patch && memberOf(patch, 'value')
@@ -100,9 +101,9 @@ function readFilterPatch(
   patch: { readonly operation: string; readonly value: Node | undefined },
 ): Patch | undefined {
   const { operation, value } = patch
-  const name = isRecord(value?.value) ? value.value['name'] : undefined
+  const name = textOf(value && memberOf(value, 'name')) ?? ''
   if (value === undefined || name !== LOCAL_RATE_LIMIT) {
-    node.faults.add(`${node.path}.patch.value.name`, `${String(name ?? '')} is not supported: ${ONLY}`)
+    node.faults.add(`${node.path}.patch.value.name`, `${name} is not supported: ${ONLY}`)
     return undefined
   }
   if (!INSERTS.includes(operation)) {
