@@ -55,7 +55,9 @@ describe('a bucket of tokens', () => {
           assert.ok(remaining >= 0 && remaining <= spec.maxTokens)
           if (remaining > 0) assert.equal(bucket.waitMs(now), 0)
           assert.equal(bucket.take(now), remaining > 0)
-          if (remaining === 0) assert.equal(bucket.take(now + bucket.waitMs(now) + 1e-3), true)
+          if (remaining > 0) continue
+          now += bucket.waitMs(now) + 1e-3
+          assert.ok(bucket.take(now))
         }
       }),
     )
