@@ -7,6 +7,14 @@
  */
 export { captureRules } from './capture.ts'
 export { type CommandOptions, runCommand } from './command.ts'
+export {
+  connectUnix,
+  DESCRIPTORS_PER_MESSAGE_MAX,
+  duplicateFd,
+  type ReceivedMessage,
+  receiveWithFds,
+  sendWithFds,
+} from './fd-passing.ts'
 export { forgetUdpFlows, type UdpFlow } from './conntrack.ts'
 export { createJsonLineDecoder, encodeJsonLine, type JsonLineDecoder } from './json-lines.ts'
 export {
@@ -49,6 +57,7 @@ export {
   originalDestination,
   peerPid,
   setSocketMark,
+  shareTcpPort,
   socketFd,
   type TcpListenerOptions,
   type TcpSocketOptions,

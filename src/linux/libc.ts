@@ -19,6 +19,12 @@ export interface Libc {
   ) => number
   readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number
   readonly recv: (fd: number, buffer: Uint8Array, length: number, flags: number) => number
+  readonly connect: (fd: number, address: Uint8Array, length: number) => number
+  readonly fcntl: (fd: number, command: number, argument: number) => number
+  readonly sendmsg: (fd: number, message: Uint8Array, flags: number) => number
+  readonly recvmsg: (fd: number, message: Uint8Array, flags: number) => number
+  /** Where a buffer's bytes are, for structures that point at them. It must live outside the heap (`allocUnsafeSlow`). */
+  readonly addressOf: (buffer: Uint8Array) => bigint
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
   readonly errno: () => number
 }
@@ -65,6 +71,11 @@ function load(): Libc {
     ) as Libc['getsockopt'],
     send: library.func('long send(int fd, const uint8_t *bytes, size_t length, int flags)') as Libc['send'],
     recv: library.func('long recv(int fd, void *buffer, size_t length, int flags)') as Libc['recv'],
+    connect: library.func('int connect(int fd, const uint8_t *address, uint32_t length)') as Libc['connect'],
+    fcntl: library.func('int fcntl(int fd, int command, int argument)') as Libc['fcntl'],
+    sendmsg: library.func('long sendmsg(int fd, const uint8_t *message, int flags)') as Libc['sendmsg'],
+    recvmsg: library.func('long recvmsg(int fd, void *message, int flags)') as Libc['recvmsg'],
+    addressOf: (buffer) => koffi.address(buffer),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)') as Libc['ioctl'],
     errno: () => koffi.errno(),
   }

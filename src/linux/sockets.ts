@@ -78,7 +78,8 @@ export interface TcpListenerOptions {
   readonly reusePort?: boolean
   /** Accepts connections to foreign addresses (TPROXY). */
   readonly transparent?: boolean
-  readonly backlog: number
+  /** Absent: the socket is bound and nothing more; who takes it over listens. */
+  readonly backlog?: number
 }
 
 /** @returns a listening file descriptor, for `net.Server.listen({ fd })`, which owns and closes it from then on */
@@ -91,7 +92,7 @@ export function openTcpListener(options: TcpListenerOptions): number {
     if (options.transparent) setTransparent(fd, address.family)
     if (address.family === 6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, options.address === '::' ? 0 : 1)
     bindTo(fd, address)
-    if (libc().listen(fd, options.backlog) < 0) {
+    if (options.backlog !== undefined && libc().listen(fd, options.backlog) < 0) {
       throw systemError('listen', `${options.address}:${options.port}`)
     }
     return fd
@@ -128,6 +129,11 @@ export function openUdpSocket(options: UdpSocketOptions): number {
     bindTo(fd, parseSocketAddress(options.bindAddress ?? any, options.port ?? 0))
     return fd
   })
+}
+
+/** Lets further sockets of this user be bound where this one is, which was bound alone. */
+export function shareTcpPort(fd: number): void {
+  setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
 }
 
 /** Marks a socket that exists already (SO_MARK). @throws without CAP_NET_ADMIN */

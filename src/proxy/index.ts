@@ -16,6 +16,8 @@ export {
   type ModelChanges,
   type NodeProxy,
   type NodeProxyOptions,
+  type Predecessor,
   runProxy,
   type RunProxyOptions,
+  takeOver,
 } from './host/index.ts'

@@ -68,11 +68,12 @@ export interface ProxyInstance {
   readonly own: () => Workload | undefined
   /** Binds what does not depend on configuration. @throws when a port cannot be bound */
   readonly start: () => Promise<void>
-  /** All that configuration asks for is bound. */
+  /** All that configuration asks for is bound, and its endpoints' names have been looked up. */
   readonly isBound: () => boolean
   readonly isDraining: () => boolean
-  /** Still accepts, but every response ends its connection. */
-  readonly announceDrain: () => void
+  /** Every response ends its connection while it is so; connections are accepted as before. */
+  readonly setDraining: (draining: boolean) => void
+  readonly stopAccepting: () => void
   /** Accepts no more, closes idle connections; the others close after their response. */
   readonly drain: () => void
   readonly close: () => void
@@ -96,6 +97,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     clock: thread.clock,
     logger,
     resolve: options.resolve,
+    onSettled: options.onStateChange,
     sink: () => sink,
   })
   const { own } = runtime
@@ -114,6 +116,10 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
   const sidecar =
     node.role === 'sidecar' ? sidecarListeners(options, base, { upstream, connections }) : undefined
   const sink: RouteSink = (gateway?.sink ?? sidecar?.sink) as RouteSink
+  const stopAccepting = () => {
+    gateway?.stopAccepting()
+    sidecar?.stopAccepting()
+  }
   return {
     node,
     accept: (changes) => {
@@ -140,15 +146,15 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     start: async () => {
       await sidecar?.start()
     },
-    isBound: () => gateway?.isBound() ?? true,
+    isBound: () => runtime.isSettled() && gateway?.isBound() !== false,
     isDraining: () => draining,
-    announceDrain() {
-      draining = true
+    setDraining(next) {
+      draining = next
     },
+    stopAccepting,
     drain() {
       draining = true
-      gateway?.stopAccepting()
-      sidecar?.stopAccepting()
+      stopAccepting()
       connections.drain()
     },
     close() {

@@ -4,4 +4,4 @@
  * change; what is bad in them is told by file, line and column, and the last good configuration goes on serving.
  */
 export { type ConfigurationProblem, formatProblem, readConfiguration } from './configuration.ts'
-export { ConfigurationError, type ServeOptions, serve } from './serve.ts'
+export { ConfigurationError, type RestartOptions, type ServeOptions, serve } from './serve.ts'

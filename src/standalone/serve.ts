@@ -1,6 +1,6 @@
 import { type Clock, type Logger, messageOf, type Random } from '../base/index.ts'
 import { DEFAULT_SETTINGS } from '../mesh/translate/index.ts'
-import { createLocalProxy, type LocalProxy } from '../proxy/index.ts'
+import { createLocalProxy, type LocalProxy, takeOver } from '../proxy/index.ts'
 import {
   type ConfigurationProblem,
   formatProblem,
@@ -20,6 +20,14 @@ export interface ServeOptions {
   readonly accessLog: boolean
   /** Clients come through a balancer that says with a PROXY header who they are. */
   readonly proxyProtocol?: boolean
+  /** Worker threads; 1 unless the user says otherwise: connections are served in the main thread. */
+  readonly concurrency?: number
+  /** Open connections of clients beyond which further ones are refused. */
+  readonly connectionsMax?: number
+  /** Bytes of memory beyond which it takes less upon itself. */
+  readonly memoryMax?: number
+  /** A hot restart: the process that is asked for its place, and the path on which this one is asked for it. */
+  readonly restart?: RestartOptions
   /** How long requests under way may take when it is asked to end. */
   readonly drainMs: number
   readonly version: string
@@ -33,6 +41,18 @@ export interface ServeOptions {
   readonly onReady?: (ports: readonly number[]) => void
 }
 
+export interface RestartOptions {
+  /** The Unix socket of the process whose place this one takes, if one listens there. */
+  readonly takeOver: string | undefined
+  /** The Unix socket on which this one is asked for its place. */
+  readonly path: string
+  /** Resolves when it is to listen there. */
+  readonly wanted: Promise<void>
+  /** How long connections may last when another process serves. */
+  readonly drainMs: number
+  readonly pid: number
+}
+
 /** A bad configuration at the start: there is no last good one to serve. */
 export class ConfigurationError extends Error {
   readonly problems: readonly ConfigurationProblem[]
@@ -44,19 +64,38 @@ export class ConfigurationError extends Error {
 
 /** Serves files until the signal. @throws ConfigurationError; Error when files or ports cannot be had at the start */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { clock, logger } = options
+  const { clock, logger, restart } = options
+  const predecessor =
+    restart?.takeOver === undefined ? undefined : await takeOver({ path: restart.takeOver, clock, logger })
   const proxy = createLocalProxy({
     name: 'lateen',
     version: options.version,
     address: options.address,
     adminPort: options.adminPort,
+    concurrency: options.concurrency ?? 1,
+    connectionsMax: options.connectionsMax ?? Number.POSITIVE_INFINITY,
+    memoryMax: options.memoryMax,
     clusterDomain: DEFAULT_SETTINGS.clusterDomain,
     proxyProtocol: options.proxyProtocol ?? false,
+    predecessor,
     writeLog: options.writeLog,
     clock,
     random: options.random,
     logger,
   })
+  let graceMs = options.drainMs
+  try {
+    const stopWatching = await serveFiles(options, proxy)
+    graceMs = (await untilOver(options, proxy)) === 'succeeded' ? 0 : graceMs
+    stopWatching()
+  } finally {
+    await proxy.stop(graceMs)
+  }
+}
+
+/** Returns when the first configuration serves. @returns ends the watching for others */
+async function serveFiles(options: ServeOptions, proxy: LocalProxy): Promise<() => void> {
+  const { clock, logger } = options
   const loader = createLoader({
     translation: createFileTranslation({ settings: DEFAULT_SETTINGS, accessLog: options.accessLog }),
     proxy,
@@ -64,20 +103,33 @@ export async function serve(options: ServeOptions): Promise<void> {
   })
   const first = readFiles(options.paths)
   await proxy.start()
-  try {
-    const problems = loader.take(first)
-    if (problems.length > 0) throw new ConfigurationError(problems)
-    await proxy.bound()
-    const { ports, problems: unbound } = proxy.listeners()
-    if (ports.length === 0 && unbound.size > 0) throw new Error([...unbound.values()].join('\n'))
-    logger.info('serving', { ports: ports.join(',') || 'none: no Gateway in the files' })
-    options.onReady?.(ports)
-    const stopWatching = watchFiles(options.paths, clock, () => reload(options.paths, loader, logger))
-    await aborted(options.signal)
-    stopWatching()
-  } finally {
-    await proxy.stop(options.drainMs)
-  }
+  const problems = loader.take(first)
+  if (problems.length > 0) throw new ConfigurationError(problems)
+  await proxy.bound()
+  const { ports, problems: unbound } = proxy.listeners()
+  if (ports.length === 0 && unbound.size > 0) throw new Error([...unbound.values()].join('\n'))
+  await proxy.serve()
+  logger.info('serving', { ports: ports.join(',') || 'none: no Gateway in the files' })
+  options.onReady?.(ports)
+  return watchFiles(options.paths, clock, () => reload(options.paths, loader, logger))
+}
+
+/** Until the process is asked to end, or another one has taken its place. */
+async function untilOver(options: ServeOptions, proxy: LocalProxy): Promise<'asked' | 'succeeded'> {
+  const { restart, signal } = options
+  const asked = aborted(signal).then(() => 'asked' as const)
+  if (restart === undefined) return asked
+  const wanted = await Promise.race([restart.wanted.then(() => 'wanted' as const), asked])
+  if (wanted === 'asked') return wanted
+  const succession = await proxy
+    .awaitSuccessor(restart.path, restart.drainMs, restart.pid)
+    .catch((error: unknown) => {
+      options.logger.error(`no other process can take over: ${messageOf(error)}`)
+    })
+  if (succession === undefined) return asked
+  const over = await Promise.race([succession.succeeded.then(() => 'succeeded' as const), asked])
+  succession.close()
+  return over
 }
 
 interface Loader {

@@ -22,6 +22,7 @@ export {
   type TcpSeries,
   type TrafficPeers,
 } from './istio-metrics.ts'
+export { mergeStatistics, type StatisticsPart } from './merge.ts'
 export {
   createMetricsRegistry,
   type Family,

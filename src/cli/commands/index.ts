@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { CommandCall } from '../command-call.ts'
 
 /** A command's face; its body is loaded only when it is called. */
@@ -115,7 +115,17 @@ export const COMMANDS: readonly CommandFace[] = [
         .option('--address <ip>', 'where to listen', '0.0.0.0')
         .option('--admin-port <port>', 'Envoy’s admin interface on 127.0.0.1; 0: none', '15000')
         .option('--access-log', 'log requests, where the files have no MeshConfig', false)
-        .option('--proxy-protocol', 'clients come through a balancer that sends PROXY headers', false),
+        .option('--proxy-protocol', 'clients come through a balancer that sends PROXY headers', false)
+        .option('--concurrency <number>', 'worker threads that serve connections', '1')
+        .option('--max-connections <number>', 'open connections beyond which new ones are refused')
+        .option('--max-memory <size>', 'memory beyond which it takes less upon itself, such as 512Mi')
+        .option(
+          '--hot-restart-socket <path>',
+          'take the place of the process that listens there, and let the next one take this one’s',
+        )
+        .option('--drain-time <duration>', 'how long connections may last after a hot restart', '600s')
+        .option('--pid-file <path>', 'where the process that serves writes its number')
+        .addOption(new Option('--take-over <path>').hideHelp()),
     load: () => import('./serve.ts'),
   },
   {
@@ -142,7 +152,12 @@ export const COMMANDS: readonly CommandFace[] = [
     name: 'node-proxy',
     summary: 'the proxies of all pods, and the cluster’s DNS',
     hidden: true,
-    declare: noOptions,
+    declare: (command) =>
+      command
+        .option('--concurrency <number>', '', '1')
+        .option('--max-connections <number>', '')
+        .option('--max-memory <size>', '')
+        .option('--drain-time <duration>', '', '600s'),
     load: () => import('./node-proxy.ts'),
   },
   {

@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { messageOf, systemClock, systemRandom } from '../../base/index.ts'
-import { ConfigurationError, serve } from '../../standalone/index.ts'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Logger, messageOf, systemClock, systemRandom } from '../../base/index.ts'
+import { ConfigurationError, type RestartOptions, serve } from '../../standalone/index.ts'
 import { createAccessLogWriter } from '../../telemetry/index.ts'
-import type { CommandCall } from '../command-call.ts'
+import { type CommandCall, textOption } from '../command-call.ts'
 import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
 import { CliError, ExitCode, exitWith } from '../exit.ts'
+import { bytesOption, countOption, durationOption } from '../options.ts'
 
 const DEFAULT_DRAIN_MS = 5000
 
@@ -22,6 +27,8 @@ export async function run(call: CommandCall): Promise<void> {
   })
   // A signal handler alone does not keep a process running while nothing listens.
   const keepAlive = setInterval(() => {}, 60_000)
+  const logger = processLogger('serve')
+  const pidFile = textOption(call, 'pidFile')
   try {
     await serve({
       paths,
@@ -29,13 +36,18 @@ export async function run(call: CommandCall): Promise<void> {
       adminPort: portOption(call.options['adminPort']),
       accessLog: call.options['accessLog'] === true,
       proxyProtocol: call.options['proxyProtocol'] === true,
+      ...limitOptions(call),
+      restart: restartOptions(call, logger),
       drainMs: DEFAULT_DRAIN_MS,
       version: PACKAGE_VERSION,
       writeLog: output.write,
       clock: systemClock,
       random: systemRandom,
-      logger: processLogger('serve'),
+      logger,
       signal: terminationSignal(),
+      onReady() {
+        if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`)
+      },
     })
   } catch (error) {
     const code = error instanceof ConfigurationError ? ExitCode.data : ExitCode.unavailable
@@ -44,7 +56,64 @@ export async function run(call: CommandCall): Promise<void> {
     clearInterval(keepAlive)
     output.flush()
   }
+  if (pidFile !== undefined) removeOwn(pidFile)
   exitWith(0)
+}
+
+function limitOptions(call: CommandCall) {
+  const connectionsMax = countOption(call, 'maxConnections')
+  const memoryMax = bytesOption(call, 'maxMemory')
+  return {
+    concurrency: countOption(call, 'concurrency') ?? 1,
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(memoryMax !== undefined && { memoryMax }),
+  }
+}
+
+/**
+ * As nginx does on SIGUSR2: the process starts its successor, with the same words and perhaps another version of the
+ * program, which asks it for its place. With a path of the user's any further process does, however it was started.
+ */
+function restartOptions(call: CommandCall, logger: Logger): RestartOptions {
+  const given = textOption(call, 'hotRestartSocket')
+  const path = given ?? join(tmpdir(), `lateen-serve-${process.pid}.sock`)
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  process.on('SIGUSR2', () => {
+    resolve()
+    startSuccessor(given === undefined ? path : undefined, logger)
+  })
+  return {
+    takeOver: textOption(call, 'takeOver') ?? given,
+    path,
+    wanted: given === undefined ? asked : Promise.resolve(),
+    drainMs: durationOption(call, 'drainTime'),
+    pid: process.pid,
+  }
+}
+
+/** How long the path may take to be there: it is made when the signal comes. */
+const PATH_WAIT_MS = 100
+
+function startSuccessor(path: string | undefined, logger: Logger): void {
+  const [main = '', ...words] = process.argv.slice(1)
+  const at = words.indexOf('--take-over')
+  const own = at < 0 ? words : words.toSpliced(at, 2)
+  const args = [...process.execArgv, main, ...own, ...(path === undefined ? [] : ['--take-over', path])]
+  setTimeout(() => {
+    const child = spawn(process.execPath, args, { stdio: 'inherit', detached: true })
+    child.unref()
+    child.on('error', (error) => logger.error(`a successor could not be started: ${messageOf(error)}`))
+    logger.info('asked for a hot restart', { successor: child.pid ?? 0 })
+  }, PATH_WAIT_MS)
+}
+
+/** The successor may have written its own number there already. */
+function removeOwn(pidFile: string): void {
+  try {
+    if (readFileSync(pidFile, 'utf8').trim() === String(process.pid)) rmSync(pidFile)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 function texts(value: unknown): readonly string[] {

@@ -11,7 +11,7 @@ import { createInformer, type KubeClient, KINDS } from '../../kube/client/index.
 import { CLUSTER_NETWORK, CLUSTER_NETWORK_IPV6 } from '../network.ts'
 import type { DnsZones } from './answer.ts'
 import { createForwarder } from './forwarder.ts'
-import { listenDns } from './listener.ts'
+import { type DnsSockets, listenDns } from './listener.ts'
 import { createResolver } from './resolver.ts'
 import { createDnsView } from './view.ts'
 
@@ -19,6 +19,8 @@ export interface ClusterDnsOptions {
   readonly client: KubeClient
   /** The address must be on an interface already. */
   readonly listen: { readonly address: string; readonly port: number; readonly netns?: undefined }
+  /** Sockets on that address, from the process whose place this one takes. */
+  readonly inherited?: DnsSockets | undefined
   readonly clusterDomain: string
   /** The host's name servers, asked for at each forwarded question, with a port where it is not 53. */
   readonly upstreams: () => readonly string[]
@@ -32,6 +34,8 @@ export interface ClusterDns {
   readonly ready: Promise<void>
   /** It has seen the cluster once; until then it cannot say that a name of the cluster is absent (SERVFAIL). */
   readonly synced: Promise<void>
+  /** For the process that takes this one's place; this one goes on. */
+  readonly sockets: () => DnsSockets | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -58,7 +62,9 @@ export function createClusterDns(options: ClusterDnsOptions): ClusterDns {
     random,
     isSynced: () => services.hasSynced() && slices.hasSynced(),
   })
-  const listening = listenDns({ ...listen, handle: resolver.handle, clock, logger }).catch(
+  let sockets: () => DnsSockets | undefined = () => undefined
+  const { inherited } = options
+  const listening = listenDns({ ...listen, handle: resolver.handle, clock, logger, inherited }).catch(
     (error: unknown) => {
       const where = `${listen.address}:${listen.port}`
       const remedy = 'is the address on the bridge, and is another name server running there?'
@@ -68,7 +74,10 @@ export function createClusterDns(options: ClusterDnsOptions): ClusterDns {
     },
   )
   return {
-    ready: listening.then(() => undefined),
+    ready: listening.then((listener) => {
+      sockets = listener.sockets
+    }),
+    sockets: () => sockets(),
     synced: Promise.all([services.synced, slices.synced]).then(() => undefined),
     async stop() {
       services.stop()

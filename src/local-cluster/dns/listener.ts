@@ -2,6 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Clock, type Logger, messageOf } from '../../base/index.ts'
+import { socketFd } from '../../linux/index.ts'
 import type { Transport } from './message.ts'
 import { framed } from './upstream.ts'
 
@@ -20,16 +21,30 @@ export interface ListenOptions {
   readonly handle: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>
   readonly clock: Clock
   readonly logger: Logger
+  /** Sockets that are bound already, by the process before this one. */
+  readonly inherited?: DnsSockets | undefined
+}
+
+/** Descriptors. */
+export interface DnsSockets {
+  readonly udp: number
+  readonly tcp: number
 }
 
 /** Answers on UDP and TCP. @throws when the address cannot be taken */
-export async function listenDns(options: ListenOptions): Promise<{ readonly stop: () => Promise<void> }> {
+export async function listenDns(
+  options: ListenOptions,
+): Promise<{ readonly stop: () => Promise<void>; readonly sockets: () => DnsSockets | undefined }> {
   const udp = await listenUdp(options)
   try {
     const tcp = await listenTcp(options)
     return {
       async stop() {
         await Promise.all([closeUdp(udp), tcp.stop()])
+      },
+      sockets() {
+        const [udpFd, tcpFd] = [socketFd(udp), socketFd(tcp.server)]
+        return udpFd === undefined || tcpFd === undefined ? undefined : { udp: udpFd, tcp: tcpFd }
       },
     }
   } catch (error) {
@@ -38,9 +53,9 @@ export async function listenDns(options: ListenOptions): Promise<{ readonly stop
   }
 }
 
-async function listenUdp({ address, port, handle, logger }: ListenOptions): Promise<UdpSocket> {
+async function listenUdp({ address, port, handle, logger, inherited }: ListenOptions): Promise<UdpSocket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES })
-  socket.bind({ address, port, exclusive: true })
+  socket.bind(inherited === undefined ? { address, port, exclusive: true } : { fd: inherited.udp })
   await once(socket, 'listening')
   let underWay = 0
   socket.on('error', (error) =>
@@ -67,7 +82,9 @@ async function closeUdp(socket: UdpSocket): Promise<void> {
   })
 }
 
-async function listenTcp(options: ListenOptions): Promise<{ readonly stop: () => Promise<void> }> {
+async function listenTcp(
+  options: ListenOptions,
+): Promise<{ readonly stop: () => Promise<void>; readonly server: Server }> {
   const { address, port, logger } = options
   const connections = new Set<Socket>()
   const server = createServer((socket) => {
@@ -82,9 +99,11 @@ async function listenTcp(options: ListenOptions): Promise<{ readonly stop: () =>
     })
   })
   server.maxConnections = CONNECTIONS_MAX
-  server.listen({ host: address, port, exclusive: true })
+  if (options.inherited === undefined) server.listen({ host: address, port, exclusive: true })
+  else server.listen({ fd: options.inherited.tcp })
   await once(server, 'listening')
   return {
+    server,
     async stop() {
       for (const socket of connections) socket.destroy()
       await closeServer(server)

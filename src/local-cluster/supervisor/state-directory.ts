@@ -15,6 +15,8 @@ export interface StateDirectory {
   readonly pods: string
   readonly images: string
   readonly nodeProxySocket: string
+  /** Where the node proxy's successor asks it for its place. */
+  readonly handoverSocket: string
 }
 
 /** @param path absolute or relative to the working directory */
@@ -32,6 +34,7 @@ export function stateDirectory(path: string): StateDirectory {
     pods: join(root, 'pods'),
     images: join(root, 'images.json'),
     nodeProxySocket: join(run, 'node-proxy.sock'),
+    handoverSocket: join(run, 'handover.sock'),
   }
 }
 

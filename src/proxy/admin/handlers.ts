@@ -10,7 +10,7 @@ export const ADMIN_PATHS: Readonly<Record<string, AdminHandler>> = {
   '/ready': (_request, context) =>
     context.isReady() ? text('LIVE\n') : { status: 503, type: 'text/plain', body: 'INITIALIZING\n' },
   '/server_info': (_request, context) => json(serverInfo(context)),
-  '/stats': (_request, context) => text(plainStats(context)),
+  '/stats': (_request, context) => text(plainStats(context.instance.registry.text())),
   '/stats/prometheus': (_request, context) => text(context.instance.registry.text()),
   '/clusters': (request, context) =>
     request.query.get('format') === 'json' ? json(clusters(context)) : text(clusterLines(context)),
@@ -43,11 +43,16 @@ function mutation(method: string, act: () => void): AdminAnswer {
   return text('OK\n')
 }
 
+/** Of the conversation between a process and its successor. */
+const HOT_RESTART_VERSION = '1'
+
 function serverInfo(context: AdminContext) {
   const { instance, bootstrap } = context
   return {
     version: `lateen/${bootstrap.node.version}`,
     state: instance.isDraining() ? 'DRAINING' : context.isReady() ? 'LIVE' : 'INITIALIZING',
+    hot_restart_version: HOT_RESTART_VERSION,
+    command_line_options: { restart_epoch: context.restartEpoch, concurrency: context.concurrency },
     uptime_current_epoch: `${Math.floor((context.clock.monotonic() - context.startedAt) / 1000)}s`,
     node: {
       id: bootstrap.node.id,
@@ -59,9 +64,8 @@ function serverInfo(context: AdminContext) {
 }
 
 /** Envoy's `name: value` lines, from the Prometheus text. */
-function plainStats(context: AdminContext): string {
-  return context.instance.registry
-    .text()
+export function plainStats(prometheusText: string): string {
+  return prometheusText
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {

@@ -10,8 +10,18 @@ export interface AdminContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly startedAt: number
+  /** How often the process was replaced without an interruption. */
+  readonly restartEpoch: number
+  /** Worker threads that serve connections. */
+  readonly concurrency: number
   readonly onQuit: () => void
 }
+
+/** Adds to a page what other workers, and the process before this one, have to say. */
+export type Gather = (
+  request: { readonly path: string; readonly method: string; readonly query: string },
+  own: AdminAnswer,
+) => Promise<AdminAnswer>
 
 /** @returns undefined for a path that the port does not have */
 export type AdminHandler = (request: AdminRequest, context: AdminContext) => AdminAnswer

@@ -49,6 +49,8 @@ export interface Runtime {
   readonly waiting: () => Iterable<RouteName>
   /** The workload that this proxy stands before: the one with its address. */
   readonly own: () => Workload | undefined
+  /** Every name of an endpoint has been asked for once: before that its service would seem to have none. */
+  readonly isSettled: () => boolean
   readonly close: () => void
 }
 
@@ -68,6 +70,7 @@ export function createRuntime(options: {
   readonly logger: Logger
   /** For endpoints that are host names. */
   readonly resolve: (name: string) => Promise<ResolvedName>
+  readonly onSettled?: () => void
   readonly sink: () => RouteSink
 }): Runtime {
   const { logger, clock } = options
@@ -101,6 +104,7 @@ export function createRuntime(options: {
       for (const service of store.servicesOfName(name)) dirty.add(service)
       refreshClusters()
     },
+    onSettled: () => options.onSettled?.(),
   })
 
   /** Those with a host name stand there once for each endpoint behind it, or for the one that is used just now. */
@@ -329,6 +333,7 @@ export function createRuntime(options: {
     connectionRoutes,
     waiting: () => waiting.keys(),
     own,
+    isSettled: names.isSettled,
     close() {
       for (const { cancel } of waiting.values()) cancel()
       waiting.clear()

@@ -8,6 +8,8 @@ export interface CpuShares {
   readonly attribute: (
     instances: readonly { readonly id: string; readonly events: number }[],
   ) => readonly { readonly id: string; readonly cpuMs: number }[]
+  /** What an instance has used before, in another process. */
+  readonly carry: (id: string, cpuMs: number) => void
   readonly forget: (id: string) => void
 }
 
@@ -31,6 +33,9 @@ export function createCpuShares(cpuMs: () => number): CpuShares {
       const total = rows.reduce((sum, { weight }) => sum + weight, 0)
       for (const { row, weight } of rows) row.cpuMs += (spent * weight) / total
       return rows.map(({ id, row }) => ({ id, cpuMs: Math.round(row.cpuMs) }))
+    },
+    carry: (id, cpuMs) => {
+      known.set(id, { events: 0, cpuMs })
     },
     forget: (id) => {
       known.delete(id)

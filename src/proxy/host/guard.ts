@@ -1,6 +1,9 @@
 import type { EventEmitter } from 'node:events'
 import type { Clock } from '../../base/index.ts'
+import type { ProxyThread } from '../exchange/types.ts'
+import { createHttp2Thread } from '../http2/connection.ts'
 import type { BoundListener, ConnectOptions, ListenOptions, Network, OnRead } from '../net/network.ts'
+import { createTimerWheel } from '../net/timer-wheel.ts'
 
 /** Runs callbacks of one instance; what one throws ends that instance and no other. */
 export interface Guard {
@@ -65,4 +68,11 @@ export function guardSocket<S extends EventEmitter>(socket: S, guard: Guard): S 
 
 export function guardClock(clock: Clock, guard: Guard): Clock {
   return { ...clock, after: (ms, callback) => clock.after(ms, () => guard.run(callback)) }
+}
+
+/** Buffers are shared by all; timers and deferred writes are not, so that what one throws is known to be its own. */
+export function guardThread(thread: ProxyThread, clock: Clock, guard: Guard): ProxyThread {
+  const wheel = createTimerWheel(clock)
+  const defer = (callback: () => void) => void setImmediate(() => guard.run(callback))
+  return { ...thread, clock, wheel, http2: createHttp2Thread({ clock, wheel, blocks: thread.blocks, defer }) }
 }

@@ -3,34 +3,26 @@ import { messageOf } from '../../base/index.ts'
 import type { GatewayName } from '../../model/index.ts'
 import { createXdsClient, type XdsChannels, type XdsClient } from '../../xds/client/index.ts'
 import { gatewayRoutes } from '../../xds/types/index.ts'
-import { type AdminServers, startAdminServers } from '../admin/servers.ts'
-import type { Interner } from '../config/interner.ts'
-import type { ProxyThread } from '../exchange/types.ts'
-import { createProxyInstance, type ProxyInstance } from '../instance.ts'
-import type { Network } from '../net/network.ts'
 import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
+import type { HandleCallbacks, ProxyHandle } from './proxy-handle.ts'
 
 export interface HostedProxyOptions {
   readonly bootstrap: Bootstrap
-  readonly thread: ProxyThread
-  readonly network: Network
-  readonly interner: Interner
+  readonly createHandle: (callbacks: HandleCallbacks) => ProxyHandle
   readonly channels: XdsChannels
   readonly readFile: (path: string) => string | undefined
   readonly resolve: (host: string) => Promise<ResolvedName>
-  readonly writeLog: (line: string) => void
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly inboundSource?: string
   readonly onReady: (ready: boolean) => void
   readonly onQuit: () => void
 }
 
-/** A proxy instance with what it lives on: its subscription, its readiness, its ports for people and machines. */
+/** A proxy with what it lives on: its subscription, its readiness, its ports for people and machines. */
 export interface HostedProxy {
-  readonly instance: ProxyInstance
+  readonly handle: ProxyHandle
   /** @throws when a port that it needs cannot be bound */
   readonly start: () => Promise<void>
   /** Finishes requests under way within `graceMs`, then closes everything. */
@@ -48,22 +40,12 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   const { bootstrap, logger, clock } = options
   let ready = false
   let stopping = false
-  let admin: AdminServers | undefined
   let subscribed: readonly GatewayName[] = []
-  const instance = createProxyInstance({
-    node: bootstrap.node,
-    thread: options.thread,
-    network: options.network,
-    interner: options.interner,
-    logger,
-    writeLog: options.writeLog,
-    resolve: options.resolve,
-    address: bootstrap.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0',
-    proxyProtocol: bootstrap.proxyProtocol ?? false,
-    ...(options.inboundSource !== undefined && { inboundSource: options.inboundSource }),
-    // A port that answers before its routes are here would say 404 where a moment later it would not.
-    isGatewayReady: hasRoutes,
+  const isGateway = bootstrap.node.role === 'router'
+  const handle = options.createHandle({
     onStateChange: update,
+    onQuit: options.onQuit,
+    status: () => ({ isReady: ready && !stopping, isConnected: xds.connected() }),
   })
   const xds: XdsClient = createXdsClient({
     address: bootstrap.discoveryAddress,
@@ -73,7 +55,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     plaintext: bootstrap.plaintext,
     node: bootstrap.node,
     accept(changes) {
-      const rejections = instance.accept(changes)
+      const rejections = handle.accept(changes)
       // Not within the callback: what follows sends on the stream whose message is being taken.
       queueMicrotask(followGateways)
       return rejections
@@ -84,14 +66,19 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     logger: logger.scope('xds'),
   })
   const forget = xds.onSynced(() => {
-    instance.gateway?.sync()
+    openReadyGateways()
     update()
   })
 
+  // A port that answers before its routes are here would say 404 where a moment later it would not.
+  function openReadyGateways(): void {
+    if (isGateway) handle.setReadyGateways(handle.gatewayNames().filter(hasRoutes))
+  }
+
   /** Routes are asked for gateway by gateway, as listeners come and go. */
   function followGateways(): void {
-    if (instance.gateway === undefined || stopping) return
-    const names = instance.gatewayNames()
+    if (!isGateway || stopping) return
+    const names = handle.gatewayNames()
     const added = names.filter((name) => !subscribed.includes(name))
     const removed = subscribed.filter((name) => !names.includes(name))
     subscribed = names
@@ -116,38 +103,29 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
       xds.synced('service', '*') &&
       xds.synced('rate-limit', 'proxy/*')
     if (!common) return false
-    if (instance.gateway === undefined) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
-    return xds.synced('listener', 'proxy/*') && instance.gatewayNames().every(hasRoutes)
+    if (!isGateway) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
+    return xds.synced('listener', 'proxy/*') && handle.gatewayNames().every(hasRoutes)
   }
 
   /** Once ready it stays so: what was received stays valid when the control plane goes away. */
   function update(): void {
-    if (ready || stopping || !isSynced() || !instance.isBound()) return
+    if (ready || stopping || !isSynced() || !handle.ports().isBound) return
     ready = true
-    logger.info('proxy is ready', { listeners: instance.gateway?.list().length ?? 2 })
+    handle.statusChanged()
+    logger.info('proxy is ready', { listeners: isGateway ? handle.ports().ports.length : 2 })
     options.onReady(true)
   }
 
   return {
-    instance,
+    handle,
     isReady: () => ready && !stopping,
     async start() {
-      admin = await startAdminServers({
-        network: options.network,
-        instance,
-        bootstrap,
-        isReady: () => ready && !stopping,
-        isConnected: xds.connected,
-        clock,
-        logger,
-        onQuit: options.onQuit,
-      })
-      await instance.start()
+      await handle.start()
       xds.subscribe('mesh', ['*'])
       xds.subscribe('workload', ['*'])
       xds.subscribe('service', ['*'])
       xds.subscribe('rate-limit', ['proxy/*'])
-      if (bootstrap.node.role === 'router') {
+      if (isGateway) {
         xds.subscribe('credential', ['proxy/*'])
         xds.subscribe('listener', ['proxy/*'])
       } else for (const type of ROUTE_TYPES) xds.subscribe(type, ['mesh/*'])
@@ -156,12 +134,14 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     },
     async stop(graceMs) {
       stopping = true
+      handle.statusChanged()
       const deadline = clock.monotonic() + graceMs
-      instance.announceDrain()
-      if (instance.gateway !== undefined) await clock.sleep(Math.min(LAME_DUCK_MS, graceMs / 2))
-      instance.drain()
-      while (instance.connections.size() > 0 && clock.monotonic() < deadline) await clock.sleep(DRAIN_POLL_MS)
-      const left = instance.connections.size()
+      handle.setDraining(true)
+      if (isGateway) await clock.sleep(Math.min(LAME_DUCK_MS, graceMs / 2))
+      handle.drain()
+      while ((await handle.connections()) > 0 && clock.monotonic() < deadline)
+        await clock.sleep(DRAIN_POLL_MS)
+      const left = await handle.connections()
       if (left > 0) logger.warn(`${left} connections were still open after ${graceMs} ms and are cut off`)
       destroy()
     },
@@ -172,8 +152,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     stopping = true
     forget()
     xds.stop()
-    instance.close()
-    admin?.close()
+    handle.close()
     logger.info('proxy stopped')
   }
 }

@@ -6,3 +6,4 @@
 export { createLocalProxy, type LocalProxy, type LocalProxyOptions, type ModelChanges } from './local.ts'
 export { createNodeProxy, type NodeProxy, type NodeProxyOptions } from './node-proxy.ts'
 export { runProxy, type RunProxyOptions } from './single.ts'
+export { type Predecessor, takeOver } from './take-over.ts'

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import {
   canonicalJson,
@@ -9,12 +10,10 @@ import {
   type ModelType,
 } from '../../model/index.ts'
 import type { XdsChange } from '../../xds/client/index.ts'
-import { type AdminServers, startAdminServers } from '../admin/servers.ts'
-import { createInterner } from '../config/interner.ts'
-import { createProxyThread } from '../exchange/thread.ts'
-import { createProxyInstance } from '../instance.ts'
-import { createPlainNetwork } from '../net/network.ts'
-import { createNameLookup } from './names.ts'
+import type { ProxyHandle } from './proxy-handle.ts'
+import { createProxyProcess } from './proxy-process.ts'
+import { createSuccession, type Succession } from './succession.ts'
+import type { Predecessor } from './take-over.ts'
 
 export interface LocalProxyOptions {
   readonly name: string
@@ -23,9 +22,16 @@ export interface LocalProxyOptions {
   readonly address: string
   /** On 127.0.0.1; undefined: none. */
   readonly adminPort: number | undefined
+  /** Worker threads; 1: connections are served in this thread. */
+  readonly concurrency: number
+  readonly connectionsMax: number
+  /** Bytes of resident memory beyond which it takes less upon itself; undefined: no guard. */
+  readonly memoryMax: number | undefined
   readonly clusterDomain: string
   /** Whether connections begin with a PROXY header. */
   readonly proxyProtocol?: boolean
+  /** The process whose place this one takes. */
+  readonly predecessor: Predecessor | undefined
   readonly writeLog: (line: string) => void
   readonly clock: Clock
   readonly random: Random
@@ -51,82 +57,136 @@ export interface LocalProxy {
   }
   /** Resolves when every port that is asked for is bound or has failed. */
   readonly bound: () => Promise<void>
+  /** Begins to accept connections, in the predecessor's place if there is one. */
+  readonly serve: () => Promise<void>
+  /** Lets a successor call on this path. @returns resolves when it serves and this process has nothing left to do */
+  readonly awaitSuccessor: (path: string, drainMs: number, pid: number) => Promise<Succession>
   /** Accepts no more, finishes what is under way within `graceMs`. */
   readonly stop: (graceMs: number) => Promise<void>
+  /** Ends at once. */
+  readonly close: () => Promise<void>
 }
 
 const POLL_MS = 5
+const TICKET_KEY_BYTES = 48
+/** So long every response says that its connection ends, before those are closed that nobody uses. */
+const IDLE_NOTICE_MS = 500
 
 export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
-  const { clock, logger } = options
-  let admin: AdminServers | undefined
+  const { clock, predecessor } = options
+  const ticketKey = ticketKeyOf(predecessor) ?? randomBytes(TICKET_KEY_BYTES)
+  const restartEpoch = predecessor === undefined ? 0 : predecessor.epoch + 1
+  const running = createProxyProcess({ ...options, predecessor })
   let stopping = false
-  const node = {
-    id: `router~127.0.0.1~${options.name}.default~default.svc.${options.clusterDomain}`,
-    role: 'router' as const,
-    namespace: 'default',
-    podName: options.name,
-    serviceAccount: 'default',
-    labels: {},
-    ips: ['127.0.0.1'],
-    cluster: 'standalone',
-    version: options.version,
-  }
-  const network = createPlainNetwork({})
-  const instance = createProxyInstance({
-    node,
-    thread: createProxyThread({ clock, random: options.random }),
-    network,
-    interner: createInterner(),
-    logger,
+  const inherited = () => predecessor?.inherited(options.name) ?? []
+  const handle = running.host.create({
+    spec: {
+      id: options.name,
+      bootstrap: bootstrapOf(options),
+      address: options.address,
+      ticketKey,
+      admin: options.adminPort ?? 'none',
+      waitsForRoutes: false,
+      restartEpoch,
+      concurrency: options.concurrency,
+    },
+    placement: { nameservers: [] },
+    logger: options.logger,
     writeLog: options.writeLog,
-    address: options.address,
-    resolve: createNameLookup({ nameservers: [], clusterDomain: options.clusterDomain }),
+    inherited,
     onStateChange: () => {},
-    proxyProtocol: options.proxyProtocol ?? false,
+    onQuit: () => {},
+    status: () => ({ isReady: handle.ports().isBound && !stopping, isConnected: true }),
   })
 
   return {
-    async start() {
-      if (options.adminPort === undefined) return
-      admin = await startAdminServers({
-        network,
-        instance,
-        bootstrap: {
-          node,
-          discoveryAddress: 'files',
-          plaintext: true,
-          clusterDomain: options.clusterDomain,
-          logLevel: 'info',
-          drainMs: 0,
-        },
-        only: options.adminPort,
-        isReady: () => instance.isBound() && !stopping,
-        isConnected: () => true,
-        clock,
-        logger,
-        onQuit: () => {},
-      })
+    start: handle.start,
+    apply: (changes) => handle.accept(toXdsChanges(changes)).map(({ key, reason }) => ({ key, reason })),
+    listeners() {
+      const { ports, problems } = handle.ports()
+      return { ports, problems: new Map(problems) }
     },
-    apply: (changes) => instance.accept(toXdsChanges(changes)).map(({ key, reason }) => ({ key, reason })),
-    listeners: () => ({
-      ports: (instance.gateway?.list() ?? []).map(({ port }) => port).toSorted((a, b) => a - b),
-      problems: instance.gateway?.problems() ?? new Map(),
-    }),
     async bound() {
-      while (!instance.isBound() && !stopping) await clock.sleep(POLL_MS)
+      while (!handle.ports().isBound && !stopping) await clock.sleep(POLL_MS)
+      handle.statusChanged()
+    },
+    serve: running.serve,
+    async awaitSuccessor(path, drainMs, pid) {
+      const succession = createSuccession({
+        path,
+        epoch: restartEpoch,
+        pid,
+        sockets: running.sockets,
+        proxies: () => [{ id: options.name, handle, inherited: inherited() }],
+        state: () => ({ ticketKey: ticketKey.toString('base64') }),
+        drainMs,
+        onBegin: () => {},
+        onAbort: () => {},
+        onTaken: () => {},
+        onLost: () => {},
+        clock,
+        logger: options.logger,
+      })
+      await succession.listen()
+      return succession
     },
     async stop(graceMs) {
       stopping = true
-      const deadline = clock.monotonic() + graceMs
-      instance.drain()
-      while (instance.connections.size() > 0 && clock.monotonic() < deadline) await clock.sleep(POLL_MS)
-      instance.close()
-      admin?.close()
+      handle.statusChanged()
+      await drainHandle(handle, clock, graceMs)
+      handle.close()
+      await running.close()
+    },
+    async close() {
+      stopping = true
+      handle.close()
+      await running.close()
     },
   }
 }
 
+/** Accepts no more; connections in use hear of the end in a response before the idle ones are closed. */
+async function drainHandle(handle: ProxyHandle, clock: Clock, graceMs: number): Promise<void> {
+  const deadline = clock.monotonic() + graceMs
+  const idleFrom = clock.monotonic() + Math.min(IDLE_NOTICE_MS, graceMs / 2)
+  handle.setDraining(true)
+  handle.stopAccepting()
+  let toldIdle = false
+  while ((await handle.connections()) > 0 && clock.monotonic() < deadline) {
+    if (!toldIdle && clock.monotonic() > idleFrom) {
+      toldIdle = true
+      handle.closeIdle()
+    }
+    await clock.sleep(POLL_MS)
+  }
+}
+
+function ticketKeyOf(predecessor: Predecessor | undefined): Buffer | undefined {
+  const { ticketKey } = (predecessor?.state ?? {}) as { readonly ticketKey?: string }
+  return ticketKey === undefined ? undefined : Buffer.from(ticketKey, 'base64')
+}
+
+function bootstrapOf({ name, version, clusterDomain, proxyProtocol = false }: LocalProxyOptions) {
+  return {
+    node: {
+      id: `router~127.0.0.1~${name}.default~default.svc.${clusterDomain}`,
+      role: 'router' as const,
+      namespace: 'default',
+      podName: name,
+      serviceAccount: 'default',
+      labels: {},
+      ips: ['127.0.0.1'],
+      cluster: 'standalone',
+      version,
+    },
+    discoveryAddress: 'files',
+    plaintext: true,
+    clusterDomain,
+    logLevel: 'info',
+    drainMs: 0,
+    proxyProtocol,
+  }
+}
 /** The proxy is at home in every namespace: Secrets that a Gateway names are those beside it. */
 function ownListener(listener: Listener): Listener {
   const { tls, origin } = listener

@@ -224,6 +224,7 @@ describe('a node proxy', { skip }, () => {
       cpuMs: () => process.cpuUsage().user / 1000,
     })
     await proxy.start()
+    await proxy.serve()
     await connectAgent()
   })
   after(async () => {

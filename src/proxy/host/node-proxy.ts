@@ -1,36 +1,33 @@
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
-import { type Clock, createLogger, type Logger, messageOf, type Random } from '../../base/index.ts'
+import { type Clock, type Logger, type Random } from '../../base/index.ts'
 import {
-  createJsonLineDecoder,
-  encodeJsonLine,
-  type HostedInstance,
-  hostPathOf,
-  NODE_PROXY_LINE_BYTES_MAX,
+  closeFd,
   NODE_PROXY_PROTOCOL_VERSION,
   NODE_PROXY_USAGE_INTERVAL_MS,
   type NodeProxyEvent,
   type NodeProxyRequest,
-  PROXY_SOCKET_MARK,
 } from '../../linux/index.ts'
-import { createXdsChannels, type XdsChannels } from '../../xds/client/index.ts'
-import { createInterner, type Interner } from '../config/interner.ts'
-import { createProxyThread } from '../exchange/thread.ts'
-import type { ProxyThread } from '../exchange/types.ts'
-import { createHttp2Thread } from '../http2/connection.ts'
-import { createNamespacedNetwork } from '../net/namespaced-network.ts'
-import { createTimerWheel } from '../net/timer-wheel.ts'
-import { readBootstrap } from './bootstrap.ts'
-import { createCpuShares, type CpuShares } from './cpu-shares.ts'
-import { createGuard, type Guard, guardClock, guardNetwork } from './guard.ts'
-import { createHostedProxy, describeStartProblem, type HostedProxy } from './hosted-proxy.ts'
-import { createLogFile, type LogFile } from './log-file.ts'
-import { createNameLookup } from './names.ts'
+import { type AgentServer, createAgentServer } from './agent-server.ts'
+import { createCpuShares } from './cpu-shares.ts'
+import { type CarriedInstance, createNodeInstances, type NodeInstances } from './node-instances.ts'
+import { createProxyProcess } from './proxy-process.ts'
+import { createSuccession, type Succession } from './succession.ts'
+import { type Predecessor, takeOver } from './take-over.ts'
 
 export interface NodeProxyOptions {
   /** The Unix socket on which the node agent calls. */
   readonly socketPath: string
+  /** The Unix socket on which a successor calls; absent: none can take over. */
+  readonly handoverPath?: string
   readonly version: string
+  readonly pid?: number
+  /** Worker threads; 1 unless said otherwise: connections are served in the main thread. */
+  readonly concurrency?: number
+  readonly connectionsMax?: number
+  readonly memoryMax?: number
+  /** How long connections may last when a successor serves. */
+  readonly drainMs?: number
+  /** Further sockets for a successor, by name. */
+  readonly otherSockets?: () => readonly (readonly [name: string, fd: number])[]
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -40,29 +37,44 @@ export interface NodeProxyOptions {
 
 /** Hosts the proxies of all pods of a node. */
 export interface NodeProxy {
+  /**
+   * Starts, in the place of the process that serves now if there is one: then it returns when what that one serves can
+   * be served here, and that one goes on until `serve`.
+   * @throws when it cannot be had; the process that serves now goes on
+   */
   readonly start: () => Promise<void>
+  /** A predecessor's other socket, for the caller to use or close. */
+  readonly inheritedSocket: (name: string) => number | undefined
+  readonly serve: () => Promise<void>
+  /** Resolves when another process serves and this one has nothing left to do. */
+  readonly succeeded: () => Promise<void>
   /** Instances that run, for status pages. */
   readonly instances: () => readonly { readonly id: string; readonly ready: boolean }[]
   /** Stops serving the agent's socket and ends every instance at once. */
   readonly close: () => Promise<void>
 }
 
-interface Running {
-  readonly instance: HostedInstance
-  readonly startedAt: number
-  readonly proxy: HostedProxy
-  readonly log: LogFile
-  stopping: boolean
+interface CarriedState {
+  readonly instances: readonly CarriedInstance[]
 }
 
-interface Shared {
+/** Envoy's drain time. */
+const DRAIN_MS = 600_000
+/** How long a successor waits for the control plane before it gives up and leaves the place to the process that has it. */
+const READY_TIMEOUT_MS = 30_000
+const READY_POLL_MS = 10
+/** The owner of other sockets among those that are handed over. */
+const OTHER_SOCKETS = ' others'
+
+interface Parts {
   readonly options: NodeProxyOptions
-  readonly thread: ProxyThread
-  readonly interner: Interner
-  readonly channels: XdsChannels
-  readonly running: Map<string, Running>
-  readonly agents: Set<Socket>
-  readonly shares: CpuShares
+  readonly predecessor: Predecessor | undefined
+  readonly running: ReturnType<typeof createProxyProcess>
+  readonly instances: NodeInstances
+  readonly agents: AgentServer
+  readonly succession: Succession | undefined
+  readonly others: Map<string, number>
+  readonly close: () => Promise<void>
 }
 
 /**
@@ -70,212 +82,213 @@ interface Shared {
  * they go on when it is away.
  */
 export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
-  const { clock, logger } = options
-  const shared: Shared = {
-    options,
-    thread: createProxyThread({ clock, random: options.random }),
-    interner: createInterner(),
-    channels: createXdsChannels(),
-    running: new Map(),
-    agents: new Set(),
-    shares: createCpuShares(options.cpuMs),
-  }
-  const server = createServer((socket) => serveAgent(shared, socket))
-  let cancelUsage = () => {}
-
-  function reportUsage(): void {
-    const instances = shared.shares.attribute(
-      [...shared.running.values()].map(({ instance, proxy }) => ({
-        id: instance.id,
-        events: proxy.instance.work.events,
-      })),
-    )
-    if (instances.length > 0) tell(shared, { op: 'usage', instances })
-    cancelUsage = clock.after(NODE_PROXY_USAGE_INTERVAL_MS, reportUsage)
-  }
+  const { clock, logger, handoverPath } = options
+  let parts: Parts | undefined
 
   return {
     async start() {
-      rmSync(options.socketPath, { force: true })
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(options.socketPath, resolve)
-      })
-      chmodSync(options.socketPath, 0o600)
-      cancelUsage = clock.after(NODE_PROXY_USAGE_INTERVAL_MS, reportUsage)
-      logger.info('node proxy is listening', { socket: options.socketPath })
+      const predecessor =
+        handoverPath === undefined ? undefined : await takeOver({ path: handoverPath, clock, logger })
+      parts = assemble(options, predecessor)
+      if (predecessor !== undefined) await takeUp(parts, predecessor)
     },
+    inheritedSocket(name) {
+      const fd = parts?.others.get(name)
+      parts?.others.delete(name)
+      return fd
+    },
+    async serve() {
+      if (parts === undefined) throw new Error('serve comes after start')
+      for (const fd of parts.others.values()) closeFd(fd)
+      parts.others.clear()
+      await parts.running.serve()
+      await parts.agents.listen()
+      await parts.succession?.listen()
+    },
+    succeeded: () => parts?.succession?.succeeded ?? new Promise(() => {}),
     instances: () =>
-      [...shared.running.values()].map(({ instance, proxy }) => ({
-        id: instance.id,
-        ready: proxy.isReady(),
-      })),
-    async close() {
-      cancelUsage()
-      server.close()
-      for (const agent of shared.agents) agent.destroy()
-      for (const running of shared.running.values()) running.proxy.destroy()
-      await Promise.all([...shared.running.values()].map((running) => running.log.close()))
-      shared.running.clear()
-    },
+      [...(parts?.instances.running ?? [])].map(([id, { proxy }]) => ({ id, ready: proxy.isReady() })),
+    close: async () => parts?.close(),
   }
 }
 
-function serveAgent(shared: Shared, socket: Socket): void {
-  const { logger } = shared.options
-  const decoder = createJsonLineDecoder(NODE_PROXY_LINE_BYTES_MAX)
-  shared.agents.add(socket)
-  socket.on('error', (error) => logger.warn(`connection of the node agent: ${messageOf(error)}`))
-  socket.on('close', () => shared.agents.delete(socket))
-  socket.on('data', (chunk) => {
-    try {
-      for (const message of decoder.push(chunk)) takeRequest(shared, socket, message as NodeProxyRequest)
-    } catch (error) {
-      logger.error(`the node agent sent something that is not the protocol: ${messageOf(error)}`)
-      socket.destroy()
-    }
+function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefined): Parts {
+  const { clock, logger, concurrency = 1 } = options
+  const restartEpoch = predecessor === undefined ? 0 : predecessor.epoch + 1
+  const others = new Map<string, number>()
+  const held = (predecessor?.held ?? []).filter(({ place, fds }) => {
+    if (place.owner !== OTHER_SOCKETS) return true
+    for (const fd of fds) others.set(place.address, fd)
+    return false
   })
+  const running = createProxyProcess({
+    ...options,
+    concurrency,
+    connectionsMax: options.connectionsMax ?? Number.POSITIVE_INFINITY,
+    predecessor: predecessor && { ...predecessor, held },
+  })
+  const shares = createCpuShares(options.cpuMs)
+  const agents: AgentServer = createAgentServer({
+    path: options.socketPath,
+    logger,
+    take: (request, answer) => take(instances, request, { answer, logger }),
+  })
+  const instances = createNodeInstances({
+    ...options,
+    host: running.host,
+    concurrency,
+    restartEpoch,
+    inherited: (id) => predecessor?.inherited(id) ?? [],
+    tell: agents.tell,
+    onLeave: shares.forget,
+  })
+  for (const { instance, cpuMs } of carriedOf(predecessor)) shares.carry(instance.id, cpuMs)
+  const usage = reportUsage({ instances, shares, clock, tell: agents.tell })
+  const succession = options.handoverPath === undefined ? undefined : succeed(options.handoverPath)
+
+  function succeed(path: string): Succession {
+    const serveAgain = () => {
+      agents.listen().catch((error: unknown) => logger.error(`no node agent can call: ${String(error)}`))
+    }
+    return createSuccession({
+      path,
+      epoch: restartEpoch,
+      pid: options.pid ?? 0,
+      sockets: running.sockets,
+      proxies: () =>
+        [...instances.running].map(([id, { proxy, inherited }]) => ({
+          id,
+          handle: proxy.handle,
+          inherited: inherited(),
+        })),
+      state: (): CarriedState => ({ instances: carry(instances, usage.last()) }),
+      otherSockets: () =>
+        (options.otherSockets?.() ?? []).map(([name, fd]) => ({
+          place: { owner: OTHER_SOCKETS, address: name, port: 0 },
+          fds: [fd],
+        })),
+      drainMs: options.drainMs ?? DRAIN_MS,
+      onBegin: agents.hold,
+      onAbort: agents.resume,
+      onTaken() {
+        agents.tell({ op: 'handing-over' })
+        agents.close()
+      },
+      onLost: serveAgain,
+      clock,
+      logger,
+    })
+  }
+
+  async function close(): Promise<void> {
+    usage.stop()
+    succession?.close()
+    agents.close()
+    await instances.close()
+    await running.close()
+  }
+  return { options, predecessor, running, instances, agents, succession, others, close }
 }
 
-function takeRequest(shared: Shared, socket: Socket, request: NodeProxyRequest): void {
+function carriedOf(predecessor: Predecessor | undefined): readonly CarriedInstance[] {
+  return (predecessor?.state as CarriedState | undefined)?.instances ?? []
+}
+
+function carry(instances: NodeInstances, cpu: ReadonlyMap<string, number>): readonly CarriedInstance[] {
+  return [...instances.running.values()]
+    .filter(({ stopping }) => !stopping)
+    .map(({ instance, startedAt, ticketKey, proxy }) => ({
+      instance,
+      startedAt,
+      isReady: proxy.isReady(),
+      cpuMs: cpu.get(instance.id) ?? 0,
+      ticketKey: ticketKey.toString('base64'),
+    }))
+}
+
+/** Starts what the predecessor has, and waits until what was ready there is ready here. */
+async function takeUp({ options, instances }: Parts, predecessor: Predecessor): Promise<void> {
+  const carried = carriedOf(predecessor)
+  for (const one of carried) instances.start(one.instance, one)
+  const deadline = options.clock.monotonic() + READY_TIMEOUT_MS
+  const missing = () =>
+    carried.filter(({ instance, isReady }) => {
+      const own = instances.running.get(instance.id)
+      return isReady && own !== undefined && !own.proxy.isReady()
+    })
+  while (missing().length > 0) {
+    if (options.clock.monotonic() > deadline) {
+      const names = missing().map(({ instance }) => `${instance.namespace}/${instance.podName}`)
+      throw new Error(
+        `not ready after ${READY_TIMEOUT_MS / 1000} s: ${names.join(', ')}. Is istiod running? The process that serves now goes on`,
+      )
+    }
+    await options.clock.sleep(READY_POLL_MS)
+  }
+}
+
+function take(
+  instances: NodeInstances,
+  request: NodeProxyRequest,
+  { answer, logger }: { readonly answer: (event: NodeProxyEvent) => void; readonly logger: Logger },
+): void {
   switch (request.op) {
     case 'hello':
-      send(socket, {
+      answer({
         op: 'hello',
         version: NODE_PROXY_PROTOCOL_VERSION,
-        instances: [...shared.running.values()].map(({ instance, startedAt, proxy }) => ({
-          id: instance.id,
+        instances: [...instances.running].map(([id, { startedAt, proxy }]) => ({
+          id,
           startedAt,
           ready: proxy.isReady(),
         })),
       })
       return
     case 'start':
-      startInstance(shared, request.instance)
+      instances.start(request.instance)
       return
     case 'stop':
-      void stopInstance(shared, request.id, request.graceMs)
+      void instances.stop(request.id, request.graceMs)
       return
     default:
       // A newer agent may know more; what this version does not know it says so once and leaves.
-      shared.options.logger.warn(
-        `unknown request of the node agent: ${JSON.stringify(request).slice(0, 200)}`,
-      )
+      logger.warn(`unknown request of the node agent: ${JSON.stringify(request).slice(0, 200)}`)
   }
 }
 
-function startInstance(shared: Shared, instance: HostedInstance): void {
-  const known = shared.running.get(instance.id)
-  if (known !== undefined) {
-    tell(shared, { op: 'started', id: instance.id, startedAt: known.startedAt })
-    if (known.proxy.isReady()) tell(shared, { op: 'ready', id: instance.id, ready: true })
-    return
+/** Says now and then what each instance used. */
+function reportUsage(options: {
+  readonly instances: NodeInstances
+  readonly shares: ReturnType<typeof createCpuShares>
+  readonly clock: Clock
+  readonly tell: (event: NodeProxyEvent) => void
+}) {
+  const { instances, shares, clock } = options
+  let last: ReadonlyMap<string, number> = new Map()
+  let stopped = false
+  let cancel = clock.after(NODE_PROXY_USAGE_INTERVAL_MS, report)
+
+  function report(): void {
+    void measure().finally(() => {
+      if (!stopped) cancel = clock.after(NODE_PROXY_USAGE_INTERVAL_MS, report)
+    })
   }
-  const { clock, version } = shared.options
-  const log = createLogFile(instance.logFile, clock)
-  const readFile = (path: string) => readIfExists(hostPathOf(instance.mounts, path))
-  const bootstrap = readBootstrap({
-    args: instance.args,
-    env: instance.env,
-    podIps: instance.podIps,
-    version,
-    readFile,
-  })
-  const logger = createLogger({ scope: 'proxy', level: 'info', write: log.write, now: clock.now })
-  if (!bootstrap.ok) {
-    logger.error(bootstrap.error)
-    void log.close()
-    tell(shared, { op: 'exited', id: instance.id, exitCode: 1, message: bootstrap.error })
-    return
+
+  async function measure(): Promise<void> {
+    const events = [...instances.running].map(async ([id, { proxy }]) => ({
+      id,
+      events: await proxy.handle.events(),
+    }))
+    const used = shares.attribute(await Promise.all(events))
+    last = new Map(used.map(({ id, cpuMs }) => [id, cpuMs]))
+    if (used.length > 0) options.tell({ op: 'usage', instances: used })
   }
-  const guard = createGuard((error) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    logger.error(`the proxy failed and ends: ${text}`)
-    shared.options.logger.error(`proxy of ${instance.namespace}/${instance.podName} failed: ${text}`)
-    leave(shared, instance.id, 1, `the proxy failed: ${messageOf(error)}`)
-  })
-  const guardedClock = guardClock(clock, guard)
-  const proxy = createHostedProxy({
-    bootstrap: bootstrap.value,
-    thread: guardedThread(shared.thread, guardedClock, guard),
-    network: guardNetwork(createNamespacedNetwork({ netns: instance.netns, mark: PROXY_SOCKET_MARK }), guard),
-    interner: shared.interner,
-    channels: shared.channels,
-    readFile,
-    resolve: createNameLookup({
-      nameservers: instance.nameservers,
-      clusterDomain: bootstrap.value.clusterDomain,
-    }),
-    writeLog: log.write,
-    clock: guardedClock,
-    random: shared.options.random,
-    logger,
-    ...(bootstrap.value.node.role === 'sidecar' && { inboundSource: '127.0.0.6' }),
-    onReady: (ready) => tell(shared, { op: 'ready', id: instance.id, ready }),
-    onQuit: () => void stopInstance(shared, instance.id, bootstrap.value.drainMs),
-  })
-  const startedAt = clock.now()
-  shared.running.set(instance.id, { instance, startedAt, proxy, log, stopping: false })
-  proxy.start().then(
-    () => tell(shared, { op: 'started', id: instance.id, startedAt }),
-    (error: unknown) => {
-      const message = describeStartProblem(error)
-      logger.error(message)
-      leave(shared, instance.id, 1, message)
+
+  return {
+    last: () => last,
+    stop() {
+      stopped = true
+      cancel()
     },
-  )
-}
-
-/** Buffers are shared by all; timers and deferred writes are not, so that what one throws is known to be its own. */
-function guardedThread(thread: ProxyThread, clock: Clock, guard: Guard): ProxyThread {
-  const wheel = createTimerWheel(clock)
-  const defer = (callback: () => void) => void setImmediate(() => guard.run(callback))
-  return { ...thread, clock, wheel, http2: createHttp2Thread({ clock, wheel, blocks: thread.blocks, defer }) }
-}
-
-async function stopInstance(shared: Shared, id: string, graceMs: number): Promise<void> {
-  const running = shared.running.get(id)
-  if (running === undefined) {
-    // It ended while the agent was away, or never was: either way it is not running now.
-    tell(shared, { op: 'exited', id, exitCode: 0, message: 'was not running' })
-    return
-  }
-  if (running.stopping) return
-  running.stopping = true
-  tell(shared, { op: 'ready', id, ready: false })
-  await running.proxy.stop(graceMs)
-  leave(shared, id, 0, '')
-}
-
-/** The instance is over: its resources are given back, and the agent hears of it. */
-function leave(shared: Shared, id: string, exitCode: number, message: string): void {
-  const running = shared.running.get(id)
-  if (running === undefined) return
-  shared.running.delete(id)
-  shared.shares.forget(id)
-  if (exitCode !== 0) running.proxy.destroy()
-  void running.log.close()
-  tell(shared, { op: 'exited', id, exitCode, message })
-}
-
-function tell(shared: Shared, event: NodeProxyEvent): void {
-  for (const agent of shared.agents) send(agent, event)
-}
-
-/** An agent that does not read is told nothing more than this; it asks anew when it connects again. */
-const AGENT_BACKLOG_BYTES_MAX = 8 * 1024 * 1024
-
-function send(socket: Socket, event: NodeProxyEvent): void {
-  if (socket.writableLength > AGENT_BACKLOG_BYTES_MAX) socket.destroy()
-  else socket.write(encodeJsonLine(event))
-}
-
-function readIfExists(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
   }
 }

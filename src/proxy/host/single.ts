@@ -9,6 +9,8 @@ import { createPlainNetwork } from '../net/network.ts'
 import { readBootstrap } from './bootstrap.ts'
 import { createHostedProxy, describeStartProblem } from './hosted-proxy.ts'
 import { createNameLookup } from './names.ts'
+import { createServedProxy } from './served-proxy.ts'
+import { podSpec } from './proxy-handle.ts'
 
 export interface RunProxyOptions {
   /** `proxy sidecar|router …`, as Istio's container has them. */
@@ -42,19 +44,28 @@ export async function runProxy(options: RunProxyOptions): Promise<number> {
       return fd === undefined ? undefined : originalDestination(fd)
     },
   })
+  const resolve = createNameLookup({ nameservers: [], clusterDomain: bootstrap.value.clusterDomain })
   const proxy = createHostedProxy({
     bootstrap: bootstrap.value,
-    thread: createProxyThread({ clock: systemClock, random: systemRandom }),
-    network,
-    interner: createInterner(),
+    createHandle: (callbacks) =>
+      createServedProxy({
+        spec: podSpec({ id: bootstrap.value.node.id, bootstrap: bootstrap.value }),
+        thread: createProxyThread({ clock: systemClock, random: systemRandom }),
+        network,
+        adminNetwork: network,
+        interner: createInterner(),
+        resolve,
+        writeLog: output.write,
+        clock: systemClock,
+        logger,
+        ...callbacks,
+      }),
     channels: createXdsChannels(),
     readFile: readIfExists,
-    resolve: createNameLookup({ nameservers: [], clusterDomain: bootstrap.value.clusterDomain }),
-    writeLog: output.write,
+    resolve,
     clock: systemClock,
     random: systemRandom,
     logger,
-    ...(bootstrap.value.node.role === 'sidecar' && { inboundSource: '127.0.0.6' }),
     onReady: () => {},
     onQuit: () => quit.abort(),
   })

@@ -7,9 +7,7 @@ import {
   originalDestination,
   socketFd,
 } from '../../linux/index.ts'
-import { createUdpSocket, type Network, readAccepted, startServer, startUdp } from './network.ts'
-
-const BACKLOG = 4096
+import { BACKLOG, createUdpSocket, type Network, readAccepted, startServer, startUdp } from './network.ts'
 
 /**
  * Sockets in a pod's network namespace, from a process outside it. Outgoing ones carry the mark that the pod's capture
@@ -22,7 +20,7 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
       const fd = openTcpListener({ netns, address: listen.address, port: listen.port, backlog: BACKLOG })
       return startServer(listen, (server) => {
         server.once('error', () => closeFd(fd))
-        server.listen({ fd })
+        server.listen({ fd }, BACKLOG)
       })
     },
     read: readAccepted,
@@ -45,8 +43,9 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
       return socket.connect({ host: connect.address, port: connect.port })
     },
     bindUdp: async (target) => {
-      const { address: bindAddress, port } = target
-      const fd = openUdpSocket({ netns, family: familyOf(bindAddress), bindAddress, port })
+      const { address: bindAddress, port, shared = false } = target
+      const family = familyOf(bindAddress)
+      const fd = openUdpSocket({ netns, family, bindAddress, port, reusePort: shared })
       return startUdp(target, (socket) => socket.bind({ fd }))
     },
     connectUdp({ address, port }) {

@@ -10,7 +10,7 @@ export interface Network {
   /** An outgoing connection on its way; errors come from the socket. */
   readonly connect: (options: ConnectOptions) => Socket
   /** A socket that receives datagrams. @throws with the address in the message when it cannot be bound */
-  readonly bindUdp: (target: SocketTarget) => Promise<UdpSocket>
+  readonly bindUdp: (target: UdpTarget) => Promise<UdpSocket>
   /** One that exchanges datagrams with the target alone, as soon as it says `connect`; errors come from the socket. */
   readonly connectUdp: (target: SocketTarget) => UdpSocket
   /** Where a redirected connection was going; undefined when it was not redirected. */
@@ -20,6 +20,11 @@ export interface Network {
 export interface SocketTarget {
   readonly address: string
   readonly port: number
+}
+
+export interface UdpTarget extends SocketTarget {
+  /** Other threads and processes of this user may bind it too: the kernel keeps to one of them for each client. */
+  readonly shared?: boolean
 }
 
 export interface ListenOptions extends SocketTarget {
@@ -47,7 +52,7 @@ export interface BoundListener {
   readonly close: () => void
 }
 
-const BACKLOG = 4096
+export const BACKLOG = 4096
 
 /** Sockets of the process's own network namespace. */
 export function createPlainNetwork(options: {
@@ -129,17 +134,18 @@ export function startServer(listen: ListenOptions, bind: (server: Server) => voi
 const UDP_RECEIVE_BYTES = 1 << 20
 
 /** Of the address's family; an IPv6 socket that is bound to any address takes IPv4 too. */
-export function createUdpSocket(address: string): UdpSocket {
+export function createUdpSocket(address: string, reusePort = false): UdpSocket {
   const family = isIP(address) === 6 ? 6 : 4
   return createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
+    reusePort,
     // Only addresses are asked for.
     lookup: (host, _options, callback) => callback(null, host, family),
   })
 }
 
-export function startUdp(target: SocketTarget, bind: (socket: UdpSocket) => void): Promise<UdpSocket> {
-  const socket = createUdpSocket(target.address)
+export function startUdp(target: UdpTarget, bind: (socket: UdpSocket) => void): Promise<UdpSocket> {
+  const socket = createUdpSocket(target.address, target.shared)
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close()

@@ -16,6 +16,8 @@ export interface NameTable {
   readonly addressesOf: (name: string) => readonly string[]
   /** One of them, the same as long as it is among them; the first that was answered (Envoy's LOGICAL_DNS). */
   readonly currentOf: (name: string) => string | undefined
+  /** Every name has been asked for once, whatever came of it. */
+  readonly isSettled: () => boolean
   readonly close: () => void
 }
 
@@ -32,6 +34,7 @@ interface Entry {
   addresses: readonly string[]
   current: string | undefined
   failures: number
+  isAsked: boolean
   cancel: () => void
 }
 
@@ -42,6 +45,7 @@ export function createNameTable(options: {
   readonly logger: Logger
   /** The addresses of a name are others than before. */
   readonly onChange: (name: string) => void
+  readonly onSettled?: () => void
 }): NameTable {
   const entries = new Map<string, Entry>()
   let closed = false
@@ -59,8 +63,17 @@ export function createNameTable(options: {
       if (entry.failures++ === 0) options.logger.warn(`no address for ${name}: ${messageOf(error)}`)
     }
     if (!isCurrent(name, entry)) return
+    if (!entry.isAsked) {
+      entry.isAsked = true
+      if (isSettled()) options.onSettled?.()
+    }
     const jittered = wait * (1 + JITTER * options.random.next())
     entry.cancel = options.clock.after(jittered, () => void resolve(name, entry))
+  }
+
+  function isSettled(): boolean {
+    for (const { isAsked } of entries.values()) if (!isAsked) return false
+    return true
   }
 
   function isCurrent(name: string, entry: Entry): boolean {
@@ -82,7 +95,14 @@ export function createNameTable(options: {
         known.holders++
         return
       }
-      const entry: Entry = { holders: 1, addresses: [], current: undefined, failures: 0, cancel: () => {} }
+      const entry: Entry = {
+        holders: 1,
+        addresses: [],
+        current: undefined,
+        failures: 0,
+        isAsked: false,
+        cancel: () => {},
+      }
       entries.set(name, entry)
       void resolve(name, entry)
     },
@@ -94,6 +114,7 @@ export function createNameTable(options: {
     },
     addressesOf: (name) => entries.get(name)?.addresses ?? [],
     currentOf: (name) => entries.get(name)?.current,
+    isSettled,
     close() {
       closed = true
       for (const entry of entries.values()) entry.cancel()

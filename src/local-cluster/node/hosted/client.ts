@@ -50,6 +50,8 @@ interface Wanted {
   begun: boolean
 }
 
+/** How long readiness stands after the process was replaced, until the next one answers. */
+const HANDOVER_WAIT_MS = 5000
 /** How long a stop that the proxy cannot confirm (it is down, or hangs) may hold up the end of a pod. */
 const STOP_CONFIRM_MS = 5000
 
@@ -63,6 +65,7 @@ export function createHostedClient(options: {
   const handlers = new Map<string, HostedHandlers>()
   const cpu = new Map<string, number>()
   let socket: Socket | undefined
+  let handedOver = false
 
   const send = (request: NodeProxyRequest) => socket?.write(encodeJsonLine(request))
   const exited = (id: string, exit: HostedExit) => {
@@ -87,6 +90,9 @@ export function createHostedClient(options: {
       case 'exited':
         exited(event.id, { exitCode: event.exitCode, message: event.message, isLost: false })
         return
+      case 'handing-over':
+        handedOver = true
+        return
       case 'usage':
         for (const { id, cpuMs } of event.instances) cpu.set(id, cpuMs)
     }
@@ -98,7 +104,13 @@ export function createHostedClient(options: {
     },
     onClose() {
       socket = undefined
-      for (const handler of handlers.values()) handler.onReady(false)
+      const forget = () => {
+        if (socket === undefined) for (const handler of handlers.values()) handler.onReady(false)
+      }
+      // The process that took over says what is ready when it is asked, which is in a moment.
+      if (handedOver) options.clock.after(HANDOVER_WAIT_MS, forget)
+      else forget()
+      handedOver = false
     },
     onEvent,
   })

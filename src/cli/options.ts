@@ -1,0 +1,36 @@
+import { parseDurationMs } from '../base/index.ts'
+import { parseQuantity, quantityToNumber } from '../kube/index.ts'
+import { type CommandCall, textOption } from './command-call.ts'
+import { CliError, ExitCode } from './exit.ts'
+
+/** @throws CliError for what is not a whole number from 1 on */
+export function countOption(call: CommandCall, name: string): number | undefined {
+  const text = textOption(call, name)
+  if (text === undefined) return undefined
+  const count = Number(text)
+  if (!Number.isSafeInteger(count) || count < 1) throw wrong(name, 'a whole number from 1 on', text)
+  return count
+}
+
+/** @throws CliError for what is not a size such as `512Mi` */
+export function bytesOption(call: CommandCall, name: string): number | undefined {
+  const text = textOption(call, name)
+  if (text === undefined) return undefined
+  const quantity = parseQuantity(text)
+  const bytes = quantity === undefined ? 0 : quantityToNumber(quantity)
+  if (bytes < 1) throw wrong(name, 'a size such as 512Mi', text)
+  return bytes
+}
+
+/** @returns milliseconds. @throws CliError for what is not a duration such as `30s` */
+export function durationOption(call: CommandCall, name: string): number {
+  const text = textOption(call, name) ?? ''
+  const ms = parseDurationMs(text)
+  if (ms === undefined || ms < 0) throw wrong(name, 'a duration such as 30s', text)
+  return ms
+}
+
+function wrong(name: string, wanted: string, text: string): CliError {
+  const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return new CliError(`--${flag} is ${wanted}, not ${text}`, ExitCode.usage)
+}

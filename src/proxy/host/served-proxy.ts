@@ -1,0 +1,100 @@
+import type { Clock, Logger } from '../../base/index.ts'
+import type { GatewayName } from '../../model/index.ts'
+import { createAdminServers } from '../admin/servers.ts'
+import type { AdminAnswer, AdminRequest, Gather } from '../admin/types.ts'
+import type { Interner } from '../config/interner.ts'
+import type { ProxyThread } from '../exchange/types.ts'
+import { createProxyInstance, type ProxyInstance } from '../instance.ts'
+import type { Network } from '../net/network.ts'
+import type { ResolvedName } from '../upstream/names.ts'
+import type { HandleCallbacks, PortsState, ProxyHandle, ProxySpec } from './proxy-handle.ts'
+
+export interface ServedProxyOptions extends HandleCallbacks {
+  readonly spec: ProxySpec
+  readonly thread: ProxyThread
+  readonly network: Network
+  /** Of the admin ports, whose connections do not count. */
+  readonly adminNetwork: Network
+  readonly interner: Interner
+  readonly resolve: (host: string) => Promise<ResolvedName>
+  readonly writeLog: (line: string) => void
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Adds what others have to say to an admin page. */
+  readonly gather?: Gather
+}
+
+export interface ServedProxy extends ProxyHandle {
+  readonly instance: ProxyInstance
+  readonly answer: (path: string, request: AdminRequest) => AdminAnswer
+}
+
+export function createServedProxy(options: ServedProxyOptions): ServedProxy {
+  const { spec } = options
+  let readyGateways: ReadonlySet<GatewayName> = new Set()
+  const instance = createProxyInstance({
+    node: spec.bootstrap.node,
+    thread: options.thread,
+    network: options.network,
+    interner: options.interner,
+    logger: options.logger,
+    writeLog: options.writeLog,
+    resolve: options.resolve,
+    address: spec.address,
+    proxyProtocol: spec.bootstrap.proxyProtocol ?? false,
+    ...(spec.inboundSource !== undefined && { inboundSource: spec.inboundSource }),
+    ticketKey: Buffer.from(spec.ticketKey),
+    ...(spec.waitsForRoutes && { isGatewayReady: (gateway) => readyGateways.has(gateway) }),
+    onStateChange: options.onStateChange,
+  })
+  const admin = createAdminServers({
+    network: options.adminNetwork,
+    instance,
+    bootstrap: spec.bootstrap,
+    ports: spec.admin,
+    restartEpoch: spec.restartEpoch,
+    concurrency: spec.concurrency,
+    isReady: () => options.status().isReady,
+    isConnected: () => options.status().isConnected,
+    clock: options.clock,
+    logger: options.logger,
+    onQuit: options.onQuit,
+    ...(options.gather !== undefined && { gather: options.gather }),
+  })
+
+  return {
+    instance,
+    answer: admin.answer,
+    accept: instance.accept,
+    gatewayNames: instance.gatewayNames,
+    setReadyGateways(names) {
+      readyGateways = new Set(names)
+      instance.gateway?.sync()
+    },
+    async start() {
+      await admin.open()
+      await instance.start()
+    },
+    ports: () => portsOf(instance),
+    statusChanged: () => {},
+    setDraining: instance.setDraining,
+    stopAccepting: instance.stopAccepting,
+    drain: instance.drain,
+    closeIdle: instance.connections.drain,
+    close() {
+      instance.close()
+      admin.close()
+    },
+    connections: async () => instance.connections.size(),
+    events: async () => instance.work.events,
+    statistics: async () => instance.registry.text(),
+  }
+}
+
+function portsOf(instance: ProxyInstance): PortsState {
+  return {
+    isBound: instance.isBound(),
+    ports: (instance.gateway?.list() ?? []).map(({ port }) => port).toSorted((a, b) => a - b),
+    problems: [...(instance.gateway?.problems() ?? [])],
+  }
+}
