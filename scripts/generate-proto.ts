@@ -34,6 +34,7 @@ const ENTRY_POINTS = [
   'google/rpc/status.proto',
   'istio/auth/ca.proto',
   'lateen/xds.proto',
+  'opentelemetry/otlp.proto',
 ]
 
 /** @returns import path → text, of the entry points and all that they need */

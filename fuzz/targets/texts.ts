@@ -200,14 +200,21 @@ export const accessLog: FuzzTarget = {
   ],
   words: ['%', '(', ')', ':', '?', '%REQ(', ')%', '%START_TIME', '%BYTES_SENT%', ':999999999%', '__proto__'],
   check(input) {
-    const format = compileAccessLogFormat(textOf(input))
-    assert.equal(typeof format.format(RECORD), 'string')
+    for (const encoding of ['text', 'json'] as const) {
+      const format = compileAccessLogFormat({ encoding, format: textOf(input) })
+      if (format.ok) assert.equal(typeof format.value.format(RECORD), 'string')
+      else assert.notEqual(format.error, '')
+    }
   },
 }
 
 const RECORD: LogRecord = {
   startTime: 0,
   durationMs: 1,
+  startedAt: 1,
+  requestEndedAt: 1,
+  sentAt: 0,
+  answeredAt: 0,
   protocol: 'HTTP/1.1',
   method: 'GET',
   path: '/',
@@ -216,12 +223,14 @@ const RECORD: LogRecord = {
   scheme: 'http',
   requestId: '-',
   status: 200,
+  grpcStatus: '',
   flags: 0,
   details: '-',
   terminationDetails: '-',
   transportFailure: '-',
   bytesReceived: 0,
   bytesSent: 0,
+  responseHeadBytes: 0,
   upstreamServiceTime: -1,
   upstreamHost: '-',
   upstreamLocal: '-',
@@ -231,6 +240,7 @@ const RECORD: LogRecord = {
   stream: { remoteAddress: '::1', remotePort: 1, localAddress: '::1', localPort: 2 },
   header: () => undefined,
   responseFields: undefined,
+  responseTrailers: '',
 }
 
 export const capture: FuzzTarget = {

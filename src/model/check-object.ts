@@ -21,6 +21,7 @@ import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
+import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
 import { checkCredential, listenerTls, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
@@ -281,7 +282,8 @@ const mesh = object<Mesh>({
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),
   outbound: oneOf('allow-any', 'registry-only'),
-  accessLogFormat: optional(text),
+  accessLog: optional(logFormat),
+  telemetry: optional(meshTelemetry),
 })
 
 const CHECKS: { readonly [K in ModelType]: Check } = {
@@ -293,6 +295,7 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   route: checkRouteObject,
   'connection-route': checkConnectionRoute,
   'rate-limit': checkRateLimit,
+  telemetry: checkTelemetry,
 }
 
 const anyObject = union<ModelType>('type', CHECKS)

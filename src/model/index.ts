@@ -25,6 +25,8 @@ export {
   serviceName,
   type SpiffeId,
   spiffeId,
+  type TelemetryName,
+  telemetryName,
   type WorkloadUid,
   workloadUid,
 } from './names.ts'
@@ -68,6 +70,19 @@ export type {
   Visibility,
   Warmup,
 } from './service.ts'
+export type {
+  AccessLogRule,
+  CustomTag,
+  FileLogProvider,
+  LogFormat,
+  MeshTelemetry,
+  MetricRule,
+  OpenTelemetryProvider,
+  Telemetry,
+  TelemetryProvider,
+  TracingRule,
+  TrafficMode,
+} from './telemetry.ts'
 export type {
   ClientCertificates,
   ListenerTls,

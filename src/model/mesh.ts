@@ -1,3 +1,5 @@
+import type { LogFormat, MeshTelemetry } from './telemetry.ts'
+
 /** Settings of the whole mesh (MeshConfig). Exactly one exists, key `mesh`. */
 export interface Mesh {
   readonly type: 'mesh'
@@ -7,6 +9,8 @@ export interface Mesh {
   readonly rootNamespace: string
   readonly connectTimeoutMs: number
   readonly outbound: 'allow-any' | 'registry-only'
-  /** Envoy's format text; absent: no access log. */
-  readonly accessLogFormat?: string
+  /** What every proxy writes, where no Telemetry says otherwise; absent: no access log. */
+  readonly accessLog?: LogFormat
+  /** Absent: nothing is said. */
+  readonly telemetry?: MeshTelemetry
 }

@@ -5,6 +5,7 @@ import type { Mesh } from './mesh.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import type { Service } from './service.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { Workload } from './workload.ts'
 
 /** Everything that the control plane says to proxies. */
@@ -17,6 +18,7 @@ export type ModelObject =
   | ConnectionRoute
   | RateLimit
   | Mesh
+  | Telemetry
 
 export type ModelType = ModelObject['type']
 
@@ -26,6 +28,7 @@ export type ModelType = ModelObject['type']
  */
 export const MODEL_TYPES = [
   'mesh',
+  'telemetry',
   'workload',
   'service',
   'credential',

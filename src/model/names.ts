@@ -14,6 +14,8 @@ export type RouteName = Brand<string, 'RouteName'>
 export type RateLimitName = Brand<string, 'RateLimitName'>
 /** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
 export type CredentialName = Brand<string, 'CredentialName'>
+/** `<namespace>/<name>` of a Telemetry, e.g. `istio-system/mesh-default`. */
+export type TelemetryName = Brand<string, 'TelemetryName'>
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
 export type SpiffeId = Brand<string, 'SpiffeId'>
 
@@ -55,6 +57,10 @@ export function credentialName(
   name: string,
 ): CredentialName {
   return `${source}/${namespace}/${name}` as CredentialName
+}
+
+export function telemetryName(namespace: string, name: string): TelemetryName {
+  return `${namespace}/${name}` as TelemetryName
 }
 
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {

@@ -17,3 +17,11 @@ export {
   IstioCertificateResponseSchema,
 } from './generated/istio/auth/ca_pb.ts'
 export { type ResourceRejection, ResourceRejectionSchema } from './generated/lateen/xds_pb.ts'
+export {
+  type ExportTraceServiceRequest,
+  ExportTraceServiceRequestSchema,
+  type ExportTraceServiceResponse,
+  ExportTraceServiceResponseSchema,
+  SpanKind,
+  StatusCode,
+} from './generated/opentelemetry/otlp_pb.ts'

@@ -2,13 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from '../base/index.ts'
 import type { GatewayName, Workload } from '../model/index.ts'
 import {
-  type AccessLogFormat,
-  compileAccessLogFormat,
   createIstioMetrics,
   createMetricsRegistry,
   type DestinationService,
   type IstioMetrics,
-  type LogRecord,
+  type LogSurroundings,
   type MetricsRegistry,
 } from '../telemetry/index.ts'
 import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
@@ -18,9 +16,12 @@ import { UPSTREAM_EVENTS } from './exchange/flow.ts'
 import type { Exchange, HttpContext, ProxyRole, ProxyThread, WorkCounter } from './exchange/types.ts'
 import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
 import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
-import { createRecorder, destinationFinder, sourceFinder } from './listener/recorder.ts'
+import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemetry.ts'
+import { createRecorder, destinationFinder, type Recorder, sourceFinder } from './listener/recorder.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import type { Network } from './net/network.ts'
+import { findCollector } from './tracing/collector.ts'
+import { createTracing } from './tracing/tracing.ts'
 import type { UpstreamSettings } from './upstream/pool.ts'
 import type { ResolvedName } from './upstream/names.ts'
 
@@ -38,6 +39,8 @@ export interface ProxyInstanceOptions {
   readonly resolve: (name: string) => Promise<ResolvedName>
   /** 15001 and 15006; others in tests that run several proxies on one address. */
   readonly ports?: { readonly outbound: number; readonly inbound: number }
+  /** What logs and spans may say of the container. Absent: nothing. */
+  readonly surroundings?: LogSurroundings
   /** Something that readiness depends on may have changed. */
   readonly onStateChange: () => void
   /** Whether the routes of a gateway have arrived, so that its ports may be opened. Absent: they may. */
@@ -101,16 +104,20 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     sink: () => sink,
   })
   const { own } = runtime
-  const log = createLog(runtime, options.writeLog)
+  const recorders = new Map<ProxyRole, Recorder>()
+  const forgetSeries = () => {
+    for (const recorder of recorders.values()) recorder.forget()
+  }
+  const telemetry = liveTelemetry(options, { runtime, registry, metrics, onMetricRules: forgetSeries })
   const base: ContextBase = {
     runtime,
     own,
     metrics,
-    log,
+    telemetry,
     thread,
     work,
     isDraining: () => draining,
-    recorders: new Map(),
+    recorders,
   }
   const gateway = node.role === 'router' ? gatewayListeners(options, base, connections) : undefined
   const sidecar =
@@ -123,7 +130,10 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
   return {
     node,
     accept: (changes) => {
+      const ownBefore = own()
       const rejections = runtime.accept(changes)
+      if (changes.some(({ type }) => type === 'mesh' || type === 'telemetry')) telemetry.refresh()
+      if (own() !== ownBefore || changes.some(({ type }) => type === 'service')) forgetSeries()
       for (const { type, key, reason } of rejections) {
         logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
       }
@@ -162,10 +172,49 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       gateway?.stopAccepting()
       sidecar?.close()
       connections.destroy()
+      telemetry.close()
       runtime.close()
     },
   }
 }
+
+function liveTelemetry(
+  options: ProxyInstanceOptions,
+  parts: {
+    readonly runtime: Runtime
+    readonly registry: MetricsRegistry
+    readonly metrics: IstioMetrics
+    readonly onMetricRules: () => void
+  },
+): LiveTelemetry {
+  const { node, thread, logger } = options
+  const { runtime, registry } = parts
+  const surroundings = options.surroundings ?? NO_SURROUNDINGS
+  return createLiveTelemetry({
+    ...parts,
+    node,
+    surroundings,
+    writeLine: options.writeLog,
+    logger,
+    tracing: createTracing({
+      node,
+      own: runtime.own,
+      meshId: () => runtime.store.mesh()?.trustDomain ?? 'cluster.local',
+      find: (provider) => findCollector(provider, runtime, options),
+      operation: (exchange) => {
+        const service = inboundService(runtime, exchange.context.port)
+        return service && `${service.hostname}:${exchange.context.port}/*`
+      },
+      surroundings,
+      registry,
+      clock: thread.clock,
+      random: thread.random,
+      logger: logger.scope('tracing'),
+    }),
+  })
+}
+
+const NO_SURROUNDINGS: LogSurroundings = { hostname: '-', environment: {} }
 
 function gatewayListeners(
   options: ProxyInstanceOptions,
@@ -187,7 +236,7 @@ function gatewayListeners(
       connections,
       metrics: base.metrics,
       own: base.own,
-      log: base.log,
+      log: { write: (record) => base.telemetry.of('gateway').log(record) },
     },
     context: (place, handle) => httpContext(base, { role: 'gateway', ...place, handle }),
     targetPort: (port) => targetPort(base.own(), port),
@@ -212,7 +261,8 @@ function sidecarListeners(
     runtime: base.runtime,
     ...parts,
     metrics: base.metrics,
-    log: base.log,
+    log: { write: (record) => base.telemetry.of('outbound').log(record) },
+    logInbound: { write: (record) => base.telemetry.of('inbound').log(record) },
     own: base.own,
     context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
     logger: options.logger,
@@ -230,43 +280,15 @@ function targetPort(own: Workload | undefined, port: number): number {
 
 const TICKET_KEY_BYTES = 48
 
-interface AccessLog {
-  readonly write: (record: LogRecord) => void
-  readonly responseFields: () => readonly string[]
-}
-
-const NO_FIELDS: readonly string[] = []
-
-/** Follows the mesh's format: it is compiled when it changes. */
-function createLog(runtime: Runtime, writeLine: (line: string) => void): AccessLog {
-  let text: string | undefined
-  let format: AccessLogFormat | undefined
-  function current(): AccessLogFormat | undefined {
-    const wanted = runtime.store.mesh()?.accessLogFormat
-    if (wanted !== text) {
-      text = wanted
-      format = wanted === undefined ? undefined : compileAccessLogFormat(wanted)
-    }
-    return format
-  }
-  return {
-    write(record) {
-      const compiled = current()
-      if (compiled !== undefined) writeLine(compiled.format(record))
-    },
-    responseFields: () => current()?.responseFields ?? NO_FIELDS,
-  }
-}
-
 interface ContextBase {
   readonly runtime: Runtime
   readonly own: () => Workload | undefined
   readonly metrics: IstioMetrics
-  readonly log: AccessLog
+  readonly telemetry: LiveTelemetry
   readonly thread: ProxyThread
   readonly work: WorkCounter
   readonly isDraining: () => boolean
-  readonly recorders: Map<ProxyRole, (exchange: Exchange) => void>
+  readonly recorders: Map<ProxyRole, Recorder>
 }
 
 /** Istio's outbound listeners have no server name of their own, so Envoy's default shows. */
@@ -295,8 +317,8 @@ function httpContext(
     port,
     serverLine: SERVER_LINE[role],
     handle,
-    loggedResponseFields: base.log.responseFields,
-    record: recorderOf(base, role),
+    telemetry: base.telemetry.of(role),
+    record: recorderOf(base, role).record,
     isDraining: base.isDraining,
     work: base.work,
     ...(role === 'outbound' && workload !== undefined && { source: workload }),
@@ -305,7 +327,7 @@ function httpContext(
 }
 
 /** One recorder per role, as it keeps the series that it has found. */
-function recorderOf(base: ContextBase, role: ProxyRole): (exchange: Exchange) => void {
+function recorderOf(base: ContextBase, role: ProxyRole): Recorder {
   const { recorders } = base
   let recorder = recorders.get(role)
   if (recorder === undefined) {
@@ -314,17 +336,18 @@ function recorderOf(base: ContextBase, role: ProxyRole): (exchange: Exchange) =>
         ? destinationFinder({
             own: base.own,
             workloadAt: base.runtime.store.workloadAt,
-            service: (exchange) => inboundService(base, exchange.context.port),
+            service: (exchange) => inboundService(base.runtime, exchange.context.port),
           })
         : sourceFinder({ own: base.own, service: (name) => serviceOfCluster(base.runtime, name) })
-    recorders.set(role, (recorder = createRecorder({ metrics: base.metrics, finder, log: base.log.write })))
+    recorder = createRecorder({ metrics: base.metrics, finder, side: base.telemetry.of(role) })
+    recorders.set(role, recorder)
   }
   return recorder
 }
 
-function inboundService(base: ContextBase, port: number): DestinationService | undefined {
-  const workload = base.own()
-  const at = workload && base.runtime.store.serviceOfWorkload(workload, port)
+function inboundService(runtime: Runtime, port: number): DestinationService | undefined {
+  const workload = runtime.own()
+  const at = workload && runtime.store.serviceOfWorkload(workload, port)
   return at && describeService(at.service.hostname, at.service.namespace)
 }
 

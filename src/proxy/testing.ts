@@ -49,7 +49,9 @@ export function meshObject(accessLogFormat?: string): ModelObject {
     rootNamespace: 'istio-system',
     connectTimeoutMs: 2000,
     outbound: 'allow-any',
-    ...(accessLogFormat !== undefined && { accessLogFormat }),
+    ...(accessLogFormat !== undefined && {
+      accessLog: { encoding: 'text' as const, format: accessLogFormat },
+    }),
   }
 }
 

@@ -5,3 +5,4 @@
  */
 export { type ConfigurationProblem, formatProblem, readConfiguration } from './configuration.ts'
 export { ConfigurationError, type RestartOptions, type ServeOptions, serve } from './serve.ts'
+export { checkLogFormat, parseCollector, type TelemetryOptions } from './mesh-config.ts'

@@ -9,6 +9,7 @@ import {
   readConfiguration,
 } from './configuration.ts'
 import { readFiles, watchFiles } from './files.ts'
+import { impliedMeshConfig, type TelemetryOptions } from './mesh-config.ts'
 import { createFileTranslation, type FileTranslation, type Remark } from './translation.ts'
 
 export interface ServeOptions {
@@ -17,7 +18,10 @@ export interface ServeOptions {
   /** Where listeners bind; `0.0.0.0` unless the user says otherwise. */
   readonly address: string
   readonly adminPort: number | undefined
+  /** Whether requests are logged, where the files have no MeshConfig of their own. */
   readonly accessLog: boolean
+  /** How, and what is traced. */
+  readonly telemetry?: TelemetryOptions
   /** Clients come through a balancer that says with a PROXY header who they are. */
   readonly proxyProtocol?: boolean
   /** Worker threads; 1 unless the user says otherwise: connections are served in the main thread. */
@@ -32,6 +36,8 @@ export interface ServeOptions {
   readonly drainMs: number
   readonly version: string
   readonly writeLog: (line: string) => void
+  /** Variables of the process, for logs and spans that name them. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -79,6 +85,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     proxyProtocol: options.proxyProtocol ?? false,
     predecessor,
     writeLog: options.writeLog,
+    ...(options.environment && { environment: options.environment }),
     clock,
     random: options.random,
     logger,
@@ -97,7 +104,10 @@ export async function serve(options: ServeOptions): Promise<void> {
 async function serveFiles(options: ServeOptions, proxy: LocalProxy): Promise<() => void> {
   const { clock, logger } = options
   const loader = createLoader({
-    translation: createFileTranslation({ settings: DEFAULT_SETTINGS, accessLog: options.accessLog }),
+    translation: createFileTranslation({
+      settings: DEFAULT_SETTINGS,
+      meshConfig: impliedMeshConfig(options.accessLog, options.telemetry),
+    }),
     proxy,
     logger,
   })

@@ -32,8 +32,8 @@ export interface FileTranslation {
 
 export interface FileTranslationOptions {
   readonly settings: MeshSettings
-  /** Whether requests are logged where the files have no MeshConfig of their own (ConfigMap istio-system/istio). */
-  readonly accessLog: boolean
+  /** MeshConfig where the files have none of their own (ConfigMap istio-system/istio). */
+  readonly meshConfig: Readonly<Record<string, unknown>>
 }
 
 export function createFileTranslation(options: FileTranslationOptions): FileTranslation {
@@ -41,7 +41,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const sources = createSources(graph)
   const translation = createTranslation(graph, sources, options.settings)
   const { mesh, workloads, services, credentials, listeners, routes } = translation.model
-  const { connectionRoutes, rateLimits } = translation.model
+  const { connectionRoutes, rateLimits, telemetry } = translation.model
   let present = new Map<string, KubeObject>()
   let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
@@ -66,7 +66,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     removed.set(id, object)
   }
 
-  for (const collection of [
+  const all = [
     mesh,
     workloads,
     services,
@@ -75,9 +75,9 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     listeners,
     routes,
     connectionRoutes,
-  ]) {
-    collection.subscribe(note)
-  }
+    telemetry,
+  ]
+  for (const collection of all) collection.subscribe(note)
   // The mesh's settings are there before any object is.
   note(mesh.list().map((object) => ({ key: object.key, after: object })))
 
@@ -149,7 +149,7 @@ function withImplied(objects: readonly KubeObject[], options: FileTranslationOpt
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { namespace: rootNamespace, name: MESH_CONFIG_MAP },
-    data: { mesh: options.accessLog ? 'accessLogFile: /dev/stdout' : '' },
+    data: { mesh: JSON.stringify(options.meshConfig) },
   }
   return [
     ...objects,

@@ -6,15 +6,28 @@
 export {
   type AccessLogFormat,
   type AccessLogWriter,
+  type CertificateFacts,
   compileAccessLogFormat,
+  compileLogFilter,
+  compileValue,
   createAccessLogWriter,
   DEFAULT_ACCESS_LOG_FORMAT,
+  defaultLogFormat,
+  lineValue,
+  type LogFilter,
   type LogRecord,
-} from './access-log.ts'
+  type LogSurroundings,
+  type Reader,
+  type TlsFacts,
+  type TraceIds,
+} from './access-log/index.ts'
 export {
   createIstioMetrics,
   type DestinationService,
+  ISTIO_METRICS,
   type IstioMetrics,
+  METRIC_LABELS,
+  type MetricRules,
   recordRequest,
   type Reporter,
   type RequestKey,
@@ -33,3 +46,21 @@ export {
   type ScalarSeries,
 } from './registry.ts'
 export { FLAG, type FlagName, flagsLongText, flagsText } from './response-flags.ts'
+export {
+  type AccessLogSettings,
+  effectiveTelemetry,
+  type EffectiveTelemetry,
+  type TracingSettings,
+  type TrafficTelemetry,
+} from './effective.ts'
+export { decodeExportAnswer, encodeSpans, type FinishedSpan, type SpanAttribute } from './otlp.ts'
+export {
+  readTraceContext,
+  TRACE_FIELDS,
+  type TraceContext,
+  traceLines,
+  type TraceForm,
+  type TraceReason,
+  traceReasonOf,
+  withTraceReason,
+} from './trace-context.ts'

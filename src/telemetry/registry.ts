@@ -56,12 +56,7 @@ export function createMetricsRegistry(): MetricsRegistry {
     gauge: scalar('gauge'),
     histogram(name, help, bounds) {
       const limits = Float64Array.from(bounds)
-      const family = createFamily<HistogramSeries>(() => ({
-        bounds: limits,
-        counts: new Float64Array(limits.length + 1),
-        sum: 0,
-        count: 0,
-      }))
+      const family = createFamily(() => createHistogramSeries(limits))
       families.push({ name, help, type: 'histogram', lines: () => histogramLines(name, family.all()) })
       return family
     },
@@ -79,6 +74,11 @@ export function createMetricsRegistry(): MetricsRegistry {
       return text
     },
   }
+}
+
+export function createHistogramSeries(bounds: Float64Array | readonly number[]): HistogramSeries {
+  const limits = bounds instanceof Float64Array ? bounds : Float64Array.from(bounds)
+  return { bounds: limits, counts: new Float64Array(limits.length + 1), sum: 0, count: 0 }
 }
 
 export function observe(series: HistogramSeries, value: number): void {

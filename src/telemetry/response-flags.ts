@@ -23,6 +23,13 @@ export const FLAG = {
   OM: 1 << 20,
   DF: 1 << 21,
   DR: 1 << 22,
+  DT: 1 << 23,
+  RLSE: 1 << 24,
+  IH: 1 << 25,
+  DO: 1 << 26,
+  RFCF: 1 << 27,
+  NFCF: 1 << 28,
+  UDO: 1 << 29,
 } as const
 
 export type FlagName = keyof typeof FLAG
@@ -52,6 +59,13 @@ const LONG_NAMES: Readonly<Record<FlagName, string>> = {
   OM: 'OverloadManagerTerminated',
   DF: 'DnsResolutionFailed',
   DR: 'DownstreamRemoteReset',
+  DT: 'DurationTimeout',
+  RLSE: 'RateLimitServiceError',
+  IH: 'InvalidEnvoyRequestHeaders',
+  DO: 'DropOverload',
+  RFCF: 'ResponseFromCacheFilter',
+  NFCF: 'NoFilterConfigFound',
+  UDO: 'UnconditionalDropOverload',
 }
 
 const NAMES = Object.keys(FLAG) as readonly FlagName[]

@@ -22,6 +22,7 @@ import {
   type Route,
   routeName,
   type Service,
+  type Telemetry,
   serviceName,
   spiffeId,
   type Workload,
@@ -42,6 +43,7 @@ export interface TestSources {
   readonly route: Source<Route>
   readonly 'connection-route': Source<ConnectionRoute>
   readonly 'rate-limit': Source<RateLimit>
+  readonly telemetry: Source<Telemetry>
 }
 
 export function testSources(): { readonly graph: Graph; readonly sources: TestSources } {
@@ -55,8 +57,9 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       credential: graph.source<Credential>('credential'),
       listener: graph.source<Listener>('listener'),
       route: graph.source<Route>('route'),
+      'connection-route': graph.source<ConnectionRoute>('connection-route'),
       'rate-limit': graph.source<RateLimit>('rate-limit'),
-    'connection-route': graph.source<ConnectionRoute>('connection-route'),
+      telemetry: graph.source<Telemetry>('telemetry'),
     },
   }
 }

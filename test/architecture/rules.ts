@@ -13,7 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   envoy: ['model', 'proto', 'xds'],
   proxy: ['model', 'routing', 'policy', 'xds', 'telemetry', 'linux', 'proto'],
   telemetry: ['model', 'proto'],
-  standalone: ['kube', 'model', 'mesh', 'proxy'],
+  standalone: ['kube', 'model', 'mesh', 'proxy', 'telemetry'],
   insight: ['kube', 'model', 'routing', 'policy', 'mesh'],
   dashboard: ['kube', 'telemetry', 'insight'],
   cli: [

@@ -10,6 +10,7 @@ import { type CommandCall, textOption } from '../command-call.ts'
 import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
 import { CliError, ExitCode, exitWith } from '../exit.ts'
 import { bytesOption, countOption, durationOption } from '../options.ts'
+import { telemetryOptions } from '../telemetry-options.ts'
 
 const DEFAULT_DRAIN_MS = 5000
 
@@ -34,13 +35,14 @@ export async function run(call: CommandCall): Promise<void> {
       paths,
       address: String(call.options['address']),
       adminPort: portOption(call.options['adminPort']),
-      accessLog: call.options['accessLog'] === true,
+      ...telemetryOptions(call),
       proxyProtocol: call.options['proxyProtocol'] === true,
       ...limitOptions(call),
       restart: restartOptions(call, logger),
       drainMs: DEFAULT_DRAIN_MS,
       version: PACKAGE_VERSION,
       writeLog: output.write,
+      environment: { ...process.env },
       clock: systemClock,
       random: systemRandom,
       logger,

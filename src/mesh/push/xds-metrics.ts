@@ -12,6 +12,7 @@ const TYPE_LABELS = {
   route: 'rds',
   'connection-route': 'tcp',
   'rate-limit': 'ecds',
+  telemetry: 'telemetry',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** Istio's buckets of the convergence time, with finer ones below, where we live. */

@@ -44,5 +44,6 @@ export const RESOURCE_KINDS = {
   envoyFilter: kind(ISTIO_NETWORKING_GROUP, 'v1alpha3', 'EnvoyFilter', 'envoyfilters'),
   sidecar: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Sidecar', 'sidecars'),
   workloadEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadEntry', 'workloadentries'),
+  telemetry: kind(ISTIO_TELEMETRY_GROUP, 'v1', 'Telemetry', 'telemetries'),
   workloadGroup: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadGroup', 'workloadgroups'),
 } as const satisfies Readonly<Record<string, KindRef>>

@@ -7,7 +7,6 @@
 export { BUILT_IN_CLASS, SUPPORTED_FEATURES } from './gateway-api/class.ts'
 export type { GatewayDeployment, GatewayPort } from './gateway-api/gateway-deployment.ts'
 export { GATEWAY_NAME_LABEL } from './gateway-api/gateway.ts'
-export { DEFAULT_ACCESS_LOG_FORMAT } from './mesh-config.ts'
 export { objectKey, resolveShortHost, serviceHostname } from './names.ts'
 export type { Problem } from './problem.ts'
 export { MESH_CONFIG_MAP } from './registry-pipeline.ts'

@@ -19,6 +19,7 @@ import {
   type GRPCRoute,
   type HTTPRoute,
   type IstioGateway,
+  type IstioTelemetry,
   type KindRef,
   type ReferenceGrant,
   RESOURCE_KINDS,
@@ -58,6 +59,7 @@ export interface Sources {
   readonly envoyFilters: Source<EnvoyFilter>
   readonly sidecars: Source<Sidecar>
   readonly workloadEntries: Source<WorkloadEntry>
+  readonly telemetries: Source<IstioTelemetry>
 }
 
 export interface SourceKind {
@@ -99,6 +101,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'envoyFilters', kind: RESOURCE_KINDS.envoyFilter },
   { source: 'sidecars', kind: RESOURCE_KINDS.sidecar },
   { source: 'workloadEntries', kind: RESOURCE_KINDS.workloadEntry },
+  { source: 'telemetries', kind: RESOURCE_KINDS.telemetry },
 ]
 
 export function createSources(graph: Graph): Sources {
@@ -126,6 +129,7 @@ export function createSources(graph: Graph): Sources {
     envoyFilters: graph.source('envoyFilters'),
     sidecars: graph.source('sidecars'),
     workloadEntries: graph.source('workloadEntries'),
+    telemetries: graph.source('telemetries'),
   }
 }
 

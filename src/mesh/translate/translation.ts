@@ -7,6 +7,7 @@ import type {
   RateLimit,
   Route,
   Service,
+  Telemetry,
   Workload,
 } from '../../model/index.ts'
 import { createCredentials, createMaterials } from './credentials/pipeline.ts'
@@ -19,6 +20,7 @@ import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
 import type { StatusUpdate } from './status.ts'
+import { createTelemetryPipeline } from './telemetry-pipeline.ts'
 
 export interface Translation {
   readonly model: {
@@ -30,6 +32,7 @@ export interface Translation {
     readonly routes: Collection<Route>
     readonly connectionRoutes: Collection<ConnectionRoute>
     readonly rateLimits: Collection<RateLimit>
+    readonly telemetry: Collection<Telemetry>
   }
   readonly statuses: Collection<StatusUpdate>
   readonly gatewayDeployments: Collection<GatewayDeployment>
@@ -43,6 +46,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
   const registry = createRegistry(graph, sources, { backendTls, settings })
   const gateway = createGatewayPipeline(graph, sources, { registry, materials, settings })
   const istio = createIstioPipeline(graph, sources, registry, settings)
+  const telemetry = createTelemetryPipeline(graph, sources, { mesh: registry.mesh, settings })
   return {
     model: {
       mesh: registry.mesh,
@@ -58,6 +62,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       routes: graph.merge('routes', [gateway.routes, istio.routes]),
       rateLimits: istio.rateLimits,
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
+      telemetry: telemetry.telemetry,
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
@@ -67,6 +72,6 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       }),
     ]),
     gatewayDeployments: gateway.deployments,
-    problems: graph.merge('problems', [...registry.problems, ...istio.problems]),
+    problems: graph.merge('problems', [...registry.problems, ...istio.problems, telemetry.problems]),
   }
 }

@@ -8,6 +8,8 @@ import type {
   Service,
   ServiceName,
   ServicePort,
+  Telemetry,
+  TelemetryName,
   Workload,
   WorkloadUid,
 } from '../../model/index.ts'
@@ -19,6 +21,7 @@ export interface ModelStore {
   readonly services: () => Iterable<Service>
   readonly listeners: () => Iterable<Listener>
   readonly credential: (name: CredentialName) => Credential | undefined
+  readonly telemetry: () => Iterable<Telemetry>
   readonly workload: (uid: WorkloadUid) => Workload | undefined
   readonly workloads: () => Iterable<Workload>
   readonly workloadsOf: (service: ServiceName) => Iterable<Workload>
@@ -42,6 +45,8 @@ export interface ModelStore {
   readonly deleteListener: (name: ListenerName) => void
   readonly setCredential: (credential: Credential) => void
   readonly deleteCredential: (name: CredentialName) => void
+  readonly setTelemetry: (telemetry: Telemetry) => void
+  readonly deleteTelemetry: (name: TelemetryName) => void
 }
 
 export interface ServiceAt {
@@ -59,6 +64,7 @@ export function createModelStore(): ModelStore {
   const workloadByAddress = new Map<string, Workload>()
   const listeners = new Map<ListenerName, Listener>()
   const credentials = new Map<CredentialName, Credential>()
+  const telemetries = new Map<TelemetryName, Telemetry>()
 
   function deleteService(name: ServiceName): void {
     const service = services.get(name)
@@ -116,6 +122,7 @@ export function createModelStore(): ModelStore {
     services: () => services.values(),
     listeners: () => listeners.values(),
     credential: (name) => credentials.get(name),
+    telemetry: () => telemetries.values(),
     workload: (uid) => workloads.get(uid),
     workloads: () => workloads.values(),
     workloadsOf: (name) => members.get(name)?.values() ?? [],
@@ -175,6 +182,12 @@ export function createModelStore(): ModelStore {
     },
     deleteCredential: (name) => {
       credentials.delete(name)
+    },
+    setTelemetry: (telemetry) => {
+      telemetries.set(telemetry.key, telemetry)
+    },
+    deleteTelemetry: (name) => {
+      telemetries.delete(name)
     },
   }
 }

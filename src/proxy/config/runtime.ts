@@ -9,6 +9,7 @@ import type {
   Route,
   RouteName,
   ServiceName,
+  TelemetryName,
   Workload,
   WorkloadUid,
 } from '../../model/index.ts'
@@ -240,6 +241,9 @@ export function createRuntime(options: {
       case 'listener':
         store.setListener(object)
         return undefined
+      case 'telemetry':
+        store.setTelemetry(object)
+        return undefined
       case 'credential':
         store.setCredential(object)
         credentialsChanged = true
@@ -279,6 +283,8 @@ export function createRuntime(options: {
         return undefined
       case 'listener':
         return store.deleteListener(key as ListenerName)
+      case 'telemetry':
+        return store.deleteTelemetry(key as TelemetryName)
       case 'credential':
         credentialsChanged = true
         return store.deleteCredential(key as CredentialName)

@@ -70,8 +70,9 @@ export function onReady(exchange: Exchange): void {
   if (upstream === undefined) return
   exchange.upstreamReady = true
   exchange.sentAt = exchange.context.thread.clock.monotonic()
+  const { kept, trace } = exchange
+  if (trace !== undefined) trace.tracer.attemptBegins(exchange)
   upstream.sendHead(exchange)
-  const { kept } = exchange
   if (kept !== undefined) {
     for (const chunk of kept.chunks) upstream.sendData(chunk, 0, chunk.length)
     limitKept(kept)
@@ -165,6 +166,7 @@ export function mayRetry(exchange: Exchange): boolean {
 export function retryLater(exchange: Exchange): void {
   const { thread } = exchange.context
   const { retry } = exchange.plan as ForwardPlan
+  if (exchange.trace !== undefined) exchange.trace.tracer.attemptEnds(exchange)
   exchange.tried ??= []
   exchange.tried.push((exchange.host as ForwardHost).address)
   const ceiling = Math.min(

@@ -16,6 +16,7 @@ export function createExchange(options: {
 }): Exchange {
   const { context } = options
   const { clock } = context.thread
+  const startedAt = clock.monotonic()
   return {
     context,
     stream: options.stream,
@@ -27,7 +28,7 @@ export function createExchange(options: {
     port: context.port,
     header: headerOf,
     source: context.source,
-    startedAt: clock.monotonic(),
+    startedAt,
     startTime: clock.now(),
     hasBody: options.hasBody,
     bodyLength: options.bodyLength,
@@ -60,7 +61,9 @@ export function createExchange(options: {
     dispatching: true,
     waiting: false,
     retrying: false,
+    requestEndedAt: options.hasBody ? 0 : startedAt,
     sentAt: 0,
+    answeredAt: 0,
     tried: undefined,
     timer: undefined,
     tryTimer: undefined,
@@ -79,6 +82,11 @@ export function createExchange(options: {
     responseHeadBytes: 0,
     durationMs: 0,
     responseFields: undefined,
+    responseTrailers: '',
+    grpcStatus: '',
+    messages: undefined,
+    trace: undefined,
+    tap: undefined,
     target: undefined,
     host: undefined,
   }

@@ -11,6 +11,9 @@ export function settle(exchange: Exchange): void {
   if (exchange.retrying) endRetry(exchange)
   exchange.kept = undefined
   exchange.context.record(exchange)
+  const { trace, tap } = exchange
+  if (trace !== undefined) trace.tracer.end(exchange)
+  if (tap !== undefined) tap.over(exchange)
 }
 
 /** Settles, and hands the downstream connection its next request. */

@@ -1,5 +1,5 @@
 import { normalizePath } from '../../routing/index.ts'
-import { FLAG } from '../../telemetry/index.ts'
+import { FLAG, lineValue } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
 import { discardMessage } from '../http1/out-buffer.ts'
@@ -9,7 +9,9 @@ import { reasonOf } from '../http1/status-line.ts'
 import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
 import { dropUpstream, endRetry, finish, settle } from './finish.ts'
+import { isGrpc } from './grpc.ts'
 import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
+import { countMessages, createMessageCounts } from './messages.ts'
 import { mirrorData, mirrorEnd, mirrorGone } from './mirror.ts'
 import { isRetriableResponse } from './retry.ts'
 import { acceptLine, isFalseConsent, opensTunnel } from './tunnel.ts'
@@ -18,7 +20,11 @@ import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './
 /** What happens to a request as its parts come in from the client. The codec calls; versions do not matter here. */
 export const DOWNSTREAM_EVENTS: DownstreamEvents = {
   request(exchange) {
+    const { telemetry } = exchange.context
+    if (telemetry.tap !== undefined) telemetry.tap.begin(exchange)
     prepareRequest(exchange)
+    if (telemetry.tracer !== undefined) telemetry.tracer.begin(exchange)
+    if (isGrpc(exchange)) exchange.messages = createMessageCounts()
     if (!normalize(exchange)) {
       sendLocalReply(exchange, REPLIES.badPath)
       return
@@ -35,6 +41,7 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
     else dataOf(exchange, bytes, start, end)
   },
   end(exchange, trailers) {
+    exchange.requestEndedAt = exchange.context.thread.clock.monotonic()
     if (exchange.bodyDecoder?.isWhole() === false && !exchange.finished)
       sendLocalReply(exchange, REPLIES.badBase64)
     else endOf(exchange, trailers)
@@ -73,6 +80,8 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
 }
 
 function dataOf(exchange: Exchange, bytes: Buffer, start: number, end: number): void {
+  if (exchange.messages !== undefined) countMessages(exchange.messages.request, bytes, start, end)
+  if (exchange.tap !== undefined) exchange.tap.requestData(bytes, start, end)
   if (exchange.mirrors !== undefined) mirrorData(exchange, bytes, start, end)
   if (exchange.finished) return
   if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
@@ -130,6 +139,8 @@ export const UPSTREAM_EVENTS: UpstreamEvents = {
   },
   data(exchange, bytes, start, end) {
     exchange.bytesSent += end - start
+    if (exchange.messages !== undefined) countMessages(exchange.messages.response, bytes, start, end)
+    if (exchange.tap !== undefined) exchange.tap.responseData(bytes, start, end)
     exchange.stream.sendData(bytes, start, end)
   },
   flush(exchange) {
@@ -144,6 +155,9 @@ export const UPSTREAM_EVENTS: UpstreamEvents = {
     }
     exchange.upstream = undefined
     exchange.upstreamReady = false
+    exchange.responseTrailers = trailers
+    if (exchange.messages !== undefined && trailers !== '')
+      exchange.grpcStatus = knownGrpcStatus(lineValue(trailers, 'grpc-status'))
     exchange.stream.sendEnd(trailers)
     exchange.stream.flush()
     finish(exchange)
@@ -185,7 +199,8 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
     return false
   }
   if (exchange.retrying) endRetry(exchange)
-  exchange.upstreamServiceTime = Math.floor(thread.clock.monotonic() - exchange.sentAt)
+  exchange.answeredAt = thread.clock.monotonic()
+  exchange.upstreamServiceTime = Math.floor(exchange.answeredAt - exchange.sentAt)
   exchange.upstreamLocal = exchange.upstream?.localAddress() ?? '-'
   exchange.status = block.status
   exchange.details = 'via_upstream'
@@ -196,8 +211,7 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
   const lines = prepareResponse(exchange, block, framing)
   exchange.responseFilter?.(exchange, block)
   for (const filter of plan.response) filter(exchange, block)
-  const logged = exchange.context.loggedResponseFields()
-  if (logged.length > 0) keepForLog(exchange, block, logged)
+  tellOfHead(exchange, block, lines)
   const { stream } = exchange
   if (exchange.upgrade !== '' && opensTunnel(exchange, block.status)) {
     startTunnel(exchange, block, lines)
@@ -232,6 +246,19 @@ function startTunnel(exchange: Exchange, block: HeadBlock, lines: string): void 
   stream.flush()
   stream.becomeTunnel()
   if (endedEarly && !exchange.finished) endClientSide(exchange)
+}
+
+/** What is gone when the exchange is over. */
+function tellOfHead(exchange: Exchange, block: HeadBlock, lines: string): void {
+  const { responseFields } = exchange.context.telemetry
+  if (responseFields.length > 0) keepForLog(exchange, block, responseFields)
+  if (exchange.messages !== undefined) exchange.grpcStatus = knownGrpcStatus(fieldValue(block, 'grpc-status'))
+  if (exchange.tap !== undefined) exchange.tap.responseHead(block.status, block, lines)
+}
+
+/** What a server invents is not a status: it would be a label of a metric. */
+function knownGrpcStatus(text: string | undefined): string {
+  return text !== undefined && /^(?:\d|1[0-6])$/.test(text) ? text : ''
 }
 
 function keepForLog(exchange: Exchange, block: HeadBlock, names: readonly string[]): void {

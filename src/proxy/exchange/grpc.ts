@@ -1,10 +1,14 @@
-import { knownValue } from '../http1/head-block.ts'
-import type { Exchange } from './types.ts'
+import { equalsText, FIELD_STRIDE, type HeadBlock, VALUE_END, VALUE_START } from '../http1/head-block.ts'
 import { FIELD } from '../http1/known-fields.ts'
+import type { Exchange } from './types.ts'
+
+const TYPE = 'application/grpc'
+const PLUS = 0x2b
+const SEMICOLON = 0x3b
 
 /** Whether a request is one of gRPC, whatever the version of HTTP; gRPC-Web that is translated is one. */
 export function isGrpc(exchange: Exchange): boolean {
-  return exchange.bodyDecoder !== undefined || isGrpcType(knownValue(exchange.head, FIELD['content-type']))
+  return exchange.bodyDecoder !== undefined || hasGrpcType(exchange.head)
 }
 
 export function isGrpcType(contentType: string | undefined): boolean {
@@ -37,4 +41,16 @@ export function percentEncode(text: string): string {
       : String.fromCharCode(byte),
   )
   return encoded.join('')
+}
+
+/** By the bytes: no text is made of the type of a request that is none. */
+function hasGrpcType(head: HeadBlock): boolean {
+  const line = head.known[FIELD['content-type']] as number
+  if (line === 0) return false
+  const at = (line - 1) * FIELD_STRIDE
+  const start = head.base + (head.fields[at + VALUE_START] as number)
+  const length = head.base + (head.fields[at + VALUE_END] as number) - start
+  if (length < TYPE.length || !equalsText(head.bytes, start, TYPE)) return false
+  const next = head.bytes[start + TYPE.length]
+  return length === TYPE.length || next === PLUS || next === SEMICOLON
 }

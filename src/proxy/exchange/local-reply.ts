@@ -105,22 +105,26 @@ export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   }
   const bodyless = reply.status === 204 || reply.status === 304
   const length = Buffer.byteLength(reply.body)
+  const lines = replyLines(
+    reply,
+    bodyless ? -1 : length,
+    context.thread.httpDate(),
+    exchange.responseLines + context.serverLine,
+  )
+  if (exchange.tap !== undefined) exchange.tap.responseHead(reply.status, undefined, lines)
   stream.sendHead({
     status: reply.status,
     block: undefined,
-    lines: replyLines(
-      reply,
-      bodyless ? -1 : length,
-      context.thread.httpDate(),
-      exchange.responseLines + context.serverLine,
-    ),
+    lines,
     kind: BODY.none,
     length,
     close: false,
   })
   if (exchange.method !== 'HEAD' && !bodyless && length > 0) {
     exchange.bytesSent += length
-    stream.sendData(Buffer.from(reply.body), 0, length)
+    const body = Buffer.from(reply.body)
+    if (exchange.tap !== undefined) exchange.tap.responseData(body, 0, length)
+    stream.sendData(body, 0, length)
   }
   stream.flush()
   finish(exchange)
@@ -131,12 +135,15 @@ function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
   const status = reply.grpcStatus ?? grpcStatusOf(reply.status)
   const message = reply.body === '' ? '' : `grpc-message: ${percentEncode(reply.body)}\r\n`
   exchange.status = 200
+  exchange.grpcStatus = String(status)
+  const lines =
+    `content-type: application/grpc\r\ngrpc-status: ${status}\r\n${message}${reply.lines ?? ''}` +
+    `${exchange.responseLines}date: ${context.thread.httpDate()}\r\n${context.serverLine}`
+  if (exchange.tap !== undefined) exchange.tap.responseHead(200, undefined, lines)
   stream.sendHead({
     status: 200,
     block: undefined,
-    lines:
-      `content-type: application/grpc\r\ngrpc-status: ${status}\r\n${message}${reply.lines ?? ''}` +
-      `${exchange.responseLines}date: ${context.thread.httpDate()}\r\n${context.serverLine}`,
+    lines,
     kind: BODY.none,
     length: 0,
     close: false,

@@ -5,6 +5,8 @@ import type { RequestTarget } from '../http1/request-target.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
 import type { Clock, Random } from '../../base/index.ts'
+import type { TlsFacts, TraceIds } from '../../telemetry/index.ts'
+import type { MessageCounts } from './messages.ts'
 
 /**
  * What all connections of one thread share. Everything in it is used within one turn of the event loop, so one of
@@ -151,8 +153,8 @@ export interface HttpContext {
   readonly serverLine: string
   /** Decides what becomes of a request; ends in a reply or an attempt. */
   readonly handle: (exchange: Exchange) => void
-  /** Response fields that the access log asks for. */
-  readonly loggedResponseFields: () => readonly string[]
+  /** Who else is told of its requests. */
+  readonly telemetry: RequestTelemetry
   /** Called once when all is over. */
   readonly record: (exchange: Exchange) => void
   /** New requests are refused politely: `connection: close` on every response. */
@@ -163,10 +165,53 @@ export interface HttpContext {
   readonly serverName?: string
   /** What the client has shown, for `x-forwarded-client-cert`. */
   readonly clientCertificate?: string
+  /** For logs. */
+  readonly downstreamTls?: () => TlsFacts | undefined
   /** In a sidecar, the proxy's own workload. */
   readonly source?: RouteSource | undefined
   /** The original destination of a captured connection, `address:port`. */
   readonly original?: { readonly address: string; readonly port: number }
+}
+
+/** Its members change with the configuration: what is absent costs a request one look. */
+export interface RequestTelemetry {
+  /** Response fields that logs ask for. */
+  responseFields: readonly string[]
+  tracer: RequestTracer | undefined
+  /** Present while somebody taps. */
+  tap: RequestTap | undefined
+}
+
+/** Follows requests that are part of a trace, or may become one. */
+export interface RequestTracer {
+  /** After the proxy's own changes of fields: decides, and says to the upstream what trace this is. */
+  readonly begin: (exchange: Exchange) => void
+  /** An attempt's request is about to be sent. */
+  readonly attemptBegins: (exchange: Exchange) => void
+  readonly attemptEnds: (exchange: Exchange) => void
+  /** The exchange is over. */
+  readonly end: (exchange: Exchange) => void
+}
+
+/** A request's part in a trace. */
+export interface RequestTrace extends TraceIds {
+  readonly isSampled: boolean
+  /** The one that began it: the configuration may have another by now. */
+  readonly tracer: RequestTracer
+}
+
+export interface RequestTap {
+  /** Before any change of the request's fields. */
+  readonly begin: (exchange: Exchange) => void
+}
+
+/** An exchange that somebody looks at. */
+export interface TappedExchange {
+  readonly requestData: (bytes: Buffer, start: number, end: number) => void
+  /** @param block undefined when the proxy answers itself; then `lines` have all fields */
+  readonly responseHead: (status: number, block: HeadBlock | undefined, lines: string) => void
+  readonly responseData: (bytes: Buffer, start: number, end: number) => void
+  readonly over: (exchange: Exchange) => void
 }
 
 /** The calling workload as routes see it. */
@@ -250,8 +295,12 @@ export interface Exchange {
   waiting: boolean
   /** The try under way is a retry that counts against the target's bound on them. */
   retrying: boolean
-  /** When the last attempt's request was sent. */
+  /** When the whole request had come; 0: it has not. */
+  requestEndedAt: number
+  /** When the last attempt's request was sent; 0: none was. */
   sentAt: number
+  /** When the upstream's answer began; 0: there is none. */
+  answeredAt: number
   tried: string[] | undefined
   timer: WheelTimer | undefined
   tryTimer: WheelTimer | undefined
@@ -272,6 +321,13 @@ export interface Exchange {
   responseHeadBytes: number
   durationMs: number
   responseFields: ResponseFields | undefined
+  responseTrailers: string
+  /** How a call of gRPC ended, as a number in text; empty: it is none, or did not. */
+  grpcStatus: string
+  /** Present for calls of gRPC. */
+  messages: MessageCounts | undefined
+  trace: RequestTrace | undefined
+  tap: TappedExchange | undefined
   /** The cluster and endpoint that served it, for telemetry. */
   target: ForwardTarget | undefined
   host: ForwardHost | undefined

@@ -10,6 +10,8 @@ export const PROXY_FILES = {
 } as const
 
 export interface Bootstrap {
+  /** Variables of the container, for logs and spans that name them. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   readonly node: ProxyNode
   /** `host:port` */
   readonly discoveryAddress: string
@@ -72,6 +74,7 @@ export function readBootstrap(options: {
     plaintext: config.value.plaintext ?? false,
     clusterDomain,
     logLevel: flag(args, '--proxyLogLevel') ?? 'warning',
+    environment: env,
     drainMs: config.value.drainMs ?? DEFAULT_DRAIN_MS,
     proxyProtocol: config.value.proxyProtocol === true,
   })

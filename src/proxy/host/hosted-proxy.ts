@@ -34,6 +34,8 @@ export interface HostedProxy {
 /** A gateway goes on accepting for this long after it was told to stop, until nobody is sent to it any more. */
 const LAME_DUCK_MS = 1500
 const DRAIN_POLL_MS = 20
+/** What every proxy wants of all that it may see. */
+const COMMON_TYPES = ['mesh', 'telemetry', 'workload', 'service'] as const
 const ROUTE_TYPES = ['route', 'connection-route'] as const
 
 export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
@@ -97,12 +99,8 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   }
 
   function isSynced(): boolean {
-    const common =
-      xds.synced('mesh', '*') &&
-      xds.synced('workload', '*') &&
-      xds.synced('service', '*') &&
-      xds.synced('rate-limit', 'proxy/*')
-    if (!common) return false
+    if (!COMMON_TYPES.every((type) => xds.synced(type, '*'))) return false
+    if (!xds.synced('rate-limit', 'proxy/*')) return false
     if (!isGateway) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
     return xds.synced('listener', 'proxy/*') && handle.gatewayNames().every(hasRoutes)
   }
@@ -121,9 +119,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     isReady: () => ready && !stopping,
     async start() {
       await handle.start()
-      xds.subscribe('mesh', ['*'])
-      xds.subscribe('workload', ['*'])
-      xds.subscribe('service', ['*'])
+      for (const type of COMMON_TYPES) xds.subscribe(type, ['*'])
       xds.subscribe('rate-limit', ['proxy/*'])
       if (isGateway) {
         xds.subscribe('credential', ['proxy/*'])

@@ -33,6 +33,8 @@ export interface LocalProxyOptions {
   /** The process whose place this one takes. */
   readonly predecessor: Predecessor | undefined
   readonly writeLog: (line: string) => void
+  /** Variables of the process, for logs and spans that name them. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -166,7 +168,8 @@ function ticketKeyOf(predecessor: Predecessor | undefined): Buffer | undefined {
   return ticketKey === undefined ? undefined : Buffer.from(ticketKey, 'base64')
 }
 
-function bootstrapOf({ name, version, clusterDomain, proxyProtocol = false }: LocalProxyOptions) {
+function bootstrapOf(options: LocalProxyOptions) {
+  const { name, version, clusterDomain, proxyProtocol = false } = options
   return {
     node: {
       id: `router~127.0.0.1~${name}.default~default.svc.${clusterDomain}`,
@@ -185,8 +188,10 @@ function bootstrapOf({ name, version, clusterDomain, proxyProtocol = false }: Lo
     logLevel: 'info',
     drainMs: 0,
     proxyProtocol,
+    ...(options.environment && { environment: options.environment }),
   }
 }
+
 /** The proxy is at home in every namespace: Secrets that a Gateway names are those beside it. */
 function ownListener(listener: Listener): Listener {
   const { tls, origin } = listener

@@ -44,6 +44,10 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     proxyProtocol: spec.bootstrap.proxyProtocol ?? false,
     ...(spec.inboundSource !== undefined && { inboundSource: spec.inboundSource }),
     ticketKey: Buffer.from(spec.ticketKey),
+    surroundings: {
+      hostname: spec.bootstrap.node.podName,
+      environment: spec.bootstrap.environment ?? {},
+    },
     ...(spec.waitsForRoutes && { isGatewayReady: (gateway) => readyGateways.has(gateway) }),
     onStateChange: options.onStateChange,
   })

@@ -107,7 +107,7 @@ export function createInbound(parts: SidecarParts) {
           },
           flags,
         ),
-      log: parts.log.write,
+      log: parts.logInbound.write,
     })
   }
 

@@ -17,12 +17,20 @@ export interface PeerFinder {
   readonly peers: (exchange: Exchange, peer: Workload | undefined) => TrafficPeers
 }
 
-/** Counts and logs each exchange. Labels are made for a new combination only; after that it is three lookups. */
+/** Counts and logs each exchange. */
+export interface Recorder {
+  readonly record: (exchange: Exchange) => void
+  /** Who somebody is may have changed: series are looked up anew. */
+  readonly forget: () => void
+}
+
+/** Labels are made for a new combination only; after that it is three lookups. */
 export function createRecorder(options: {
   readonly metrics: IstioMetrics
   readonly finder: PeerFinder
-  readonly log: (record: LogRecord) => void
-}): (exchange: Exchange) => void {
+  readonly side: { readonly log: (record: LogRecord) => void }
+}): Recorder {
+  const { side } = options
   const byTarget = new Map<string, WeakMap<object, Map<number, RequestSeries>>>()
 
   function seriesOf(exchange: Exchange): RequestSeries {
@@ -35,29 +43,48 @@ export function createRecorder(options: {
     }
     let byCode = byPeer.get(peer ?? NO_PEER)
     if (byCode === undefined) byPeer.set(peer ?? NO_PEER, (byCode = new Map()))
-    const code = exchange.flags * 1024 + exchange.status
+    const code = codeOf(exchange)
     let series = byCode.get(code)
     if (series === undefined) {
       const key = {
         status: exchange.status,
         flags: exchange.flags,
-        protocol: 'http',
-        grpcStatus: '',
+        protocol: exchange.messages === undefined ? 'http' : 'grpc',
+        grpcStatus: exchange.grpcStatus,
       } as const
       byCode.set(code, (series = options.metrics.request(options.finder.peers(exchange, peer), key)))
     }
     return series
   }
 
-  return (exchange) => {
-    recordRequest(seriesOf(exchange), {
-      durationMs: exchange.durationMs,
-      requestBytes: exchange.head.length + exchange.bytesReceived,
-      responseBytes: exchange.responseHeadBytes + exchange.bytesSent,
-    })
-    options.log(exchange)
+  return {
+    record(exchange) {
+      const series = seriesOf(exchange)
+      recordRequest(series, {
+        durationMs: exchange.durationMs,
+        requestBytes: exchange.head.length + exchange.bytesReceived,
+        responseBytes: exchange.responseHeadBytes + exchange.bytesSent,
+      })
+      const { messages } = exchange
+      if (messages !== undefined) {
+        series.requestMessages.value += messages.request.count
+        series.responseMessages.value += messages.response.count
+      }
+      side.log(exchange)
+    },
+    forget: () => byTarget.clear(),
   }
 }
+
+/** Status, flags and how a call of gRPC ended, as one number. */
+function codeOf(exchange: Exchange): number {
+  const code = exchange.flags * 1024 + exchange.status
+  if (exchange.messages === undefined) return code * GRPC_STATES
+  return code * GRPC_STATES + (exchange.grpcStatus === '' ? 1 : 2 + Number(exchange.grpcStatus))
+}
+
+/** No gRPC, gRPC without a status, and its 17 statuses. */
+const GRPC_STATES = 19
 
 const NO_PEER = {}
 const TARGETS_MAX = 10_000

@@ -14,7 +14,10 @@ export interface SidecarParts {
   readonly upstream: UpstreamSettings
   readonly connections: ConnectionSet
   readonly metrics: IstioMetrics
+  /** Of what the application calls. */
   readonly log: { readonly write: (record: LogRecord) => void }
+  /** Of what calls it. */
+  readonly logInbound: { readonly write: (record: LogRecord) => void }
   readonly own: () => Workload | undefined
   readonly context: (
     role: ProxyRole,

@@ -9,6 +9,7 @@ import type {
   RateLimit,
   Route,
   Service,
+  Telemetry,
   Workload,
 } from '../../model/index.ts'
 import type { ProxyNode } from '../types/index.ts'
@@ -23,6 +24,7 @@ export interface ModelCollections {
   readonly route: Collection<Route>
   readonly 'connection-route': Collection<ConnectionRoute>
   readonly 'rate-limit': Collection<RateLimit>
+  readonly telemetry: Collection<Telemetry>
 }
 
 /** Who a connection is, by its credentials. */

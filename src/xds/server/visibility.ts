@@ -40,6 +40,8 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
       return (
         object.scope.kind === 'gateway' || (object.scope.clientNamespaces?.includes(node.namespace) ?? true)
       )
+    case 'telemetry':
+      return object.namespace === undefined || object.namespace === node.namespace
     case 'mesh':
     case 'workload':
     case 'listener':

@@ -11,6 +11,7 @@ const TYPE_NAMES = {
   route: 'Route',
   'connection-route': 'ConnectionRoute',
   'rate-limit': 'RateLimit',
+  telemetry: 'Telemetry',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** The name of a model type on the wire, e.g. `type.googleapis.com/lateen.v1.Route`. */

@@ -372,3 +372,46 @@ export interface Sidecar extends KubeObject {
 export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
 }
+
+/** What users say of logs, traces and metrics. */
+export interface IstioTelemetry extends KubeObject {
+  readonly kind: 'Telemetry'
+  readonly spec?: {
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly targetRef?: TelemetryTarget
+    readonly targetRefs?: readonly TelemetryTarget[]
+    readonly tracing?: readonly {
+      readonly match?: { readonly mode?: string }
+      readonly providers?: readonly { readonly name: string }[]
+      readonly randomSamplingPercentage?: number | null
+      readonly disableSpanReporting?: boolean | null
+      readonly disableContextPropagation?: boolean | null
+      readonly useRequestIdForTraceSampling?: boolean | null
+      readonly enableIstioTags?: boolean | null
+      readonly customTags?: Readonly<Record<string, unknown>>
+    }[]
+    readonly accessLogging?: readonly {
+      readonly match?: { readonly mode?: string }
+      readonly providers?: readonly { readonly name: string }[]
+      readonly disabled?: boolean | null
+      readonly filter?: { readonly expression?: string }
+    }[]
+    readonly metrics?: readonly {
+      readonly providers?: readonly { readonly name: string }[]
+      readonly reportingInterval?: string
+      readonly overrides?: readonly {
+        readonly match?: { readonly mode?: string; readonly metric?: string; readonly customMetric?: string }
+        readonly disabled?: boolean | null
+        readonly tagOverrides?: Readonly<
+          Record<string, { readonly operation?: string; readonly value?: string }>
+        >
+      }[]
+    }[]
+  }
+}
+
+export interface TelemetryTarget {
+  readonly group?: string
+  readonly kind: string
+  readonly name: string
+}

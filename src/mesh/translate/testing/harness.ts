@@ -46,6 +46,7 @@ export const SECTIONS = [
   'rateLimits',
   'services',
   'workloads',
+  'telemetry',
   'statuses',
   'deployments',
   'problems',

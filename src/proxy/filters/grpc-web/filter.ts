@@ -1,3 +1,4 @@
+import { createMessageCounts } from '../../exchange/messages.ts'
 import type { Exchange } from '../../exchange/types.ts'
 import { dropKnown, FIELD_STRIDE, type HeadBlock, knownValue, VALUE_START } from '../../http1/head-block.ts'
 import { FIELD } from '../../http1/known-fields.ts'
@@ -59,6 +60,7 @@ export function translateGrpcWeb(exchange: Exchange): void {
   const accepted = WEB_TYPE.exec(exchange.header('accept') ?? '')
   const wantsText = accepted === null ? isText : accepted[1] !== undefined
   exchange.bodyDecoder = isText ? createBase64Decoder() : AS_IT_IS
+  exchange.messages = createMessageCounts()
   exchange.stream = createWebStream(exchange.stream, { isText: wantsText, codec: type[2] ?? '+proto' })
 }
 
