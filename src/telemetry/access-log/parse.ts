@@ -73,11 +73,7 @@ export function parseFormat(format: string, needs: FormatNeeds): Result<readonly
 }
 
 /** @returns the reader, or why there is none, as the end of a sentence that begins with the operator's name */
-export function makeReader(
-  name: string,
-  argument: string | undefined,
-  needs: FormatNeeds,
-): Result<Reader, string> {
+function makeReader(name: string, argument: string | undefined, needs: FormatNeeds): Result<Reader, string> {
   if (name === 'COALESCE') return coalesce(argument, (inner, text) => makeReader(inner, text, needs))
   const maker = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined
   return maker === undefined ? fail('is not a command operator') : maker(argument, needs)
