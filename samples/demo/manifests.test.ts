@@ -146,6 +146,31 @@ describe('what kubectl makes of the kustomizations', () => {
     })
   })
 
+  test('what serves HTTP gets requests only when it listens', () => {
+    type Spec = {
+      readonly template: {
+        readonly spec: {
+          readonly containers: readonly [
+            {
+              readonly startupProbe?: { readonly httpGet: { readonly path: string; readonly port: number } }
+            },
+          ]
+        }
+      }
+    }
+    const probes = all('Deployment').flatMap(({ metadata, spec }) => {
+      const { httpGet } = (spec as Spec).template.spec.containers[0].startupProbe ?? {}
+      return httpGet ? [[metadata.name, `${httpGet.port}${httpGet.path}`]] : []
+    })
+    assert.deepEqual(Object.fromEntries(probes), {
+      'backend-v1': '3000/api/health',
+      'backend-v2': '3000/api/health',
+      'monitor-v1': '8000/status',
+      'monitor-v2': '8000/status',
+      frontend: '80/app/',
+    })
+  })
+
   test('every ServiceAccount that a Deployment names is made', () => {
     const names = new Set(all('ServiceAccount').map(({ metadata }) => metadata.name))
     assert.deepEqual(names, new Set(['backend-sa', 'frontend-sa', 'monitor-sa', 'redis-sa']))

@@ -10,6 +10,8 @@ import { DEMO, installDemo } from '../support/demo.ts'
 import { startLoad, type SteadyLoad } from '../support/load.ts'
 import { waitFor } from '../support/wait.ts'
 
+const PODS_OF_V1 = 'get pods -n demo -l app=backend,version=v1 -o jsonpath={.items[*].metadata.name}'
+
 let cluster: TestCluster
 let gateway = ''
 let load: SteadyLoad | undefined
@@ -42,12 +44,20 @@ test('100 edits of the route fail no request', async () => {
   await expectNoFailure()
 })
 
-test('a rolling restart of a backend fails no request', async () => {
-  begin()
-  await cluster.kubectl('rollout restart deployment/backend-v1 -n demo')
-  await cluster.kubectl('rollout status deployment/backend-v1 -n demo --timeout=90s')
-  await expectNoFailure()
-})
+for (const replicas of [2, 1]) {
+  test(`a rolling restart of a backend with a scale of ${replicas} fails no request`, async () => {
+    await cluster.kubectl(`scale deployment backend-v1 -n demo --replicas=${replicas}`)
+    await waitFor('the pods', async () => (await cluster.kubectl(PODS_OF_V1)).split(' ').length === replicas)
+    begin()
+    await cluster.kubectl('rollout restart deployment/backend-v1 -n demo')
+    await cluster.kubectl('rollout status deployment/backend-v1 -n demo --timeout=90s')
+    await waitFor(
+      'the old pods to be gone',
+      async () => (await cluster.kubectl(PODS_OF_V1)).split(' ').length === replicas,
+    )
+    await expectNoFailure()
+  })
+}
 
 test('kill -9 of istiod fails no request, and edits are live again after it', async () => {
   begin()
