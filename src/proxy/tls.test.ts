@@ -215,6 +215,29 @@ describe('a gateway with TLS', () => {
     session.close()
   })
 
+  test('requests that come many together, each in a record of its own, are answered in their order', async () => {
+    await serve(proxy, [
+      credentialObject('one', { certificate: pairs.one }),
+      securedListener('one', { port, hostname: '*', tls: terminating(['one']) }),
+      hostRoute('one', '*', one.service),
+    ])
+    const socket = await handshake({ port, servername: 'one.example', ca: authority.certificate })
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    socket.cork()
+    for (let i = 0; i < 200; i++) {
+      const body = `${i} `.repeat(i)
+      socket.write(
+        `POST /${i} HTTP/1.1\r\nHost: one.example\r\nx-request-id: ${i}\r\nContent-Length: ${body.length}\r\n\r\n`,
+      )
+      socket.write(body)
+    }
+    socket.uncork()
+    await until(() => [...text.matchAll(/HTTP\/1\.1 200 /g)].length === 200, 'all are answered')
+    assert.match(seen, /^POST \/199 /)
+    socket.destroy()
+  })
+
   test('a request for a host that another listener serves is misdirected', async () => {
     const ca = authority.certificate
     assert.equal((await get(port, 'a.wild.example', { ca, host: 'one.example' })).status, 421)

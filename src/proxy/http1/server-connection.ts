@@ -7,6 +7,7 @@ import type {
   HttpContext,
   ResponseHead,
 } from '../exchange/types.ts'
+import { plainAddress } from '../net/plain-address.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import { breakOff, sendingMark, unsentBytes } from '../net/unsent.ts'
 import {
@@ -146,13 +147,10 @@ function destroyWritten(connection: ServerConnection): void {
   connection.socket.destroy()
 }
 
-/** An IPv4 client of a dual-stack listener shows as `::ffff:a.b.c.d`. */
-function plainAddress(address: string | undefined): string {
-  return address === undefined ? '' : address.startsWith('::ffff:') ? address.slice(7) : address
-}
-
 function receive(connection: ServerConnection, bytes: Buffer, start: number, end: number): void {
   connection.context.work.events++
+  // Of TLS, what had been decrypted with what made reading stop still comes.
+  if (connection.held !== undefined) return hold(connection, bytes, start, end)
   connection.processing = true
   let i = start
   while (i < end && connection.at !== AT.closed) {

@@ -6,6 +6,7 @@ import type { HttpContext } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
 import { type ConnectionParts, routeConnection } from '../tcp/route-connection.ts'
 import { forwardedClientCertificate } from '../tls/client-certificate.ts'
+import { readShared } from '../net/shared-read.ts'
 import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
 import { inspectTls, type InspectedConnection } from '../tls/inspect.ts'
 import { namePatterns } from '../tls/name-patterns.ts'
@@ -174,7 +175,13 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
   function serveSecured(listener: Listener, socket: TLSSocket): void {
     const receiver: AcceptedSocket['receiver'] = { receive: () => {} }
     const accepted: AcceptedSocket = { socket, receiver }
-    socket.on('data', (chunk: Buffer) => receiver.receive(chunk, 0, chunk.length))
+    readShared(socket, {
+      buffer: thread.readBuffer,
+      callback(bytes, buffer) {
+        receiver.receive(buffer as Buffer, 0, bytes)
+        return true
+      },
+    })
     if (listener.protocol !== 'https') {
       serveBytes([listener.key], { accepted, first: undefined }, socket.servername || '')
       return

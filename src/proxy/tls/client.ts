@@ -9,6 +9,7 @@ import {
 } from 'node:tls'
 import type { Credential, SubjectAltName } from '../../model/index.ts'
 import type { OnRead } from '../net/network.ts'
+import { readShared } from '../net/shared-read.ts'
 import { alternativeNames } from './client-certificate.ts'
 
 /** Whom a cluster's endpoints have to be, and what they are shown. */
@@ -66,7 +67,7 @@ export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
         if (sessions.size >= SESSIONS_MAX) sessions.clear()
         sessions.set(`${address} ${protocol ?? ''}`, ticket)
       })
-      socket.on('data', (chunk: Buffer) => onread.callback(chunk.length, chunk))
+      readShared(socket, onread)
       return socket
     },
   }
