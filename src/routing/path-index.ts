@@ -17,40 +17,43 @@ export interface PathIndex {
 type ListMap = Map<string, MatchList>
 
 export function createPathIndex(): PathIndex {
-  const exact = createTexts()
-  const exactFolded = createTexts()
-  const segments = createTexts()
-  const prefixes = createTexts()
-  const prefixesFolded = createTexts()
+  // Most hosts have one route: each of these is made when it is needed.
+  let exact: ListMap | undefined
+  let exactFolded: ListMap | undefined
+  let segments: ListMap | undefined
+  let prefixes: Texts | undefined
+  let prefixesFolded: Texts | undefined
   /** Regular expressions by what each of their texts begins with; of those, nothing but trying tells. */
-  const expressions = createTexts()
+  let expressions: Texts | undefined
   let size = 0
 
   function change(match: CompiledMatch, operation: 'insert' | 'remove'): void {
     size += operation === 'insert' ? 1 : -1
     const { path } = match.source
-    if (path === undefined) segments[operation]('', match)
-    else if (path.kind === 'segment-prefix') segments[operation](path.value, match)
-    else if (path.kind === 'regex')
-      expressions[operation](path.ignoreCase === true ? '' : literalPrefix(path.value), match)
-    else if (path.kind === 'exact') {
-      if (path.ignoreCase === true) exactFolded[operation](path.value.toLowerCase(), match)
-      else exact[operation](path.value, match)
-    } else if (path.ignoreCase === true) prefixesFolded[operation](path.value.toLowerCase(), match)
-    else prefixes[operation](path.value, match)
+    if (path === undefined) changeLists((segments ??= new Map()), operation, '', match)
+    else if (path.kind === 'segment-prefix')
+      changeLists((segments ??= new Map()), operation, path.value, match)
+    else if (path.kind === 'regex') {
+      const prefix = path.ignoreCase === true ? '' : literalPrefix(path.value)
+      ;(expressions ??= createTexts())[operation](prefix, match)
+    } else if (path.kind === 'exact') {
+      if (path.ignoreCase === true)
+        changeLists((exactFolded ??= new Map()), operation, path.value.toLowerCase(), match)
+      else changeLists((exact ??= new Map()), operation, path.value, match)
+    } else if (path.ignoreCase === true)
+      (prefixesFolded ??= createTexts())[operation](path.value.toLowerCase(), match)
+    else (prefixes ??= createTexts())[operation](path.value, match)
   }
 
   function best(subject: Subject): CompiledMatch | undefined {
     const { path } = subject
-    let found = bestAt(exact.lists, path, subject, undefined)
-    if (segments.lists.size > 0) found = bestSegment(segments.lists, subject, found)
-    if (prefixes.lists.size > 0) found = bestPrefix(prefixes, path, subject, found, true)
-    if (exactFolded.lists.size > 0 || prefixesFolded.lists.size > 0) {
-      const folded = path.toLowerCase()
-      found = bestAt(exactFolded.lists, folded, subject, found)
-      found = bestPrefix(prefixesFolded, folded, subject, found, true)
-    }
-    return expressions.lists.size > 0 ? bestPrefix(expressions, path, subject, found, false) : found
+    let found = exact === undefined ? undefined : bestAt(exact, path, subject, undefined)
+    if (segments !== undefined) found = bestSegment(segments, subject, found)
+    if (prefixes !== undefined) found = bestPrefix(prefixes, path, subject, found, true)
+    if (exactFolded !== undefined) found = bestAt(exactFolded, path.toLowerCase(), subject, found)
+    if (prefixesFolded !== undefined)
+      found = bestPrefix(prefixesFolded, path.toLowerCase(), subject, found, true)
+    return expressions === undefined ? found : bestPrefix(expressions, path, subject, found, false)
   }
 
   return {
@@ -59,6 +62,28 @@ export function createPathIndex(): PathIndex {
     isEmpty: () => size === 0,
     best,
   }
+}
+
+/** @returns whether there is a list for the key now that was not there, or none any more */
+function changeLists(
+  lists: ListMap,
+  operation: 'insert' | 'remove',
+  key: string,
+  match: CompiledMatch,
+): boolean {
+  const list = lists.get(key)
+  if (operation === 'remove') {
+    list?.remove(match)
+    return list?.items.length === 0 && lists.delete(key)
+  }
+  if (list !== undefined) {
+    list.insert(match)
+    return false
+  }
+  const created = createMatchList()
+  created.insert(match)
+  lists.set(key, created)
+  return true
 }
 
 function bestAt(
@@ -126,19 +151,10 @@ function createTexts(): Texts {
     lists,
     lengths: () => lengths,
     insert(key, match) {
-      let list = lists.get(key)
-      if (list === undefined) {
-        lists.set(key, (list = createMatchList()))
-        count(key.length, 1)
-      }
-      list.insert(match)
+      if (changeLists(lists, 'insert', key, match)) count(key.length, 1)
     },
     remove(key, match) {
-      const list = lists.get(key)
-      list?.remove(match)
-      if (list?.items.length !== 0) return
-      lists.delete(key)
-      count(key.length, -1)
+      if (changeLists(lists, 'remove', key, match)) count(key.length, -1)
     },
   }
 }

@@ -25,7 +25,7 @@ export async function run(call: CommandCall): Promise<void> {
   let dns: ClusterDns | undefined
   const connectionsMax = countOption(call, 'maxConnections')
   const memoryMax = bytesOption(call, 'maxMemory')
-  const proxy = createNodeProxy({
+  const proxy = await createNodeProxy({
     ...common,
     socketPath: state.nodeProxySocket,
     handoverPath: state.handoverSocket,
