@@ -282,6 +282,7 @@ const mesh = object<Mesh>({
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),
   outbound: oneOf('allow-any', 'registry-only'),
+  pathNormalization: optional(oneOf('none', 'base', 'merge-slashes', 'decode-and-merge-slashes')),
   accessLog: optional(logFormat),
   telemetry: optional(meshTelemetry),
 })

@@ -9,6 +9,8 @@ export interface Mesh {
   readonly rootNamespace: string
   readonly connectTimeoutMs: number
   readonly outbound: 'allow-any' | 'registry-only'
+  /** What of a path is made one before it is looked at; absent: `base`. */
+  readonly pathNormalization?: 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes'
   /** What every proxy writes, where no Telemetry says otherwise; absent: no access log. */
   readonly accessLog?: LogFormat
   /** Absent: nothing is said. */

@@ -13,6 +13,7 @@ import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
 import type { Interner } from './config/interner.ts'
 import { createRuntime, type RouteSink, type Runtime, selectsProxy } from './config/runtime.ts'
 import { UPSTREAM_EVENTS } from './exchange/flow.ts'
+import { HTTP_SETTINGS, type HttpRules, type HttpSettings, rulesOf } from './exchange/rules.ts'
 import type { Exchange, HttpContext, ProxyRole, ProxyThread, WorkCounter } from './exchange/types.ts'
 import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
 import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
@@ -47,6 +48,8 @@ export interface ProxyInstanceOptions {
   readonly isGatewayReady?: (gateway: GatewayName) => boolean
   /** Source address of connections to the application, as the capture rules expect it. */
   readonly inboundSource?: string
+  /** Fields that are added, dropped and believed. Absent: Istio's defaults. */
+  readonly http?: HttpSettings
   /** 48 bytes: what TLS sessions are sealed with. Workers that share it resume each other's. Absent: one of its own. */
   readonly ticketKey?: Buffer
   /** A gateway's connections come from a balancer that says with a PROXY header whose they are. */
@@ -104,6 +107,12 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     sink: () => sink,
   })
   const { own } = runtime
+  const http = options.http ?? HTTP_SETTINGS
+  const rules = {
+    gateway: rulesOf('gateway', http),
+    inbound: rulesOf('inbound', http),
+    outbound: rulesOf('outbound', http),
+  }
   const recorders = new Map<ProxyRole, Recorder>()
   const forgetSeries = () => {
     for (const recorder of recorders.values()) recorder.forget()
@@ -118,6 +127,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     work,
     isDraining: () => draining,
     recorders,
+    rules,
   }
   const gateway = node.role === 'router' ? gatewayListeners(options, base, connections) : undefined
   const sidecar =
@@ -134,6 +144,8 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       const rejections = runtime.accept(changes)
       if (changes.some(({ type }) => type === 'mesh' || type === 'telemetry')) telemetry.refresh()
       if (own() !== ownBefore || changes.some(({ type }) => type === 'service')) forgetSeries()
+      const normalization = runtime.store.mesh()?.pathNormalization ?? 'base'
+      for (const side of Object.values(rules)) side.normalization = normalization
       for (const { type, key, reason } of rejections) {
         logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
       }
@@ -289,13 +301,7 @@ interface ContextBase {
   readonly work: WorkCounter
   readonly isDraining: () => boolean
   readonly recorders: Map<ProxyRole, Recorder>
-}
-
-/** Istio's outbound listeners have no server name of their own, so Envoy's default shows. */
-const SERVER_LINE: Readonly<Record<ProxyRole, string>> = {
-  gateway: 'server: istio-envoy\r\n',
-  inbound: 'server: istio-envoy\r\n',
-  outbound: 'server: envoy\r\n',
+  readonly rules: Readonly<Record<ProxyRole, HttpRules>>
 }
 
 function httpContext(
@@ -315,7 +321,8 @@ function httpContext(
     role,
     scheme: options.scheme ?? 'http',
     port,
-    serverLine: SERVER_LINE[role],
+    serverLine: base.rules[role].serverLine,
+    rules: base.rules[role],
     handle,
     telemetry: base.telemetry.of(role),
     record: recorderOf(base, role).record,

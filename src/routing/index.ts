@@ -23,7 +23,7 @@ export {
   type NoRoute,
 } from './gateway-table.ts'
 export { meshDomain } from './mesh.ts'
-export { normalizePath } from './normalize-path.ts'
+export { normalizePath, normalizePathBy } from './normalize-path.ts'
 export { pickDestination } from './pick.ts'
 export { compileFullMatch, type TextTest } from './regex.ts'
 export { hostOf, pathOnly, portOf, queryOf, queryParameter, type RouteRequest } from './request.ts'

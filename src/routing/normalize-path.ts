@@ -14,6 +14,20 @@ export function normalizePath(path: string): string | undefined {
   return resolved === undefined ? undefined : resolved + path.slice(end)
 }
 
+/** The other ways of MeshConfig's pathNormalization. @see Istio, ProxyPathNormalization */
+export function normalizePathBy(
+  how: 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes',
+  path: string,
+): string | undefined {
+  if (how === 'none') return path
+  const end = queryStart(path)
+  const given = path.slice(0, end)
+  const decoded = how === 'decode-and-merge-slashes' ? given.replaceAll(/%2f|%5c/gi, '/') : given
+  const base = normalizePath(decoded)
+  if (base === undefined || how === 'base') return base === undefined ? undefined : base + path.slice(end)
+  return base.replaceAll(/\/{2,}/g, '/') + path.slice(end)
+}
+
 const SLASH = 47
 const DOT = 46
 const PERCENT = 37

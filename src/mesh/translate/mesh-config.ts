@@ -35,6 +35,7 @@ export function translateMeshConfig(
       rootNamespace: textOf(config, 'rootNamespace') ?? settings.rootNamespace,
       connectTimeoutMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       outbound: outboundMode(config, problems),
+      ...pathNormalization(config, problems),
       ...telemetry,
     },
     problems,
@@ -60,4 +61,22 @@ function outboundMode(config: Members, problems: string[]): Mesh['outbound'] {
   if (mode === 'REGISTRY_ONLY') return 'registry-only'
   problems.push('mesh.outboundTrafficPolicy.mode: must be ALLOW_ANY or REGISTRY_ONLY; ALLOW_ANY is used')
   return 'allow-any'
+}
+
+const NORMALIZATIONS: Readonly<Record<string, NonNullable<Mesh['pathNormalization']>>> = {
+  NONE: 'none',
+  BASE: 'base',
+  MERGE_SLASHES: 'merge-slashes',
+  DECODE_AND_MERGE_SLASHES: 'decode-and-merge-slashes',
+}
+
+function pathNormalization(config: Members, problems: string[]): Pick<Mesh, 'pathNormalization'> {
+  const option = config['pathNormalization']
+  const mode = isRecord(option) ? textOf(option, 'normalization') : undefined
+  if (mode === undefined || mode === 'DEFAULT') return {}
+  const known = Object.hasOwn(NORMALIZATIONS, mode) ? NORMALIZATIONS[mode] : undefined
+  if (known !== undefined) return { pathNormalization: known }
+  const modes = Object.keys(NORMALIZATIONS).join(', ')
+  problems.push(`mesh.pathNormalization.normalization: must be one of ${modes}; BASE is used`)
+  return {}
 }

@@ -39,6 +39,7 @@ export function createExchange(options: {
     originalAuthority: undefined,
     targetChanged: false,
     requestId: '',
+    trustedAddress: undefined,
     requestDone: !options.hasBody,
     requestTrailers: '',
     kept: undefined,

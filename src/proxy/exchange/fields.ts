@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { BODY, type Framing } from '../http1/framing.ts'
 import {
   dropAt,
@@ -13,48 +14,9 @@ import {
   valueAt,
   equalsText,
 } from '../http1/head-block.ts'
-import { FIELD, type KnownField } from '../http1/known-fields.ts'
+import { FIELD } from '../http1/known-fields.ts'
 import { GRPC_TIMEOUT, readTerms, TERM_FIELDS } from './terms.ts'
-import type { Exchange } from './types.ts'
-
-/** Fields that end at each hop (RFC 9110 7.6.1), and those that only a proxy of the mesh may set. */
-const DROPPED_FROM_REQUEST = fieldMask([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
-  'x-envoy-peer-metadata',
-  'x-envoy-peer-metadata-id',
-  'x-envoy-decorator-operation',
-  'x-envoy-upstream-rq-timeout-ms',
-  'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-retry-on',
-  'x-envoy-retry-grpc-on',
-  'x-envoy-max-retries',
-])
-/** Counted anew by the proxy that makes the attempts; the application's own proxy passes the client's count on. */
-const DROPPED_WHERE_COUNTED = DROPPED_FROM_REQUEST | fieldMask(['x-envoy-attempt-count'])
-const DROPPED_FROM_RESPONSE = fieldMask([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'server',
-  'x-envoy-upstream-service-time',
-  'x-envoy-peer-metadata',
-  'x-envoy-peer-metadata-id',
-  'x-envoy-decorator-operation',
-])
-
-function fieldMask(names: readonly KnownField[]): number {
-  let mask = 0
-  for (const name of names) mask |= 1 << FIELD[name]
-  return mask
-}
+import type { EdgeLines, Exchange, ProxyThread } from './types.ts'
 
 /** Drops every known field whose bit is set; one pass over the marks. @returns the bits of all known fields */
 function dropMasked(block: HeadBlock, mask: number): number {
@@ -72,16 +34,28 @@ function dropMasked(block: HeadBlock, mask: number): number {
 /** What Envoy's connection manager does to request fields before routing, with Istio's settings for each role. */
 export function prepareRequest(exchange: Exchange): void {
   const { head, context } = exchange
-  const seen = dropMasked(head, context.role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED)
+  const { rules } = context
+  const seen = dropMasked(head, rules.droppedFromRequest)
   if ((seen & (TERM_FIELDS | GRPC_TIMEOUT)) !== 0) exchange.terms = readTerms(exchange, seen)
-  if (context.role === 'gateway') sanitizeAtEdge(exchange)
+  const isEdge = context.role === 'gateway'
+  if (isEdge) sanitizeAtEdge(exchange)
   else if (!hasField(head, FIELD['x-forwarded-proto'])) head.added.push(FORWARDED_PROTO[context.scheme])
-  exchange.requestId = knownValue(head, FIELD['x-request-id']) ?? ''
-  if (exchange.requestId === '') {
-    dropKnown(head, FIELD['x-request-id'])
-    exchange.requestId = context.thread.requestId()
-    head.added.push(`x-request-id: ${exchange.requestId}\r\n`)
+  if (context.clientCertificate !== undefined || hasField(head, FIELD['x-forwarded-client-cert']))
+    forwardCertificate(exchange)
+  if (rules.forwardedPort) head.added.push(`x-forwarded-port: ${context.port}\r\n`)
+  nameRequest(exchange, isEdge)
+}
+
+/** An id from outside might be that of another request: at the edge each gets its own (Envoy, preserve_external_request_id). */
+function nameRequest(exchange: Exchange, isEdge: boolean): void {
+  const { head, context } = exchange
+  if (!context.rules.requestId || !isEdge) {
+    exchange.requestId = knownValue(head, FIELD['x-request-id']) ?? ''
+    if (exchange.requestId !== '' || !context.rules.requestId) return
   }
+  dropKnown(head, FIELD['x-request-id'])
+  exchange.requestId = context.thread.requestId()
+  head.added.push(`x-request-id: ${exchange.requestId}\r\n`)
 }
 
 const FORWARDED_PROTO = {
@@ -91,47 +65,95 @@ const FORWARDED_PROTO = {
 
 /** At the edge nobody is believed what only proxies may say. */
 function sanitizeAtEdge(exchange: Exchange): void {
-  const { head, context, stream } = exchange
-  const before = knownValue(head, FIELD['x-forwarded-for'])
-  if (before === undefined) {
-    head.added.push(`x-forwarded-for: ${stream.remoteAddress}\r\n`)
-  } else {
-    head.added.push(`x-forwarded-for: ${allForwardedFor(head)},${stream.remoteAddress}\r\n`)
-    dropKnown(head, FIELD['x-forwarded-for'])
+  const { head, context } = exchange
+  const { trustedProxies } = context.rules
+  const client = forwardClient(exchange, trustedProxies)
+  if (trustedProxies === 0 || !hasField(head, FIELD['x-forwarded-proto'])) {
+    dropKnown(head, FIELD['x-forwarded-proto'])
+    head.added.push(FORWARDED_PROTO[context.scheme])
   }
-  dropKnown(head, FIELD['x-forwarded-proto'])
-  head.added.push(FORWARDED_PROTO[context.scheme])
-  dropKnown(head, FIELD['x-forwarded-client-cert'])
-  if (context.clientCertificate !== undefined)
-    head.added.push(`x-forwarded-client-cert: ${context.clientCertificate}\r\n`)
   const { fields, bytes, base, count } = head
   for (let index = 0, at = 0; index < count; index++, at += FIELD_STRIDE) {
     const start = fields[at + NAME_START] as number
     if ((fields[at + NAME_END] as number) - start > 8 && equalsText(bytes, base + start, 'x-envoy-'))
       dropAt(head, index)
   }
+  head.added.push(client)
+}
+
+/**
+ * Adds the client to `x-forwarded-for`. @returns the line that names the client for the mesh: the address that the
+ * outermost of the proxies that are believed has seen
+ */
+function forwardClient(exchange: Exchange, trustedProxies: number): string {
+  const { head, context, stream } = exchange
+  const lines = linesOf(context.thread, stream.remoteAddress)
+  if (!hasField(head, FIELD['x-forwarded-for'])) {
+    head.added.push(lines.forwardedFor)
+    return lines.external
+  }
+  const before = allForwardedFor(head)
+  head.added.push(`x-forwarded-for: ${before},${stream.remoteAddress}\r\n`)
+  dropKnown(head, FIELD['x-forwarded-for'])
+  if (trustedProxies === 0) return lines.external
+  const client = before.split(',').at(-trustedProxies)?.trim() ?? ''
+  if (isIP(client) === 0) return lines.external
+  exchange.trustedAddress = client
+  return `x-envoy-external-address: ${client}\r\n`
+}
+
+/** Clients send many requests: their lines are made once in a row. */
+function linesOf(thread: ProxyThread, address: string): EdgeLines {
+  const { edgeLines } = thread
+  if (edgeLines.address !== address) {
+    edgeLines.address = address
+    edgeLines.forwardedFor = `x-forwarded-for: ${address}\r\n`
+    edgeLines.external = `x-envoy-external-address: ${address}\r\n`
+  }
+  return edgeLines
+}
+
+function forwardCertificate({ head, context }: Exchange): void {
+  const { clientCertificate: own, rules } = context
+  const mode = rules.clientCertificate
+  // Without a certificate there is nothing that anybody could have shown, except to a proxy that is believed.
+  if (mode === 'sanitize' || (own === undefined && mode !== 'always-forward-only')) return
+  const before = mode === 'sanitize-set' ? undefined : valuesOf(head, FIELD['x-forwarded-client-cert'])
+  const added = mode === 'append-forward' || mode === 'sanitize-set' ? own : undefined
+  const value = before !== undefined && added !== undefined ? `${before},${added}` : (before ?? added)
+  if (value !== undefined) head.added.push(`x-forwarded-client-cert: ${value}\r\n`)
 }
 
 function allForwardedFor(head: HeadBlock): string {
+  return valuesOf(head, FIELD['x-forwarded-for']) ?? ''
+}
+
+/** All lines of a known field as one. */
+function valuesOf(head: HeadBlock, known: number): string | undefined {
+  if (!hasField(head, known)) return undefined
   const values: string[] = []
   for (let index = 0; index < head.count; index++) {
     const field = (head.fields[index * FIELD_STRIDE + MARKS] as number) & MARK_FIELD
-    if (field === FIELD['x-forwarded-for']) values.push(valueAt(head, index))
+    if (field === known) values.push(valueAt(head, index))
   }
   return values.join(',')
 }
 
 /** The same for a response. @returns further lines */
 export function prepareResponse(exchange: Exchange, block: HeadBlock, framing: Framing): string {
-  dropMasked(block, DROPPED_FROM_RESPONSE)
+  const { context, upstreamServiceTime, responseLines } = exchange
+  dropMasked(block, context.rules.droppedFromResponse)
   // A length that does not frame this message must not stand beside the framing that does.
   if (framing.kind === BODY.chunked || framing.kind === BODY.untilClose)
     dropKnown(block, FIELD['content-length'])
-  const { context, upstreamServiceTime, responseLines } = exchange
+  if (!context.rules.debugFields) return `${dateLine(exchange, block)}${responseLines}${context.serverLine}`
   if (responseLines === '' && upstreamServiceTime < COMMON_MS && hasField(block, FIELD.date))
     return commonLines(upstreamServiceTime, context.serverLine)
-  const date = hasField(block, FIELD.date) ? '' : `date: ${context.thread.httpDate()}\r\n`
-  return `${date}${serviceTimeLine(upstreamServiceTime)}${responseLines}${context.serverLine}`
+  return `${dateLine(exchange, block)}${serviceTimeLine(upstreamServiceTime)}${responseLines}${context.serverLine}`
+}
+
+function dateLine({ context }: Exchange, block: HeadBlock): string {
+  return hasField(block, FIELD.date) ? '' : `date: ${context.thread.httpDate()}\r\n`
 }
 
 function serviceTimeLine(ms: number): string {

@@ -1,4 +1,4 @@
-import { normalizePath } from '../../routing/index.ts'
+import { normalizePath, normalizePathBy } from '../../routing/index.ts'
 import { FLAG, lineValue } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
@@ -114,8 +114,12 @@ function mayTunnel({ upgrade, context }: Exchange): boolean {
 
 /** Routing, policies and the application are to mean the same path; outgoing requests are left as they are. */
 function normalize(exchange: Exchange): boolean {
-  if (exchange.context.role === 'outbound' || exchange.path.charCodeAt(0) !== 47) return true
-  const path = normalizePath(exchange.path)
+  const { role, rules } = exchange.context
+  if (role === 'outbound' || exchange.path.charCodeAt(0) !== 47) return true
+  const path =
+    rules.normalization === 'base'
+      ? normalizePath(exchange.path)
+      : normalizePathBy(rules.normalization, exchange.path)
   if (path === undefined) return false
   if (path !== exchange.path) {
     exchange.path = path

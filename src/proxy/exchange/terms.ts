@@ -86,7 +86,7 @@ export function parseGrpcTimeout(text: string): number | undefined {
 export function planOn(plan: ForwardPlan, exchange: Exchange): ForwardPlan {
   const terms = exchange.terms ?? NO_TERMS
   const grpc = (exchange.terms !== undefined || plan.requestTimeoutMs > 0) && isGrpc(exchange)
-  if (exchange.terms === undefined && !grpc) return plan
+  if (exchange.terms === undefined && !grpc && exchange.context.rules.debugFields) return plan
   const requestTimeoutMs =
     terms.timeoutMs ?? lowest(grpc ? terms.grpcTimeoutMs : undefined, plan.requestTimeoutMs)
   const tryTimeoutMs = terms.tryTimeoutMs ?? plan.tryTimeoutMs
@@ -130,11 +130,12 @@ export function timeoutLine(plan: Pick<ForwardPlan, 'requestTimeoutMs' | 'tryTim
 
 const EXPECTED = 'x-envoy-expected-rq-timeout-ms'
 
-function deadlineLines({ head }: Exchange, ms: number, grpc: boolean): string {
+function deadlineLines({ head, context }: Exchange, ms: number, grpc: boolean): string {
   if (ms === 0) return ''
-  if (!grpc) return `${EXPECTED}: ${ms}\r\n`
+  const expected = context.rules.debugFields ? `${EXPECTED}: ${ms}\r\n` : ''
+  if (!grpc) return expected
   dropKnown(head, FIELD['grpc-timeout'])
-  return `${EXPECTED}: ${ms}\r\ngrpc-timeout: ${ms}m\r\n`
+  return `${expected}grpc-timeout: ${ms}m\r\n`
 }
 
 /** Of a later try less is left. */

@@ -34,6 +34,7 @@ export function createProxyThread(options: {
       blocks,
       ...(options.defer !== undefined && { defer: options.defer }),
     }),
+    edgeLines: { address: '', forwardedFor: '', external: '' },
     requestId: createRequestIds(randomFillSync),
     httpDate: createHttpDate(options.clock),
   }

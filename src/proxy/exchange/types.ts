@@ -2,6 +2,7 @@ import type { BlockPool, HeadBlock } from '../http1/head-block.ts'
 import type { BodyKind, Framing } from '../http1/framing.ts'
 import type { OutBuffer } from '../http1/out-buffer.ts'
 import type { RequestTarget } from '../http1/request-target.ts'
+import type { HttpRules } from './rules.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
 import type { Clock, Random } from '../../base/index.ts'
@@ -25,10 +26,18 @@ export interface ProxyThread {
   readonly framing: Framing
   readonly target: RequestTarget
   readonly http2: Http2Thread
+  /** Lines about the client of the last request. */
+  readonly edgeLines: EdgeLines
   /** A UUID for a request that has no id yet. */
   readonly requestId: () => string
   /** The time in a `date` field, made once a second. */
   readonly httpDate: () => string
+}
+
+export interface EdgeLines {
+  address: string
+  forwardedFor: string
+  external: string
 }
 
 /** Where the response to one request goes: an HTTP/1.1 connection, or one stream of an HTTP/2 connection. */
@@ -149,8 +158,9 @@ export interface HttpContext {
   readonly scheme: 'http' | 'https'
   /** The port that the client dialled. */
   readonly port: number
-  /** `server: …` with its line end. */
+  /** `server: …` with its line end, or empty. */
   readonly serverLine: string
+  readonly rules: HttpRules
   /** Decides what becomes of a request; ends in a reply or an attempt. */
   readonly handle: (exchange: Exchange) => void
   /** Who else is told of its requests. */
@@ -258,6 +268,8 @@ export interface Exchange {
   /** `path` is not what stands in the head's first line any more. */
   targetChanged: boolean
   requestId: string
+  /** Of the client, as a proxy before this one that is believed has seen it. */
+  trustedAddress: string | undefined
 
   /** The whole request has arrived. */
   requestDone: boolean

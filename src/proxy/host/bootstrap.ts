@@ -1,4 +1,6 @@
 import { fail, ok, type Result } from '../../base/index.ts'
+import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
+import { readHttpSettings } from './http-settings.ts'
 import { nodeId } from '../../xds/types/index.ts'
 import type { ProxyNode } from '../../xds/client/index.ts'
 
@@ -22,6 +24,8 @@ export interface Bootstrap {
   readonly drainMs: number
   /** ProxyConfig's gatewayTopology.proxyProtocol: connections to a gateway begin with a PROXY header. */
   readonly proxyProtocol?: boolean
+  /** ProxyConfig's proxyHeaders and gatewayTopology. */
+  readonly http: HttpSettings
 }
 
 const DEFAULT_DISCOVERY = 'istiod.istio-system.svc:15012'
@@ -55,7 +59,7 @@ export function readBootstrap(options: {
       : (env['INSTANCE_IP'] ?? '').split(',').filter((ip) => ip !== '')
   const ip = ips[0]
   if (ip === undefined) return fail('the environment must have INSTANCE_IP (the downward API, status.podIP)')
-  const config = parseConfig(env['PROXY_CONFIG'])
+  const config = parseConfig(env['PROXY_CONFIG'], role)
   if (!config.ok) return config
   const clusterDomain = domainOf(flag(args, '--domain'), namespace)
   return ok({
@@ -77,6 +81,7 @@ export function readBootstrap(options: {
     environment: env,
     drainMs: config.value.drainMs ?? DEFAULT_DRAIN_MS,
     proxyProtocol: config.value.proxyProtocol === true,
+    http: config.value.http,
   })
 }
 
@@ -85,10 +90,11 @@ interface ProxyConfig {
   readonly plaintext?: boolean
   readonly drainMs?: number
   readonly proxyProtocol?: boolean
+  readonly http: HttpSettings
 }
 
-function parseConfig(text: string | undefined): Result<ProxyConfig, string> {
-  if (text === undefined || text === '') return ok({})
+function parseConfig(text: string | undefined, role: 'sidecar' | 'router'): Result<ProxyConfig, string> {
+  if (text === undefined || text === '') return ok({ http: HTTP_SETTINGS })
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -102,6 +108,7 @@ function parseConfig(text: string | undefined): Result<ProxyConfig, string> {
   const duration = fields['terminationDrainDuration']
   const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
+    http: readHttpSettings(fields, role),
     ...(typeof address === 'string' && { discoveryAddress: address }),
     ...(fields['controlPlaneAuthPolicy'] === 'NONE' && { plaintext: true }),
     ...(isObject(topology) && isObject(topology['proxyProtocol']) && { proxyProtocol: true }),

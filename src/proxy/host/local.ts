@@ -10,6 +10,7 @@ import {
   type ModelType,
 } from '../../model/index.ts'
 import type { XdsChange } from '../../xds/client/index.ts'
+import { HTTP_SETTINGS } from '../exchange/rules.ts'
 import type { ProxyHandle } from './proxy-handle.ts'
 import { createProxyProcess } from './proxy-process.ts'
 import { createSuccession, type Succession } from './succession.ts'
@@ -187,6 +188,7 @@ function bootstrapOf(options: LocalProxyOptions) {
     clusterDomain,
     logLevel: 'info',
     drainMs: 0,
+    http: HTTP_SETTINGS,
     proxyProtocol,
     ...(options.environment && { environment: options.environment }),
   }

@@ -41,6 +41,7 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     writeLog: options.writeLog,
     resolve: options.resolve,
     address: spec.address,
+    http: spec.bootstrap.http,
     proxyProtocol: spec.bootstrap.proxyProtocol ?? false,
     ...(spec.inboundSource !== undefined && { inboundSource: spec.inboundSource }),
     ticketKey: Buffer.from(spec.ticketKey),

@@ -17,7 +17,7 @@ export function putRequestHead(out: OutBuffer, exchange: Exchange): void {
   const { plan } = exchange
   if (plan !== undefined) {
     putText(out, plan.requestLines)
-    if (plan.attemptCount) putText(out, attemptLine(exchange.attempt))
+    if (plan.attemptCount && exchange.context.rules.attemptCount) putText(out, attemptLine(exchange.attempt))
   }
   if (exchange.upgrade !== '' && exchange.upgrade !== 'connect')
     putText(out, `connection: upgrade\r\nupgrade: ${exchange.upgrade}\r\n`)

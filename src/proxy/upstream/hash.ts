@@ -86,7 +86,7 @@ export function createHashKey(key: HashKey): (exchange: Exchange) => string | un
     case 'query':
       return (exchange) => queryParameter(queryOf(exchange.originalPath ?? exchange.path), key.name)
     case 'source-ip':
-      return (exchange) => exchange.stream.remoteAddress
+      return (exchange) => exchange.trustedAddress ?? exchange.stream.remoteAddress
     case 'cookie':
       return (exchange) => cookieOf(exchange.header('cookie'), key.name) ?? giveCookie(exchange, key)
   }

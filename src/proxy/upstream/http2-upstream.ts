@@ -187,7 +187,8 @@ function reused(this: UpstreamStream): boolean {
 
 function sendHead(this: UpstreamStream, exchange: Exchange): void {
   const { plan } = exchange
-  const attempts = plan?.attemptCount === true ? `x-envoy-attempt-count: ${exchange.attempt}\r\n` : ''
+  const counts = plan?.attemptCount === true && exchange.context.rules.attemptCount
+  const attempts = counts ? `x-envoy-attempt-count: ${exchange.attempt}\r\n` : ''
   const { upgrade } = exchange
   const request: RequestParts = {
     method: upgrade === '' ? exchange.method : 'CONNECT',

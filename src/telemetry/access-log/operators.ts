@@ -61,9 +61,15 @@ function remembering(write: TimeWriter): TimeWriter {
 const startOf: At = (record) => record.startTime
 const endOf: At = (record) => record.startTime + record.durationMs
 
-const clientAddress: Reader = ({ stream }) => address(stream.remoteAddress, stream.remotePort)
-const clientIp: Reader = ({ stream }) => present(stream.remoteAddress)
-const clientPort: Reader = ({ stream }) => stream.remotePort
+/** The other end of the connection, and who is believed to be behind it. */
+const peerAddress: Reader = ({ stream }) => address(stream.remoteAddress, stream.remotePort)
+const peerIp: Reader = ({ stream }) => present(stream.remoteAddress)
+const peerPort: Reader = ({ stream }) => stream.remotePort
+const clientAddress: Reader = ({ stream, trustedAddress }) =>
+  trustedAddress === undefined ? address(stream.remoteAddress, stream.remotePort) : address(trustedAddress, 0)
+const clientIp: Reader = ({ stream, trustedAddress }) => present(trustedAddress ?? stream.remoteAddress)
+const clientPort: Reader = ({ stream, trustedAddress }) =>
+  trustedAddress === undefined ? stream.remotePort : 0
 const ownAddress: Reader = ({ stream }) => address(stream.localAddress, stream.localPort)
 const ownIp: Reader = ({ stream }) => present(stream.localAddress)
 const ownPort: Reader = ({ stream }) => stream.localPort
@@ -210,9 +216,9 @@ export const OPERATORS: Readonly<Record<string, OperatorMaker>> = {
   DOWNSTREAM_REMOTE_ADDRESS: plain(clientAddress),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain(clientIp),
   DOWNSTREAM_REMOTE_PORT: plain(clientPort),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain(clientAddress),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain(clientIp),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: plain(clientPort),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain(peerAddress),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain(peerIp),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: plain(peerPort),
   DOWNSTREAM_LOCAL_ADDRESS: plain(ownAddress),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain(ownIp),
   DOWNSTREAM_LOCAL_PORT: plain(ownPort),

@@ -47,6 +47,8 @@ export interface LogRecord {
     readonly localAddress: string
     readonly localPort: number
   }
+  /** Of the client, where a proxy before this one is believed to have seen it. */
+  readonly trustedAddress?: string | undefined
   readonly header: (name: string) => string | undefined
   readonly responseFields: Readonly<Record<string, string | undefined>> | undefined
   /** Lines, each ending in CR LF. */

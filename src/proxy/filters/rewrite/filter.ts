@@ -34,13 +34,16 @@ function setPath(exchange: Exchange, path: string): void {
   exchange.originalPath ??= exchange.path
   exchange.path = path
   exchange.targetChanged = true
-  exchange.head.added.push(`x-envoy-original-path: ${exchange.originalPath}\r\n`)
+  if (exchange.context.rules.debugFields)
+    exchange.head.added.push(`x-envoy-original-path: ${exchange.originalPath}\r\n`)
 }
 
 export function setAuthority(exchange: Exchange, authority: string): void {
   const { head } = exchange
   exchange.originalAuthority ??= exchange.authority
   dropKnown(head, FIELD.host)
-  head.added.push(`host: ${authority}\r\n`, `x-forwarded-host: ${exchange.originalAuthority}\r\n`)
+  head.added.push(`host: ${authority}\r\n`)
+  if (exchange.context.rules.forwardedHost)
+    head.added.push(`x-forwarded-host: ${exchange.originalAuthority}\r\n`)
   exchange.authority = authority
 }
