@@ -13,8 +13,14 @@ import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
 import type { Interner } from './config/interner.ts'
 import { createRuntime, type RouteSink, type Runtime, selectsProxy } from './config/runtime.ts'
 import { UPSTREAM_EVENTS } from './exchange/flow.ts'
-import { HTTP_SETTINGS, type HttpRules, type HttpSettings, rulesOf } from './exchange/rules.ts'
-import type { Exchange, HttpContext, ProxyRole, ProxyThread, WorkCounter } from './exchange/types.ts'
+import {
+  HTTP_SETTINGS,
+  type HttpRules,
+  type HttpSettings,
+  type ProxyRole,
+  rulesOf,
+} from './exchange/rules.ts'
+import type { Exchange, HttpContext, ProxyThread, WorkCounter } from './exchange/types.ts'
 import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
 import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
 import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemetry.ts'

@@ -1,5 +1,6 @@
 import { FIELD, type KnownField } from '../http1/known-fields.ts'
-import type { ProxyRole } from './types.ts'
+
+export type ProxyRole = 'gateway' | 'outbound' | 'inbound'
 
 /** What becomes of `x-forwarded-client-cert`. @see Envoy, forward_client_cert_details */
 export type CertificateForwarding =

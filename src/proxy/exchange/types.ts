@@ -2,7 +2,7 @@ import type { BlockPool, HeadBlock } from '../http1/head-block.ts'
 import type { BodyKind, Framing } from '../http1/framing.ts'
 import type { OutBuffer } from '../http1/out-buffer.ts'
 import type { RequestTarget } from '../http1/request-target.ts'
-import type { HttpRules } from './rules.ts'
+import type { HttpRules, ProxyRole } from './rules.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
 import type { Clock, Random } from '../../base/index.ts'
@@ -148,8 +148,6 @@ export interface UpstreamEvents {
   readonly drained: (exchange: Exchange) => void
   readonly failed: (exchange: Exchange, failure: UpstreamFailure) => void
 }
-
-export type ProxyRole = 'gateway' | 'outbound' | 'inbound'
 
 /** What holds for all requests of one listener (or filter chain). */
 export interface HttpContext {

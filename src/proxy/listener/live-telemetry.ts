@@ -13,7 +13,8 @@ import {
   type TrafficTelemetry,
 } from '../../telemetry/index.ts'
 import type { Runtime } from '../config/runtime.ts'
-import type { ProxyRole, RequestTelemetry } from '../exchange/types.ts'
+import type { ProxyRole } from '../exchange/rules.ts'
+import type { RequestTelemetry } from '../exchange/types.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 
 /** What one direction of traffic tells of itself, compiled. */

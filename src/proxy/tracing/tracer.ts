@@ -14,7 +14,8 @@ import {
   type TracingSettings,
   withTraceReason,
 } from '../../telemetry/index.ts'
-import type { Exchange, ProxyRole, RequestTrace, RequestTracer } from '../exchange/types.ts'
+import type { ProxyRole } from '../exchange/rules.ts'
+import type { Exchange, RequestTrace, RequestTracer } from '../exchange/types.ts'
 import { dropField, dropKnown } from '../http1/head-block.ts'
 import { FIELD, hashName } from '../http1/known-fields.ts'
 import type { TraceIdSource } from './ids.ts'

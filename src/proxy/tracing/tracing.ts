@@ -6,7 +6,8 @@ import type {
   SpanAttribute,
   TracingSettings,
 } from '../../telemetry/index.ts'
-import type { Exchange, ProxyRole, RequestTracer } from '../exchange/types.ts'
+import type { ProxyRole } from '../exchange/rules.ts'
+import type { Exchange, RequestTracer } from '../exchange/types.ts'
 import { createSpanExporter, type SpanExporter } from './exporter.ts'
 import { createTraceIds } from './ids.ts'
 import { createTracer } from './tracer.ts'
