@@ -135,6 +135,11 @@ function serverName(argument: string | undefined): Result<Reader, string> {
   }
 }
 
+/** Almost all details are one word. */
+function withoutSpaces(text: string): string {
+  return text.includes(' ') ? text.replaceAll(/\s/g, '_') : text
+}
+
 /** Every command operator, by name. */
 export const OPERATORS: Readonly<Record<string, OperatorMaker>> = {
   START_TIME: time(isoTime, 'utc', startOf),
@@ -152,9 +157,7 @@ export const OPERATORS: Readonly<Record<string, OperatorMaker>> = {
   RESPONSE_CODE: plain((record) => record.status),
   RESPONSE_CODE_DETAILS: (argument) =>
     argument === undefined || argument === 'ALLOW_WHITESPACES'
-      ? ok((record) =>
-          present(argument === undefined ? record.details.replaceAll(/\s/g, '_') : record.details),
-        )
+      ? ok((record) => present(argument === undefined ? withoutSpaces(record.details) : record.details))
       : fail('wants ALLOW_WHITESPACES or nothing'),
   RESPONSE_FLAGS: plain((record) => flagsText(record.flags)),
   RESPONSE_FLAGS_LONG: plain((record) => flagsLongText(record.flags)),

@@ -30,6 +30,16 @@ const OWN: ReadonlySet<string> = new Set([
   'SPAN_ID',
 ])
 
+/** What the codecs let pass as such has no other characters. */
+const OWN_ARGUMENTS: ReadonlySet<string> = new Set([
+  'REQ(:method)',
+  'REQ(:path)',
+  'REQ(:authority)',
+  'REQ(:scheme)',
+  'RESP(x-envoy-upstream-service-time)',
+  'RESP(:status)',
+])
+
 const COMMAND = /%([A-Z][A-Z0-9_]*)(?:\((.*?)\)(?=:\d+%|%))?(?::(\d+))?%/y
 
 /**
@@ -63,7 +73,7 @@ export function parseFormat(format: string, needs: FormatNeeds): Result<readonly
     parts.push({
       kind: 'value',
       read: length === undefined ? read.value : cut(read.value, Number(length)),
-      isOwn: OWN.has(name) && argument === undefined,
+      isOwn: argument === undefined ? OWN.has(name) : OWN_ARGUMENTS.has(`${name}(${argument.toLowerCase()})`),
     })
     at = sign + whole.length
   }

@@ -7,12 +7,15 @@ export interface AccessLogWriter {
 }
 
 const BATCH_MS = 100
-const BATCH_CHARS = 64 * 1024
+const BATCH_BYTES = 64 * 1024
 /** What waits for a slow sink at most; a log must not be what fills the memory. */
-const WAITING_CHARS_MAX = 4 * 1024 * 1024
+const WAITING_BYTES_MAX = 4 * 1024 * 1024
+/** Of one UTF-16 unit in UTF-8. */
+const UNIT_BYTES_MAX = 3
 
 /**
- * Collects lines and hands them over every 100 ms, or sooner when there are many.
+ * Collects lines and hands them over every 100 ms, or sooner when there are many. They are collected as bytes: text
+ * that is put together of thousands of lines is kept by the collector in as many pieces, which cost more than writing.
  * @param sink resolves when it can take more
  */
 export function createAccessLogWriter(options: {
@@ -20,7 +23,8 @@ export function createAccessLogWriter(options: {
   readonly after: (ms: number, callback: () => void) => () => void
   readonly onError: (error: unknown) => void
 }): AccessLogWriter {
-  let waiting = ''
+  let waiting = Buffer.allocUnsafeSlow(BATCH_BYTES * 2)
+  let length = 0
   let writing = false
   let dropped = 0
   let cancelTimer: (() => void) | undefined
@@ -28,9 +32,10 @@ export function createAccessLogWriter(options: {
   function flush(): void {
     cancelTimer?.()
     cancelTimer = undefined
-    if (writing || waiting === '') return
-    const text = waiting
-    waiting = ''
+    if (writing || length === 0) return
+    const text = waiting.toString('utf8', 0, length)
+    length = 0
+    if (waiting.length > BATCH_BYTES * 2) waiting = Buffer.allocUnsafeSlow(BATCH_BYTES * 2)
     writing = true
     void hand(text)
   }
@@ -42,21 +47,31 @@ export function createAccessLogWriter(options: {
       options.onError(error)
     }
     writing = false
-    if (waiting !== '') schedule()
+    if (length > 0) schedule()
+  }
+
+  /** @returns false when as much waits as may */
+  function grow(needed: number): boolean {
+    if (needed > WAITING_BYTES_MAX) return false
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(waiting.length * 2, WAITING_BYTES_MAX)))
+    waiting.copy(larger, 0, 0, length)
+    waiting = larger
+    return true
   }
 
   function schedule(): void {
-    if (waiting.length >= BATCH_CHARS) flush()
+    if (length >= BATCH_BYTES) flush()
     else cancelTimer ??= options.after(BATCH_MS, flush)
   }
 
   return {
     write(line) {
-      if (waiting.length + line.length > WAITING_CHARS_MAX) {
+      const needed = length + line.length * UNIT_BYTES_MAX
+      if (needed > waiting.length && !grow(needed)) {
         dropped++
         return
       }
-      waiting += line
+      length += waiting.write(line, length)
       if (!writing) schedule()
     },
     flush,
