@@ -22,6 +22,7 @@ import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
+import { session } from './check-session.ts'
 import { checkCredential, listenerTls, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
@@ -65,7 +66,11 @@ const portText = textThat(
 /** Envoy's largest ring; Maglev's table is bounded below it. */
 const HASH_PLACES_MAX = 8 * 1024 * 1024
 
-const membership = object<Membership>({ ports: record(port, portText), ready: flag })
+const membership = object<Membership>({
+  ports: record(port, portText),
+  ready: flag,
+  draining: optional(flag),
+})
 
 const locality = object<Locality>({ region: text, zone: text, subzone: text })
 
@@ -239,6 +244,7 @@ const service = when(
     resolution: oneOf('static', 'dns', 'logical-dns', 'passthrough'),
     visibility,
     tls: optional(record(upstreamTls, portText)),
+    session: optional(session),
     policies: list(policy),
     origin,
   }),

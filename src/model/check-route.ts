@@ -16,6 +16,7 @@ import {
   when,
 } from './check.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
+import { session } from './check-session.ts'
 import type {
   Destination,
   Faults,
@@ -188,6 +189,7 @@ const action = union<RouteAction['kind']>('kind', {
     destinations,
     timeouts,
     retries: optional(retries),
+    session: optional(session),
   }),
   redirect: object<Variant<RouteAction, 'redirect'>>({
     kind,

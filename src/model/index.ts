@@ -52,6 +52,7 @@ export type {
   Timeouts,
   WeightedDestination,
 } from './route.ts'
+export type { SessionPersistence } from './session.ts'
 export type {
   AppProtocol,
   Balancer,

@@ -1,3 +1,4 @@
+import type { SessionPersistence } from './session.ts'
 import type { ListenerName, Origin, RouteName, ServiceName } from './names.ts'
 
 /** One rule of a user's route, valid alone. The tables that serve it are compiled from it by src/routing. */
@@ -131,6 +132,8 @@ export type RouteAction =
       readonly timeouts: Timeouts
       /** Absent: Istio's default (2 attempts on connect-failure, refused-stream, unavailable, cancelled, retriable-status-codes). */
       readonly retries?: Retries
+      /** Absent: as the destination's service has it. */
+      readonly session?: SessionPersistence
     }
   | {
       readonly kind: 'redirect'

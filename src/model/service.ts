@@ -1,4 +1,5 @@
 import type { Origin, ServiceName } from './names.ts'
+import type { SessionPersistence } from './session.ts'
 import type { UpstreamTls } from './tls.ts'
 
 /** An addressable name with ports, and how clients are to treat it. */
@@ -19,6 +20,8 @@ export interface Service {
   readonly visibility: Visibility
   /** By port: TLS that gateways speak to it where no DestinationRule says otherwise (BackendTLSPolicy). */
   readonly tls?: Readonly<Record<string, UpstreamTls>>
+  /** Where a route says nothing of it. */
+  readonly session?: SessionPersistence
   /** From DestinationRules, in order of precedence: the first whose client namespace fits decides. */
   readonly policies: readonly ServicePolicy[]
   readonly origin: Origin

@@ -37,6 +37,8 @@ export interface Membership {
   readonly ports: Readonly<Record<string, number>>
   /** Only ready members are chosen; Istio turns Envoy's panic mode off, so a service with none answers 503. */
   readonly ready: boolean
+  /** On its way out and still serving: only for requests whose session is here. */
+  readonly draining?: boolean
 }
 
 export interface Locality {

@@ -1,4 +1,5 @@
 import type {
+  Membership,
   Origin,
   Service,
   ServiceName,
@@ -69,13 +70,15 @@ export function selectEndpoints(options: {
   readonly service: ServiceName
   readonly port: number
   readonly subsetLabels?: Labels | undefined
+  /** Those that are on their way out, instead. */
+  readonly draining?: boolean
 }): readonly Endpoint[] {
-  const { service, port, subsetLabels } = options
+  const { service, port, subsetLabels, draining = false } = options
   const wanted = Object.entries(subsetLabels ?? {})
   const endpoints: Endpoint[] = []
   for (const workload of options.workloads) {
     const membership = workload.services[service]
-    if (membership === undefined || !membership.ready) continue
+    if (membership === undefined || !isWanted(membership, draining)) continue
     const targetPort = membership.ports[String(port)]
     const address = workload.addresses[0]
     if (targetPort === undefined || address === undefined) continue
@@ -83,4 +86,8 @@ export function selectEndpoints(options: {
     endpoints.push({ workload, address, port: targetPort, weight: workload.weight })
   }
   return endpoints
+}
+
+function isWanted({ ready, draining = false }: Membership, isLeaving: boolean): boolean {
+  return isLeaving ? !ready && draining : ready
 }

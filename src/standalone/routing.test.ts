@@ -128,4 +128,31 @@ spec:
     )
     assert.deepEqual(texts, ['one', 'two', 'fixed'])
   })
+
+  test('a client to one endpoint, for as long as its cookie is good', async () => {
+    const apps = await Promise.all(
+      ['one', 'two', 'three'].map((name) => bench.backend((_request, response) => response.end(name))),
+    )
+    bench.write('app.yaml', hostFile('app', apps))
+    bench.write(
+      'route.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec:
+  parentRefs: [{ name: edge }]
+  rules: [{ sessionPersistence: { sessionName: cart }, backendRefs: [${backendRef('app')}] }]
+`,
+    )
+    await bench.start()
+    const first = await bench.get('/')
+    const name = await first.text()
+    const cookie = first.headers.get('set-cookie')?.split(';')[0] ?? ''
+    assert.match(cookie, /^cart="/)
+    for (let i = 0; i < 10; i++) {
+      const answer = await bench.get('/', { headers: { cookie } })
+      assert.equal(await answer.text(), name)
+      assert.equal(answer.headers.get('set-cookie'), null)
+    }
+  })
 })

@@ -44,11 +44,17 @@ export function translateSlice(slice: EndpointSlice, context: EndpointContext): 
       pod: podOf(endpoint, namespace) ?? context.podByAddress(address),
       addresses: endpoint.addresses,
       service: key,
-      membership: { ports, ready: endpoint.conditions?.ready ?? true },
+      membership: { ports, ...conditionOf(endpoint) },
       node: endpoint.nodeName,
     })
   }
   return [...seen.values()]
+}
+
+/** Kubernetes: an endpoint that is terminating is not ready, whether it still serves or not. */
+function conditionOf({ conditions }: KubeEndpoint): Pick<Membership, 'ready' | 'draining'> {
+  const { ready = true, serving = ready, terminating = false } = conditions ?? {}
+  return !ready && serving && terminating ? { ready, draining: true } : { ready }
 }
 
 /** The mesh is of IPv4: a pod's IPv6 address is another way to an endpoint that it knows, past the pod's proxy. */

@@ -1,10 +1,15 @@
-import type { Service as KubeService } from '../../kube/index.ts'
+import type { KubeObject, Service as KubeService } from '../../kube/index.ts'
 import { type Service, serviceName } from '../../model/index.ts'
 import { namespaceOf, serviceHostname } from './names.ts'
 import { protocolOf } from './protocol.ts'
 import type { MeshSettings } from './settings.ts'
 import { visibilityOf } from './visibility.ts'
 
+/** Istio's labels of a Service whose clients stay with an endpoint: `<cookie>[:<path>]`, or a header. */
+const SESSION_COOKIE = 'istio.io/persistent-session'
+const SESSION_HEADER = 'istio.io/persistent-session-header'
+/** What Istio gives these cookies. */
+const SESSION_COOKIE_MS = 120_000
 const EXPORT_TO = 'networking.istio.io/exportTo'
 
 /** A Service of Kubernetes as the mesh has it, without the policies that DestinationRules lay over it. */
@@ -31,9 +36,17 @@ export function translateService(object: KubeService, settings: MeshSettings): S
         .filter((entry) => entry !== ''),
       namespace,
     ),
+    ...sessionOf(object),
     policies: [],
     origin: { kind: 'Service', namespace, name: object.metadata.name },
   }
+}
+
+export function sessionOf({ metadata: { labels = {} } }: KubeObject): Pick<Service, 'session'> {
+  const [name = '', path = '/'] = (labels[SESSION_COOKIE] ?? '').split(/:(.*)/s)
+  if (name !== '') return { session: { kind: 'cookie', name, path, maxAgeMs: SESSION_COOKIE_MS } }
+  const header = labels[SESSION_HEADER] ?? ''
+  return header === '' ? {} : { session: { kind: 'header', name: header.toLowerCase() } }
 }
 
 /** A headless Service (`clusterIP: None`) has no address of its own. */

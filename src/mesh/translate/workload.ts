@@ -140,10 +140,15 @@ function membershipsOf(endpoints: readonly SliceEndpoint[]): Workload['services'
   const services: Record<ServiceName, Membership> = {}
   for (const { service, membership } of endpoints) {
     const known = services[service]
+    const draining = known?.draining === true || membership.draining === true
     services[service] =
       known === undefined
         ? membership
-        : { ports: { ...known.ports, ...membership.ports }, ready: known.ready || membership.ready }
+        : {
+            ports: { ...known.ports, ...membership.ports },
+            ready: known.ready || membership.ready,
+            ...(draining ? { draining } : {}),
+          }
   }
   return services
 }

@@ -1,7 +1,7 @@
 import type { Random } from '../../base/index.ts'
 import type { CompiledMatch, CompiledRoute } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
-import type { ClusterKey } from '../upstream/cluster.ts'
+import type { Cluster, ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
 export type HttpFilterKind =
@@ -51,7 +51,9 @@ export interface FilterContext {
   readonly random: Random
   /** What limits the rate of a route's requests. */
   readonly limiter: (route: CompiledRoute) => RequestFilter | undefined
-  readonly cluster: (
-    key: Pick<ClusterKey, 'service' | 'port' | 'subset'>,
-  ) => ForwardTarget & { readonly isKnown: () => boolean; readonly speaksGrpc: () => boolean }
+  readonly cluster: (key: Pick<ClusterKey, 'service' | 'port' | 'subset'>) => FilterCluster
 }
+
+/** What filters need of a cluster. */
+export type FilterCluster = ForwardTarget &
+  Pick<Cluster, 'isKnown' | 'speaksGrpc' | 'pickFor' | 'serves' | 'keepSessions'>

@@ -9,7 +9,7 @@ import type {
   TrafficPolicy,
   Workload,
 } from '../../model/index.ts'
-import { resolvePolicy, selectEndpoints } from '../../routing/index.ts'
+import { type Labels, resolvePolicy, selectEndpoints } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
 import { createHashKey, hashesSource } from './hash.ts'
@@ -20,6 +20,7 @@ import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
 import { createProbe } from './probe.ts'
+import { createSession, type Session } from './session.ts'
 import { createTieredBalancer, tiersLeft } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { type Tiers, tiersOf } from './locality.ts'
@@ -51,6 +52,12 @@ export interface Cluster extends ForwardTarget {
   readonly isEjected: (host: Host) => boolean
   /** What active health checks say; without them every host is well. */
   readonly isWell: (host: Host) => boolean
+  /** Chooses the endpoint of the request's session, or one with which a session begins. */
+  readonly pickFor: (session: Session, exchange: Exchange) => Host | undefined
+  /** Whether it has an endpoint that a session may go on using. */
+  readonly serves: (address: string) => boolean
+  /** From now on endpoints on their way out are kept for the sessions that they have. */
+  readonly keepSessions: () => void
   /** Whether the service is known and has the subset; otherwise requests are answered with NC. */
   readonly isKnown: () => boolean
   /** Its port is declared to. */
@@ -131,6 +138,11 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     proxyProtocol: () => proxyProtocol,
   })
   let isPassing = false
+  /** Endpoints on their way out, which are there for their sessions only. */
+  let leaving = new Map<string, Host>()
+  let byAddress: Map<string, Host> | undefined
+  let session: Session | undefined
+  let isSessionWanted = false
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
 
   function refresh(): void {
@@ -164,22 +176,31 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       replaceHosts(new Map())
       return
     }
-    const endpoints = selectEndpoints({
-      workloads: sources.workloadsOf(key.service),
-      service: key.service,
-      port: key.port,
-      subsetLabels: policy.subsetLabels,
-    })
+    // Connections on other terms are not used for new requests.
+    const reusable = isSame ? new Map([...leaving, ...hosts]) : new Map<string, Host>()
+    session = service?.session && createSession(service.session)
+    const keepsLeaving = session !== undefined || isSessionWanted
+    const next = hostsOf(policy.subsetLabels, false, reusable)
+    replaceHosts(next, keepsLeaving ? hostsOf(policy.subsetLabels, true, reusable) : new Map())
+  }
+
+  function hostsOf(
+    subsetLabels: Labels | undefined,
+    draining: boolean,
+    reusable: ReadonlyMap<string, Host>,
+  ): Map<string, Host> {
+    const { service: name, port: servicePort } = key
+    const workloads = sources.workloadsOf(name)
+    const terms = { workloads, service: name, port: servicePort, subsetLabels, draining }
     const next = new Map<string, Host>()
-    for (const { workload, address, port, weight } of endpoints) {
+    for (const { workload, address, port, weight } of selectEndpoints(terms)) {
       // Telemetry names the workload behind a host, so a pod that takes over an address is another host.
       const id = `${address}:${port} ${workload.key}`
-      // Connections on other terms are not used for new requests.
-      const kept = isSame ? hosts.get(id) : undefined
+      const kept = reusable.get(id)
       kept?.update(workload, weight)
       next.set(id, kept ?? newHost(workload, address, port, weight))
     }
-    replaceHosts(next)
+    return next
   }
 
   function connectTimeoutMs(): number {
@@ -205,11 +226,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     })
   }
 
-  function replaceHosts(next: Map<string, Host>): void {
-    const before = hosts
+  function replaceHosts(next: Map<string, Host>, leavingNext = new Map<string, Host>()): void {
+    const before = new Map([...leaving, ...hosts])
     hosts = next
+    leaving = leavingNext
+    byAddress = undefined
     for (const [id, host] of before) {
-      if (next.get(id) === host) continue
+      if (next.get(id) === host || leaving.get(id) === host) continue
       host.remove()
       outliers?.forget(host)
       retired.connectionsTotal += host.counters.connectionsTotal
@@ -299,6 +322,32 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     source?: string,
   ): Host | undefined {
     if (isPassing && original !== undefined) return passed.hostAt(original.address, original.port)
+    return session === undefined || exchange === undefined
+      ? balanced(exchange, source)
+      : pickFor(session, exchange)
+  }
+
+  /** A first try goes where the session is; what failed there goes on elsewhere, and so does the session. */
+  function pickFor(own: Session, exchange: Exchange): Host | undefined {
+    const address = own.addressOf(exchange)
+    const named = address === undefined || exchange.tried !== undefined ? undefined : sessionHost(address)
+    if (named !== undefined) return named
+    const host = balanced(exchange)
+    if (host !== undefined && host.address !== address) own.begin(exchange, host.address)
+    return host
+  }
+
+  function sessionHost(address: string): Host | undefined {
+    if (byAddress === undefined) {
+      byAddress = new Map([...leaving.values(), ...hosts.values()].map((host) => [host.address, host]))
+    }
+    const host = byAddress.get(address)
+    if (host === undefined || outliers?.isEjected(host) === true) return undefined
+    // Nobody watches the health of what is on its way out.
+    return isWell(host) || [...leaving.values()].includes(host) ? host : undefined
+  }
+
+  function balanced(exchange?: Exchange, source?: string): Host | undefined {
     const key = exchange ? hashKey?.(exchange) : hashesSource(traffic.balancer) ? source : undefined
     const hash = key === undefined ? undefined : hashText(key)
     if (exchange?.tried !== undefined && exchange.plan?.retry.otherTiers === true) {
@@ -316,6 +365,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     hosts: () => [...hosts.values(), ...passed.hosts()],
     load,
     pick,
+    pickFor,
+    serves: (address) => sessionHost(address) !== undefined,
+    keepSessions() {
+      if (isSessionWanted) return
+      isSessionWanted = true
+      refresh()
+    },
     retries: {
       take: () => takeRetry(load),
       giveBack: () => {

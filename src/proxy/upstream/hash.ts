@@ -97,7 +97,7 @@ export function hashesSource(policy: Balancer | undefined): boolean {
   return policy?.kind === 'hash' && policy.key.kind === 'source-ip'
 }
 
-function cookieOf(header: string | undefined, name: string): string | undefined {
+export function cookieOf(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined
   for (const part of header.split(/[;,]/)) {
     const equals = part.indexOf('=')

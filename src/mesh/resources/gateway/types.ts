@@ -127,8 +127,15 @@ export interface HTTPRouteRule {
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string }
   /** Experimental channel. */
   readonly retry?: HTTPRouteRetry
-  /** Experimental channel: not served, but never ignored in silence. */
-  readonly sessionPersistence?: unknown
+  /** Experimental channel. */
+  readonly sessionPersistence?: RouteSessionPersistence
+}
+
+export interface RouteSessionPersistence {
+  readonly sessionName?: string
+  readonly absoluteTimeout?: string
+  readonly type?: 'Cookie' | 'Header'
+  readonly cookieConfig?: { readonly lifetimeType?: 'Permanent' | 'Session' }
 }
 
 export interface HTTPRouteRetry {

@@ -29,7 +29,7 @@ export function translateHttpRoute(route: HTTPRoute, context: RouteContext): Htt
   const namespace = namespaceOf(route)
   const { name, generation = 0 } = route.metadata
   const key = `${namespace}/${name}`
-  const rules = (route.spec.rules ?? [{}]).map((rule) => translateRule(rule, route, context))
+  const rules = (route.spec.rules ?? [{}]).map((rule, index) => translateRule(rule, index, route, context))
   const parents = resolveParents(route, context)
   const usable = rules.some((rule) => rule.faults.length === 0)
   const bindings = usable ? uniqueBindings(parents) : []

@@ -13,6 +13,7 @@ import { type RefFault, resolveBackend } from './backends.ts'
 import { translateFilters } from './filters.ts'
 import { translateMatch, type UnorderedMatch } from './match.ts'
 import type { RouteContext } from './route-context.ts'
+import { translateSession } from './session.ts'
 
 /** One rule of an HTTPRoute, before it is known which listeners take it. */
 export interface RuleResult {
@@ -28,7 +29,12 @@ export interface RuleResult {
 const NO_BACKEND: RouteAction = { kind: 'respond', status: 500, reason: 'no_backend' }
 const NOT_SERVED: RouteAction = { kind: 'respond', status: 500, reason: 'unsupported_filter' }
 
-export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: RouteContext): RuleResult {
+export function translateRule(
+  rule: HTTPRouteRule,
+  index: number,
+  route: HTTPRoute,
+  context: RouteContext,
+): RuleResult {
   const faults: string[] = []
   const refFaults: RefFault[] = []
   const matchFaults: string[] = []
@@ -41,14 +47,16 @@ export function translateRule(rule: HTTPRouteRule, route: HTTPRoute, context: Ro
     return own.length > 0 ? [] : [translated]
   })
   const { filters, redirect } = translateFilters(rule.filters, faults, resolverFor(route, context, refFaults))
-  if (rule.sessionPersistence !== undefined) faults.push('sessionPersistence is not served')
   const destinations = translateBackends(rule, route, context, { faults, refFaults })
   const timeouts = translateTimeouts(rule, faults)
   const retries = translateRetry(rule.retry, faults)
+  const origin = { kind: route.kind, namespace: namespaceOf(route), name: route.metadata.name, rule: index }
+  const session = translateSession(rule.sessionPersistence, { origin, matches }, faults)
+  const extra = { ...(retries && { retries }), ...(session && { session }) }
   return {
     matches,
     filters: faults.length > 0 ? [] : filters,
-    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts, retries)),
+    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts, extra)),
     faults: [...matchFaults, ...faults],
     refFaults,
   }
@@ -86,16 +94,10 @@ function translateBackends(
 function forward(
   destinations: readonly WeightedDestination[],
   timeouts: Timeouts,
-  retries: Retries | undefined,
+  extra: Pick<Extract<RouteAction, { kind: 'forward' }>, 'retries' | 'session'>,
 ): RouteAction {
   const weighted = destinations.filter((destination) => destination.weight > 0)
-  if (weighted.length === 0) return NO_BACKEND
-  return {
-    kind: 'forward',
-    destinations: weighted,
-    timeouts,
-    ...(retries === undefined ? {} : { retries }),
-  }
+  return weighted.length === 0 ? NO_BACKEND : { kind: 'forward', destinations: weighted, timeouts, ...extra }
 }
 
 /** Those of a rule that asks for retries and names no number: the same as without asking. */

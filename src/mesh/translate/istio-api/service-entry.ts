@@ -8,6 +8,7 @@ import {
 import type { IstioWorkload, ServiceEntry } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { namedProtocol } from '../protocol.ts'
+import { sessionOf } from '../service.ts'
 import { isVisible, visibilityOf } from '../visibility.ts'
 
 /** What one ServiceEntry says, before it is joined with others of the same hosts. */
@@ -100,6 +101,7 @@ function servicesOf(
     })),
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'],
     visibility,
+    ...sessionOf(object),
     policies: [],
     origin,
   }))

@@ -3,9 +3,10 @@ import { forward } from '../../exchange/attempt.ts'
 import { type LocalReply, REPLIES, sendLocalReply } from '../../exchange/local-reply.ts'
 import { DEFAULT_RETRY, parseRetryOn } from '../../exchange/retry.ts'
 import { timeoutLine } from '../../exchange/terms.ts'
-import type { ForwardPlan, ResponseFilter, RetryPlan } from '../../exchange/types.ts'
+import type { Exchange, ForwardPlan, ForwardTarget, ResponseFilter, RetryPlan } from '../../exchange/types.ts'
+import { createSession, type Session } from '../../upstream/session.ts'
 import { requestChanges, responseChanges } from '../headers/filter.ts'
-import type { FilterContext, HttpFilterFactory, RequestFilter } from '../order.ts'
+import type { FilterCluster, FilterContext, HttpFilterFactory, RequestFilter } from '../order.ts'
 import { rewriteOf } from '../rewrite/filter.ts'
 
 /** Chooses the destination by weight and sends the request there. */
@@ -13,29 +14,60 @@ export const routerFilter: HttpFilterFactory = (route, context) => {
   const { action } = route
   if (action.kind !== 'forward') return undefined
   const response = responseChanges(route.filters)
+  const session = action.session && createSession(action.session)
   const sends = new Map(
     action.destinations.map((destination) => [
       destination,
-      compileDestination(action, destination, response, context),
+      compileDestination(action, destination, { response, session }, context),
     ]),
   )
+  const sessionDestination = session && destinationFinder(action, session, context)
   return {
     request(exchange, match) {
-      const destination = pickDestination(action, context.random)
+      const destination = sessionDestination?.(exchange) ?? pickDestination(action, context.random)
       return (sends.get(destination) as RequestFilter)(exchange, match)
     },
   }
 }
 
+/** GEP-1619: weights are for new sessions; one that has begun stays with the destination that has its endpoint. */
+function destinationFinder(
+  action: CompiledForward,
+  session: Session,
+  context: FilterContext,
+): (exchange: Exchange) => CompiledDestination | undefined {
+  const served = action.destinations.flatMap((destination) => {
+    if (destination.weight === 0) return []
+    const cluster = clusterOf(destination, context)
+    cluster?.keepSessions()
+    return cluster === undefined ? [] : [{ destination, cluster }]
+  })
+  return (exchange) => {
+    const address = session.addressOf(exchange)
+    if (address === undefined) return undefined
+    return served.find(({ cluster }) => cluster.serves(address))?.destination
+  }
+}
+
+function clusterOf({ target }: CompiledDestination, context: FilterContext): FilterCluster | undefined {
+  if (target.kind === 'unresolved') return undefined
+  return context.cluster({ service: target.service, port: target.port, subset: target.subset })
+}
+
+function withSession(cluster: FilterCluster, session: Session | undefined): ForwardTarget {
+  if (session === undefined) return cluster
+  return { ...cluster, pick: (exchange) => cluster.pickFor(session, exchange) }
+}
+
 function compileDestination(
   action: CompiledForward,
   destination: CompiledDestination,
-  routeResponse: ResponseFilter | undefined,
+  ofRoute: { readonly response: ResponseFilter | undefined; readonly session: Session | undefined },
   context: FilterContext,
 ): RequestFilter {
   const { target, filters } = destination
   if (target.kind === 'unresolved') return replyWith(unresolvedReply(target.status, target.reason))
-  const cluster = context.cluster({ service: target.service, port: target.port, subset: target.subset })
+  const cluster = clusterOf(destination, context) as FilterCluster
   const requests = [requestChanges(filters), rewriteOf(filters)].filter((filter) => filter !== undefined)
   const own = responseChanges(filters)
   const baseLines = `x-envoy-decorator-operation: ${hostOf(cluster.name)}:${target.port}/*\r\n`
@@ -44,10 +76,10 @@ function compileDestination(
     tryTimeoutMs: action.retries?.perTryTimeoutMs ?? action.timeouts.backendRequestMs ?? 0,
   }
   const plan: ForwardPlan = {
-    target: cluster,
+    target: withSession(cluster, ofRoute.session),
     ...timeouts,
     retry: retryPlan(action),
-    response: [routeResponse, own].filter((filter) => filter !== undefined),
+    response: [ofRoute.response, own].filter((filter) => filter !== undefined),
     requestLines: baseLines + timeoutLine(timeouts),
     baseLines,
     attemptCount: true,
