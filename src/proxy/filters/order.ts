@@ -55,5 +55,4 @@ export interface FilterContext {
 }
 
 /** What filters need of a cluster. */
-export type FilterCluster = ForwardTarget &
-  Pick<Cluster, 'isKnown' | 'speaksGrpc' | 'pickFor' | 'serves' | 'keepSessions'>
+export type FilterCluster = ForwardTarget & Pick<Cluster, 'isKnown' | 'speaksGrpc' | 'pickFor' | 'sessions'>

@@ -18,9 +18,15 @@ import type { SocketTarget } from '../net/network.ts'
 import { createDirectHosts } from './direct.ts'
 import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
-import { type ClusterLoad, createLoad, limitsOf, takeRetry } from './load.ts'
+import { type ClusterLoad, createLoad, limitsOf, retryPlaces } from './load.ts'
 import { createProbe } from './probe.ts'
-import { createSession, type Session } from './session.ts'
+import {
+  createSession,
+  createSessionHosts,
+  pickInSession,
+  type Session,
+  type SessionHosts,
+} from './session.ts'
 import { createTieredBalancer, tiersLeft } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { type Tiers, tiersOf } from './locality.ts'
@@ -54,10 +60,7 @@ export interface Cluster extends ForwardTarget {
   readonly isWell: (host: Host) => boolean
   /** Chooses the endpoint of the request's session, or one with which a session begins. */
   readonly pickFor: (session: Session, exchange: Exchange) => Host | undefined
-  /** Whether it has an endpoint that a session may go on using. */
-  readonly serves: (address: string) => boolean
-  /** From now on endpoints on their way out are kept for the sessions that they have. */
-  readonly keepSessions: () => void
+  readonly sessions: SessionHosts<Host>
   /** Whether the service is known and has the subset; otherwise requests are answered with NC. */
   readonly isKnown: () => boolean
   /** Its port is declared to. */
@@ -87,6 +90,9 @@ export interface ClusterSources {
   readonly followsServiceTls: boolean
   readonly logger: Logger
 }
+
+/** By address and workload. */
+type HostMap = Map<string, Host>
 
 /** Istio's form, `outbound|80|v1|reviews.default.svc.cluster.local`. */
 export function clusterName(key: ClusterKey): string {
@@ -138,11 +144,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     proxyProtocol: () => proxyProtocol,
   })
   let isPassing = false
-  /** Endpoints on their way out, which are there for their sessions only. */
-  let leaving = new Map<string, Host>()
-  let byAddress: Map<string, Host> | undefined
   let session: Session | undefined
-  let isSessionWanted = false
+  const sessions = createSessionHosts<Host>(servesSessions, refresh)
   const retired = { connectionsTotal: 0, connectFailures: 0, requestsTotal: 0 }
 
   function refresh(): void {
@@ -177,9 +180,9 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       return
     }
     // Connections on other terms are not used for new requests.
-    const reusable = isSame ? new Map([...leaving, ...hosts]) : new Map<string, Host>()
+    const reusable = isSame ? new Map([...sessions.leaving(), ...hosts]) : new Map<string, Host>()
     session = service?.session && createSession(service.session)
-    const keepsLeaving = session !== undefined || isSessionWanted
+    const keepsLeaving = session !== undefined || sessions.areWanted()
     const next = hostsOf(policy.subsetLabels, false, reusable)
     replaceHosts(next, keepsLeaving ? hostsOf(policy.subsetLabels, true, reusable) : new Map())
   }
@@ -188,7 +191,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     subsetLabels: Labels | undefined,
     draining: boolean,
     reusable: ReadonlyMap<string, Host>,
-  ): Map<string, Host> {
+  ): HostMap {
     const { service: name, port: servicePort } = key
     const workloads = sources.workloadsOf(name)
     const terms = { workloads, service: name, port: servicePort, subsetLabels, draining }
@@ -201,6 +204,11 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       next.set(id, kept ?? newHost(workload, address, port, weight))
     }
     return next
+  }
+
+  /** Nobody watches the health of what is on its way out. */
+  function servesSessions(host: Host, isLeaving: boolean): boolean {
+    return outliers?.isEjected(host) !== true && (isLeaving || isWell(host))
   }
 
   function connectTimeoutMs(): number {
@@ -226,11 +234,10 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     })
   }
 
-  function replaceHosts(next: Map<string, Host>, leavingNext = new Map<string, Host>()): void {
-    const before = new Map([...leaving, ...hosts])
+  function replaceHosts(next: HostMap, leaving: HostMap = new Map()): void {
+    const before = new Map([...sessions.leaving(), ...hosts])
     hosts = next
-    leaving = leavingNext
-    byAddress = undefined
+    sessions.replace(next, leaving)
     for (const [id, host] of before) {
       if (next.get(id) === host || leaving.get(id) === host) continue
       host.remove()
@@ -316,35 +323,12 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     })
   }
 
-  function pick(
-    exchange?: Exchange,
-    original = exchange?.context.original,
-    source?: string,
-  ): Host | undefined {
-    if (isPassing && original !== undefined) return passed.hostAt(original.address, original.port)
+  function pick(exchange?: Exchange, original?: SocketTarget, source?: string): Host | undefined {
+    const dialled = original ?? exchange?.context.original
+    if (isPassing && dialled !== undefined) return passed.hostAt(dialled.address, dialled.port)
     return session === undefined || exchange === undefined
       ? balanced(exchange, source)
-      : pickFor(session, exchange)
-  }
-
-  /** A first try goes where the session is; what failed there goes on elsewhere, and so does the session. */
-  function pickFor(own: Session, exchange: Exchange): Host | undefined {
-    const address = own.addressOf(exchange)
-    const named = address === undefined || exchange.tried !== undefined ? undefined : sessionHost(address)
-    if (named !== undefined) return named
-    const host = balanced(exchange)
-    if (host !== undefined && host.address !== address) own.begin(exchange, host.address)
-    return host
-  }
-
-  function sessionHost(address: string): Host | undefined {
-    if (byAddress === undefined) {
-      byAddress = new Map([...leaving.values(), ...hosts.values()].map((host) => [host.address, host]))
-    }
-    const host = byAddress.get(address)
-    if (host === undefined || outliers?.isEjected(host) === true) return undefined
-    // Nobody watches the health of what is on its way out.
-    return isWell(host) || [...leaving.values()].includes(host) ? host : undefined
+      : pickInSession(session, exchange, sessions, balanced)
   }
 
   function balanced(exchange?: Exchange, source?: string): Host | undefined {
@@ -365,22 +349,9 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     hosts: () => [...hosts.values(), ...passed.hosts()],
     load,
     pick,
-    pickFor,
-    serves: (address) => sessionHost(address) !== undefined,
-    keepSessions() {
-      if (isSessionWanted) return
-      isSessionWanted = true
-      refresh()
-    },
-    retries: {
-      take: () => takeRetry(load),
-      giveBack: () => {
-        load.retries--
-      },
-      limitReached: () => {
-        load.retryLimitsReached++
-      },
-    },
+    pickFor: (own, exchange) => pickInSession(own, exchange, sessions, balanced),
+    sessions,
+    retries: retryPlaces(load),
     isWell,
     isEjected: (host) => outliers?.isEjected(host) ?? false,
     isKnown: () => known,

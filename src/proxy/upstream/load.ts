@@ -1,4 +1,5 @@
 import type { ConnectionLimits, RetryBudget } from '../../model/index.ts'
+import type { RetryPlaces } from '../exchange/types.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 
 /**
@@ -104,6 +105,19 @@ export function takeRetry(load: ClusterLoad): boolean {
   load.retries++
   load.retriesTotal++
   return true
+}
+
+/** The same as what requests use of it. */
+export function retryPlaces(load: ClusterLoad): RetryPlaces {
+  return {
+    take: () => takeRetry(load),
+    giveBack: () => {
+      load.retries--
+    },
+    limitReached: () => {
+      load.retryLimitsReached++
+    },
+  }
 }
 
 /** Sees to it that idle connections are looked at often enough for none to live much longer than it may. */

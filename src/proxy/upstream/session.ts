@@ -57,3 +57,60 @@ function withoutLine(lines: string, start: string): string {
   const at = lines.indexOf(start)
   return at < 0 ? lines : lines.slice(0, at) + lines.slice(lines.indexOf('\r\n', at) + 2)
 }
+
+/** The endpoints of a cluster as sessions see them: by address, those on their way out too, which get no others. */
+export interface SessionHosts<Host extends { readonly address: string }> {
+  readonly leaving: () => ReadonlyMap<string, Host>
+  readonly replace: (hosts: ReadonlyMap<string, Host>, leaving: ReadonlyMap<string, Host>) => void
+  readonly at: (address: string) => Host | undefined
+  /** Whether a route has sessions, so that endpoints on their way out matter. */
+  readonly areWanted: () => boolean
+  /** From now on they are wanted. */
+  readonly want: () => void
+}
+
+export function createSessionHosts<Host extends { readonly address: string }>(
+  isUsable: (host: Host, isLeaving: boolean) => boolean,
+  onWanted: () => void,
+): SessionHosts<Host> {
+  let hosts: ReadonlyMap<string, Host> = new Map()
+  let leaving: ReadonlyMap<string, Host> = new Map()
+  let byAddress: ReadonlyMap<string, Host> | undefined
+  let wanted = false
+  return {
+    leaving: () => leaving,
+    replace(nextHosts, nextLeaving) {
+      hosts = nextHosts
+      leaving = nextLeaving
+      byAddress = undefined
+    },
+    at(address) {
+      byAddress ??= new Map([...leaving.values(), ...hosts.values()].map((host) => [host.address, host]))
+      const host = byAddress.get(address)
+      if (host === undefined) return undefined
+      const isLeaving = leaving.size > 0 && [...leaving.values()].includes(host)
+      return isUsable(host, isLeaving) ? host : undefined
+    },
+    areWanted: () => wanted,
+    want() {
+      if (wanted) return
+      wanted = true
+      onWanted()
+    },
+  }
+}
+
+/** A first try goes where the session is; what failed there goes on elsewhere, and so does the session. */
+export function pickInSession<Host extends { readonly address: string }>(
+  session: Session,
+  exchange: Exchange,
+  hosts: SessionHosts<Host>,
+  balance: (exchange: Exchange) => Host | undefined,
+): Host | undefined {
+  const address = session.addressOf(exchange)
+  const named = address === undefined || exchange.tried !== undefined ? undefined : hosts.at(address)
+  if (named !== undefined) return named
+  const host = balance(exchange)
+  if (host !== undefined && host.address !== address) session.begin(exchange, host.address)
+  return host
+}

@@ -39,13 +39,13 @@ function destinationFinder(
   const served = action.destinations.flatMap((destination) => {
     if (destination.weight === 0) return []
     const cluster = clusterOf(destination, context)
-    cluster?.keepSessions()
+    cluster?.sessions.want()
     return cluster === undefined ? [] : [{ destination, cluster }]
   })
   return (exchange) => {
     const address = session.addressOf(exchange)
     if (address === undefined) return undefined
-    return served.find(({ cluster }) => cluster.serves(address))?.destination
+    return served.find(({ cluster }) => cluster.sessions.at(address) !== undefined)?.destination
   }
 }
 
