@@ -1,16 +1,21 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 
 export const REPOSITORY = resolve(import.meta.dirname, '..')
 
-/** Runs a command with its output shown. @returns its exit status; 127 when it cannot be started */
+/**
+ * Runs a command with its output shown. @returns its exit status; 127 when it cannot be started
+ * @param started hears of the process, for who has signals to hand on
+ */
 export function run(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  started: (child: ChildProcess) => void = () => {},
 ): Promise<number> {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: REPOSITORY, stdio: 'inherit', env: { ...process.env, ...env } })
+    started(child)
     child.on('error', (error) => {
       console.error(`${command}: ${error.message}`)
       done(127)

@@ -63,9 +63,9 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Waits for SIGTERM or SIGINT. A signal handler alone does not keep a process running, so a timer does. */
-export async function untilTerminated(): Promise<void> {
+/** The same for a program that has nothing else to do: a signal handler alone does not keep it running, so a timer does. */
+export async function keepRunningUntil(signal: AbortSignal): Promise<void> {
   const timer = setInterval(() => {}, 60_000)
-  await untilAborted(terminationSignal())
+  await untilAborted(signal)
   clearInterval(timer)
 }

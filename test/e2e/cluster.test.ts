@@ -1,12 +1,13 @@
 /** The cluster's own life: up, down, images, what a pod gets, and what is left behind. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { runCommand } from '../support/command.ts'
-import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { KUBECTL, startCluster, type TestCluster } from '../support/cluster.ts'
 import { waitFor } from '../support/wait.ts'
 import { WEB } from '../support/web.ts'
 
@@ -28,6 +29,18 @@ test('status says what runs', async () => {
   const { stdout } = await cluster.lateen('status')
   assert.match(stdout, /api-server\s+runs \(pid \d+\)/)
   assert.match(stdout, /node\s+lateen/)
+})
+
+test('env gives a kubectl to a shell that has none, and leaves alone one that has its own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-path-'))
+  for (const name of ['dirname', 'readlink']) symlinkSync(`/usr/bin/${name}`, join(folder, name))
+  const link = join(cluster.stateDirectory, 'bin/kubectl')
+  assert.equal((await cluster.lateen('env', { env: { PATH: folder } })).status, 0)
+  assert.equal(realpathSync(link), KUBECTL)
+  symlinkSync(KUBECTL, join(folder, 'kubectl'))
+  assert.equal((await cluster.lateen('env', { env: { PATH: folder } })).status, 0)
+  assert.ok(!existsSync(link))
+  rmSync(folder, { recursive: true })
 })
 
 test('anonymous requests are refused, and the API server listens on loopback and the cluster’s own address only', async () => {

@@ -18,7 +18,7 @@ import { isPrivileged } from '../../linux/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import { requireMachine, rootlessLimits } from '../composition/machine.ts'
 import { CLUSTER_PROCESSES } from '../composition/processes.ts'
-import { selfCommand } from '../environment.ts'
+import { defaultStateDirectory, PACKAGE_ROOT, selfCommand } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import { type CommandCall, textOption } from '../command-call.ts'
 
@@ -28,10 +28,13 @@ const FAILURES_MAX = 3
 
 export async function run(call: CommandCall): Promise<void> {
   const fresh = await up(call, (line) => console.log(line))
-  const { kubeconfig } = stateOf(call)
-  console.log(
-    `\n${fresh ? 'The cluster is up.' : 'The cluster was up already.'} To use it:\n\n  export KUBECONFIG=${kubeconfig}\n  kubectl get nodes`,
-  )
+  const { root, kubeconfig } = stateOf(call)
+  const where = root === defaultStateDirectory() ? '' : ` --state-dir ${root}`
+  console.log(`
+${fresh ? 'The cluster is up.' : 'The cluster was up already.'} To use it:
+
+  eval "$(${PACKAGE_ROOT}/bin/lateen env${where})"     # or: export KUBECONFIG=${kubeconfig}
+  kubectl get nodes`)
 }
 
 /** Starts the cluster, or picks up what runs; returns when the node is ready. @returns whether this call started it */

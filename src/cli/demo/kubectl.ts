@@ -1,7 +1,7 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { PACKAGE_ROOT } from '../environment.ts'
+import { PACKAGE_ROOT, searchPath } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
 
 export interface Kubectl {
@@ -14,11 +14,32 @@ export interface Kubectl {
 
 const DEADLINE_MS = 60_000
 
-/** The user's own kubectl, or in a clone the one that came with the development dependencies. */
+/** The user's own. @param except a folder of ours, in which there may be a link to the bundled one */
+export function ownKubectl(except?: string): string | undefined {
+  return searchPath()
+    .split(':')
+    .filter((folder) => folder !== '' && folder !== except)
+    .map((folder) => join(folder, 'kubectl'))
+    .find(isProgram)
+}
+
+/** In a clone one has come with the development dependencies. */
+export function bundledKubectl(): string | undefined {
+  const path = join(PACKAGE_ROOT, '.tools/bin/kubectl')
+  return existsSync(path) ? path : undefined
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
 export function findKubectl(kubeconfig: string, print: (line: string) => void): Kubectl {
-  const own = spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim()
-  const bundled = join(PACKAGE_ROOT, '.tools/bin/kubectl')
-  const path = own !== '' ? own : existsSync(bundled) ? bundled : undefined
+  const path = ownKubectl() ?? bundledKubectl()
   if (path === undefined) {
     throw new CliError(
       'kubectl is not on the PATH: install it (https://kubernetes.io/docs/tasks/tools/) and run this again',

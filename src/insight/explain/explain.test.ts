@@ -96,6 +96,14 @@ describe('explain', () => {
     )
   })
 
+  test('a service of which the objects name no pods is where the request goes, not a fault', () => {
+    const manifests = GATEWAY_API.replaceAll(/---\napiVersion: discovery[^]*?endpoints: .*\n/g, '')
+    assert.match(
+      explain(manifests, 'http://shop.example/api/users'),
+      /→ 90 % backend-v1\.demo\.svc\.cluster\.local:80: its pods, which no object here names\n/,
+    )
+  })
+
   test('takes the request as it would be sent, headers included', () => {
     const text = explain(GATEWAY_API, 'http://shop.example/api', { headers: { 'x-user': 'jason' } })
     assert.match(

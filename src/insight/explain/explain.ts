@@ -72,6 +72,8 @@ export interface ExplainedDestination {
   readonly port: number
   readonly subset?: string
   readonly endpoints: readonly string[]
+  /** Without endpoints: the objects that were asked have none of any service, as manifests alone do. */
+  readonly isUnknown?: true
   /** Why its share fails, when it does. */
   readonly fault?: string
   /** The DestinationRule that says how it is treated. */
@@ -118,6 +120,7 @@ interface Registry {
   readonly service: (key: ServiceName) => Service | undefined
   readonly named: (host: string, namespace: string) => Service | undefined
   readonly workloadsOf: (key: ServiceName) => readonly Workload[]
+  readonly knowsWorkloads: boolean
 }
 
 function createRegistry(translation: Translation): Registry {
@@ -134,6 +137,7 @@ function createRegistry(translation: Translation): Registry {
       return undefined
     },
     workloadsOf: (key) => workloads.list().filter((workload) => workload.services[key] !== undefined),
+    knowsWorkloads: workloads.list().length > 0,
   }
 }
 
@@ -291,6 +295,9 @@ function destinationOf(
     ...base,
     ...origin,
     endpoints: addresses,
-    ...(isEmpty && { fault: 'answered with 503: no endpoint is ready' }),
+    ...(isEmpty &&
+      (context.registry.knowsWorkloads
+        ? { fault: 'answered with 503: no endpoint is ready' }
+        : { isUnknown: true as const })),
   }
 }

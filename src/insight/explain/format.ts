@@ -96,12 +96,13 @@ function destinationLine(
   destination: ExplainedDestination,
   referenceOf: (origin: Origin) => string | undefined,
 ): string {
-  const { share, host, port, subset, endpoints, fault, policy } = destination
+  const { share, host, port, subset, endpoints, isUnknown, fault, policy } = destination
   const percent = share === 1 ? '' : `${Number((share * 100).toFixed(2))} % `
   const name = port === 0 ? host : `${host}:${port}${subset === undefined ? '' : ` subset ${subset}`}`
   const reference = policy && referenceOf(policy)
   const by =
     policy === undefined ? '' : ` by ${originText(policy)}${reference === undefined ? '' : ` (${reference})`}`
-  const end = fault ?? (endpoints.length === 0 ? 'the address that was dialled' : endpoints.join(', '))
+  const known = endpoints.length === 0 ? 'the address that was dialled' : endpoints.join(', ')
+  const end = fault ?? (isUnknown ? 'its pods, which no object here names' : known)
   return `  → ${percent}${name}${by}: ${end}`
 }
