@@ -4,6 +4,7 @@
  * `smoke` runs all of them briefly with a fixed seed; `canary` holds a bug and must fail, which proves that bugs are
  * found. An input that once broke a law stays in `corpus/NAME/`.
  */
+import * as connections from './targets/connections.ts'
 import * as http2 from './targets/http2.ts'
 import * as kubernetes from './targets/kubernetes.ts'
 import * as objects from './targets/objects.ts'
@@ -32,6 +33,11 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   cel: texts.cel,
   chunked: wire.chunked,
   'client-hello': tls.clientHello,
+  'connection-http1-downstream': connections.http1DownstreamConnection,
+  'connection-http1-upstream': connections.http1UpstreamConnection,
+  'connection-http2-downstream': connections.http2DownstreamConnection,
+  'connection-http2-upstream': connections.http2UpstreamConnection,
+  'connection-tls': connections.tlsInspectionConnection,
   dns: wire.dns,
   duration: texts.durations,
   hpack: http2.hpack,

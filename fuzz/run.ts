@@ -15,22 +15,22 @@ export interface FuzzOptions {
   readonly runs: number
 }
 
-/** @throws at the first input that breaks a law, with the seed, the input (made small) and the reason */
-export function fuzz({ name, target, seed, runs }: FuzzOptions): void {
+/** Rejects at the first input that breaks a law, with the seed, the input (made small) and the reason */
+export async function fuzz({ name, target, seed, runs }: FuzzOptions): Promise<void> {
   const random = createSeededRandom(seed)
   const corpus = [...target.seeds.map((each) => Buffer.from(each)), ...readCorpus(name)]
-  for (const input of corpus) checkOne(name, target, seed, input)
+  for (const input of corpus) await checkOne(name, target, seed, input)
   for (let run = 0; run < runs; run += 1) {
     const input = mutate(random, pick(random, corpus), target.words ?? [' '], pick(random, corpus))
-    checkOne(name, target, seed, input)
+    await checkOne(name, target, seed, input)
   }
 }
 
-function checkOne(name: string, target: FuzzTarget, seed: number, input: Buffer): void {
-  const failure = failureOf(target, seed, input)
+async function checkOne(name: string, target: FuzzTarget, seed: number, input: Buffer): Promise<void> {
+  const failure = await failureOf(target, seed, input)
   if (failure === undefined) return
-  const small = minimise(target, seed, input)
-  const reason = failureOf(target, seed, small) ?? failure
+  const small = await minimise(target, seed, input)
+  const reason = (await failureOf(target, seed, small)) ?? failure
   throw new Error(
     `fuzz target ${name}, seed ${seed}: ${reason.message}\n` +
       `input (${small.length} bytes): ${JSON.stringify(small.toString('latin1').slice(0, 2000))}\n` +
@@ -39,11 +39,12 @@ function checkOne(name: string, target: FuzzTarget, seed: number, input: Buffer)
   )
 }
 
-function failureOf(target: FuzzTarget, seed: number, input: Buffer): Error | undefined {
+async function failureOf(target: FuzzTarget, seed: number, input: Buffer): Promise<Error | undefined> {
   const started = performance.now()
   try {
     // A copy: a parser that changes what it reads must not change the corpus.
-    target.check(Buffer.from(input), createSeededRandom(seed))
+    const checking = target.check(Buffer.from(input), createSeededRandom(seed))
+    if (checking !== undefined) await checking
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
@@ -56,14 +57,14 @@ function failureOf(target: FuzzTarget, seed: number, input: Buffer): Error | und
 }
 
 /** Cuts pieces out, large ones first, as long as a law is still broken. */
-function minimise(target: FuzzTarget, seed: number, input: Buffer): Buffer {
+async function minimise(target: FuzzTarget, seed: number, input: Buffer): Promise<Buffer> {
   let small = input
   let checks = 0
   for (let size = small.length >> 1; size >= 1; size >>= 1) {
     for (let start = 0; start < small.length && checks < MINIMISE_CHECKS_MAX;) {
       const shorter = Buffer.concat([small.subarray(0, start), small.subarray(start + size)])
       checks += 1
-      if (failureOf(target, seed, shorter)) small = shorter
+      if ((await failureOf(target, seed, shorter)) !== undefined) small = shorter
       else start += size
     }
   }

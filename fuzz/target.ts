@@ -6,8 +6,10 @@ export interface FuzzTarget {
   readonly seeds: readonly (string | Buffer)[]
   /** words that the language knows: mutations put them in */
   readonly words?: readonly string[]
-  /** Throws when a law is broken. @param random for choices that are no part of the input */
-  readonly check: (input: Buffer, random: Random) => void
+  /** How many times as long as others a check takes: in `smoke` there are so many fewer. */
+  readonly cost?: number
+  /** Throws, or rejects, when a law is broken. @param random for choices that are no part of the input */
+  readonly check: (input: Buffer, random: Random) => void | Promise<void>
 }
 
 /** Latin-1 keeps every byte, so that a text target sees bytes that are no UTF-8, too. */

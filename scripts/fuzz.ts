@@ -17,7 +17,7 @@ for (const each of names) {
   }
   const started = performance.now()
   try {
-    fuzz({ name: each, target, seed, runs })
+    await fuzz({ name: each, target, seed, runs })
     await settle()
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)

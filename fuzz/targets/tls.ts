@@ -33,16 +33,19 @@ function hello(serverName: string, protocols: readonly string[]): Buffer {
 
 const WHOLE = hello('shop.example', ['h2', 'http/1.1'])
 
+/** Hellos with a name, in one record and in two, and one without. */
+export const helloRecords: readonly Buffer[] = [
+  record(WHOLE),
+  Buffer.concat([record(WHOLE.subarray(0, 40)), record(WHOLE.subarray(40))]),
+  record(hello('', [])),
+]
+
 /**
  * What is said of a hello never changes with the bytes that follow, and never depends on where they were cut; a server
  * name can be looked up as it is.
  */
 export const clientHello: FuzzTarget = {
-  seeds: [
-    record(WHOLE),
-    Buffer.concat([record(WHOLE.subarray(0, 40)), record(WHOLE.subarray(40))]),
-    record(hello('', [])),
-  ],
+  seeds: helloRecords,
   words: ['\x16\x03\x01', '\x00\x00', '\x00\x10', '\x01\x00', '*', '.', '\xff\xff'],
   check(input, random) {
     const result = parseClientHello(input)

@@ -53,7 +53,7 @@ export function createMessageReader(
     }
     const [line = '', ...fields] = rest.toString('latin1', 0, end).split('\r\n')
     rest = rest.subarray(end + 4)
-    const pattern = kind === 'request' ? /^[A-Z]+ \S+ HTTP\/1\.1$/ : /^HTTP\/1\.1 \d{3} .*$/
+    const pattern = kind === 'request' ? /^[!-~]+ \S+ HTTP\/1\.1$/ : /^HTTP\/1\.1 \d{3} .*$/
     if (!pattern.test(line)) problem = `no ${kind}: ${JSON.stringify(line.slice(0, 80))}`
     const headers = readFields(fields)
     const status = kind === 'response' ? Number(line.slice(9, 12)) : 0
@@ -78,7 +78,7 @@ export function createMessageReader(
   function readFields(lines: readonly string[]): Map<string, string> {
     const headers = new Map<string, string>()
     for (const line of lines) {
-      const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(line)
+      const match = /^([!-9;-~]+):[ \t]*(.*)$/.exec(line)
       if (match === null) {
         problem = `no field: ${JSON.stringify(line.slice(0, 80))}`
         return headers

@@ -34,6 +34,8 @@ export interface NetworkManners {
   latencyMaxMs: number
   /** The largest piece that arrives at once. */
   pieceMax: number
+  /** What is written at once arrives at once. */
+  readonly wholePieces?: boolean
   /** Bytes that one direction holds between the two programs. */
   capacity: number
   /** What becomes of a connection that is asked for. */
@@ -144,6 +146,11 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
   function takePiece(side: Side): Buffer | undefined {
     const first = side.flight[0]
     if (first === undefined) return undefined
+    if (network.wholePieces === true) {
+      side.flight.shift()
+      side.flightBytes -= first.length
+      return first
+    }
     // Much at once now and then, or large bodies would take for ever.
     const wanted = 1 + randomIndex(random, random.next() < 0.3 ? HURRIED_BYTES : network.pieceMax)
     const all = side.flight.length === 1 ? first : Buffer.concat(side.flight)

@@ -127,8 +127,8 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
   const { thread, options, events } = connection
   connection.lastPeerStream = id
   const block = thread.blocks.acquire()
-  if (!decode(connection, SECTION.request, block, bytes, start, end)) return
-  if (id > connection.lastServed) {
+  const isDecoded = decode(connection, SECTION.request, block, bytes, start, end)
+  if (!isDecoded || id > connection.lastServed) {
     thread.blocks.release(block)
     return
   }

@@ -54,9 +54,12 @@ export function closeStream(stream: Stream): void {
 /** Closes a stream that its user still cares for, and tells. */
 export function endEarly(stream: Stream, end: StreamEnd): void {
   if (isClosed(stream)) return
+  const { connection } = stream
   const isOver = (stream.state & IS.done) !== 0
+  // What its user does may throw away what is put together, and that may be another stream's.
+  if (connection.current !== undefined && connection.current !== stream) switchStream(connection, undefined)
   closeStream(stream)
-  if (!isOver) stream.connection.events.closed(stream, end)
+  if (!isOver) connection.events.closed(stream, end)
   releaseHead(stream)
 }
 
