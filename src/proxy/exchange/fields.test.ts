@@ -127,6 +127,34 @@ describe('what a proxy adds to requests and answers, and what it takes away', ()
     assert.deepEqual(seen('x-forwarded-port'), [String(port)])
   })
 
+  test('names of fields keep their case where that is asked for, however the heads are cut', async () => {
+    const answer =
+      'HTTP/1.1 200 OK\r\nX-Mine:  Yes\r\nConTent-LENGTH: 2\r\nConnection: X-Gone\r\nX-Gone: 1\r\n\r\nok'
+    const server = await rawServer((socket) => {
+      head = ''
+      socket.on('end', () => socket.end())
+      socket.on('data', async (chunk) => {
+        head += chunk.toString('latin1')
+        if (!head.endsWith('\r\n\r\n')) return
+        for (const byte of answer) {
+          socket.write(byte)
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      })
+    })
+    closers.push(server.close)
+    const { port } = await gateway({ keepsCase: true }, { upstreamPort: server.port })
+    const request =
+      'GET / HTTP/1.1\r\nHOST: a\r\nX-One:1\r\nx-TWO: 2\r\nX-Envoy-Mine: no\r\nConnection: close\r\n\r\n'
+    for (const parts of [request, [...`\r\n${request}`]]) {
+      const got = await exchangeBytes(port, parts)
+      assert.match(got, /^HTTP\/1\.1 200 OK\r\nX-Mine: Yes\r\nConTent-LENGTH: 2\r\n/)
+      assert.match(got, /\r\n\r\nok$/)
+      assert.match(head, /^GET \/ HTTP\/1\.1\r\nHOST: a\r\nX-One: 1\r\nx-TWO: 2\r\n/)
+      assert.doesNotMatch(`${head}${got}`, /envoy-mine|X-Gone/i)
+    }
+  })
+
   test('paths are made one as the mesh says', async () => {
     const cases = {
       none: '/a/../b//c%2fd%41',

@@ -28,7 +28,7 @@ import {
   resetHeadBlock,
 } from './head-block.ts'
 import { commit, endSocket, putText } from './out-buffer.ts'
-import { appendPartialHead, createPartialHead, type PartialHead } from './partial-head.ts'
+import { appendPartialHead, createPartialHead, keepCase, type PartialHead } from './partial-head.ts'
 import { SCAN, scanResponseHead } from './scan-head.ts'
 import { putRequestHead } from './write-request.ts'
 import { putChunk } from './write-response.ts'
@@ -75,6 +75,8 @@ interface ClientConnection {
   decoder: ChunkedDecoder | undefined
   partial: PartialHead | undefined
   partialBlock: HeadBlock | undefined
+  /** The head under way as it comes, where the case of its names is to be kept. */
+  cased: PartialHead | undefined
   /** Any byte of the response under way has arrived. */
   anyByte: boolean
   error: string
@@ -146,6 +148,7 @@ export function createClientConnection(options: {
     decoder: undefined,
     partial: undefined,
     partialBlock: undefined,
+    cased: undefined,
     anyByte: false,
     error: '',
   }
@@ -243,6 +246,7 @@ function receive(connection: ClientConnection, bytes: Buffer, start: number, end
 
 function readHead(connection: ClientConnection, bytes: Buffer, start: number, end: number): number {
   const exchange = connection.exchange as Exchange
+  if (exchange.context.rules.keepsCase) connection.cased = keepCase(connection.cased, bytes, start, end)
   let block = connection.thread.responseBlock
   let from = start
   let to = end
@@ -271,6 +275,10 @@ function readHead(connection: ClientConnection, bytes: Buffer, start: number, en
     return end
   }
   connection.partial = connection.partialBlock = undefined
+  if (connection.cased !== undefined) {
+    block.cased = connection.cased.bytes.subarray(0, block.length)
+    connection.cased = undefined
+  }
   const after = start + block.length - before
   onHead(connection, exchange, block, after < end)
   return after

@@ -50,6 +50,8 @@ export interface HeadBlock {
   searched: number
   /** Lines to be added when the head is written on. */
   readonly added: (Buffer | string)[]
+  /** The head as it came, names in their own case, where that is to be kept. */
+  cased: Buffer | undefined
   /** Memory of its own, for a head that must outlive the read buffer. */
   storage: Buffer
 }
@@ -70,6 +72,7 @@ export function createHeadBlock(): HeadBlock {
     next: 0,
     searched: 0,
     added: [],
+    cased: undefined,
     storage: EMPTY,
   }
 }
@@ -85,6 +88,7 @@ export function resetHeadBlock(block: HeadBlock): void {
   block.next = 0
   block.searched = 0
   block.added.length = 0
+  block.cased = undefined
 }
 
 /** Moves the head into memory of its own, for one that must outlive the read buffer. */
@@ -250,6 +254,7 @@ export function copyHead(from: HeadBlock, to: HeadBlock): void {
   to.secondEnd = from.secondEnd
   to.status = from.status
   to.minor = from.minor
+  to.cased = from.cased
   to.added.length = 0
   to.added.push(...from.added)
 }

@@ -6,6 +6,18 @@ export interface PartialHead {
 
 const FIRST_BYTES = 1024
 
+/** Keeps what has come of a head before its names are made lower case. @returns what there is now */
+export function keepCase(
+  before: PartialHead | undefined,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): PartialHead {
+  if (before === undefined) return createPartialHead(bytes, start, end)
+  appendPartialHead(before, bytes, start, end)
+  return before
+}
+
 export function createPartialHead(bytes: Buffer, start: number, end: number): PartialHead {
   const partial = { bytes: Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, (end - start) * 2)), length: 0 }
   appendPartialHead(partial, bytes, start, end)

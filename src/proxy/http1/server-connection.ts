@@ -64,6 +64,7 @@ export function createServerConnection(options: {
     block: undefined,
     exchange: undefined,
     partial: undefined,
+    cased: undefined,
     headSince: 0,
     skippedLine: false,
     held: undefined,

@@ -2,7 +2,7 @@ import { createExchange } from '../exchange/exchange.ts'
 import { createChunkedDecoder, resetChunkedDecoder } from './chunked.ts'
 import { BODY, requestFraming } from './framing.ts'
 import { dropKnown, hasField, type HeadBlock, isRepeated, knownValue, retainHead } from './head-block.ts'
-import { appendPartialHead, createPartialHead } from './partial-head.ts'
+import { appendPartialHead, createPartialHead, keepCase } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
 import { AT, HEAD_TIMEOUT_MS, type ServerConnection } from './server-state.ts'
@@ -16,7 +16,10 @@ export function readHead(connection: ServerConnection, bytes: Buffer, start: num
   let i = start
   // RFC 9112 2.2: an empty line before a request line is skipped; old clients send one after a body.
   if (bytes[i] === CR && connection.partial === undefined && !connection.skippedLine) {
-    if (i + 1 === end) return keepPartial(connection, bytes, i, end)
+    if (i + 1 === end) {
+      noteCase(connection, bytes, i, end)
+      return keepPartial(connection, bytes, i, end)
+    }
     if (bytes[i + 1] === LF) {
       connection.skippedLine = true
       i += 2
@@ -25,12 +28,14 @@ export function readHead(connection: ServerConnection, bytes: Buffer, start: num
   }
   connection.block ??= connection.context.thread.blocks.acquire()
   const { block, partial } = connection
+  noteCase(connection, bytes, i, end)
   if (partial === undefined) {
     const outcome = scanRequestHead(block, bytes, i, end)
     if (outcome === SCAN.more) return keepPartial(connection, bytes, i, end)
     if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
     const after = i + block.length
     retainHead(block)
+    takeCase(connection, block, 0)
     startRequest(connection, block)
     return after
   }
@@ -42,9 +47,20 @@ export function readHead(connection: ServerConnection, bytes: Buffer, start: num
   if (outcome !== SCAN.done) return refuseHead(connection, outcome, end)
   const after = i + skipped + block.length - before
   retainHead(block)
+  takeCase(connection, block, skipped)
   connection.partial = undefined
   startRequest(connection, block)
   return after
+}
+
+function noteCase(connection: ServerConnection, bytes: Buffer, start: number, end: number): void {
+  if (connection.context.rules.keepsCase) connection.cased = keepCase(connection.cased, bytes, start, end)
+}
+
+function takeCase(connection: ServerConnection, block: HeadBlock, skipped: number): void {
+  if (connection.cased === undefined) return
+  block.cased = connection.cased.bytes.subarray(skipped, skipped + block.length)
+  connection.cased = undefined
 }
 
 const CR = 13

@@ -31,6 +31,8 @@ export interface ServerConnection {
   exchange: Exchange | undefined
   /** The part of a head that came without its end. */
   partial: PartialHead | undefined
+  /** The head under way as it comes, where the case of its names is to be kept. */
+  cased: PartialHead | undefined
   headSince: number
   /** The empty line that may stand before a request was there. */
   skippedLine: boolean

@@ -16,7 +16,9 @@ import { type OutBuffer, putBytes, putSlice, putText } from './out-buffer.ts'
  * one run, since the scanner has left them in the form in which they go out.
  */
 export function putFields(out: OutBuffer, block: HeadBlock): void {
-  const { fields, bytes, base, count } = block
+  const { fields, count } = block
+  const bytes = block.cased ?? block.bytes
+  const base = block.cased === undefined ? block.base : 0
   let runStart = -1
   let runEnd = 0
   for (let index = 0, at = 0; index < count; index++, at += FIELD_STRIDE) {
@@ -28,13 +30,19 @@ export function putFields(out: OutBuffer, block: HeadBlock): void {
     }
     if (runStart >= 0) putSlice(out, bytes, base + runStart, base + runEnd)
     runStart = -1
-    if ((marks & MARK_DROPPED) === 0) putField(out, block, at)
+    if ((marks & MARK_DROPPED) === 0) putField({ out, fields, bytes, base }, at)
   }
   if (runStart >= 0) putSlice(out, bytes, base + runStart, base + runEnd)
 }
 
-function putField(out: OutBuffer, block: HeadBlock, at: number): void {
-  const { fields, bytes, base } = block
+interface Place {
+  readonly out: OutBuffer
+  readonly fields: Int32Array
+  readonly bytes: Buffer
+  readonly base: number
+}
+
+function putField({ out, fields, bytes, base }: Place, at: number): void {
   putSlice(out, bytes, base + (fields[at + NAME_START] as number), base + (fields[at + NAME_END] as number))
   putText(out, ': ')
   putSlice(out, bytes, base + (fields[at + VALUE_START] as number), base + (fields[at + VALUE_END] as number))
