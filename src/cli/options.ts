@@ -1,5 +1,4 @@
 import { parseDurationMs } from '../base/index.ts'
-import { parseQuantity, quantityToNumber } from '../kube/index.ts'
 import { type CommandCall, textOption } from './command-call.ts'
 import { CliError, ExitCode } from './exit.ts'
 
@@ -13,9 +12,10 @@ export function countOption(call: CommandCall, name: string): number | undefined
 }
 
 /** @throws CliError for what is not a size such as `512Mi` */
-export function bytesOption(call: CommandCall, name: string): number | undefined {
+export async function bytesOption(call: CommandCall, name: string): Promise<number | undefined> {
   const text = textOption(call, name)
   if (text === undefined) return undefined
+  const { parseQuantity, quantityToNumber } = await import('../kube/index.ts')
   const quantity = parseQuantity(text)
   const bytes = quantity === undefined ? 0 : quantityToNumber(quantity)
   if (bytes < 1) throw wrong(name, 'a size such as 512Mi', text)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatProblem, readConfiguration } from './configuration.ts'
+import { readConfiguration } from './configuration.ts'
+import { formatProblem } from './problem.ts'
 
 const ROUTE = `apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

@@ -11,19 +11,8 @@ import {
 } from '../kube/index.ts'
 import { crds, gatewayApiCrds } from '../mesh/resources/index.ts'
 import { SOURCE_KINDS } from '../mesh/translate/index.ts'
-
-export interface FileText {
-  /** As the user named it, or below the folder that the user named. */
-  readonly path: string
-  readonly text: string
-  /** Found in a folder: what else lies there is left alone. */
-  readonly isFound: boolean
-}
-
-export interface ConfigurationProblem extends Position {
-  readonly path: string
-  readonly message: string
-}
+import type { FileText } from './files.ts'
+import type { ConfigurationProblem } from './problem.ts'
 
 /** An object with the file and line that it stands in. */
 export interface PlacedObject extends Position {
@@ -75,11 +64,6 @@ export function readConfiguration(files: readonly FileText[]): Configuration {
     }
   }
   return { objects, problems, ignored }
-}
-
-/** `routes.yaml:12:5: spec.hosts: Required value` */
-export function formatProblem(problem: ConfigurationProblem): string {
-  return `${problem.path}:${problem.line}:${problem.column}: ${problem.message}`
 }
 
 function kindOf(object: KubeObject) {

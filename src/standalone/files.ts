@@ -1,7 +1,14 @@
 import { globSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../base/index.ts'
-import type { FileText } from './configuration.ts'
+
+export interface FileText {
+  /** As the user named it, or below the folder that the user named. */
+  readonly path: string
+  readonly text: string
+  /** Found in a folder: what else lies there is left alone. */
+  readonly isFound: boolean
+}
 
 const PATTERN = '**/*.{yaml,yml,json}'
 /** A file that is larger is no configuration. */

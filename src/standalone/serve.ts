@@ -1,16 +1,12 @@
 import { type Clock, type Logger, messageOf, type Random } from '../base/index.ts'
-import { DEFAULT_SETTINGS } from '../mesh/translate/index.ts'
 import { createLocalProxy, type LocalProxy, takeOver } from '../proxy/index.ts'
-import {
-  type ConfigurationProblem,
-  formatProblem,
-  type FileText,
-  type PlacedObject,
-  readConfiguration,
-} from './configuration.ts'
 import { readFiles, watchFiles } from './files.ts'
+import { createLoader, type Loader } from './loader.ts'
 import { impliedMeshConfig, type TelemetryOptions } from './mesh-config.ts'
-import { createFileTranslation, type FileTranslation, type Remark } from './translation.ts'
+import { type ConfigurationProblem, formatProblem } from './problem.ts'
+
+/** Of services' names, which files may have. */
+const CLUSTER_DOMAIN = 'cluster.local'
 
 export interface ServeOptions {
   /** Files, and folders of files. */
@@ -81,7 +77,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     concurrency: options.concurrency ?? 1,
     connectionsMax: options.connectionsMax ?? Number.POSITIVE_INFINITY,
     memoryMax: options.memoryMax,
-    clusterDomain: DEFAULT_SETTINGS.clusterDomain,
+    clusterDomain: CLUSTER_DOMAIN,
     proxyProtocol: options.proxyProtocol ?? false,
     predecessor,
     writeLog: options.writeLog,
@@ -90,30 +86,29 @@ export async function serve(options: ServeOptions): Promise<void> {
     random: options.random,
     logger,
   })
+  const loader = createLoader({
+    meshConfig: impliedMeshConfig(options.accessLog, options.telemetry),
+    proxy,
+    clock,
+    logger,
+  })
   let graceMs = options.drainMs
   try {
-    const stopWatching = await serveFiles(options, proxy)
+    const stopWatching = await serveFiles(options, proxy, loader)
     graceMs = (await untilOver(options, proxy)) === 'succeeded' ? 0 : graceMs
     stopWatching()
   } finally {
+    loader.close()
     await proxy.stop(graceMs)
   }
 }
 
 /** Returns when the first configuration serves. @returns ends the watching for others */
-async function serveFiles(options: ServeOptions, proxy: LocalProxy): Promise<() => void> {
+async function serveFiles(options: ServeOptions, proxy: LocalProxy, loader: Loader): Promise<() => void> {
   const { clock, logger } = options
-  const loader = createLoader({
-    translation: createFileTranslation({
-      settings: DEFAULT_SETTINGS,
-      meshConfig: impliedMeshConfig(options.accessLog, options.telemetry),
-    }),
-    proxy,
-    logger,
-  })
   const first = readFiles(options.paths)
   await proxy.start()
-  const problems = loader.take(first)
+  const problems = await loader.take(first)
   if (problems.length > 0) throw new ConfigurationError(problems)
   await proxy.bound()
   const { ports, problems: unbound } = proxy.listeners()
@@ -121,7 +116,8 @@ async function serveFiles(options: ServeOptions, proxy: LocalProxy): Promise<() 
   await proxy.serve()
   logger.info('serving', { ports: ports.join(',') || 'none: no Gateway in the files' })
   options.onReady?.(ports)
-  return watchFiles(options.paths, clock, () => reload(options.paths, loader, logger))
+  const reload = createReload(options.paths, loader, logger)
+  return watchFiles(options.paths, clock, reload)
 }
 
 /** Until the process is asked to end, or another one has taken its place. */
@@ -142,76 +138,28 @@ async function untilOver(options: ServeOptions, proxy: LocalProxy): Promise<'ask
   return over
 }
 
-interface Loader {
-  /** @returns why it was not taken: the last good configuration goes on serving */
-  readonly take: (files: readonly FileText[]) => readonly ConfigurationProblem[]
-  /** Whether these files are what was looked at last. */
-  readonly isKnown: (files: readonly FileText[]) => boolean
-}
+/** What cannot be read or is bad changes nothing; its reasons are said once. Calls while one is under way become one. */
+function createReload(paths: readonly string[], loader: Loader, logger: Logger): () => void {
+  let isBusy = false
+  let isAsked = false
 
-function createLoader(parts: {
-  readonly translation: FileTranslation
-  readonly proxy: LocalProxy
-  readonly logger: Logger
-}): Loader {
-  const { translation, proxy, logger } = parts
-  let last: readonly FileText[] = []
-  let remarked = new Set<string>()
-
-  return {
-    isKnown: (files) =>
-      files.length === last.length &&
-      files.every(({ path, text }, i) => last[i]?.path === path && last[i].text === text),
-    take(files) {
-      last = files
-      const { objects, problems, ignored } = readConfiguration(files)
-      if (problems.length > 0) return problems
-      const changes = translation.replace(objects.map(({ object }) => object))
-      for (const { key, reason } of proxy.apply(changes)) {
-        logger.warn(`${key} is not taken, its last good version stays: ${reason}`)
+  async function reload(): Promise<void> {
+    isBusy = true
+    while (isAsked) {
+      isAsked = false
+      try {
+        await loader.retake(readFiles(paths))
+      } catch (error) {
+        logger.error(`the last good configuration stays: ${messageOf(error)}`)
       }
-      const remarks = [
-        ...translation.remarks().map((remark) => `${placeOf(remark, objects)}${remark.message}`),
-        ...ignored.map(
-          ({ path, line, object }) => `${path}:${line}: a ${object.kind} means nothing to a proxy`,
-        ),
-      ]
-      for (const text of remarks) if (!remarked.has(text)) logger.warn(text)
-      remarked = new Set(remarks)
-      logger.info('configuration is live', {
-        objects: objects.length,
-        changed: changes.set.length + changes.removed.length,
-      })
-      return []
-    },
+    }
+    isBusy = false
   }
-}
 
-function placeOf(remark: Remark, objects: readonly PlacedObject[]): string {
-  const found = objects.find(
-    ({ object }) =>
-      remark.kind.endsWith(object.kind) &&
-      object.metadata.name === remark.name &&
-      (object.metadata.namespace ?? '') === (remark.namespace ?? ''),
-  )
-  const name = `${remark.kind} ${remark.namespace === undefined ? '' : `${remark.namespace}/`}${remark.name}: `
-  return found === undefined ? name : `${found.path}:${found.line}: ${name}`
-}
-
-/** What cannot be read or is bad changes nothing; its reasons are said once. */
-function reload(paths: readonly string[], loader: Loader, logger: Logger): void {
-  let files: readonly FileText[]
-  try {
-    files = readFiles(paths)
-  } catch (error) {
-    logger.error(`the last good configuration stays: ${messageOf(error)}`)
-    return
+  return () => {
+    isAsked = true
+    if (!isBusy) void reload()
   }
-  if (loader.isKnown(files)) return
-  const problems = loader.take(files)
-  if (problems.length === 0) return
-  for (const problem of problems) logger.error(formatProblem(problem))
-  logger.error('the files are not taken; the last good configuration goes on serving')
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

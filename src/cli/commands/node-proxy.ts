@@ -24,7 +24,7 @@ export async function run(call: CommandCall): Promise<void> {
   const common = { clock: systemClock, random: systemRandom, logger: processLogger('node-proxy') }
   let dns: ClusterDns | undefined
   const connectionsMax = countOption(call, 'maxConnections')
-  const memoryMax = bytesOption(call, 'maxMemory')
+  const memoryMax = await bytesOption(call, 'maxMemory')
   const proxy = await createNodeProxy({
     ...common,
     socketPath: state.nodeProxySocket,

@@ -37,7 +37,7 @@ export async function run(call: CommandCall): Promise<void> {
       adminPort: portOption(call.options['adminPort']),
       ...telemetryOptions(call),
       proxyProtocol: call.options['proxyProtocol'] === true,
-      ...limitOptions(call),
+      ...(await limitOptions(call)),
       restart: restartOptions(call, logger),
       drainMs: DEFAULT_DRAIN_MS,
       version: PACKAGE_VERSION,
@@ -62,9 +62,9 @@ export async function run(call: CommandCall): Promise<void> {
   exitWith(0)
 }
 
-function limitOptions(call: CommandCall) {
+async function limitOptions(call: CommandCall) {
   const connectionsMax = countOption(call, 'maxConnections')
-  const memoryMax = bytesOption(call, 'maxMemory')
+  const memoryMax = await bytesOption(call, 'maxMemory')
   return {
     concurrency: countOption(call, 'concurrency') ?? 1,
     ...(connectionsMax !== undefined && { connectionsMax }),
