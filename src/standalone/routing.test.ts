@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict'
+import {
+  ChannelCredentials,
+  Client as GrpcClient,
+  Server as GrpcServer,
+  ServerCredentials,
+} from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import {
   backendRef,
@@ -155,4 +161,60 @@ spec:
       assert.equal(answer.headers.get('set-cookie'), null)
     }
   })
+
+  test('calls of gRPC by their service and method, and says in gRPC what is not there', async () => {
+    const server = new GrpcServer()
+    const echo = { requestStream: false, responseStream: false, ...BYTES, path: '/hello.Greeter/SayHello' }
+    server.addService(
+      { SayHello: { ...echo, originalName: 'SayHello' } },
+      {
+        SayHello: (call: { request: Buffer }, done: (error: null, answer: Buffer) => void) =>
+          done(null, call.request),
+      },
+    )
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      )
+    })
+    bench.write('app.yaml', hostFile('app', [port]).replaceAll('http', 'grpc').replace('HTTP', 'GRPC'))
+    bench.write(
+      'route.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: calls }
+spec:
+  parentRefs: [{ name: edge }]
+  rules:
+    - matches: [{ method: { service: hello.Greeter } }]
+      backendRefs: [${backendRef('app')}]
+    - matches: [{ method: { service: hello.Absent } }]
+      backendRefs: [${backendRef('absent')}]
+`,
+    )
+    await bench.start()
+    const client = new GrpcClient(`127.0.0.1:${bench.port}`, ChannelCredentials.createInsecure())
+    const call = (path: string) =>
+      new Promise<string>((resolve) => {
+        client.makeUnaryRequest(path, identity, identity, Buffer.from('hi'), (error, answer) =>
+          resolve(error === null ? String(answer) : `status ${error.code}`),
+        )
+      })
+    assert.equal(await call('/hello.Greeter/SayHello'), 'hi')
+    assert.equal(await call('/hello.Absent/SayHello'), 'status 14')
+    assert.equal(await call('/hello.Other/SayHello'), 'status 12')
+    client.close()
+    server.forceShutdown()
+  })
 })
+
+function identity(bytes: Buffer): Buffer {
+  return bytes
+}
+
+const BYTES = {
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
+}

@@ -13,6 +13,7 @@ import { gatewayStatus } from './gateway-api/gateway-status.ts'
 import { type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
 import { type ConnectionRouteResult, translateConnectionRoute } from './gateway-api/connection-route.ts'
 import type { RouteContext } from './gateway-api/route-context.ts'
+import { asHttpRoute } from './gateway-api/grpc-route.ts'
 import { type Attachment, type HttpRouteResult, translateHttpRoute } from './gateway-api/http-route.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { namespaceOf } from './names.ts'
@@ -81,11 +82,7 @@ export function createGatewayPipeline(
     grants: (grantNamespace) => read.lookup(grants, grantNamespace),
     settings,
   })
-  const results: Collection<HttpRouteResult> = graph.derive({
-    name: 'http route results',
-    input: sources.httpRoutes,
-    transform: (route, read) => [translateHttpRoute(route, contextFor(namespaceOf(route), read))],
-  })
+  const results = createHttpRoutes(graph, sources, contextFor)
   const connections = [
     createConnectionRoutes(graph, sources.tlsRoutes, RESOURCE_KINDS.tlsRoute, contextFor),
     createConnectionRoutes(graph, sources.tcpRoutes, RESOURCE_KINDS.tcpRoute, contextFor),
@@ -125,6 +122,30 @@ export function createGatewayPipeline(
       }),
     ],
   }
+}
+
+function createHttpRoutes(
+  graph: Graph,
+  sources: Sources,
+  contextFor: (namespace: string, read: Read) => RouteContext,
+): Collection<HttpRouteResult> {
+  const { httpRoute, grpcRoute } = RESOURCE_KINDS
+  return graph.merge('http route results', [
+    graph.derive({
+      name: 'HTTPRoute results',
+      input: sources.httpRoutes,
+      transform: (route, read) => [
+        translateHttpRoute(route, httpRoute, contextFor(namespaceOf(route), read)),
+      ],
+    }),
+    graph.derive({
+      name: 'GRPCRoute results',
+      input: sources.grpcRoutes,
+      transform: (route, read) => [
+        translateHttpRoute(asHttpRoute(route), grpcRoute, contextFor(namespaceOf(route), read)),
+      ],
+    }),
+  ])
 }
 
 function createConnectionRoutes(

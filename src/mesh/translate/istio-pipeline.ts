@@ -86,7 +86,6 @@ export function createIstioPipeline(
         transform: (result) => result.problems,
       }),
       notServed(graph, sources.sidecars),
-      notServed(graph, sources.grpcRoutes),
     ],
   }
 }

@@ -228,9 +228,22 @@ export interface GRPCRoute extends KubeObject {
   readonly spec: {
     readonly parentRefs?: readonly ParentReference[]
     readonly hostnames?: readonly string[]
-    readonly rules?: readonly unknown[]
+    readonly rules?: readonly GRPCRouteRule[]
   }
   readonly status?: { readonly parents?: readonly RouteParentStatus[] }
+}
+
+export interface GRPCRouteRule {
+  readonly name?: string
+  readonly matches?: readonly {
+    readonly method?: { readonly type?: string; readonly service?: string; readonly method?: string }
+    readonly headers?: readonly NamedValueMatch[]
+  }[]
+  /** Fewer types than those of HTTPRoutes. */
+  readonly filters?: readonly HTTPRouteFilter[]
+  readonly backendRefs?: readonly HTTPBackendRef[]
+  /** Experimental channel. */
+  readonly sessionPersistence?: RouteSessionPersistence
 }
 
 /** TLSRoute, TCPRoute and UDPRoute: connections, told apart by server name or by port alone. */

@@ -8,6 +8,11 @@ import type { RouteContext } from './route-context.ts'
 /** Gateway API: requests that fall on a reference that does not resolve get a 500. */
 const UNRESOLVED_STATUS = 500
 
+/** For gRPC it is UNAVAILABLE, which is what 503 stands for. */
+export function unresolvedStatus(kind: string): number {
+  return kind === 'GRPCRoute' ? 503 : UNRESOLVED_STATUS
+}
+
 export interface RefFault {
   readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted' | 'UnsupportedProtocol'
   readonly message: string

@@ -1,6 +1,6 @@
 import { type Origin, type Route, routeName } from '../../../model/index.ts'
-import type { HTTPRoute, ParentReference } from '../../resources/index.ts'
-import { RESOURCE_KINDS } from '../../resources/index.ts'
+import type { KubeObject } from '../../../kube/index.ts'
+import type { HTTPRoute, KindRef, ParentReference } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
 import { resolvedOutcome } from './backends.ts'
@@ -10,7 +10,7 @@ import { type Binding, type ParentResult, resolveParents } from './parents.ts'
 import type { RouteContext } from './route-context.ts'
 
 export interface HttpRouteResult {
-  /** `<namespace>/<name>` of the HTTPRoute. */
+  /** `<kind>/<namespace>/<name>` of the route. */
   readonly key: string
   readonly routes: readonly Route[]
   readonly attachments: readonly Attachment[]
@@ -25,7 +25,14 @@ export interface Attachment {
   readonly listener: string
 }
 
-export function translateHttpRoute(route: HTTPRoute, context: RouteContext): HttpRouteResult {
+/** An HTTPRoute, or a GRPCRoute in its words. */
+export type HttpRouteObject = KubeObject & Pick<HTTPRoute, 'spec'>
+
+export function translateHttpRoute(
+  route: HttpRouteObject,
+  kind: KindRef,
+  context: RouteContext,
+): HttpRouteResult {
   const namespace = namespaceOf(route)
   const { name, generation = 0 } = route.metadata
   const key = `${namespace}/${name}`
@@ -34,17 +41,17 @@ export function translateHttpRoute(route: HTTPRoute, context: RouteContext): Htt
   const usable = rules.some((rule) => rule.faults.length === 0)
   const bindings = usable ? uniqueBindings(parents) : []
   return {
-    key,
+    key: `${kind.kind}/${key}`,
     routes:
       bindings.length === 0 ? [] : rules.flatMap((rule, index) => modelRoutes(route, rule, index, bindings)),
     attachments: bindings.map(({ gateway, listener }) => ({
-      key: `${listener.key}|${key}`,
+      key: `${listener.key}|${kind.kind}/${key}`,
       gateway: gateway.key,
       listener: listener.name,
     })),
     status: {
-      key: `HTTPRoute/${key}`,
-      kind: RESOURCE_KINDS.httpRoute,
+      key: `${kind.kind}/${key}`,
+      kind,
       namespace,
       name,
       observedGeneration: generation,
@@ -61,7 +68,7 @@ function uniqueBindings(parents: readonly ParentResult[]): readonly Binding[] {
 
 /** One model route per rule; listeners that narrow its host names differently need one each. */
 function modelRoutes(
-  route: HTTPRoute,
+  route: HttpRouteObject,
   rule: RuleResult,
   index: number,
   bindings: readonly Binding[],
@@ -75,14 +82,14 @@ function modelRoutes(
 }
 
 function modelRoute(
-  route: HTTPRoute,
+  route: HttpRouteObject,
   rule: RuleResult,
   place: { readonly index: number; readonly variant: string; readonly group: readonly Binding[] },
 ): Route {
   const namespace = namespaceOf(route)
   const { name, creationTimestamp = '' } = route.metadata
   const { index, variant, group } = place
-  const origin: Origin = { kind: 'HTTPRoute', namespace, name, rule: index }
+  const origin: Origin = { kind: route.kind, namespace, name, rule: index }
   return {
     type: 'route',
     key: variant === '' ? routeName(origin) : routeName(origin, variant),
@@ -92,7 +99,8 @@ function modelRoute(
       order: httpRouteOrder(match, {
         created: creationTimestamp,
         namespace,
-        name,
+        // Routes of two kinds may have one name.
+        name: route.kind === 'HTTPRoute' ? name : `${name}/${route.kind}`,
         rule: index,
         match: matchIndex,
         variant,

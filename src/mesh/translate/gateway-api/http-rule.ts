@@ -7,11 +7,12 @@ import type {
   Timeouts,
   WeightedDestination,
 } from '../../../model/index.ts'
-import type { HTTPBackendRef, HTTPRoute, HTTPRouteRetry, HTTPRouteRule } from '../../resources/index.ts'
+import type { HTTPBackendRef, HTTPRouteRetry, HTTPRouteRule } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
-import { type RefFault, resolveBackend } from './backends.ts'
+import { type RefFault, resolveBackend, unresolvedStatus } from './backends.ts'
 import { translateFilters } from './filters.ts'
 import { translateMatch, type UnorderedMatch } from './match.ts'
+import type { HttpRouteObject } from './http-route.ts'
 import type { RouteContext } from './route-context.ts'
 import { translateSession } from './session.ts'
 
@@ -25,14 +26,15 @@ export interface RuleResult {
   readonly refFaults: readonly RefFault[]
 }
 
-/** Gateway API: a rule with nowhere to send requests, and without a filter that answers, gives a 500. */
-const NO_BACKEND: RouteAction = { kind: 'respond', status: 500, reason: 'no_backend' }
-const NOT_SERVED: RouteAction = { kind: 'respond', status: 500, reason: 'unsupported_filter' }
+/** Gateway API: a rule with nowhere to send requests, and without a filter that answers, gives a 500, or UNAVAILABLE. */
+function failure(route: HttpRouteObject, reason: string): RouteAction {
+  return { kind: 'respond', status: unresolvedStatus(route.kind), reason }
+}
 
 export function translateRule(
   rule: HTTPRouteRule,
   index: number,
-  route: HTTPRoute,
+  route: HttpRouteObject,
   context: RouteContext,
 ): RuleResult {
   const faults: string[] = []
@@ -56,15 +58,21 @@ export function translateRule(
   return {
     matches,
     filters: faults.length > 0 ? [] : filters,
-    action: faults.length > 0 ? NOT_SERVED : (redirect ?? forward(destinations, timeouts, extra)),
+    action:
+      faults.length > 0
+        ? failure(route, 'unsupported_filter')
+        : (redirect ?? forward(destinations, timeouts, extra) ?? failure(route, 'no_backend')),
     faults: [...matchFaults, ...faults],
     refFaults,
   }
 }
 
+/** What a request has passed by the time its destination is chosen. */
+const RULE_ONLY: ReadonlySet<string> = new Set(['redirect', 'mirror', 'cors'])
+
 /** @param refFaults references that do not resolve are added to it */
 function resolverFor(
-  route: HTTPRoute,
+  route: HttpRouteObject,
   context: RouteContext,
   refFaults: RefFault[],
 ): (ref: HTTPBackendRef) => Destination {
@@ -72,13 +80,13 @@ function resolverFor(
   return (ref) => {
     const { target, fault } = resolveBackend(ref, from, context)
     if (fault !== undefined) refFaults.push(fault)
-    return target
+    return target.kind === 'unresolved' ? { ...target, status: unresolvedStatus(route.kind) } : target
   }
 }
 
 function translateBackends(
   rule: HTTPRouteRule,
-  route: HTTPRoute,
+  route: HttpRouteObject,
   context: RouteContext,
   found: { readonly faults: string[]; readonly refFaults: RefFault[] },
 ): readonly WeightedDestination[] {
@@ -86,7 +94,8 @@ function translateBackends(
   return (rule.backendRefs ?? []).map((ref) => {
     const target = resolve(ref)
     const { filters, redirect } = translateFilters(ref.filters, found.faults, resolve)
-    if (redirect !== undefined) found.faults.push('filter RequestRedirect on a backendRef is not served')
+    const unserved = [...(redirect ? [redirect] : []), ...filters].find(({ kind }) => RULE_ONLY.has(kind))
+    if (unserved !== undefined) found.faults.push(`filter ${unserved.kind} on a backendRef is not served`)
     return { weight: ref.weight ?? 1, target, filters }
   })
 }
@@ -95,9 +104,9 @@ function forward(
   destinations: readonly WeightedDestination[],
   timeouts: Timeouts,
   extra: Pick<Extract<RouteAction, { kind: 'forward' }>, 'retries' | 'session'>,
-): RouteAction {
+): RouteAction | undefined {
   const weighted = destinations.filter((destination) => destination.weight > 0)
-  return weighted.length === 0 ? NO_BACKEND : { kind: 'forward', destinations: weighted, timeouts, ...extra }
+  return weighted.length === 0 ? undefined : { kind: 'forward', destinations: weighted, timeouts, ...extra }
 }
 
 /** Those of a rule that asks for retries and names no number: the same as without asking. */

@@ -28,6 +28,7 @@ export interface ListenerFault {
 }
 
 const HTTP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'HTTPRoute' }
+const GRPC_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'GRPCRoute' }
 const TLS_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TLSRoute' }
 const TCP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'TCPRoute' }
 const UDP_ROUTE: RouteGroupKind = { group: GATEWAY_GROUP, kind: 'UDPRoute' }
@@ -37,7 +38,7 @@ function kindsFor({ protocol, tls }: GatewayListener): readonly RouteGroupKind[]
   switch (protocol) {
     case 'HTTP':
     case 'HTTPS':
-      return [HTTP_ROUTE]
+      return [HTTP_ROUTE, GRPC_ROUTE]
     case 'TLS':
       return tls?.mode === 'Passthrough' ? [TLS_ROUTE] : [TLS_ROUTE, TCP_ROUTE]
     case 'TCP':
