@@ -1,5 +1,5 @@
 import type { GRPCRoute, GRPCRouteRule, HTTPRouteMatch, HTTPRouteRule } from '../../resources/index.ts'
-import type { HttpRouteObject } from './http-route.ts'
+import type { HttpRouteObject } from './route-context.ts'
 
 /** What takes the place of a service or method that is not named. */
 const ANY_PART = '[^/]+'

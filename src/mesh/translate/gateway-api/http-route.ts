@@ -1,13 +1,12 @@
 import { type Origin, type Route, routeName } from '../../../model/index.ts'
-import type { KubeObject } from '../../../kube/index.ts'
-import type { HTTPRoute, KindRef, ParentReference } from '../../resources/index.ts'
+import type { KindRef, ParentReference } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
 import { resolvedOutcome } from './backends.ts'
 import { type RuleResult, translateRule } from './http-rule.ts'
 import { httpRouteOrder } from './order.ts'
 import { type Binding, type ParentResult, resolveParents } from './parents.ts'
-import type { RouteContext } from './route-context.ts'
+import type { HttpRouteObject, RouteContext } from './route-context.ts'
 
 export interface HttpRouteResult {
   /** `<kind>/<namespace>/<name>` of the route. */
@@ -24,9 +23,6 @@ export interface Attachment {
   readonly gateway: string
   readonly listener: string
 }
-
-/** An HTTPRoute, or a GRPCRoute in its words. */
-export type HttpRouteObject = KubeObject & Pick<HTTPRoute, 'spec'>
 
 export function translateHttpRoute(
   route: HttpRouteObject,

@@ -12,8 +12,7 @@ import { namespaceOf } from '../names.ts'
 import { type RefFault, resolveBackend, unresolvedStatus } from './backends.ts'
 import { translateFilters } from './filters.ts'
 import { translateMatch, type UnorderedMatch } from './match.ts'
-import type { HttpRouteObject } from './http-route.ts'
-import type { RouteContext } from './route-context.ts'
+import type { HttpRouteObject, RouteContext } from './route-context.ts'
 import { translateSession } from './session.ts'
 
 /** One rule of an HTTPRoute, before it is known which listeners take it. */

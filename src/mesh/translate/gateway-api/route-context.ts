@@ -1,7 +1,11 @@
+import type { KubeObject } from '../../../kube/index.ts'
 import type { Service } from '../../../model/index.ts'
-import type { ReferenceGrant } from '../../resources/index.ts'
+import type { HTTPRoute, ReferenceGrant } from '../../resources/index.ts'
 import type { MeshSettings } from '../settings.ts'
 import type { GatewayState } from './gateway.ts'
+
+/** An HTTPRoute, or a GRPCRoute in its words. */
+export type HttpRouteObject = KubeObject & Pick<HTTPRoute, 'spec'>
 
 /** What the translation of a route looks up; each look-up is recorded as a dependency by the pipeline. */
 export interface RouteContext {
