@@ -27,6 +27,7 @@ import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemet
 import { createRecorder, destinationFinder, type Recorder, sourceFinder } from './listener/recorder.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import type { Network } from './net/network.ts'
+import { createTapHub, type TapHub } from './tap/hub.ts'
 import { findCollector } from './tracing/collector.ts'
 import { createTracing } from './tracing/tracing.ts'
 import type { UpstreamSettings } from './upstream/pool.ts'
@@ -71,6 +72,7 @@ export interface ProxyInstance {
   readonly accept: (changes: readonly XdsChange[]) => readonly XdsRejection[]
   readonly runtime: Runtime
   readonly registry: MetricsRegistry
+  readonly taps: TapHub
   readonly work: WorkCounter
   readonly connections: ConnectionSet
   readonly gateway: GatewayListeners | undefined
@@ -159,6 +161,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     },
     runtime,
     registry,
+    taps: createTapHub({ clock: thread.clock, setTap: telemetry.setTap }),
     work,
     connections,
     gateway,

@@ -64,3 +64,4 @@ export {
   traceReasonOf,
   withTraceReason,
 } from './trace-context.ts'
+export { renderStats, type StatsFormat, type StatsQuery } from './stats-page.ts'

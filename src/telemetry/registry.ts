@@ -26,6 +26,8 @@ export interface MetricsRegistry {
   readonly histogram: (name: string, help: string, bounds: readonly number[]) => Family<HistogramSeries>
   /** Called before each print, for values that are read from elsewhere. */
   readonly onCollect: (collect: () => void) => void
+  /** What counts begins anew; what is at hand stays. */
+  readonly resetCounters: () => void
   /** Prometheus text format 0.0.4. */
   readonly text: () => string
 }
@@ -41,24 +43,49 @@ interface Printed {
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly lines: () => string
+  /** Counters and histograms begin anew. */
+  readonly reset: () => void
 }
 
 export function createMetricsRegistry(): MetricsRegistry {
-  const families: Printed[] = []
+  const families = new Map<string, Printed>()
   const collectors: (() => void)[] = []
-  const scalar = (type: 'counter' | 'gauge') => (name: string, help: string) => {
-    const family = createFamily<ScalarSeries>(() => ({ value: 0 }))
-    families.push({ name, help, type, lines: () => scalarLines(name, family.all()) })
-    return family
+
+  /** Asked for again it is the same: whoever looks at changing names may ask each time. */
+  function familyOf<Series>(name: string, make: () => Printed & { readonly family: Family<Series> }) {
+    let printed = families.get(name)
+    if (printed === undefined) families.set(name, (printed = make()))
+    return (printed as ReturnType<typeof make>).family
   }
+
+  const scalar = (type: 'counter' | 'gauge') => (name: string, help: string) =>
+    familyOf<ScalarSeries>(name, () => {
+      const family = createFamily<ScalarSeries>(() => ({ value: 0 }))
+      const lines = () => scalarLines(name, family.all())
+      const reset = () => {
+        if (type === 'counter') for (const [, series] of family.all()) series.value = 0
+      }
+      return { name, help, type, lines, reset, family }
+    })
   return {
     counter: scalar('counter'),
     gauge: scalar('gauge'),
-    histogram(name, help, bounds) {
-      const limits = Float64Array.from(bounds)
-      const family = createFamily(() => createHistogramSeries(limits))
-      families.push({ name, help, type: 'histogram', lines: () => histogramLines(name, family.all()) })
-      return family
+    histogram: (name, help, bounds) =>
+      familyOf<HistogramSeries>(name, () => {
+        const limits = Float64Array.from(bounds)
+        const family = createFamily(() => createHistogramSeries(limits))
+        const lines = () => histogramLines(name, family.all())
+        const reset = () => {
+          for (const [, series] of family.all()) {
+            series.counts.fill(0)
+            series.sum = 0
+            series.count = 0
+          }
+        }
+        return { name, help, type: 'histogram', lines, reset, family }
+      }),
+    resetCounters() {
+      for (const family of families.values()) family.reset()
     },
     onCollect: (collect) => {
       collectors.push(collect)
@@ -66,7 +93,7 @@ export function createMetricsRegistry(): MetricsRegistry {
     text() {
       for (const collect of collectors) collect()
       let text = ''
-      for (const family of families) {
+      for (const family of families.values()) {
         const lines = family.lines()
         if (lines !== '')
           text += `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${family.type}\n${lines}`

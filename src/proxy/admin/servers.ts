@@ -2,9 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { messageOf } from '../../base/index.ts'
 import type { BoundListener, Network } from '../net/network.ts'
-import { ADMIN_PATHS } from './handlers.ts'
+import { text } from './answers.ts'
+import { answerPage, methodRefused, TAP_PATH } from './pages.ts'
 import { registerProxyStats } from './stats.ts'
-import type { AdminAnswer, AdminContext, AdminHandler, AdminRequest, Gather } from './types.ts'
+import { statsPage } from './stats-query.ts'
+import { answerTap, serveTap } from './tap-server.ts'
+import type { AdminAnswer, AdminContext, AdminRequest, Gather } from './types.ts'
 
 /** Istio's ports of a proxy that are not traffic. */
 export const ADMIN_PORT = 15_000
@@ -20,25 +23,26 @@ export interface AdminServers {
   readonly close: () => void
 }
 
-type Paths = Readonly<Record<string, AdminHandler>>
-
-const HEALTH_PATHS: Paths = { '/healthz/ready': readiness }
-const STATS_PATHS: Paths = { '/stats/prometheus': prometheus }
-const EVERY_PATH: Paths = { ...ADMIN_PATHS, ...HEALTH_PATHS }
+/** What a port serves: everything, or what probes and scrapers need. */
+type Pages = 'admin' | 'health' | 'agent' | 'stats'
 
 /**
  * Serves people and probes, not traffic: a handful of requests a minute, so these few ports use the HTTP server of
  * the runtime.
  */
 export function createAdminServers(
-  options: Omit<AdminContext, 'startedAt'> & {
+  options: Omit<AdminContext, 'startedAt' | 'health'> & {
     readonly network: Network
     /** Istio's four, or one port on 127.0.0.1 for all of it. */
     readonly ports: 'istio' | 'none' | number
     readonly gather?: Gather
   },
 ): AdminServers {
-  const context: AdminContext = { ...options, startedAt: options.clock.monotonic() }
+  const context: AdminContext = {
+    ...options,
+    startedAt: options.clock.monotonic(),
+    health: { isFailed: false },
+  }
   registerProxyStats(context)
   const listeners: BoundListener[] = []
   const servers: Server[] = []
@@ -47,9 +51,9 @@ export function createAdminServers(
     for (const server of servers) server.closeAllConnections()
   }
 
-  async function openPort(address: string, port: number, paths: Paths): Promise<void> {
+  async function openPort(address: string, port: number, pages: Pages): Promise<void> {
     const server = createServer((request, response) => {
-      const parts = { paths, context, gather: options.gather }
+      const parts = { pages, context, gather: options.gather }
       respond(request, response, parts).catch((error: unknown) => {
         context.logger.error(`admin page ${request.url ?? ''} failed: ${messageOf(error)}`)
         response.destroy()
@@ -65,11 +69,11 @@ export function createAdminServers(
   }
 
   return {
-    answer: (path, request) => answer(path, request, EVERY_PATH, context),
+    answer: (path, request) => answerAny(path, request, context),
     async open() {
       try {
-        for (const [address, port, paths] of portsOf(context, options.ports)) {
-          await openPort(address, port, paths)
+        for (const [address, port, pages] of portsOf(context, options.ports)) {
+          await openPort(address, port, pages)
         }
       } catch (error) {
         close()
@@ -83,52 +87,74 @@ export function createAdminServers(
 function portsOf(
   { instance }: AdminContext,
   ports: 'istio' | 'none' | number,
-): readonly (readonly [string, number, Paths])[] {
+): readonly (readonly [string, number, Pages])[] {
   if (ports === 'none') return []
-  if (ports !== 'istio') return [['127.0.0.1', ports, EVERY_PATH]]
+  if (ports !== 'istio') return [['127.0.0.1', ports, 'admin']]
   const any = instance.node.ips.some((ip) => ip.includes(':')) ? '::' : '0.0.0.0'
   return [
-    ['127.0.0.1', ADMIN_PORT, ADMIN_PATHS],
-    [any, HEALTH_PORT, HEALTH_PATHS],
-    [any, AGENT_PORT, { ...HEALTH_PATHS, ...STATS_PATHS }],
-    [any, STATS_PORT, STATS_PATHS],
+    ['127.0.0.1', ADMIN_PORT, 'admin'],
+    [any, HEALTH_PORT, 'health'],
+    [any, AGENT_PORT, 'agent'],
+    [any, STATS_PORT, 'stats'],
   ]
 }
 
-function answer(path: string, request: AdminRequest, paths: Paths, context: AdminContext): AdminAnswer {
-  const handler = paths[path]
-  if (handler === undefined) return { status: 404, type: 'text/plain', body: 'no such path\n' }
-  return handler(request, context)
+const HEALTH_PATH = '/healthz/ready'
+const METRICS_PATH = '/stats/prometheus'
+
+/** Of a port that is open to others it is known what it has. */
+function answer(path: string, request: AdminRequest, pages: Pages, context: AdminContext): AdminAnswer {
+  if (path === HEALTH_PATH && pages !== 'stats') return readiness(context)
+  if (pages === 'admin') return answerPage(path, request, context)
+  if (path === METRICS_PATH && pages !== 'health')
+    return statsPage(path, request.query, context.instance.registry.text())
+  return text('no such path\n', 404)
+}
+
+/** What another thread asks for: the pages, and its part in a tap. */
+function answerAny(path: string, request: AdminRequest, context: AdminContext): AdminAnswer {
+  return path.startsWith(`${TAP_PATH}/`)
+    ? answerTap(path, request, context)
+    : answer(path, request, 'admin', context)
 }
 
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  parts: { readonly paths: Paths; readonly context: AdminContext; readonly gather: Gather | undefined },
+  parts: { readonly pages: Pages; readonly context: AdminContext; readonly gather: Gather | undefined },
 ): Promise<void> {
+  const { pages, context, gather } = parts
   const [path = '/', query = ''] = (request.url ?? '/').split('?')
   const method = request.method ?? 'GET'
-  const own = answer(path, { method, query: new URLSearchParams(query) }, parts.paths, parts.context)
-  const result =
-    parts.gather === undefined || own.status === 404 ? own : await parts.gather({ path, method, query }, own)
-  response.writeHead(result.status, {
-    'content-type': result.type,
-    'content-length': Buffer.byteLength(result.body),
+  const ask = async (path: string, method: string, query: string) => {
+    const asked = { method, query: new URLSearchParams(query) }
+    const own = path.startsWith(`${TAP_PATH}/`)
+      ? answerTap(path, asked, context)
+      : answer(path, asked, pages, context)
+    return gather === undefined || own.status === 404 ? own : gather({ path, method, query }, own)
+  }
+  if (pages === 'admin' && path.startsWith(TAP_PATH)) {
+    if (path !== TAP_PATH) return send(response, method, answerPage(path, emptyRequest(method), context))
+    if (method !== 'POST') return send(response, method, methodRefused(method))
+    return serveTap(request, response, { context, ask: (path, query) => ask(path, 'POST', query) })
+  }
+  return send(response, method, await ask(path, method, query))
+}
+
+function emptyRequest(method: string): AdminRequest {
+  return { method, query: new URLSearchParams() }
+}
+
+function send(response: ServerResponse, method: string, answer: AdminAnswer): void {
+  response.writeHead(answer.status, {
+    'content-type': answer.type,
+    'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-cache, max-age=0',
   })
-  response.end(method === 'HEAD' ? undefined : result.body)
+  response.end(method === 'HEAD' ? undefined : answer.body)
 }
 
-function readiness(_request: AdminRequest, context: AdminContext): AdminAnswer {
-  return context.isReady()
-    ? { status: 200, type: 'text/plain', body: '' }
-    : {
-        status: 503,
-        type: 'text/plain',
-        body: 'the configuration has not arrived yet, or the proxy is stopping\n',
-      }
-}
-
-function prometheus(_request: AdminRequest, context: AdminContext): AdminAnswer {
-  return { status: 200, type: 'text/plain; version=0.0.4', body: context.instance.registry.text() }
+function readiness(context: AdminContext): AdminAnswer {
+  if (context.isReady() && !context.health.isFailed) return text('')
+  return text('the configuration has not arrived yet, or the proxy is stopping\n', 503)
 }

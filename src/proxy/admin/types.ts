@@ -15,6 +15,8 @@ export interface AdminContext {
   /** Worker threads that serve connections. */
   readonly concurrency: number
   readonly onQuit: () => void
+  /** What an operator has said of the proxy's health. */
+  readonly health: { isFailed: boolean }
 }
 
 /** Adds to a page what other workers, and the process before this one, have to say. */
@@ -22,9 +24,6 @@ export type Gather = (
   request: { readonly path: string; readonly method: string; readonly query: string },
   own: AdminAnswer,
 ) => Promise<AdminAnswer>
-
-/** @returns undefined for a path that the port does not have */
-export type AdminHandler = (request: AdminRequest, context: AdminContext) => AdminAnswer
 
 export interface AdminRequest {
   readonly method: string

@@ -22,6 +22,7 @@ export interface ModelStore {
   readonly listeners: () => Iterable<Listener>
   readonly credential: (name: CredentialName) => Credential | undefined
   readonly telemetry: () => Iterable<Telemetry>
+  readonly credentials: () => Iterable<Credential>
   readonly workload: (uid: WorkloadUid) => Workload | undefined
   readonly workloads: () => Iterable<Workload>
   readonly workloadsOf: (service: ServiceName) => Iterable<Workload>
@@ -123,6 +124,7 @@ export function createModelStore(): ModelStore {
     listeners: () => listeners.values(),
     credential: (name) => credentials.get(name),
     telemetry: () => telemetries.values(),
+    credentials: () => credentials.values(),
     workload: (uid) => workloads.get(uid),
     workloads: () => workloads.values(),
     workloadsOf: (name) => members.get(name)?.values() ?? [],

@@ -1,19 +1,24 @@
 import { mergeStatistics, type StatisticsPart } from '../../telemetry/index.ts'
-import { plainStats } from '../admin/handlers.ts'
+import { statsPage } from '../admin/stats-query.ts'
+import { joinTapped } from '../admin/tap-server.ts'
 import type { AdminAnswer } from '../admin/types.ts'
 
-/** A page that is made of the answers to another one. */
-export function partPath(path: string): string {
-  return path === '/stats' ? '/stats/prometheus' : path
+/** What is asked of each worker for a page: of figures all that there are, for they are added up before one chooses. */
+export function partOf<Question extends { readonly path: string; readonly query: string }>(
+  question: Question,
+): Question {
+  return question.path === '/stats' || question.path === '/stats/prometheus'
+    ? { ...question, path: '/stats/prometheus', query: '' }
+    : question
 }
 
 /**
- * One page of several workers' answers to `partPath`. Figures are added up; of what all of them know alike the first
+ * One page of several workers' answers to `partOf`. Figures are added up; of what all of them know alike the first
  * answer stands for all.
  * @param inherited what the process before this one has counted
  */
 export function mergeAnswers(
-  path: string,
+  { path, query }: { readonly path: string; readonly query: string },
   answers: readonly AdminAnswer[],
   inherited: readonly StatisticsPart[] = [],
 ): AdminAnswer {
@@ -25,10 +30,10 @@ export function mergeAnswers(
     case '/stats':
     case '/stats/prometheus': {
       const merged = mergeStatistics([...answers.map(({ body }) => ({ text: body })), ...inherited])
-      return path === '/stats'
-        ? { ...first, type: 'text/plain', body: plainStats(merged) }
-        : { ...first, body: merged }
+      return statsPage(path, new URLSearchParams(query), merged)
     }
+    case '/tap/poll':
+      return joinTapped(answers)
     case '/clusters':
     case '/config_dump':
       if (answers.length === 1) return first

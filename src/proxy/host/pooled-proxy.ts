@@ -5,7 +5,7 @@ import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import type { AdminAnswer } from '../admin/types.ts'
 import { createInterner } from '../config/interner.ts'
 import { selectsProxy } from '../config/runtime.ts'
-import { mergeAnswers, partPath } from './gather.ts'
+import { mergeAnswers, partOf } from './gather.ts'
 import type { PortsState, ProxyHandle } from './proxy-handle.ts'
 import type { CreateProxyOptions } from './proxy-host.ts'
 import type { AdminQuestion, ToWorker, WorkerQuestion } from './worker-protocol.ts'
@@ -149,11 +149,11 @@ export function createPooledProxy(
     },
     async gather(asker, request, own) {
       const inherited = options.inherited?.() ?? []
-      const question: WorkerQuestion = { kind: 'page', request: { ...request, path: partPath(request.path) } }
+      const question: WorkerQuestion = { kind: 'page', request: partOf(request) }
       // What changes something is done already where it was asked for.
       const isPage = request.method !== 'POST'
       const others = (await askAll(question, isPage ? undefined : asker)) as readonly AdminAnswer[]
-      return mergeAnswers(request.path, isPage ? others : [own, ...others], inherited)
+      return mergeAnswers(request, isPage ? others : [own, ...others], inherited)
     },
     async revive(line) {
       line.send(creation)

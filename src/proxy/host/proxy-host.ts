@@ -8,7 +8,7 @@ import type { SocketSource } from '../net/listening-sockets.ts'
 import { createManagedNetwork } from '../net/managed-network.ts'
 import { createNamespacedNetwork } from '../net/namespaced-network.ts'
 import { createPlainNetwork, type Network } from '../net/network.ts'
-import { mergeAnswers, partPath } from './gather.ts'
+import { mergeAnswers, partOf } from './gather.ts'
 import { createGuard, guardClock, guardNetwork, guardThread } from './guard.ts'
 import { createNameLookup } from './names.ts'
 import type { HandleCallbacks, ProxyHandle, ProxySpec } from './proxy-handle.ts'
@@ -112,11 +112,12 @@ export function createThreadHost(options: Parameters<typeof createServingThread>
     create({ inherited, logFile: _logFile, ...rest }) {
       const served: ServedProxy = thread.create({
         ...rest,
-        gather: async ({ path, query }, own) => {
+        gather: async (asked, own) => {
           const before = inherited?.() ?? []
-          if (before.length === 0 || !path.startsWith('/stats')) return own
+          if (before.length === 0 || !asked.path.startsWith('/stats') || own.status !== 200) return own
+          const { path, query } = partOf(asked)
           const part = { method: 'GET', query: new URLSearchParams(query) }
-          return mergeAnswers(path, [served.answer(partPath(path), part)], before)
+          return mergeAnswers(asked, [served.answer(path, part)], before)
         },
       })
       return served

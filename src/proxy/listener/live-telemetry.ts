@@ -14,7 +14,7 @@ import {
 } from '../../telemetry/index.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { ProxyRole } from '../exchange/rules.ts'
-import type { RequestTelemetry } from '../exchange/types.ts'
+import type { RequestTap, RequestTelemetry } from '../exchange/types.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 
 /** What one direction of traffic tells of itself, compiled. */
@@ -27,6 +27,8 @@ export interface LiveTelemetry {
   readonly of: (role: ProxyRole) => SideTelemetry
   /** The configuration has changed. */
   readonly refresh: () => void
+  /** Puts a tap before all requests, or takes it away. */
+  readonly setTap: (tap: RequestTap | undefined) => void
   readonly close: () => void
 }
 
@@ -128,6 +130,9 @@ export function createLiveTelemetry(options: {
   return {
     of: (role) => sides[role],
     refresh,
+    setTap(tap) {
+      for (const side of Object.values(sides)) side.tap = tap
+    },
     close: () => tracing.close(),
   }
 }
