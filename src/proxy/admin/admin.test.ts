@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { createLogger, systemClock } from '../../base/index.ts'
 import { credentialName, type Credential, type Mesh } from '../../model/index.ts'
+import { HTTP_SETTINGS } from '../exchange/rules.ts'
 import { createPlainNetwork } from '../net/network.ts'
 import { startGateway, type TestGateway } from '../testing-gateway.ts'
 import { changesOf, exchangeBytes, freePort, ok, rawServer, respondWith, until } from '../testing.ts'
@@ -73,6 +74,7 @@ describe('the admin interface', () => {
         clusterDomain: 'cluster.local',
         logLevel: 'info',
         drainMs: 10,
+        http: HTTP_SETTINGS,
       },
       ports: port,
       restartEpoch: 0,
