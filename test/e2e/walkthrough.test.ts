@@ -102,7 +102,7 @@ describe('the demo is deployed', () => {
       /gateway\.gateway\.networking\.k8s\.io\/demo-app-gateway created/,
     )
     await cluster.kubectl(`create -k ${DEMO}/kube/demo/environments/demo`)
-    await cluster.kubectl('wait pods --all --for=condition=Ready -n demo --timeout=90s')
+    await cluster.kubectl('wait deployments --all --for=condition=Available -n demo --timeout=90s')
     await cluster.kubectl('wait gateway/demo-app-gateway --for=condition=Programmed -n demo --timeout=60s')
   })
 

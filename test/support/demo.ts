@@ -11,7 +11,7 @@ export async function installDemo(cluster: TestCluster): Promise<string> {
   await cluster.kubectl('label namespace demo istio-injection=enabled')
   await cluster.kubectl(`create -f ${DEMO}/routing/gateway-api/gateway.yaml -n demo`)
   await cluster.kubectl(`create -k ${DEMO}/kube/demo/environments/demo`)
-  await cluster.kubectl('wait pods --all --for=condition=Ready -n demo --timeout=90s')
+  await cluster.kubectl('wait deployments --all --for=condition=Available -n demo --timeout=90s')
   await cluster.kubectl('wait gateway/demo-app-gateway --for=condition=Programmed -n demo --timeout=60s')
   return cluster.kubectl('get gateway demo-app-gateway -n demo -o jsonpath={.status.addresses[0].value}')
 }

@@ -32,7 +32,9 @@ export async function deployDemo({ kubectl, print }: Omit<WalkthroughOptions, 'r
     ['get', 'deployment', 'backend-v1', '-n', DEMO_NAMESPACE],
     ['create', '-k', `${DEMO}/kube/demo/environments/demo`],
   )
-  await kubectl.run(['wait', 'pods', '--all', '--for=condition=Ready', '-n', DEMO_NAMESPACE, '--timeout=60s'])
+  // Of the pods some may not be there yet, which a wait for pods would not wait for.
+  const available = ['wait', 'deployments', '--all', '--for=condition=Available']
+  await kubectl.run([...available, '-n', DEMO_NAMESPACE, '--timeout=60s'])
   print((await kubectl.show(['get', 'pods', '-n', DEMO_NAMESPACE])).trimEnd().replaceAll(/^/gm, '    '))
 }
 
