@@ -2,6 +2,7 @@ import { type Check, filledText, list, object, oneOf, optional, union, when } fr
 import { origin } from './check-common.ts'
 import type { Credential, CredentialHolder, CredentialReference } from './credential.ts'
 import type {
+  AcceptedClients,
   ClientCertificates,
   ListenerTls,
   ServerTrust,
@@ -29,15 +30,31 @@ const reference = object<CredentialReference>({
 })
 const references = list(reference, { filled: true })
 
+const texts = list(filledText, { filled: true })
+const accepted = object<AcceptedClients>({
+  names: optional(texts),
+  certificateHashes: optional(texts),
+  keyHashes: optional(texts),
+})
+
 const clients = union<ClientCertificates['kind']>('kind', {
   none: object({}),
-  required: object<Variant<ClientCertificates, 'required'>>({ kind, trust: references }),
-  optional: object<Variant<ClientCertificates, 'optional'>>({ kind, trust: references }),
+  required: object<Variant<ClientCertificates, 'required'>>({
+    kind,
+    trust: references,
+    accepted: optional(accepted),
+  }),
+  optional: object<Variant<ClientCertificates, 'optional'>>({
+    kind,
+    trust: references,
+    accepted: optional(accepted),
+  }),
   unverified: object({}),
 })
 
 export const listenerTls = union<ListenerTls['kind']>('kind', {
   passthrough: object({}),
+  'auto-passthrough': object({}),
   terminate: object<Variant<ListenerTls, 'terminate'>>({
     kind,
     certificates: references,
@@ -89,6 +106,7 @@ export const checkCredential: Check = when(
       object<NonNullable<Credential['certificate']>>({ chain: secretText, privateKey: secretText }),
     ),
     trust: optional(secretText),
+    revocations: optional(secretText),
     origin,
   }),
   (value, _path, report) => {

@@ -12,6 +12,8 @@ export interface Credential {
   readonly certificate?: { readonly chain: string; readonly privateKey: string }
   /** PEM: the certificates that peers' chains may end in. */
   readonly trust?: string
+  /** PEM: the revocation lists of all authorities in `trust`, and of those that they have signed. */
+  readonly revocations?: string
   readonly origin: Origin
 }
 

@@ -85,6 +85,7 @@ export type {
   TrafficMode,
 } from './telemetry.ts'
 export type {
+  AcceptedClients,
   ClientCertificates,
   ListenerTls,
   ServerTrust,

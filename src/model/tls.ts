@@ -6,6 +6,8 @@ export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 export type ListenerTls =
   /** Only the server name is read; the bytes go on as they are. */
   | { readonly kind: 'passthrough' }
+  /** The server name says the service, port and subset to go to (Istio's AUTO_PASSTHROUGH); only listed hosts are. */
+  | { readonly kind: 'auto-passthrough' }
   | {
       readonly kind: 'terminate'
       /** Never empty; the one that fits the client's server name and algorithms is shown. */
@@ -21,11 +23,28 @@ export type ListenerTls =
 export type ClientCertificates =
   | { readonly kind: 'none' }
   /** Without one, or with a bad one, the handshake fails. */
-  | { readonly kind: 'required'; readonly trust: readonly CredentialReference[] }
+  | {
+      readonly kind: 'required'
+      readonly trust: readonly CredentialReference[]
+      readonly accepted?: AcceptedClients
+    }
   /** None is fine; one that is shown has to be good. */
-  | { readonly kind: 'optional'; readonly trust: readonly CredentialReference[] }
+  | {
+      readonly kind: 'optional'
+      readonly trust: readonly CredentialReference[]
+      readonly accepted?: AcceptedClients
+    }
   /** Whatever is shown is passed on as unproven. */
   | { readonly kind: 'unverified' }
+
+/** Which of the clients with a good certificate are let in. */
+export interface AcceptedClients {
+  /** One of them must be an alternative name of the certificate, of whatever kind; absent: any. */
+  readonly names?: readonly string[]
+  /** SHA-256 of the certificate (lower-case hex) or of its public key (base64), one of which must fit; absent: any. */
+  readonly certificateHashes?: readonly string[]
+  readonly keyHashes?: readonly string[]
+}
 
 /** TLS that a proxy speaks to endpoints. */
 export type UpstreamTls =

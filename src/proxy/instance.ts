@@ -28,6 +28,7 @@ import { createRecorder, destinationFinder, type Recorder, sourceFinder } from '
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import type { Network } from './net/network.ts'
 import { createTapHub, type TapHub } from './tap/hub.ts'
+import { createTicketKeys } from './tls/ticket-keys.ts'
 import { findCollector } from './tracing/collector.ts'
 import { createTracing } from './tracing/tracing.ts'
 import type { UpstreamSettings } from './upstream/pool.ts'
@@ -57,7 +58,7 @@ export interface ProxyInstanceOptions {
   readonly inboundSource?: string
   /** Fields that are added, dropped and believed. Absent: Istio's defaults. */
   readonly http?: HttpSettings
-  /** 48 bytes: what TLS sessions are sealed with. Workers that share it resume each other's. Absent: one of its own. */
+  /** 48 bytes: what the keys that seal TLS sessions are made from. Who shares it resumes the others'. Absent: its own. */
   readonly ticketKey?: Buffer
   /** A gateway's connections come from a balancer that says with a PROXY header whose they are. */
   readonly proxyProtocol?: boolean
@@ -248,7 +249,10 @@ function gatewayListeners(
     address: options.address,
     namespace: node.namespace,
     proxyProtocol: options.proxyProtocol ?? false,
-    ticketKey: options.ticketKey ?? randomBytes(TICKET_KEY_BYTES),
+    ticketKeys: createTicketKeys({
+      secret: options.ticketKey ?? randomBytes(TICKET_KEY_BYTES),
+      now: base.thread.clock.now,
+    }),
     runtime: () => base.runtime,
     parts: {
       runtime: base.runtime,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
+import { createHash, hash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
@@ -7,7 +7,9 @@ import { request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { connect, type ConnectionOptions, createServer, type TLSSocket } from 'node:tls'
+import { createManualClock, systemRandom } from '../base/index.ts'
 import {
+  type AcceptedClients,
   type ClientCertificates,
   type ConnectionRoute,
   type Credential,
@@ -36,11 +38,12 @@ import {
   until,
   workloadObject,
 } from './testing.ts'
+import { createProxyThread } from './exchange/thread.ts'
 import { createTestAuthority, type KeyPair, type TestAuthority } from './tls/testing/authority.ts'
 
 function credentialObject(
   name: string,
-  content: Partial<Pick<Credential, 'certificate' | 'trust'>>,
+  content: Partial<Pick<Credential, 'certificate' | 'trust' | 'revocations'>>,
 ): Credential {
   return {
     type: 'credential',
@@ -297,6 +300,123 @@ describe('a gateway with TLS', () => {
       forwarded,
       /^Hash=[0-9a-f]{64};Cert="-----BEGIN%20CERTIFICATE[^"]*";Subject="CN=[^"]*";URI=spiffe:\/\/cluster\.local\/ns\/a\/sa\/b;DNS=client\.example$/,
     )
+  })
+
+  test('of clients with a good certificate only those named are let in, by name, hash or key', async () => {
+    const ca = authority.certificate
+    const certificate = new X509Certificate(pairs.client.chain)
+    const key = certificate.publicKey.export({ type: 'spki', format: 'der' })
+    const ask = async (kind: 'required' | 'optional', accepted: AcceptedClients, pair?: KeyPair) => {
+      const clients = { kind, trust: [{ source: 'Secret', name: 'clients' }], accepted } as const
+      await serve(proxy, [
+        credentialObject('clients', { trust: ca }),
+        securedListener('one', { port, hostname: '*', tls: terminating(['one'], clients) }),
+      ])
+      const shown = pair && { cert: pair.chain, key: pair.privateKey }
+      return get(port, 'one.example', { ca, ...shown }).then(
+        ({ status }) => status,
+        () => 'refused',
+      )
+    }
+    const hash = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
+    for (const accepted of [
+      { names: ['other', 'spiffe://cluster.local/ns/a/sa/b'] },
+      { certificateHashes: [hash] },
+      { keyHashes: [createHash('sha256').update(key).digest('base64')], certificateHashes: ['0'.repeat(64)] },
+      { names: ['client.example'], certificateHashes: [hash] },
+    ]) {
+      assert.equal(await ask('required', accepted, pairs.client), 200, JSON.stringify(accepted))
+      assert.equal(await ask('optional', accepted, pairs.client), 200)
+      assert.equal(await ask('required', accepted, pairs.two), 'refused')
+      assert.equal(await ask('optional', accepted, pairs.two), 'refused')
+      assert.equal(await ask('optional', accepted), 200)
+    }
+    const both = { names: ['other.example'], certificateHashes: [hash] }
+    assert.equal(await ask('required', both, pairs.client), 'refused')
+  })
+
+  test('a client whose certificate is revoked is refused', async () => {
+    const ca = authority.certificate
+    const clients = { kind: 'required', trust: [{ source: 'Secret', name: 'clients' }] } as const
+    await serve(proxy, [
+      credentialObject('clients', { trust: ca, revocations: authority.revoke([pairs.two]) }),
+      securedListener('one', { port, hostname: '*', tls: terminating(['one'], clients) }),
+    ])
+    const { client, two: revoked } = pairs
+    const good = await get(port, 'one.example', { ca, cert: client.chain, key: client.privateKey })
+    assert.equal(good.status, 200)
+    await assert.rejects(get(port, 'one.example', { ca, cert: revoked.chain, key: revoked.privateKey }))
+    await serve(proxy, [credentialObject('clients', { trust: ca })])
+    const again = await get(port, 'one.example', { ca, cert: revoked.chain, key: revoked.privateKey })
+    assert.equal(again.status, 200)
+  })
+
+  test('sessions are sealed with another key each hour, and connections go on', async () => {
+    const clock = createManualClock(10 * 3_600_000)
+    const thread = createProxyThread({ clock, random: systemRandom })
+    const worker = createTestProxy({ thread, ticketKey: Buffer.alloc(48, 7) })
+    closers.push(worker.close)
+    const own = await freePort()
+    await serve(worker, [
+      credentialObject('one', { certificate: pairs.one }),
+      securedListener('one', { port: own, hostname: '*', tls: terminating(['one']) }),
+    ])
+    const options = { port: own, ca: authority.certificate, servername: 'one.example' }
+    const first = await handshake(options)
+    const [session] = (await once(first, 'session')) as [Buffer]
+    const second = await handshake({ ...options, session })
+    assert.ok(second.isSessionReused())
+    clock.advance(3_600_000)
+    const third = await handshake({ ...options, session })
+    assert.equal(third.isSessionReused(), false)
+    for (const socket of [first, second, third]) socket.destroy()
+  })
+
+  test('the suites of TLS are those with forward secrecy, AES of 128 bits first', async () => {
+    const options = { port, ca: authority.certificate, servername: 'one.example' }
+    await serve(proxy, [
+      credentialObject('one', { certificate: pairs.one }),
+      securedListener('one', { port, hostname: '*', tls: terminating(['one']) }),
+    ])
+    const socket = await handshake(options)
+    assert.equal(socket.getCipher().standardName, 'TLS_AES_128_GCM_SHA256')
+    socket.destroy()
+    const older = await handshake({ ...options, maxVersion: 'TLSv1.2' })
+    assert.equal(older.getCipher().name, 'ECDHE-ECDSA-AES128-GCM-SHA256')
+    older.destroy()
+    await assert.rejects(handshake({ ...options, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }))
+  })
+
+  test('a server name that is a cluster’s leads to the service, port and subset that it names', async () => {
+    const other = createTestProxy()
+    closers.push(other.close)
+    const echo = createServer({ cert: pairs.two.chain, key: pairs.two.privateKey }, (socket) => {
+      socket.on('error', () => {})
+      socket.write(`secure ${String(socket.servername)}`)
+    }).listen(0, '127.0.0.1')
+    await once(echo, 'listening')
+    closers.push(() => echo.close())
+    const secured = backend('secured', (echo.address() as { port: number }).port)
+    const own = await freePort()
+    const tls = { kind: 'auto-passthrough' } as const
+    await serve(other, [
+      ...secured.objects,
+      securedListener('auto', { port: own, hostname: '*.local', tls, protocol: 'tls', isolated: false }),
+    ])
+    const open = { port: own, rejectUnauthorized: false }
+    const servername = 'outbound_.80_._.secured.demo.svc.cluster.local'
+    const socket = await handshake({ ...open, servername })
+    assert.equal(String((await once(socket, 'data'))[0]), `secure ${servername}`)
+    socket.destroy()
+    for (const name of [
+      'outbound_.80_._.absent.demo.svc.cluster.local',
+      'outbound_.80_.v9_.secured.demo.svc.cluster.local',
+      'outbound_.81_._.secured.demo.svc.cluster.local',
+      'secured.demo.svc.cluster.local',
+      'outbound_.80_._.secured.example',
+    ]) {
+      await assert.rejects(handshake({ ...open, servername: name }), name)
+    }
   })
 
   test('a certificate is replaced without a connection being lost', async () => {

@@ -1,7 +1,7 @@
 import type { ConfigMap, KubeObject, Secret } from '../../kube/index.ts'
 
 /** Kubernetes' own members of a TLS Secret, and Istio's older ones. */
-const SECRET_MEMBERS = ['tls.crt', 'tls.key', 'ca.crt', 'cert', 'key', 'cacert'] as const
+const SECRET_MEMBERS = ['tls.crt', 'tls.key', 'ca.crt', 'ca.crl', 'cert', 'key', 'cacert'] as const
 /** Where a ConfigMap carries certificates of authorities (Gateway API, BackendTLSPolicy). */
 const TRUST_MEMBER = 'ca.crt'
 

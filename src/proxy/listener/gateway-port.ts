@@ -4,7 +4,8 @@ import type { Logger } from '../../base/index.ts'
 import type { Listener, ListenerName } from '../../model/index.ts'
 import type { HttpContext } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
-import { type ConnectionParts, routeConnection } from '../tcp/route-connection.ts'
+import { type ConnectionParts, forwardConnection, routeConnection } from '../tcp/route-connection.ts'
+import { parseSniCluster } from '../tcp/sni-cluster.ts'
 import { forwardedClientCertificate } from '../tls/client-certificate.ts'
 import { readShared } from '../net/shared-read.ts'
 import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
@@ -128,11 +129,31 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
         terminate(terminating, socket, first)
         return
       }
+      if (
+        listeners.some(({ tls }) => tls?.kind === 'auto-passthrough') &&
+        serveNamed(accepted, first, serverName)
+      )
+        return
       const keys = listeners.map(({ key }) => key)
       if (serveBytes(keys, { accepted, first }, serverName, true)) return
       if (listeners.some(({ isolated }) => isolated)) break
     }
     socket.destroy()
+  }
+
+  /** The server name is a cluster's, as Istio's proxies of other networks say it. */
+  function serveNamed(accepted: AcceptedSocket, first: Buffer, serverName: string): boolean {
+    const named = parseSniCluster(serverName)
+    const service = named && parts.runtime.store.serviceNamed(named.hostname, '')
+    if (named === undefined || service === undefined) return false
+    const { port } = options.plan()
+    const original = { address: plainAddress(accepted.socket.localAddress), port }
+    forwardConnection(
+      parts,
+      parts.runtime.cluster({ service: service.key, port: named.port, subset: named.subset }),
+      { accepted, first, original, serverName },
+    )
+    return true
   }
 
   function terminate(listener: Listener, socket: Socket, first: Buffer): void {

@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Logger, messageOf } from '../../base/index.ts'
 import type { Credential, CredentialName, Listener, ListenerName } from '../../model/index.ts'
 import { gatherMaterial } from '../tls/listener-material.ts'
+import type { TicketKeys } from '../tls/ticket-keys.ts'
 import { createTlsTermination, type TlsMaterial, type TlsTermination } from '../tls/server.ts'
 
 /** The listeners of a gateway that terminate TLS, each with what it shows to clients at the moment. */
@@ -22,7 +23,7 @@ interface Terminating {
 export function createGatewayTls(options: {
   readonly credential: (key: CredentialName) => Credential | undefined
   readonly namespace: string
-  readonly ticketKey: Buffer
+  readonly ticketKeys: TicketKeys
   readonly logger: Logger
   readonly onSecure: (listener: ListenerName, socket: TLSSocket) => void
 }): GatewayTls {
@@ -35,7 +36,7 @@ export function createGatewayTls(options: {
       return createTlsTermination({
         material,
         content: listener.protocol === 'https' ? 'http' : 'bytes',
-        ticketKey: options.ticketKey,
+        ticketKeys: options.ticketKeys,
         onSecure: (socket) => options.onSecure(listener.key, socket),
         onFailure: (reason) =>
           logger.debug('a TLS handshake came to nothing', { listener: listener.key, reason }),
@@ -82,7 +83,11 @@ function isSame(a: TlsMaterial, b: TlsMaterial): boolean {
     a.terms === b.terms &&
     a.certificates.length === b.certificates.length &&
     a.certificates.every((certificate, i) => certificate === b.certificates[i]) &&
-    a.trust.length === b.trust.length &&
-    a.trust.every((bundle, i) => bundle === b.trust[i])
+    isSameList(a.trust, b.trust) &&
+    isSameList(a.revocations, b.revocations)
   )
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i])
 }

@@ -11,6 +11,7 @@ import type { BoundListener, Network } from '../net/network.ts'
 import type { ConnectionParts } from '../tcp/route-connection.ts'
 import { createPortServer, type GatewayPortServer, planOfPort, type PortPlan } from './gateway-port.ts'
 import { createGatewayTls } from './gateway-tls.ts'
+import type { TicketKeys } from '../tls/ticket-keys.ts'
 import { createUdpPorts } from '../udp/udp-ports.ts'
 
 export interface GatewayListeners {
@@ -46,7 +47,7 @@ export interface GatewayListenersOptions {
   readonly address: string
   /** Of the proxy: where credentials are that a listener names without a namespace. */
   readonly namespace: string
-  readonly ticketKey: Buffer
+  readonly ticketKeys: TicketKeys
   readonly runtime: () => Runtime
   readonly parts: ConnectionParts
   readonly context: (
@@ -76,7 +77,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   const tls = createGatewayTls({
     credential: (key) => options.runtime().store.credential(key),
     namespace: options.namespace,
-    ticketKey: options.ticketKey,
+    ticketKeys: options.ticketKeys,
     logger: options.logger,
     onSecure: serveSecured,
   })

@@ -37,18 +37,28 @@ export function routeConnection(
   route: ConnectionRoute,
   connection: RoutedConnection,
 ): void {
-  const { runtime, thread } = parts
-  const cluster = drawCluster(parts, route)
+  forwardConnection(parts, drawCluster(parts, route), {
+    ...connection,
+    routeName: route.key,
+    idleTimeoutMs: route.idleTimeoutMs,
+  })
+}
+
+/** Passes a connection on to a cluster. @param cluster undefined: it leads nowhere */
+export function forwardConnection(
+  parts: ConnectionParts,
+  cluster: Cluster | undefined,
+  connection: RoutedConnection & { readonly routeName?: string; readonly idleTimeoutMs?: number | undefined },
+): void {
+  const { runtime } = parts
   const source = plainAddress(connection.accepted.socket.remoteAddress)
   proxyTcp({
     ...connection,
     pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original, source), tried),
     clusterName: cluster?.name ?? BLACK_HOLE,
-    routeName: route.key,
     connectTimeoutMs: runtime.store.mesh()?.connectTimeoutMs ?? 10_000,
-    idleTimeoutMs: route.idleTimeoutMs,
     ...(cluster?.isKnown() !== true && { flags: FLAG.NC }),
-    thread,
+    thread: parts.thread,
     work: parts.work,
     connections: parts.connections,
     series: (host, flags) =>

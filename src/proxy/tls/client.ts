@@ -10,6 +10,7 @@ import {
 import type { Credential, SubjectAltName } from '../../model/index.ts'
 import type { OnRead } from '../net/network.ts'
 import { readShared } from '../net/shared-read.ts'
+import { cipherOptions } from './ciphers.ts'
 import { alternativeNames } from './client-certificate.ts'
 
 /** Whom a cluster's endpoints have to be, and what they are shown. */
@@ -19,6 +20,8 @@ export interface UpstreamTerms {
   /** PEM; `system`: the machine's own authorities; `anyone`: nothing is checked. */
   readonly trust: readonly string[] | 'system' | 'anyone'
   readonly certificate: Credential['certificate']
+  /** PEM */
+  readonly revocations: readonly string[]
 }
 
 /** Puts TLS on connections to the endpoints of one cluster. */
@@ -41,9 +44,11 @@ const SESSIONS_MAX = 4096
 
 /** @throws when the certificates make no context, without quoting them */
 export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
-  const { serverName, trust, certificate } = terms
+  const { serverName, trust, certificate, revocations } = terms
   const secureContext = createSecureContext({
     minVersion: MIN_VERSION,
+    ...cipherOptions(),
+    ...(revocations.length > 0 && { crl: [...revocations] }),
     ...(trust !== 'anyone' && { ca: trust === 'system' ? systemAuthorities() : [...trust] }),
     ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),
   })

@@ -25,12 +25,14 @@ export function gatherMaterial(
   }
   const { clients } = tls
   const references = clients.kind === 'required' || clients.kind === 'optional' ? clients.trust : []
-  const trust = references.flatMap((reference) => credential(nameOf(reference))?.trust ?? [])
+  const authorities = references.flatMap((reference) => credential(nameOf(reference)) ?? [])
+  const trust = authorities.flatMap((one) => one.trust ?? [])
   if (references.length > 0 && trust.length === 0) {
     const names = references.map(nameOf).join(', ')
     return `listener ${key} cannot check clients: no certificates of authorities in ${names}`
   }
-  return { listener: key, terms: tls, certificates, trust }
+  const revocations = authorities.flatMap((one) => one.revocations ?? [])
+  return { listener: key, terms: tls, certificates, trust, revocations }
 }
 
 export function credentialKey(reference: CredentialReference, ownNamespace: string): CredentialName {

@@ -1,9 +1,11 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { constants, createHash, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import { messageOf } from '../../base/index.ts'
-import type { Credential, ListenerTls } from '../../model/index.ts'
+import type { ClientCertificates, Credential, ListenerTls } from '../../model/index.ts'
+import { cipherOptions } from './ciphers.ts'
 import { alternativeNames } from './client-certificate.ts'
+import type { TicketKeys } from './ticket-keys.ts'
 
 export type TerminatingTls = Extract<ListenerTls, { kind: 'terminate' }>
 
@@ -14,6 +16,8 @@ export interface TlsMaterial {
   readonly certificates: readonly NonNullable<Credential['certificate']>[]
   /** PEM; the bundles of clients' authorities. */
   readonly trust: readonly string[]
+  /** PEM; the revocation lists of those authorities. */
+  readonly revocations: readonly string[]
 }
 
 /** Takes connections of one listener through their handshakes. Replaced as a whole; connections keep what they have. */
@@ -26,27 +30,23 @@ export interface TlsTermination {
 const HANDSHAKE_MS = 15_000
 /** Istio's default. */
 const MIN_VERSION = 'TLSv1.2'
-/** Node turns TLS 1.3 off where a list names none of its suites; they are not a choice in Istio. */
-const SUITES_1_3 = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256']
-
-/**
- * @param options.ticketKey 48 bytes, the same in every worker, so that each resumes the others' sessions
- * @throws when the material does not make a server, without quoting it
- */
+/** @throws when the material does not make a server, without quoting it */
 export function createTlsTermination(options: {
   readonly material: TlsMaterial
   readonly content: 'http' | 'bytes'
-  readonly ticketKey: Buffer
+  readonly ticketKeys: TicketKeys
   readonly onSecure: (socket: TLSSocket) => void
   /** A handshake that came to nothing. */
   readonly onFailure: (reason: string) => void
 }): TlsTermination {
   const { material, content } = options
   const { clients } = material.terms
-  const choose = createContextChoice(material, options.ticketKey)
+  const choose = createContextChoice(material, options.ticketKeys)
+  const isAccepted = createClientCheck(clients)
+  let ticketKey = options.ticketKeys.current()
   const isClientAsked = clients.kind !== 'none'
   const server: Server = createServer({
-    ...contextOptions(material, options.ticketKey, material.certificates.slice(0, 1)),
+    ...contextOptions(material, ticketKey, material.certificates.slice(0, 1)),
     handshakeTimeout: HANDSHAKE_MS,
     allowHalfOpen: true,
     requestCert: isClientAsked,
@@ -57,9 +57,12 @@ export function createTlsTermination(options: {
     }),
   })
   server.on('secureConnection', (socket: TLSSocket) => {
-    const isBad = clients.kind === 'optional' && isPresented(socket) && !socket.authorized
-    if (!isBad) return options.onSecure(socket)
-    options.onFailure(`the client's certificate is not accepted: ${messageOf(socket.authorizationError)}`)
+    const certificate = isClientAsked ? socket.getPeerX509Certificate() : undefined
+    if (certificate === undefined || clients.kind === 'unverified') return options.onSecure(socket)
+    // With `required` the handshake has failed already.
+    const problem = socket.authorized ? isAccepted(certificate) : messageOf(socket.authorizationError)
+    if (problem === undefined) return options.onSecure(socket)
+    options.onFailure(`the client's certificate is not accepted: ${problem}`)
     socket.destroy()
   })
   server.on('tlsClientError', (error, socket) => {
@@ -67,14 +70,38 @@ export function createTlsTermination(options: {
     socket.destroy()
   })
   return {
-    accept: (socket) => {
+    accept(socket) {
+      const key = options.ticketKeys.current()
+      if (key !== ticketKey) server.setTicketKeys((ticketKey = key))
       server.emit('connection', socket)
     },
   }
 }
 
-function isPresented(socket: TLSSocket): boolean {
-  return socket.getPeerX509Certificate() !== undefined
+/** @returns why a client with a good certificate is not let in */
+function createClientCheck(
+  clients: ClientCertificates,
+): (certificate: X509Certificate) => string | undefined {
+  const accepted = 'accepted' in clients ? clients.accepted : undefined
+  if (accepted === undefined) return () => undefined
+  const names = accepted.names && new Set(accepted.names)
+  const { certificateHashes, keyHashes } = accepted
+  const hashes =
+    certificateHashes || keyHashes ? new Set([...(certificateHashes ?? []), ...(keyHashes ?? [])]) : undefined
+  return (certificate) => {
+    const own = alternativeNames(certificate.subjectAltName ?? '')
+    if (names !== undefined && !own.some(([, name]) => names.has(name))) return 'verify SAN list'
+    if (hashes === undefined || certificateIds(certificate).some((id) => hashes.has(id))) return undefined
+    return 'verify hash'
+  }
+}
+
+function certificateIds(certificate: X509Certificate): readonly string[] {
+  const key = certificate.publicKey.export({ type: 'spki', format: 'der' })
+  return [
+    certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    createHash('sha256').update(key).digest('base64'),
+  ]
 }
 
 /** HTTP/2 where the client can; one that offers only what is not spoken here is told so (RFC 7301, 3.2). */
@@ -83,36 +110,43 @@ function protocolOf(offered: readonly string[]): string | undefined {
 }
 
 function contextOptions(material: TlsMaterial, ticketKey: Buffer, certificates: TlsMaterial['certificates']) {
-  const { terms, trust } = material
+  const { terms, trust, revocations } = material
   const { ciphers, minVersion, maxVersion } = terms
   return {
     cert: certificates.map(({ chain }) => chain),
     key: certificates.map(({ privateKey }) => privateKey),
     minVersion: minVersion ?? MIN_VERSION,
     ...(maxVersion !== undefined && { maxVersion }),
-    ...(ciphers !== undefined && { ciphers: [...SUITES_1_3, ...ciphers].join(':') }),
+    ...cipherOptions(ciphers, minVersion),
     ...(trust.length > 0 && { ca: [...trust] }),
+    ...(revocations.length > 0 && { crl: [...revocations] }),
     honorCipherOrder: true,
+    secureOptions: constants.SSL_OP_PRIORITIZE_CHACHA,
     ticketKeys: ticketKey,
     sessionIdContext: sessionContext(material),
   } as const
 }
 
 /** A session of one listener must not open another, nor outlive a change of whom clients are believed from. */
-function sessionContext({ listener, terms, trust }: TlsMaterial): string {
+function sessionContext({ listener, terms, trust, revocations }: TlsMaterial): string {
   return createHash('sha256')
-    .update(JSON.stringify([listener, terms.clients, terms.minVersion, trust]))
+    .update(JSON.stringify([listener, terms.clients, terms.minVersion, trust, revocations]))
     .digest('hex')
     .slice(0, 32)
 }
 
 /** Which certificates to show for a name: those that name it, then those whose wildcard holds it, then the first. */
-function createContextChoice(material: TlsMaterial, ticketKey: Buffer): (name: string) => SecureContext {
+function createContextChoice(material: TlsMaterial, ticketKeys: TicketKeys): (name: string) => SecureContext {
   const all = material.certificates.map((certificate) => ({ certificate, ...describe(certificate.chain) }))
-  const made = new Map<string, SecureContext>()
+  let ticketKey = ticketKeys.current()
+  let made = new Map<string, SecureContext>()
   // A certificate that makes no context shows now, not when a client asks for it.
   for (const { certificate } of all) createSecureContext(contextOptions(material, ticketKey, [certificate]))
   return (name) => {
+    if (ticketKeys.current() !== ticketKey) {
+      ticketKey = ticketKeys.current()
+      made = new Map()
+    }
     const exact = all.filter(({ names }) => names.has(name))
     const dot = name.indexOf('.')
     const wildcard = dot < 0 ? [] : all.filter(({ names }) => names.has(`*${name.slice(dot)}`))

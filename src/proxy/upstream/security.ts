@@ -65,7 +65,15 @@ function termsOf(
     subjectAltNames: tls.subjectAltNames,
     trust,
     certificate,
+    revocations: revocationsOf(tls.trust, (reference) => find(reference)?.revocations),
   }
+}
+
+function revocationsOf(
+  trust: Extract<UpstreamTls, { kind: 'originate' }>['trust'],
+  find: (reference: Parameters<typeof credentialKey>[0]) => string | undefined,
+): readonly string[] {
+  return trust.kind === 'credential' ? trust.references.flatMap((reference) => find(reference) ?? []) : []
 }
 
 function trustOf(

@@ -10,6 +10,7 @@ export interface Material {
   readonly name: string
   readonly certificate: Credential['certificate']
   readonly trust: string | undefined
+  readonly revocations: string | undefined
   /** Why there is no certificate. */
   readonly certificateProblem: string | undefined
   /** Why there is no trust. */
@@ -29,7 +30,7 @@ export function secretMaterial(secret: Secret): Material {
     name,
     certificate: certificateProblem === undefined ? { chain, privateKey } : undefined,
     certificateProblem,
-    ...trustOf(textOf(data['ca.crt'] ?? data['cacert'])),
+    ...trustOf(textOf(data['ca.crt'] ?? data['cacert']), textOf(data['ca.crl'])),
   }
 }
 
@@ -42,7 +43,7 @@ export function configMapMaterial(configMap: ConfigMap): Material {
     name,
     certificate: undefined,
     certificateProblem: 'a ConfigMap holds no certificate of a server',
-    ...trustOf(configMap.data?.['ca.crt'] ?? ''),
+    ...trustOf(configMap.data?.['ca.crt'] ?? '', ''),
   }
 }
 
@@ -50,13 +51,25 @@ function textOf(base64: string | undefined): string {
   return base64 === undefined ? '' : Buffer.from(base64, 'base64').toString('utf8')
 }
 
-function trustOf(text: string): Pick<Material, 'trust' | 'trustProblem'> {
-  if (text === '') return { trust: undefined, trustProblem: 'it has no ca.crt' }
-  const problem = certificatesProblem(text)
-  return problem === undefined
-    ? { trust: text, trustProblem: undefined }
-    : { trust: undefined, trustProblem: `its ca.crt ${problem}` }
+/** With revocation lists that cannot be read nobody is believed: the one who must not be may be on them. */
+function trustOf(
+  text: string,
+  revocations: string,
+): Pick<Material, 'trust' | 'trustProblem' | 'revocations'> {
+  const problem = trustProblemOf(text, revocations)
+  if (problem !== undefined) return { trust: undefined, revocations: undefined, trustProblem: problem }
+  return { trust: text, revocations: revocations === '' ? undefined : revocations, trustProblem: undefined }
 }
+
+function trustProblemOf(text: string, revocations: string): string | undefined {
+  if (text === '') return 'it has no ca.crt'
+  const problem = certificatesProblem(text)
+  if (problem !== undefined) return `its ca.crt ${problem}`
+  if (revocations === '' || REVOCATIONS.test(revocations)) return undefined
+  return 'its ca.crl holds no revocation list in PEM'
+}
+
+const REVOCATIONS = /-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/
 
 function pairProblem(chain: string, privateKey: string): string | undefined {
   if (chain === '') return 'it has no tls.crt'

@@ -80,7 +80,7 @@ export function createCredentials(
     name: 'credentials',
     input: from.materials,
     transform: (material, read) => {
-      const { key, namespace, name, certificate, trust } = material
+      const { key, namespace, name, certificate, trust, revocations } = material
       if (certificate === undefined && trust === undefined) return []
       const [source = ''] = key.split('/', 1)
       const found = [...read.lookup(byCredential, key), ...read.lookup(byCredential, `${source}/*/${name}`)]
@@ -102,6 +102,7 @@ export function createCredentials(
           holders,
           ...(certificate === undefined ? {} : { certificate }),
           ...(trust === undefined ? {} : { trust }),
+          ...(revocations === undefined ? {} : { revocations }),
           origin,
         },
       ]

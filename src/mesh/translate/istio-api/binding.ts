@@ -55,6 +55,8 @@ function gatewayBindings(
 ): readonly RuleBinding[] {
   const { visibility } = where
   const servers = (context.gateway(gateway)?.servers ?? []).flatMap((server) => {
+    // The server names that come there say themselves where they lead.
+    if (server.listener.tls?.kind === 'auto-passthrough') return []
     const domains = serverDomains(server, where.hosts, namespace)
     return domains.length === 0 ? [] : [{ server, domains }]
   })
@@ -90,7 +92,7 @@ function contentOf({ listener }: ServerState): RuleBinding['content'] {
     case 'https':
       return 'http'
     case 'tls':
-      return listener.tls?.kind === 'passthrough' ? 'tls' : 'bytes'
+      return listener.tls?.kind === 'terminate' ? 'bytes' : 'tls'
     case 'tcp':
     // A server of Istio's API is never one of datagrams.
     case 'udp':

@@ -102,7 +102,7 @@ function translateServer(
       selector: { labels: object.spec.selector ?? {} },
       port: server.port.number,
       // Istio: HTTPS that is passed through is routed by its server name like any TLS.
-      protocol: tls?.kind === 'passthrough' ? 'tls' : declared,
+      protocol: tls !== undefined && tls.kind !== 'terminate' ? 'tls' : declared,
       ...(tls === undefined ? {} : { tls }),
       hostnames: [...new Set(hosts.map((entry) => entry.host))].sort(),
       isolated: false,

@@ -1,4 +1,5 @@
 import type {
+  AcceptedClients,
   ClientCertificates,
   CredentialReference,
   ListenerTls,
@@ -15,7 +16,8 @@ const VERSIONS: Readonly<Record<string, TlsVersion | undefined>> = {
 }
 
 /** Members whose meaning would be lost: a server that asks for them is not served with less than it wants. */
-const REFUSED = ['caCrl', 'verifyCertificateSpki', 'verifyCertificateHash', 'subjectAltNames'] as const
+const REFUSED = ['caCrl'] as const
+const OF_CLIENTS = ['verifyCertificateSpki', 'verifyCertificateHash', 'subjectAltNames'] as const
 const FILES = ['serverCertificate', 'privateKey', 'caCertificates', 'tlsCertificates'] as const
 
 /**
@@ -31,6 +33,8 @@ export function translateServerTls(
   switch (mode) {
     case 'PASSTHROUGH':
       return { kind: 'passthrough' }
+    case 'AUTO_PASSTHROUGH':
+      return { kind: 'auto-passthrough' }
     case 'SIMPLE':
     case 'MUTUAL':
     case 'OPTIONAL_MUTUAL':
@@ -50,11 +54,14 @@ function terminate(
   const unserved = [...REFUSED, ...FILES].filter((member) => isGiven(tls[member]))
   for (const member of unserved)
     problems.push(`${path}.${member} is not served yet; the server is not opened`)
+  const unasked = mode === 'SIMPLE' ? OF_CLIENTS.filter((member) => isGiven(tls[member])) : []
+  for (const member of unasked)
+    problems.push(`${path}.${member} needs mode MUTUAL or OPTIONAL_MUTUAL; the server is not opened`)
   const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : [])
-  if (names.length === 0 && unserved.length === 0) {
+  if (names.length === 0 && unserved.length === 0 && unasked.length === 0) {
     problems.push(`${path}.credentialName is not given; the server has no certificate and is not opened`)
   }
-  if (unserved.length > 0 || names.length === 0) return undefined
+  if (unserved.length > 0 || unasked.length > 0 || names.length === 0) return undefined
   const minVersion = VERSIONS[tls.minProtocolVersion ?? 'TLS_AUTO']
   const maxVersion = VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO']
   const ciphers = tls.cipherSuites ?? []
@@ -74,7 +81,23 @@ function clientsOf(tls: IstioServerTls, mode: string, names: readonly string[]):
   const bundles = tls.caCertCredentialName
     ? [tls.caCertCredentialName]
     : names.flatMap((name) => [name, `${name}-cacert`])
-  return { kind: mode === 'MUTUAL' ? 'required' : 'optional', trust: bundles.map(secretNamed) }
+  const accepted = acceptedOf(tls)
+  return {
+    kind: mode === 'MUTUAL' ? 'required' : 'optional',
+    trust: bundles.map(secretNamed),
+    ...(Object.keys(accepted).length > 0 && { accepted }),
+  }
+}
+
+/** Hashes of certificates may be written with colons and in capitals, as openssl prints them. */
+function acceptedOf(tls: IstioServerTls): AcceptedClients {
+  const { subjectAltNames = [], verifyCertificateHash = [], verifyCertificateSpki = [] } = tls
+  const hashes = verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase())
+  return {
+    ...(subjectAltNames.length > 0 && { names: subjectAltNames }),
+    ...(hashes.length > 0 && { certificateHashes: hashes }),
+    ...(verifyCertificateSpki.length > 0 && { keyHashes: verifyCertificateSpki }),
+  }
 }
 
 /** In the namespace of the gateway's pods. */

@@ -13,6 +13,8 @@ export interface KeyPair {
 export interface TestAuthority {
   readonly certificate: string
   readonly issue: (names: readonly string[], options?: { readonly isRsa?: boolean }) => KeyPair
+  /** A list with these certificates on it, in PEM. */
+  readonly revoke: (pairs: readonly KeyPair[]) => string
   readonly close: () => void
 }
 
@@ -44,6 +46,18 @@ export function createTestAuthority(name = 'test authority'): TestAuthority {
         chain: readFileSync(at(`${id}.crt`), 'utf8'),
         privateKey: readFileSync(at(`${id}.key`), 'utf8'),
       }
+    },
+    revoke(pairs) {
+      const config = `[ca]\ndefault_ca=own\n[own]\ndatabase=${at('index')}\ndefault_md=sha256\ndefault_crl_days=2\n`
+      writeFileSync(at('ca.cnf'), config)
+      writeFileSync(at('index'), '')
+      const authority = ['-config', at('ca.cnf'), '-cert', at('ca.crt'), '-keyfile', at('ca.key')]
+      for (const { chain } of pairs) {
+        writeFileSync(at('revoked.crt'), chain)
+        openssl('ca', ...authority, '-revoke', at('revoked.crt'))
+      }
+      openssl('ca', ...authority, '-gencrl', '-out', at('ca.crl'))
+      return readFileSync(at('ca.crl'), 'utf8')
     },
     close: () => rmSync(folder, { recursive: true }),
   }
