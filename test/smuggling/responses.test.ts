@@ -3,6 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import type { ResponseCase } from './cases.ts'
 import { exchangeAll, startGateway } from './gateway.ts'
 import { NEXT_BODY, type Responder, startResponder } from './responder.ts'
+import { runResponses } from './response-differential.ts'
+import { readWithNode } from './response-readers.ts'
 import { RESPONSE_CASES } from './responses/index.ts'
 import { readResponse, statusOf } from './strict-reader.ts'
 
@@ -59,3 +61,11 @@ function readAll(text: string, one: ResponseCase): { answers: readonly string[];
   }
   return { answers, rest: text.slice(at) }
 }
+
+test('node:http reads the answers of the gateway as they were meant', async () => {
+  const { failures, refused, cases } = await runResponses(readWithNode)
+  assert.deepEqual(failures, [])
+  assert.ok(cases >= 100)
+  // What it refuses is said where it is known, so that nothing new hides among it.
+  assert.deepEqual(refused, [])
+})
