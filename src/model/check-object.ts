@@ -204,6 +204,7 @@ const traffic = object<TrafficPolicy>({
   outlierDetection: optional(
     object<OutlierDetection>({
       consecutive5xx: integer(0),
+      errorStatuses: optional(list(integer(100, 599), { filled: true })),
       consecutiveGatewayErrors: integer(0),
       consecutiveLocalFailures: integer(0),
       splitLocal: flag,
@@ -219,9 +220,12 @@ const traffic = object<TrafficPolicy>({
 
 const policy = object<ServicePolicy>({
   clientNamespace: optional(filledText),
+  clientLabels: optional(labels),
   traffic,
   ports: record(traffic, portText),
-  subsets: list(object<Subset>({ name: filledText, labels, traffic })),
+  subsets: list(
+    object<Subset>({ name: filledText, labels, traffic, ports: optional(record(traffic, portText)) }),
+  ),
   origin,
 })
 

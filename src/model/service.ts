@@ -44,6 +44,8 @@ export type Visibility =
 export interface ServicePolicy {
   /** Absent: holds for clients in every namespace. */
   readonly clientNamespace?: string
+  /** Which a client must have. */
+  readonly clientLabels?: Readonly<Record<string, string>>
   readonly traffic: TrafficPolicy
   /** By service port; replaces `traffic` for that port. */
   readonly ports: Readonly<Record<string, TrafficPolicy>>
@@ -57,6 +59,8 @@ export interface Subset {
   readonly labels: Readonly<Record<string, string>>
   /** Laid over the service's own policy, member by member. */
   readonly traffic: TrafficPolicy
+  /** By service port; replaces `traffic` for that port. */
+  readonly ports?: Readonly<Record<string, TrafficPolicy>>
 }
 
 export interface TrafficPolicy {
@@ -163,6 +167,8 @@ export type HashKey =
 /** When an endpoint that keeps failing is left out for a while (Envoy's outlier detection). Counts of 0: not looked at. */
 export interface OutlierDetection {
   readonly consecutive5xx: number
+  /** The statuses that count as 5xx, in place of those. */
+  readonly errorStatuses?: readonly number[]
   /** 502, 503, 504. */
   readonly consecutiveGatewayErrors: number
   /** Connections that fail or break. They count as 5xx unless `splitLocal`. */

@@ -56,6 +56,30 @@ test('the first policy for the client decides, a port replaces it, a subset lies
   })
 })
 
+test('a policy for clients with labels is for those alone; a port of a subset replaces what the subset says', () => {
+  const [, shared] = service.policies
+  if (shared === undefined) assert.fail()
+  const subset = {
+    name: 'v1',
+    labels: {},
+    traffic: { connectTimeoutMs: 1 },
+    ports: { '81': { connectTimeoutMs: 2 } },
+  }
+  const policies = [
+    { ...shared, clientLabels: { app: 'a' }, traffic: { connectTimeoutMs: 9 }, ports: {} },
+    { ...shared, subsets: [subset] },
+  ]
+  const timeout = (port: number, clientLabels: Record<string, string>, name?: string) => {
+    const options = { port, subset: name, clientNamespace: 'demo', clientLabels }
+    const policy = resolvePolicy({ service: { ...service, policies }, ...options })
+    return policy.kind === 'resolved' ? policy.traffic.connectTimeoutMs : policy.kind
+  }
+  assert.equal(timeout(80, { app: 'a', x: 'y' }), 9)
+  assert.equal(timeout(80, { app: 'b' }), 5)
+  assert.equal(timeout(80, {}, 'v1'), 1)
+  assert.equal(timeout(81, {}, 'v1'), 2)
+})
+
 test('a subset that no policy for the client defines is unknown', () => {
   assert.deepEqual(resolve({ subset: 'v9' }), { kind: 'unknown-subset' })
   assert.deepEqual(resolve({ subset: 'v1', clientNamespace: 'shop' }), { kind: 'unknown-subset' })

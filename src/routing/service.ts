@@ -33,10 +33,13 @@ export function resolvePolicy(options: {
   readonly port: number
   readonly subset: string | undefined
   readonly clientNamespace: string
+  readonly clientLabels?: Labels
 }): ResolvedPolicy {
-  const { service, port, subset, clientNamespace } = options
+  const { service, port, subset, clientNamespace, clientLabels = {} } = options
   const policy = service.policies.find(
-    (one) => one.clientNamespace === undefined || one.clientNamespace === clientNamespace,
+    (one) =>
+      (one.clientNamespace === undefined || one.clientNamespace === clientNamespace) &&
+      Object.entries(one.clientLabels ?? {}).every(([name, value]) => clientLabels[name] === value),
   )
   if (policy === undefined) {
     return subset === undefined ? { kind: 'resolved', traffic: {} } : { kind: 'unknown-subset' }
@@ -46,7 +49,12 @@ export function resolvePolicy(options: {
   if (subset === undefined) return { kind: 'resolved', traffic: base, origin }
   const found = findSubset(policy, subset)
   if (found === undefined) return { kind: 'unknown-subset' }
-  return { kind: 'resolved', subsetLabels: found.labels, traffic: { ...base, ...found.traffic }, origin }
+  return {
+    kind: 'resolved',
+    subsetLabels: found.labels,
+    traffic: { ...base, ...(found.ports?.[String(port)] ?? found.traffic) },
+    origin,
+  }
 }
 
 function findSubset(policy: ServicePolicy, name: string): Subset | undefined {

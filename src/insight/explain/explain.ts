@@ -277,7 +277,13 @@ function destinationOf(
   const base = { share, host, port, ...(subset === undefined ? {} : { subset }) }
   if (service === undefined)
     return { ...base, endpoints: [], fault: 'answered with 503: there is no such service' }
-  const policy = resolvePolicy({ service, port, subset, clientNamespace: context.clientNamespace ?? '' })
+  const policy = resolvePolicy({
+    service,
+    port,
+    subset,
+    clientNamespace: context.clientNamespace ?? '',
+    ...(context.request.source && { clientLabels: context.request.source.labels }),
+  })
   if (policy.kind === 'unknown-subset') {
     return {
       ...base,

@@ -150,6 +150,7 @@ export function createRuntime(options: {
     service: store.service,
     workloadsOf,
     clientNamespace: options.clientNamespace,
+    clientLabels: options.labels,
     own,
     workloadAt: store.workloadAt,
     isCapturing: !options.isGateway,

@@ -79,6 +79,7 @@ export interface ClusterSources {
   readonly service: (name: ServiceName) => Service | undefined
   readonly workloadsOf: (name: ServiceName) => Iterable<Workload>
   readonly clientNamespace: string
+  readonly clientLabels: Readonly<Record<string, string>>
   /** The workload that the proxy stands before, or is. */
   readonly own: () => Workload | undefined
   readonly workloadAt: (ip: string) => Workload | undefined
@@ -150,9 +151,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
 
   function refresh(): void {
     service = sources.service(key.service)
-    const policy =
-      service &&
-      resolvePolicy({ service, port: key.port, subset: key.subset, clientNamespace: sources.clientNamespace })
+    const policy = service && resolvePolicy({ ...sources, service, port: key.port, subset: key.subset })
     known = policy?.kind === 'resolved'
     if (policy?.kind !== 'resolved') {
       isPassing = false

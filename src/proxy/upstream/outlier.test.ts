@@ -90,3 +90,15 @@ test('connections that fail count as gateway errors, or for themselves', () => {
   split.detector.report('a', 'local')
   assert.equal(split.usable(), 'bcd')
 })
+
+test('statuses that are named count in the place of 5xx, and no others', () => {
+  const { detector, fail, usable } = setUp({ errorStatuses: [429, 503] })
+  fail('a', 5)
+  assert.equal(usable(), 'abcd')
+  for (const status of [429, 503]) detector.report('b', status)
+  detector.report('b', 502)
+  for (const status of [429, 503]) detector.report('b', status)
+  assert.equal(usable(), 'abcd')
+  detector.report('b', 429)
+  assert.equal(usable(), 'acd')
+})

@@ -35,6 +35,13 @@ export function createOutlierDetector<Host>(options: {
   const records = new Map<Host, Record>()
   let cancel: (() => void) | undefined
 
+  const { errorStatuses } = policy
+  /** Envoy: where statuses are named, they are a 500 to the detectors and all others are a success. */
+  const judged: (outcome: Outcome) => Outcome =
+    errorStatuses === undefined
+      ? (outcome) => outcome
+      : (outcome) => (outcome === 'local' ? outcome : errorStatuses.includes(outcome) ? 500 : 200)
+
   function recordOf(host: Host): Record {
     let record = records.get(host)
     if (record === undefined) {
@@ -87,7 +94,7 @@ export function createOutlierDetector<Host>(options: {
     report(host, outcome) {
       const record = recordOf(host)
       if (record.ejectedUntil > 0) return
-      count(record, outcome, policy.splitLocal)
+      count(record, judged(outcome), policy.splitLocal)
       if (isReached(record, policy)) eject(record)
     },
     isEjected,

@@ -266,6 +266,7 @@ export interface IstioOutlierDetection {
   readonly baseEjectionTime?: string
   readonly maxEjectionPercent?: number
   readonly minHealthPercent?: number
+  readonly outlierDetectionHttpErrorCodes?: readonly number[]
 }
 
 export interface IstioConsistentHash {

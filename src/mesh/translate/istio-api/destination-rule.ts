@@ -24,6 +24,8 @@ export interface HostRule {
   /** RFC 3339: the oldest rule comes first where several say something of one host. */
   readonly created: string
   readonly visibility: Visibility
+  /** Which clients must have; those are of the rule's own namespace then. */
+  readonly clientLabels: Readonly<Record<string, string>> | undefined
   readonly traffic: TrafficPolicy | undefined
   readonly ports: Readonly<Record<string, TrafficPolicy>>
   readonly subsets: readonly Subset[]
@@ -44,16 +46,16 @@ export function translateDestinationRule(rule: DestinationRule, settings: MeshSe
     name: rule.metadata.name,
     created: rule.metadata.creationTimestamp ?? '',
     visibility: visibilityOf(spec.exportTo, namespace),
+    clientLabels: spec.workloadSelector?.matchLabels,
     traffic: hasPolicy
       ? translateTrafficPolicy(spec.trafficPolicy, 'spec.trafficPolicy', problems)
       : undefined,
     ports: translatePortPolicies(spec.trafficPolicy, 'spec.trafficPolicy', problems),
     subsets: (spec.subsets ?? []).map((subset, index) => {
       const path = `spec.subsets[${index}].trafficPolicy`
-      if (subset.trafficPolicy?.portLevelSettings !== undefined) {
-        problems.push(`${path}.portLevelSettings is not served yet`)
-      }
+      const ports = translatePortPolicies(subset.trafficPolicy, path, problems)
       return {
+        ...(Object.keys(ports).length === 0 ? {} : { ports }),
         name: subset.name,
         labels: subset.labels ?? {},
         traffic: translateTrafficPolicy(subset.trafficPolicy, path, problems),
@@ -71,11 +73,6 @@ function hostOf(
   settings: MeshSettings,
   problems: string[],
 ): string {
-  if (rule.spec.workloadSelector !== undefined) {
-    // Applied to everybody it would change traffic that its author meant to leave alone.
-    problems.push('spec.workloadSelector is not served yet; the rule is not applied')
-    return ''
-  }
   const host = resolveShortHost(rule.spec.host ?? '', namespace, settings)
   if (host === '') problems.push('spec.host is empty; the rule is not applied')
   return host
@@ -91,8 +88,10 @@ export function policiesOf(
   rulesFor: (pattern: string) => readonly HostRule[],
   rootNamespace: string,
 ): readonly ServicePolicy[] {
-  const rules = coveringPatterns(service.hostname).flatMap((pattern) => rulesFor(pattern))
-  if (rules.length === 0) return []
+  const all = coveringPatterns(service.hostname).flatMap((pattern) => rulesFor(pattern))
+  if (all.length === 0) return []
+  const selecting = all.filter((rule) => rule.clientLabels !== undefined)
+  const rules = all.filter((rule) => rule.clientLabels === undefined)
   const namespaces = [...new Set(rules.map((rule) => rule.namespace))].sort()
   const own = namespaces.flatMap((namespace) => {
     if (namespace === service.namespace || namespace === rootNamespace) return []
@@ -101,7 +100,17 @@ export function policiesOf(
   const shared = [...new Set([service.namespace, rootNamespace])].flatMap((namespace) =>
     sharedPolicies(rules, namespace),
   )
-  return [...own, ...shared]
+  return [...selectingPolicies(selecting), ...own, ...shared]
+}
+
+/** Istio: a rule with a selector is for clients of its own namespace; with them it goes first, and alone. */
+function selectingPolicies(rules: readonly HostRule[]): readonly ServicePolicy[] {
+  return rules.flatMap((rule) =>
+    mergeRules([rule], rule.namespace).map((policy) => ({
+      ...policy,
+      ...(rule.clientLabels === undefined ? {} : { clientLabels: rule.clientLabels }),
+    })),
+  )
 }
 
 /** A namespace's rules as others see them: first for the clients that `exportTo` names, then for all. */

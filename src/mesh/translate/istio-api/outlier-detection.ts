@@ -16,7 +16,9 @@ export function translateOutlierDetection(
   problems: string[],
 ): OutlierDetection | undefined {
   if (outlier === undefined) return undefined
+  const statuses = [...new Set(outlier.outlierDetectionHttpErrorCodes ?? [])].sort((a, b) => a - b)
   return {
+    ...(statuses.length === 0 ? {} : { errorStatuses: statuses }),
     consecutive5xx: outlier.consecutive5xxErrors ?? CONSECUTIVE_5XX,
     consecutiveGatewayErrors: outlier.consecutiveGatewayErrors ?? outlier.consecutiveErrors ?? 0,
     consecutiveLocalFailures: outlier.consecutiveLocalOriginFailures ?? CONSECUTIVE_LOCAL,
