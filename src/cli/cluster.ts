@@ -5,6 +5,7 @@ import {
   httpsTransport,
   inClusterConfig,
   type KubeClient,
+  type KubeconfigContext,
   parseKubeconfig,
 } from '../kube/client/index.ts'
 import { stateDirectory, type StateDirectory } from '../local-cluster/index.ts'
@@ -27,6 +28,11 @@ export function kubeconfigPath(call: CommandCall): string | undefined {
 
 /** @throws CliError when there is no cluster to talk to */
 export function connect(call: CommandCall): KubeClient {
+  return createKubeClient(httpsTransport(kubeconfig(call)))
+}
+
+/** How the cluster is reached. @throws CliError when there is none to talk to */
+export function kubeconfig(call: CommandCall): KubeconfigContext {
   const path = kubeconfigPath(call)
   if (path === undefined) {
     throw new CliError(
@@ -45,7 +51,7 @@ export function connect(call: CommandCall): KubeClient {
     const [violation] = config.error
     throw new CliError(`${path}: ${violation?.path ?? ''} ${violation?.message ?? ''}`, ExitCode.data)
   }
-  return createKubeClient(httpsTransport(config.value))
+  return config.value
 }
 
 /** The client of a program that runs in a pod. */

@@ -106,6 +106,27 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./explain.ts'),
   },
   {
+    name: 'tap',
+    summary: 'show requests as they pass the proxy of a pod',
+    declare: (command) =>
+      command
+        .argument('[pod]', 'NAME or NAME.NAMESPACE')
+        .option('--path <prefix>', 'only requests whose path begins so')
+        .option('-X, --method <method>', 'only requests with this method')
+        .option(
+          '-H, --header <line>',
+          'only requests with this header, or name; may be given again',
+          collect,
+          [],
+        )
+        .option('--status <status>', 'only answers with this status, such as 503 or 5xx')
+        .option('--body <bytes>', 'how much of each body is shown; nothing if it is not given')
+        .option('--limit <number>', 'end after so many')
+        .option('--admin <host:port>', 'a proxy’s admin port, instead of a pod’s')
+        .option('-o, --output <format>', 'text or json', 'text'),
+    load: () => import('./tap.ts'),
+  },
+  {
     name: 'serve',
     summary: 'serve Gateway API and Istio YAML files on this machine, without a cluster',
     declare: (command) =>

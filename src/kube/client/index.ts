@@ -20,6 +20,7 @@ export { httpsTransport, type HttpsTransportConfig } from './https-transport.ts'
 export { type Change, createInformer, type Informer, type InformerOptions } from './informer.ts'
 export { type KindRef, KINDS, pathOf } from './kind-ref.ts'
 export { inClusterConfig, type KubeconfigContext, parseKubeconfig } from './kubeconfig.ts'
+export { openPortForward } from './port-forward.ts'
 export {
   formatQuery,
   type KubeTransport,

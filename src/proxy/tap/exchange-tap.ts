@@ -144,7 +144,7 @@ function keep(kept: Kept, bytes: Buffer, start: number, end: number): void {
 }
 
 function bodyOf(kept: Kept, max: number, config: TapConfig) {
-  if (kept.bytes === 0) return {}
+  if (kept.bytes === 0 || max === 0) return {}
   const body = Buffer.concat(kept.chunks).subarray(0, max)
   const truncated = kept.bytes > body.length
   const content =
