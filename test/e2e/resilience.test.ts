@@ -1,6 +1,8 @@
 /** Nothing that is edited, rolled or killed makes a request fail. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { ask } from '../../src/cli/demo/sampling.ts'
@@ -103,6 +105,38 @@ test('kill -9 of lateen up fails no request, and the next up picks everything up
   await expectNoFailure()
 })
 
+test('a hot restart of the node proxy fails no request and is no restart of any container', async () => {
+  const states = () =>
+    cluster.kubectl(
+      'get pods -A -o jsonpath={range.items[*]}{.metadata.name}{.status.containerStatuses[*].restartCount}{.status.containerStatuses[*].ready}{.status.containerStatuses[*].state.running.startedAt}{"\\n"}{end}',
+    )
+  const before = await states()
+  const kept = connectKept()
+  begin()
+  for (let epoch = 1; epoch <= 2; epoch++) {
+    const pid = recordedPid('node-proxy')
+    const restarted = await cluster.lateen('hot-restart')
+    assert.equal(restarted.status, 0, restarted.stdout + restarted.stderr)
+    assert.notEqual(recordedPid('node-proxy'), pid)
+    await waitFor('the node agent to know the new process', async () => (await states()) === before)
+    await expectEditIsLive()
+  }
+  await expectNoFailure()
+  assert.equal(await states(), before)
+  assert.equal(await kept(), true, 'a connection from before lives on in the first process')
+})
+
+test('kill -9 of the process that took over leaves the one before it, or the next one, serving', async () => {
+  const restarted = await cluster.lateen('hot-restart')
+  assert.equal(restarted.status, 0, restarted.stdout + restarted.stderr)
+  await kill(recordedPid('node-proxy'))
+  await waitFor(
+    'the gateway to answer',
+    async () => (await ask({ address: gateway, path: '/api/version' })).status === 200,
+  )
+  await expectEditIsLive()
+})
+
 test('everything killed at once recovers with all data', async () => {
   for (const name of ['supervisor', 'api-server', 'node-proxy']) await kill(recordedPid(name))
   const up = await cluster.lateen('up')
@@ -126,6 +160,17 @@ function begin(): void {
       return body.trim()
     },
   })
+}
+
+/** A connection that has sent nothing yet. @returns asks on it */
+function connectKept(): () => Promise<boolean> {
+  const socket = connect(80, gateway)
+  return async () => {
+    socket.write(`GET /api/version HTTP/1.1\r\nHost: ${gateway}\r\n\r\n`)
+    const [first] = (await once(socket, 'data')) as [Buffer]
+    socket.destroy()
+    return first.toString('latin1').startsWith('HTTP/1.1 200')
+  }
 }
 
 async function expectNoFailure(): Promise<void> {

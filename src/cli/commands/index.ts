@@ -16,7 +16,10 @@ export const COMMANDS: readonly CommandFace[] = [
   {
     name: 'up',
     summary: 'start the one-machine Kubernetes, or pick up one that runs',
-    declare: (command) => command.option('--api-port <port>', 'port of the API server on 127.0.0.1', '6443'),
+    declare: (command) =>
+      command
+        .option('--api-port <port>', 'port of the API server on 127.0.0.1', '6443')
+        .option('--proxy-concurrency <number>', 'worker threads of the process that hosts the proxies', '1'),
     load: () => import('./up.ts'),
   },
   {
@@ -24,6 +27,12 @@ export const COMMANDS: readonly CommandFace[] = [
     summary: 'stop the one-machine Kubernetes; its data stays',
     declare: (command) => command.option('--delete', 'delete its data as well', false),
     load: () => import('./down.ts'),
+  },
+  {
+    name: 'hot-restart',
+    summary: 'replace the process that hosts the proxies, without an interruption',
+    declare: noOptions,
+    load: () => import('./hot-restart.ts'),
   },
   { name: 'status', summary: 'say what runs', declare: noOptions, load: () => import('./status.ts') },
   {
@@ -163,7 +172,8 @@ export const COMMANDS: readonly CommandFace[] = [
     name: 'supervise',
     summary: 'keep the cluster’s processes running',
     hidden: true,
-    declare: (command) => command.option('--api-port <port>', '', '6443'),
+    declare: (command) =>
+      command.option('--api-port <port>', '', '6443').option('--proxy-concurrency <number>', '', '1'),
     load: () => import('./supervise.ts'),
   },
   {

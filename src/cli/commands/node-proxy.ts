@@ -1,14 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { systemClock, systemRandom } from '../../base/index.ts'
 import { type ClusterDns, createClusterDns, parseResolvConf } from '../../local-cluster/dns/index.ts'
-import { CLUSTER_NETWORK, createStateDirectory, type StateDirectory } from '../../local-cluster/index.ts'
+import {
+  CLUSTER_NETWORK,
+  createStateDirectory,
+  recordPath,
+  recordProcess,
+  runningProcess,
+  type StateDirectory,
+  writeRecord,
+} from '../../local-cluster/index.ts'
 import { resolvConfPath } from '../../local-cluster/rootless/index.ts'
 import { createNodeProxy } from '../../proxy/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import type { CommandCall } from '../command-call.ts'
 import { ensureClusterNetwork } from '../composition/node.ts'
 import { PACKAGE_VERSION, processLogger, terminationSignal, untilAborted } from '../environment.ts'
-import { exitWith } from '../exit.ts'
+import { CliError, ExitCode, exitWith } from '../exit.ts'
 import { bytesOption, countOption, durationOption } from '../options.ts'
 
 /** How soon the kubeconfig, which the API server's process writes at its first start, is looked for again. */
@@ -35,10 +43,17 @@ export async function run(call: CommandCall): Promise<void> {
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(memoryMax !== undefined && { memoryMax }),
     drainMs: durationOption(call, 'drainTime'),
+    onServing() {
+      const self = recordProcess(process.pid)
+      if (self) writeRecord(recordPath(state.run, 'node-proxy'), { ...self, version: PACKAGE_VERSION })
+    },
     otherSockets: () => Object.entries(dns?.sockets() ?? {}),
     cpuMs: () => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
   })
-  await proxy.start()
+  const serving = runningProcess(state.run, 'node-proxy')
+  const tookOver = await proxy.start()
+  if (!tookOver && serving !== undefined && serving.pid !== process.pid)
+    throw new CliError(`process ${serving.pid} serves already and does not hand over`, ExitCode.unavailable)
   const [udp, tcp] = [proxy.inheritedSocket('udp'), proxy.inheritedSocket('tcp')]
   const inherited = udp === undefined || tcp === undefined ? undefined : { udp, tcp }
   // With nobody to wait for, pods need not wait for names either.

@@ -8,9 +8,9 @@ import {
 } from '../../local-cluster/index.ts'
 import { isPrivileged } from '../../linux/index.ts'
 import { stateOf } from '../cluster.ts'
-import type { CommandCall } from '../command-call.ts'
+import { type CommandCall, textOption } from '../command-call.ts'
 import { clusterProcesses, rootlessProcesses } from '../composition/processes.ts'
-import { processLogger, terminationSignal } from '../environment.ts'
+import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
 
 export async function run(call: CommandCall): Promise<void> {
   const state = stateOf(call)
@@ -20,8 +20,17 @@ export async function run(call: CommandCall): Promise<void> {
     return
   }
   const self = recordProcess(process.pid)
-  if (self) writeRecord(recordPath(state.run, 'supervisor'), self)
-  const options = { state, apiPort: String(call.options['apiPort']) }
+  const version = PACKAGE_VERSION
+  if (self) writeRecord(recordPath(state.run, 'supervisor'), { ...self, version })
+  const replacements: (() => void)[] = []
+  process.on('SIGUSR2', () => {
+    for (const replace of replacements) replace()
+  })
+  const options = {
+    state,
+    apiPort: String(call.options['apiPort']),
+    proxyConcurrency: textOption(call, 'proxyConcurrency') ?? '1',
+  }
   await supervise(
     {
       specs: isPrivileged() ? clusterProcesses(options) : rootlessProcesses(options),
@@ -30,6 +39,8 @@ export async function run(call: CommandCall): Promise<void> {
       clock: systemClock,
       random: systemRandom,
       logger,
+      version,
+      onReplacementAsked: (replace) => void replacements.push(replace),
     },
     terminationSignal(),
   )

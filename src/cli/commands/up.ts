@@ -13,16 +13,19 @@ import {
   lastWords,
   runningProcess,
   type StateDirectory,
+  stopProcesses,
 } from '../../local-cluster/index.ts'
 import { isPrivileged } from '../../linux/index.ts'
 import { connect, stateOf } from '../cluster.ts'
 import { requireMachine, rootlessLimits } from '../composition/machine.ts'
 import { CLUSTER_PROCESSES } from '../composition/processes.ts'
-import { defaultStateDirectory, PACKAGE_ROOT, selfCommand } from '../environment.ts'
+import { defaultStateDirectory, PACKAGE_ROOT, PACKAGE_VERSION, selfCommand } from '../environment.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import { type CommandCall, textOption } from '../command-call.ts'
+import { countOption } from '../options.ts'
 
 const READY_DEADLINE_MS = 60_000
+const SUPERVISOR_GRACE_MS = 5_000
 /** One end may be bad luck, such as a port that the process before has not let go of yet. */
 const FAILURES_MAX = 3
 
@@ -42,10 +45,11 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
   requireMachine()
   const state = stateOf(call)
   makeStateDirectory(state)
+  await leaveOtherVersion(state, progress)
   const running = runningProcess(state.run, 'supervisor') !== undefined
   const listener = isPrivileged() ? 'api-server' : 'forwarder'
   if (!running && !runningProcess(state.run, listener)) await requireFreePort(apiPort(call))
-  if (!running) startSupervisor(state, textOption(call, 'apiPort') ?? String(CLUSTER_NETWORK.apiPort))
+  if (!running) startSupervisor(state, call)
   const started = performance.now()
   await waitUntilReady(call, state)
   progress(
@@ -53,6 +57,18 @@ export async function up(call: CommandCall, progress: (line: string) => void): P
   )
   if (!isPrivileged()) tellOfRootless(state, progress)
   return !running
+}
+
+/** The supervisor of another version goes; this version's replaces what it has kept running, one after the other. */
+async function leaveOtherVersion(state: StateDirectory, progress: (line: string) => void): Promise<void> {
+  const supervisor = runningProcess(state.run, 'supervisor')
+  if (supervisor === undefined || supervisor.version === PACKAGE_VERSION) return
+  progress(`  replacing version ${supervisor.version ?? '(unknown)'} by ${PACKAGE_VERSION}`)
+  await stopProcesses(['supervisor'], {
+    runDirectory: state.run,
+    clock: systemClock,
+    graceMs: SUPERVISOR_GRACE_MS,
+  })
 }
 
 function tellOfRootless(state: StateDirectory, progress: (line: string) => void): void {
@@ -92,10 +108,12 @@ async function requireFreePort(port: number): Promise<void> {
 }
 
 /** The supervisor is a process of its own, so that closing the terminal ends nothing. It records itself. */
-function startSupervisor(state: StateDirectory, apiPort: string): void {
+function startSupervisor(state: StateDirectory, call: CommandCall): void {
   for (const name of CLUSTER_PROCESSES) forgetFailures(state.run, name)
   const log = openSync(join(state.logs, 'supervisor.log'), 'a', 0o600)
-  const { command, args } = selfCommand(['supervise', '--state-dir', state.root, '--api-port', apiPort])
+  const ports = ['--api-port', String(apiPort(call))]
+  const workers = ['--proxy-concurrency', String(countOption(call, 'proxyConcurrency') ?? 1)]
+  const { command, args } = selfCommand(['supervise', '--state-dir', state.root, ...ports, ...workers])
   spawn(command, args, { detached: true, stdio: ['ignore', log, log] }).unref()
   closeSync(log)
 }

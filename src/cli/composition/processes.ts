@@ -31,12 +31,21 @@ export const LAST_PROCESS = HOLDER
 export interface ClusterOptions {
   readonly state: StateDirectory
   readonly apiPort: string
+  /** Worker threads of the node proxy. */
+  readonly proxyConcurrency: string
 }
+
+/** A new API server picks up where the old one was; connections through the node proxy must not end with it. */
+const REPLACEMENT = { 'api-server': 'restart', 'node-proxy': 'take-over' } as const
 
 /** What the supervisor keeps running for root. */
 export function clusterProcesses(options: ClusterOptions): readonly ProcessSpec[] {
   rmSync(resolvConfPath(options.state), { force: true })
-  return CLUSTER_PROCESSES.map((name) => ({ name, commandLine: async () => commandOf(name, options) }))
+  return CLUSTER_PROCESSES.map((name) => ({
+    name,
+    commandLine: async () => commandOf(name, options),
+    replacement: REPLACEMENT[name],
+  }))
 }
 
 /** The same for anybody else: in namespaces of their own, with ports forwarded, and a way out where there is one. */
@@ -46,6 +55,7 @@ export function rootlessProcesses(options: ClusterOptions): readonly ProcessSpec
   const inside = (name: (typeof CLUSTER_PROCESSES)[number]): ProcessSpec => ({
     name,
     commandLine: async () => prefixed(await namespaces.enter(), commandOf(name, options)),
+    replacement: REPLACEMENT[name],
   })
   const forwarder: ProcessSpec = {
     name: 'forwarder',
@@ -79,7 +89,7 @@ function stopOutside(state: StateDirectory): void {
 
 function commandOf(
   name: (typeof CLUSTER_PROCESSES)[number],
-  { state, apiPort }: ClusterOptions,
+  { state, apiPort, proxyConcurrency }: ClusterOptions,
 ): CommandLine {
   switch (name) {
     case 'api-server':
@@ -88,7 +98,7 @@ function commandOf(
         SMALL_YOUNG_GENERATION,
       )
     case 'node-proxy':
-      return selfCommand(['node-proxy', '--state-dir', state.root])
+      return selfCommand(['node-proxy', '--state-dir', state.root, '--concurrency', proxyConcurrency])
   }
 }
 

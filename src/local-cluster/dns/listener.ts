@@ -43,7 +43,7 @@ export async function listenDns(
         await Promise.all([closeUdp(udp), tcp.stop()])
       },
       sockets() {
-        const [udpFd, tcpFd] = [socketFd(udp), socketFd(tcp.server)]
+        const [udpFd, tcpFd] = [datagramFd(udp), socketFd(tcp.server)]
         return udpFd === undefined || tcpFd === undefined ? undefined : { udp: udpFd, tcp: tcpFd }
       },
     }
@@ -55,8 +55,10 @@ export async function listenDns(
 
 async function listenUdp({ address, port, handle, logger, inherited }: ListenOptions): Promise<UdpSocket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES })
+  // With a descriptor it listens at once.
+  const listening = once(socket, 'listening')
   socket.bind(inherited === undefined ? { address, port, exclusive: true } : { fd: inherited.udp })
-  await once(socket, 'listening')
+  await listening
   let underWay = 0
   socket.on('error', (error) =>
     logger.warn('the UDP socket of the name server failed', { error: error.message }),
@@ -74,6 +76,14 @@ async function listenUdp({ address, port, handle, logger, inherited }: ListenOpt
       })
   })
   return socket
+}
+
+/** A socket's state is behind a symbol; nothing public tells the descriptor of one that Node has bound. */
+function datagramFd(socket: UdpSocket): number | undefined {
+  const symbol = Object.getOwnPropertySymbols(socket).find((one) => one.description === 'state symbol')
+  const state = symbol && (socket as unknown as Record<symbol, { readonly handle?: object }>)[symbol]
+  const { fd } = (state?.handle ?? {}) as { readonly fd?: number }
+  return fd !== undefined && fd >= 0 ? fd : undefined
 }
 
 async function closeUdp(socket: UdpSocket): Promise<void> {

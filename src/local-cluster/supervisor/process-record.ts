@@ -5,6 +5,8 @@ export interface ProcessRecord {
   readonly pid: number
   /** Field 22 of /proc/PID/stat, in clock ticks since boot. */
   readonly startTicks: string
+  /** Of the program, where it matters. */
+  readonly version?: string
 }
 
 /** @returns undefined when no such process lives (a zombie does not count as living) */
@@ -23,8 +25,9 @@ export function readRecord(path: string): ProcessRecord | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (typeof value !== 'object' || value === null) return undefined
-    const { pid, startTicks } = value as Partial<ProcessRecord>
-    return typeof pid === 'number' && typeof startTicks === 'string' ? { pid, startTicks } : undefined
+    const { pid, startTicks, version } = value as Partial<ProcessRecord>
+    if (typeof pid !== 'number' || typeof startTicks !== 'string') return undefined
+    return { pid, startTicks, ...(typeof version === 'string' && { version }) }
   } catch {
     return undefined
   }

@@ -18,6 +18,11 @@ export interface ProcessSpec {
   readonly name: string
   /** What to run; asked before every start, since it may depend on what runs by then. */
   readonly commandLine: () => Promise<CommandLine>
+  /**
+   * How a process of another version makes room: it is told to end, or a second one is started that takes its place while
+   * it serves, and writes the record when it has.
+   */
+  readonly replacement?: 'restart' | 'take-over'
 }
 
 export interface CommandLine {
@@ -32,6 +37,10 @@ export interface SupervisorOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Of the program that is to run; what runs in another version is replaced. */
+  readonly version?: string
+  /** Somebody asks for processes to be replaced that can be without an interruption. */
+  readonly onReplacementAsked?: (replace: () => void) => void
 }
 
 /** How often an adopted process, whose exit the kernel tells only its own parent, is looked at. */
@@ -40,6 +49,8 @@ const WATCH_INTERVAL_MS = 250
 const HEALTHY_AFTER_MS = 30_000
 const RESTART_BASE_MS = 100
 const RESTART_MAX_MS = 10_000
+/** How long a process may take to take over. */
+const TAKE_OVER_MS = 90_000
 const LOG_BYTES_MAX = 16 * 1024 * 1024
 
 /**
@@ -86,15 +97,26 @@ async function keepRunning(
   const backoff = createBackoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random })
   const path = recordPath(options.runDirectory, spec.name)
   let failures = 0
+  let wanted = false
+  options.onReplacementAsked?.(() => {
+    wanted = spec.replacement === 'take-over'
+  })
   while (!signal.aborted) {
     const adopted = runningProcess(options.runDirectory, spec.name)
     const record = adopted ?? (await startProcess(spec, options))
     if (record) {
       writeRecord(path, record)
       logger.info(adopted ? 'adopted' : 'started', { process: spec.name, pid: record.pid })
+      if (adopted && isOther(adopted, options)) wanted = replaceOther(spec, adopted)
       const started = clock.monotonic()
-      await untilGone(record, clock, signal)
+      const end = await untilOver(record, path, { clock, signal, isWanted: () => wanted })
       if (signal.aborted) return
+      if (end === 'wanted') {
+        wanted = false
+        logger.info('starting a process that takes over', { process: spec.name })
+        await letTakeOver(spec, options, { record, path, signal })
+      }
+      if (end !== 'gone') continue
       if (clock.monotonic() - started > HEALTHY_AFTER_MS) {
         backoff.reset()
         failures = 0
@@ -105,6 +127,56 @@ async function keepRunning(
     const waitMs = backoff.nextMs()
     logger.warn('ended; starting it again', { process: spec.name, afterMs: Math.round(waitMs) })
     await clock.sleep(waitMs, signal).catch(() => {})
+  }
+}
+
+function isOther(record: ProcessRecord, { version }: SupervisorOptions): boolean {
+  return version !== undefined && record.version !== version
+}
+
+/** @returns whether another process is to take over; one that is told to end is started again as if it had ended itself */
+function replaceOther(spec: ProcessSpec, record: ProcessRecord): boolean {
+  // Those that write no version hand nothing over either.
+  const canHandOver = spec.replacement === 'take-over' && record.version !== undefined
+  if (spec.replacement !== undefined && !canHandOver) signalProcess(record, 'SIGTERM')
+  return canHandOver
+}
+
+/** Until the process is gone, another one has its place, or it is to be replaced. */
+async function untilOver(
+  record: ProcessRecord,
+  path: string,
+  watch: { readonly clock: Clock; readonly signal: AbortSignal; readonly isWanted: () => boolean },
+): Promise<'gone' | 'succeeded' | 'wanted'> {
+  while (!watch.signal.aborted) {
+    const serving = readRecord(path)
+    if (serving !== undefined && serving.pid !== record.pid && isAlive(serving)) return 'succeeded'
+    if (!isAlive(record)) return 'gone'
+    if (watch.isWanted()) return 'wanted'
+    await watch.clock.sleep(WATCH_INTERVAL_MS, watch.signal).catch(() => {})
+  }
+  return 'gone'
+}
+
+/** Starts a second process and waits until it has written itself into the record, or has ended in vain. */
+async function letTakeOver(
+  spec: ProcessSpec,
+  options: SupervisorOptions,
+  { record, path, signal }: { record: ProcessRecord; path: string; signal: AbortSignal },
+): Promise<void> {
+  const next = await startProcess(spec, options)
+  const deadline = options.clock.monotonic() + TAKE_OVER_MS
+  while (!signal.aborted && next !== undefined && isAlive(next)) {
+    if (readRecord(path)?.pid === next.pid) return
+    // The process before it has gone in the meantime: it is the one that is to run now.
+    if (!isAlive(record)) writeRecord(path, next)
+    if (options.clock.monotonic() > deadline) signalProcess(next, 'SIGTERM')
+    await options.clock.sleep(WATCH_INTERVAL_MS, signal).catch(() => {})
+  }
+  if (!signal.aborted) {
+    options.logger.error('the process that was to take over has ended; the one before it goes on', {
+      process: spec.name,
+    })
   }
 }
 
@@ -127,7 +199,7 @@ async function startProcess(
     child.unref()
     return await new Promise((resolve) => {
       child.once('error', (error) => resolve(fail(error)))
-      child.once('spawn', () => resolve(recordProcess(child.pid ?? 0)))
+      child.once('spawn', () => resolve(recordOf(child.pid ?? 0, options)))
     })
   } catch (error) {
     return fail(error)
@@ -136,14 +208,15 @@ async function startProcess(
   }
 }
 
+function recordOf(pid: number, { version }: SupervisorOptions): ProcessRecord | undefined {
+  const record = recordProcess(pid)
+  return record && { ...record, ...(version !== undefined && { version }) }
+}
+
 /** One older file is kept. A process that writes on keeps its own open file. */
 function rotateLog(path: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size > LOG_BYTES_MAX) renameSync(path, `${path}.1`)
-}
-
-async function untilGone(record: ProcessRecord, clock: Clock, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && isAlive(record)) await clock.sleep(WATCH_INTERVAL_MS, signal).catch(() => {})
 }
 
 async function waitUntilGone(

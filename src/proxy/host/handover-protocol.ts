@@ -29,6 +29,8 @@ export type ToPredecessor =
   | { readonly op: 'take-over'; readonly version: number }
   /** All that the predecessor served is served here now. */
   | { readonly op: 'ready' }
+  /** This process was asked to end: the predecessor is to end too, and not to serve again. */
+  | { readonly op: 'end' }
 
 export type ToSuccessor =
   | Handover

@@ -31,6 +31,8 @@ export interface HandoverServerOptions {
   readonly onAbort: () => void
   /** It serves: this process accepts no more and comes to its end. */
   readonly onTaken: () => void
+  /** It was asked to end, and this process with it. */
+  readonly onEnd: () => void
   /** It went before this process did, which serves again. */
   readonly onLost: () => void
   /** What was counted so far, for the successor to go on from. */
@@ -105,6 +107,11 @@ export function createHandoverServer(options: HandoverServerOptions): HandoverSe
       server?.close()
       server = undefined
       void release(socket)
+    } else if (message.op === 'end' && socket === successor && phase === 'taken') {
+      logger.info('the successor was asked to end; this process ends with it')
+      finished = true
+      cancelStatistics()
+      options.onEnd()
     }
   }
 

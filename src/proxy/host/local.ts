@@ -66,8 +66,6 @@ export interface LocalProxy {
   readonly awaitSuccessor: (path: string, drainMs: number, pid: number) => Promise<Succession>
   /** Accepts no more, finishes what is under way within `graceMs`. */
   readonly stop: (graceMs: number) => Promise<void>
-  /** Ends at once. */
-  readonly close: () => Promise<void>
 }
 
 const POLL_MS = 5
@@ -139,11 +137,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
       await drainHandle(handle, clock, graceMs)
       handle.close()
       await running.close()
-    },
-    async close() {
-      stopping = true
-      handle.close()
-      await running.close()
+      predecessor?.end()
     },
   }
 }

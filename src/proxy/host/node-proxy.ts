@@ -33,6 +33,8 @@ export interface NodeProxyOptions {
   readonly logger: Logger
   /** CPU time of this process so far, milliseconds. */
   readonly cpuMs: () => number
+  /** This process is the one that serves: at its start, and when its successor is lost. */
+  readonly onServing?: () => void
 }
 
 /** Hosts the proxies of all pods of a node. */
@@ -40,9 +42,10 @@ export interface NodeProxy {
   /**
    * Starts, in the place of the process that serves now if there is one: then it returns when what that one serves can
    * be served here, and that one goes on until `serve`.
+   * @returns whether there is one
    * @throws when it cannot be had; the process that serves now goes on
    */
-  readonly start: () => Promise<void>
+  readonly start: () => Promise<boolean>
   /** A predecessor's other socket, for the caller to use or close. */
   readonly inheritedSocket: (name: string) => number | undefined
   readonly serve: () => Promise<void>
@@ -91,6 +94,7 @@ export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
         handoverPath === undefined ? undefined : await takeOver({ path: handoverPath, clock, logger })
       parts = assemble(options, predecessor)
       if (predecessor !== undefined) await takeUp(parts, predecessor)
+      return predecessor !== undefined
     },
     inheritedSocket(name) {
       const fd = parts?.others.get(name)
@@ -104,6 +108,7 @@ export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
       await parts.running.serve()
       await parts.agents.listen()
       await parts.succession?.listen()
+      options.onServing?.()
     },
     succeeded: () => parts?.succession?.succeeded ?? new Promise(() => {}),
     instances: () =>
@@ -148,6 +153,7 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
 
   function succeed(path: string): Succession {
     const serveAgain = () => {
+      options.onServing?.()
       agents.listen().catch((error: unknown) => logger.error(`no node agent can call: ${String(error)}`))
     }
     return createSuccession({
@@ -186,6 +192,7 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
     agents.close()
     await instances.close()
     await running.close()
+    predecessor?.end()
   }
   return { options, predecessor, running, instances, agents, succession, others, close }
 }

@@ -71,6 +71,10 @@ export function createSuccession(options: SuccessionOptions): Succession {
       drain = new AbortController()
       void drainAll(drain.signal)
     },
+    onEnd() {
+      drain?.abort()
+      resolve()
+    },
     onLost() {
       drain?.abort()
       for (const { handle } of options.proxies()) handle.setDraining(false)

@@ -31,6 +31,8 @@ export interface Predecessor {
   readonly ready: () => Promise<void>
   /** What it has counted for a proxy. */
   readonly inherited: (id: string) => readonly StatisticsPart[]
+  /** This process was asked to end: the predecessor must not serve in its place. */
+  readonly end: () => void
 }
 
 const ANSWER_TIMEOUT_MS = 10_000
@@ -71,6 +73,7 @@ export async function takeOver(options: {
     held: handover.sockets.map(({ place, count }) => ({ place, fds: fds.slice(next, (next += count)) })),
     ready: line.ready,
     inherited: line.inherited,
+    end: line.end,
   }
 }
 
@@ -113,6 +116,7 @@ function followPredecessor(
 ) {
   let statistics: ProxyStatistics = {}
   let isGone = false
+  let isTaken = false
   let onReleased = () => {}
 
   socket.on('error', (error) => logger.warn(`connection of the predecessor: ${messageOf(error)}`))
@@ -136,6 +140,9 @@ function followPredecessor(
   socket.unref()
 
   return {
+    end: () => {
+      if (isTaken && !isGone) socket.end(encodeJsonLine({ op: 'end' } satisfies ToPredecessor))
+    },
     ready: () =>
       new Promise<void>((resolve) => {
         if (isGone) {
@@ -147,6 +154,7 @@ function followPredecessor(
           cancel()
           resolve()
         }
+        isTaken = true
         socket.write(encodeJsonLine({ op: 'ready' } satisfies ToPredecessor))
       }),
     inherited: (id: string): readonly StatisticsPart[] => {
