@@ -1,11 +1,11 @@
-import { type Origin, type Route, routeName } from '../../../model/index.ts'
+import { type Origin, type Route, routeName, type RouteScope } from '../../../model/index.ts'
 import type { KindRef, ParentReference } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
 import { resolvedOutcome } from './backends.ts'
 import { type RuleResult, translateRule } from './http-rule.ts'
-import { httpRouteOrder } from './order.ts'
-import { type Binding, type ParentResult, resolveParents } from './parents.ts'
+import { defaultOrder, httpRouteOrder } from './order.ts'
+import { type Binding, type MeshBinding, type ParentResult, resolveParents } from './parents.ts'
 import type { HttpRouteObject, RouteContext } from './route-context.ts'
 
 export interface HttpRouteResult {
@@ -33,13 +33,16 @@ export function translateHttpRoute(
   const { name, generation = 0 } = route.metadata
   const key = `${namespace}/${name}`
   const rules = (route.spec.rules ?? [{}]).map((rule, index) => translateRule(rule, index, route, context))
-  const parents = resolveParents(route, context)
+  const parents = resolveParents(route, context, true)
   const usable = rules.some((rule) => rule.faults.length === 0)
   const bindings = usable ? uniqueBindings(parents) : []
+  const services = usable ? uniqueServices(parents) : []
   return {
     key: `${kind.kind}/${key}`,
-    routes:
-      bindings.length === 0 ? [] : rules.flatMap((rule, index) => modelRoutes(route, rule, index, bindings)),
+    routes: [
+      ...rules.flatMap((rule, index) => modelRoutes(route, rule, index, { bindings, services })),
+      ...services.flatMap((service) => defaultRoutes(route, service)),
+    ],
     attachments: bindings.map(({ gateway, listener }) => ({
       key: `${listener.key}|${kind.kind}/${key}`,
       gateway: gateway.key,
@@ -62,35 +65,91 @@ function uniqueBindings(parents: readonly ParentResult[]): readonly Binding[] {
   return [...new Map(all.map((binding) => [binding.listener.key, binding])).values()]
 }
 
-/** One model route per rule; listeners that narrow its host names differently need one each. */
+function uniqueServices(parents: readonly ParentResult[]): readonly MeshBinding[] {
+  const all = parents.flatMap(({ mesh }) => mesh ?? [])
+  return [...new Map(all.map((one) => [`${one.hostname}:${one.port ?? ''}`, one])).values()]
+}
+
+/** Where a rule stands, and under which host names. */
+interface ModelPlace {
+  readonly scope: RouteScope
+  readonly domains: readonly string[]
+  /** The port that a match asks for. */
+  readonly port: number | undefined
+  readonly isConsumer: boolean
+}
+
+/** One model route per rule; listeners that narrow its host names differently need one each, and services too. */
 function modelRoutes(
   route: HttpRouteObject,
   rule: RuleResult,
   index: number,
-  bindings: readonly Binding[],
+  at: { readonly bindings: readonly Binding[]; readonly services: readonly MeshBinding[] },
 ): readonly Route[] {
   if (rule.matches.length === 0) return []
-  const groups = Map.groupBy(bindings, ({ domains }) => domains.join(','))
-  return [...groups.values()].map((group, position) => {
-    const variant = position === 0 ? '' : String(position)
-    return modelRoute(route, rule, { index, variant, group })
+  const groups = [...Map.groupBy(at.bindings, ({ domains }) => domains.join(',')).values()]
+  const places: readonly ModelPlace[] = [
+    ...groups.map((group): ModelPlace => ({
+      scope: { kind: 'gateway', listeners: group.map(({ listener }) => listener.key).sort() },
+      domains: group[0]?.domains ?? [],
+      port: undefined,
+      isConsumer: false,
+    })),
+    ...at.services.map(meshPlace),
+  ]
+  return places.map((place, position) =>
+    modelRoute(route, rule, { ...place, index, variant: position === 0 ? '' : String(position) }),
+  )
+}
+
+/**
+ * A route that speaks of one port makes the service's host one with routes, and what none of them takes is a 404: so
+ * the other ports are said to lead where they did.
+ */
+function defaultRoutes(route: HttpRouteObject, mesh: MeshBinding): readonly Route[] {
+  const { scope, domains } = meshPlace(mesh)
+  const origin: Origin = { kind: route.kind, namespace: namespaceOf(route), name: route.metadata.name }
+  return mesh.otherPorts.map((port): Route => {
+    const variant = `${mesh.hostname}:${port}`
+    const target = { kind: 'service', service: mesh.service, port } as const
+    return {
+      type: 'route',
+      key: routeName(origin, variant),
+      scope,
+      domains,
+      matches: [{ order: defaultOrder(origin, `${route.kind} ${variant}`), port, headers: [], query: [] }],
+      filters: [],
+      action: { kind: 'forward', destinations: [{ weight: 1, target, filters: [] }], timeouts: {} },
+      name: 'default',
+      origin,
+    }
   })
+}
+
+function meshPlace({ hostname, port, clientNamespace }: MeshBinding): ModelPlace {
+  const clients = clientNamespace === undefined ? {} : { clientNamespaces: [clientNamespace] }
+  return {
+    scope: { kind: 'mesh', ...clients },
+    domains: [hostname],
+    port,
+    isConsumer: clientNamespace !== undefined,
+  }
 }
 
 function modelRoute(
   route: HttpRouteObject,
   rule: RuleResult,
-  place: { readonly index: number; readonly variant: string; readonly group: readonly Binding[] },
+  place: ModelPlace & { readonly index: number; readonly variant: string },
 ): Route {
   const namespace = namespaceOf(route)
   const { name, creationTimestamp = '' } = route.metadata
-  const { index, variant, group } = place
+  const { index, variant, port, isConsumer } = place
   const origin: Origin = { kind: route.kind, namespace, name, rule: index }
   return {
     type: 'route',
     key: variant === '' ? routeName(origin) : routeName(origin, variant),
-    scope: { kind: 'gateway', listeners: group.map((binding) => binding.listener.key).sort() },
-    domains: group[0]?.domains ?? [],
+    scope: place.scope,
+    domains: place.domains,
     matches: rule.matches.map((match, matchIndex) => ({
       order: httpRouteOrder(match, {
         created: creationTimestamp,
@@ -100,8 +159,10 @@ function modelRoute(
         rule: index,
         match: matchIndex,
         variant,
+        isConsumer,
       }),
       ...match,
+      ...(port === undefined ? {} : { port }),
     })),
     filters: rule.filters,
     action: rule.action,
@@ -133,6 +194,9 @@ function acceptedOutcome(parent: ParentResult, rules: readonly RuleResult[]) {
   if (parent.denied !== undefined) return { status: false, ...parent.denied }
   if (rules.every((rule) => rule.faults.length > 0)) {
     return { status: false, reason: 'UnsupportedValue', message: describeFaults(rules) }
+  }
+  if (parent.mesh !== undefined) {
+    return { status: true, reason: 'Accepted', message: `Rules requests for ${parent.mesh.hostname}` }
   }
   const count = parent.bindings.length
   return {

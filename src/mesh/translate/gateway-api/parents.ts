@@ -1,3 +1,4 @@
+import type { ServiceName } from '../../../model/index.ts'
 import { unreachable } from '../../../base/index.ts'
 import type { ParentReference } from '../../resources/index.ts'
 import { GATEWAY_GROUP } from '../../resources/index.ts'
@@ -27,19 +28,71 @@ export interface ParentResult {
   /** As written, with the defaults of group and kind. */
   readonly parentRef: ParentReference
   readonly bindings: readonly Binding[]
+  /** Where the parent is a Service: what its clients call. */
+  readonly mesh?: MeshBinding
   readonly denied: { readonly reason: string; readonly message: string } | undefined
 }
 
-/** The parents that are Gateways of ours, in the route's order; nothing is said of any other. */
-export function resolveParents(route: AttachedRoute, context: RouteContext): readonly ParentResult[] {
-  return (route.spec.parentRefs ?? []).flatMap((ref) => {
+/** A service whose clients' requests the route rules. */
+export interface MeshBinding {
+  readonly service: ServiceName
+  readonly hostname: string
+  readonly port: number | undefined
+  /** Ports of the service that the route does not speak of. */
+  readonly otherPorts: readonly number[]
+  /** Whose clients: all, when the route is beside the service; otherwise those beside the route. */
+  readonly clientNamespace: string | undefined
+}
+
+/**
+ * The parents that are Gateways of ours, in the route's order; nothing is said of any other.
+ * @param rulesMesh whether routes of this kind may have Services for parents (GEP-1426)
+ */
+export function resolveParents(
+  route: AttachedRoute,
+  context: RouteContext,
+  rulesMesh = false,
+): readonly ParentResult[] {
+  return (route.spec.parentRefs ?? []).flatMap((ref): readonly ParentResult[] => {
     const group = ref.group ?? GATEWAY_GROUP
     const kind = ref.kind ?? 'Gateway'
+    if (rulesMesh && group === '' && kind === 'Service') return [bindService(route, ref, context)]
     if (group !== GATEWAY_GROUP || kind !== 'Gateway') return []
     const gateway = context.gateway(ref.namespace ?? namespaceOf(route), ref.name)
     if (gateway === undefined) return []
     return [{ parentRef: { ...ref, group, kind }, ...bind(route, ref, gateway, context) }]
   })
+}
+
+function bindService(route: AttachedRoute, ref: ParentReference, context: RouteContext): ParentResult {
+  const parentRef = { ...ref, group: '', kind: 'Service' }
+  const namespace = ref.namespace ?? namespaceOf(route)
+  const service = context.service(namespace, ref.name)
+  const ports = service?.ports.filter(
+    ({ port, name }) =>
+      (ref.port === undefined || port === ref.port) &&
+      (ref.sectionName === undefined || name === ref.sectionName),
+  )
+  const [first] = ports ?? []
+  if (service === undefined || first === undefined) {
+    const reason = service === undefined ? 'does not exist' : `has no such port: ${describeSection(ref)}`
+    return { parentRef, ...deny('NoMatchingParent', `Service ${namespace}/${ref.name} ${reason}`) }
+  }
+  const isAnyPort = ref.port === undefined && ref.sectionName === undefined
+  return {
+    parentRef,
+    bindings: [],
+    mesh: {
+      service: service.key,
+      hostname: service.hostname,
+      port: isAnyPort ? undefined : first.port,
+      otherPorts: isAnyPort
+        ? []
+        : service.ports.map(({ port }) => port).filter((port) => port !== first.port),
+      clientNamespace: namespace === namespaceOf(route) ? undefined : namespaceOf(route),
+    },
+    denied: undefined,
+  }
 }
 
 /** Narrows the Gateway's listeners step by step; the first step that leaves none names the reason. */
