@@ -44,6 +44,7 @@ describe('TLS to endpoints', () => {
   let tcpPort = 0
   let backendPort = 0
   let resumed = 0
+  let ownAddresses: readonly string[] = ['127.0.0.1']
 
   before(async () => {
     authority = createTestAuthority()
@@ -72,6 +73,7 @@ describe('TLS to endpoints', () => {
     closers.push(() => server.close())
   })
   beforeEach(async () => {
+    ownAddresses = ['127.0.0.1']
     port = await freePort()
     tcpPort = await freePort()
     proxy = createTestProxy()
@@ -94,10 +96,11 @@ describe('TLS to endpoints', () => {
   }
 
   async function serve(service: Service, ...objects: readonly ModelObject[]): Promise<void> {
-    const workload = workloadObject('backend-1', {
+    const one = workloadObject('backend-1', {
       address: '127.0.0.1',
       services: { [service.key]: { ports: { '80': backendPort }, ready: true } },
     })
+    const workload = { ...one, addresses: ownAddresses }
     const route = routeObject('web', {
       port,
       action: forwardTo(service, { retries: { attempts: 0, retryOn: [] } }),
@@ -148,6 +151,18 @@ describe('TLS to endpoints', () => {
       const chunks: Buffer[] = []
       for await (const chunk of response) chunks.push(chunk as Buffer)
       assert.equal(hash('sha256', Buffer.concat(chunks)), hash('sha256', sent))
+    })
+  }
+
+  for (const protocol of ['http', 'grpc'] as const) {
+    test(`of several addresses of an endpoint the first that answers is used (${protocol})`, async () => {
+      ownAddresses = ['127.0.0.9', '127.0.0.1']
+      await serve(secured(originate(), 'rule', protocol))
+      assert.match(await ask(), protocol === 'http' ? /over 1\.1/ : /over 2\.0/)
+      assert.match(await ask(), protocol === 'http' ? /over 1\.1/ : /over 2\.0/)
+      assert.equal(serverNames.at(-1), 'backend.example')
+      proxy.accept(changesOf([secured(originate({ serverName: 'other.example' }), 'rule', protocol)]))
+      assert.match(await ask(), /^HTTP\/1\.1 503 /)
     })
   }
 

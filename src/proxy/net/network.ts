@@ -33,8 +33,6 @@ export interface ListenOptions extends SocketTarget {
 }
 
 export interface ConnectOptions extends SocketTarget {
-  /** Further addresses of the same endpoint, for when the first cannot be reached; a network may leave them aside. */
-  readonly fallbacks?: readonly string[]
   /** Source address; the kernel chooses when absent. */
   readonly localAddress?: string
   readonly onread: OnRead
@@ -67,7 +65,6 @@ export function createPlainNetwork(options: {
     connect(connect) {
       const socket = new Socket({ onread: connect.onread, allowHalfOpen: true })
       socket.setNoDelay(true)
-      if (connect.fallbacks !== undefined) return connectToAny(socket, connect, connect.fallbacks)
       const local = connect.localAddress === undefined ? {} : { localAddress: connect.localAddress }
       return socket.connect({ host: connect.address, port: connect.port, ...local })
     },
@@ -82,22 +79,6 @@ export function createPlainNetwork(options: {
     },
     originalDestination: options.originalDestination ?? (() => undefined),
   }
-}
-
-/** Envoy's: so long the first address has for itself. */
-const ATTEMPT_MS = 300
-
-/** Happy eyeballs (RFC 8305), as far as the runtime does it: one attempt after the other, each with little time. */
-function connectToAny(socket: Socket, target: SocketTarget, fallbacks: readonly string[]): Socket {
-  const addresses = [target.address, ...fallbacks].map((address) => ({ address, family: isIP(address) }))
-  return socket.connect({
-    // Looked up in what is known already.
-    host: 'endpoint.invalid',
-    port: target.port,
-    lookup: (_host, _options, callback) => callback(null, addresses),
-    autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
-  })
 }
 
 /** Starts a server whose sockets come paused, so that the reader can be attached before the first byte. */

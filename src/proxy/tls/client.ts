@@ -1,7 +1,8 @@
-import { isIP, type Socket } from 'node:net'
+import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net'
 import {
   checkServerIdentity,
   connect,
+  type ConnectionOptions,
   createSecureContext,
   getCACertificates,
   type PeerCertificate,
@@ -31,11 +32,14 @@ export interface TlsConnector {
    * @param address of the endpoint, whose last session is resumed
    * @param protocol what is spoken inside; absent: bytes
    */
-  readonly secure: (
-    raw: Socket,
-    onread: OnRead,
-    peer: { readonly address: string; readonly protocol: 'h2' | 'http/1.1' | undefined },
-  ) => TLSSocket
+  readonly secure: (raw: Socket, onread: OnRead, peer: TlsPeer) => TLSSocket
+  /** The same for a connection that is to be given to the socket that is returned. */
+  readonly open: (target: TcpNetConnectOpts, onread: OnRead, peer: TlsPeer) => TLSSocket
+}
+
+export interface TlsPeer {
+  readonly address: string
+  readonly protocol: 'h2' | 'http/1.1' | undefined
 }
 
 const MIN_VERSION = 'TLSv1.2'
@@ -53,28 +57,38 @@ export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
     ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),
   })
   const sessions = new Map<string, Buffer>()
+
+  function secureOn(
+    transport: Pick<ConnectionOptions, 'socket'> | TcpNetConnectOpts,
+    onread: OnRead,
+    { address, protocol }: TlsPeer,
+  ): TLSSocket {
+    const session = sessions.get(`${address} ${protocol ?? ''}`)
+    const socket = connect({
+      ...transport,
+      secureContext,
+      // An address is no server name (RFC 6066, 3).
+      ...(isIP(serverName) === 0 && { servername: serverName }),
+      rejectUnauthorized: trust !== 'anyone',
+      checkServerIdentity: (_host, peer) => checkIdentity(terms, peer),
+      ...(protocol !== undefined && { ALPNProtocols: [protocol] }),
+      ...(session !== undefined && { session }),
+    })
+    socket.on('session', (ticket: Buffer) => {
+      if (sessions.size >= SESSIONS_MAX) sessions.clear()
+      sessions.set(`${address} ${protocol ?? ''}`, ticket)
+    })
+    readShared(socket, onread)
+    return socket
+  }
+
   return {
-    secure(raw, onread, { address, protocol }) {
-      const session = sessions.get(`${address} ${protocol ?? ''}`)
-      const socket = connect({
-        socket: raw,
-        secureContext,
-        // An address is no server name (RFC 6066, 3).
-        ...(isIP(serverName) === 0 && { servername: serverName }),
-        host: serverName,
-        rejectUnauthorized: trust !== 'anyone',
-        checkServerIdentity: (name, peer) => checkIdentity(terms, name, peer),
-        ...(protocol !== undefined && { ALPNProtocols: [protocol] }),
-        ...(session !== undefined && { session }),
-      })
+    secure(raw, onread, peer) {
+      const socket = secureOn({ socket: raw }, onread, peer)
       raw.on('error', (error) => socket.destroy(error))
-      socket.on('session', (ticket: Buffer) => {
-        if (sessions.size >= SESSIONS_MAX) sessions.clear()
-        sessions.set(`${address} ${protocol ?? ''}`, ticket)
-      })
-      readShared(socket, onread)
       return socket
     },
+    open: (target, onread, peer) => secureOn(target, onread, peer),
   }
 }
 
@@ -89,9 +103,9 @@ function systemAuthorities(): string[] {
 }
 
 /** Where names are given, one of them must be in the certificate; otherwise the server's name must. */
-function checkIdentity(terms: UpstreamTerms, name: string, peer: PeerCertificate): Error | undefined {
-  const { subjectAltNames } = terms
-  if (subjectAltNames.length === 0) return checkServerIdentity(name, peer)
+function checkIdentity(terms: UpstreamTerms, peer: PeerCertificate): Error | undefined {
+  const { subjectAltNames, serverName } = terms
+  if (subjectAltNames.length === 0) return checkServerIdentity(serverName, peer)
   const given = alternativeNames(peer.subjectaltname ?? '')
   const fits = subjectAltNames.some((wanted) => given.some(([kind, value]) => isMatch(wanted, kind, value)))
   return fits

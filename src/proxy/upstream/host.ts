@@ -1,8 +1,9 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
 import { readyEvent, type TlsConnector } from '../tls/client.ts'
+import { canRace, pendingLookup, race } from '../net/race.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { ProxiedAddresses } from '../proxy-protocol/read.ts'
 import { proxyHeader, type ProxyProtocolVersion } from '../proxy-protocol/write.ts'
@@ -152,8 +153,9 @@ export function createHost(options: HostOptions): Host {
 
   function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead, header?: Buffer): Socket {
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
-    const fallbacks = options.hasFallbacks === true ? fallbacksOf(workload, ip) : NO_FALLBACKS
-    const socket = settings.network.connect({ address: ip, port, ...local, ...fallbacks, onread })
+    const addresses = options.hasFallbacks === true && canRace ? addressesOf(workload, ip) : [ip]
+    if (addresses.length > 1) return openAny(addresses, { protocol, onread, header })
+    const socket = settings.network.connect({ address: ip, port, ...local, onread })
     // The first bytes of all, before those of TLS.
     if (header !== undefined) socket.write(header)
     if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
@@ -172,6 +174,33 @@ export function createHost(options: HostOptions): Host {
       counters.requestsActive--
       closed()
     }
+  }
+
+  /** To whichever of the endpoint's addresses can be reached. */
+  function openAny(
+    addresses: readonly string[],
+    wanted: {
+      readonly protocol: 'h2' | 'http/1.1' | undefined
+      readonly onread: OnRead
+      readonly header: Buffer | undefined
+    },
+  ): Socket {
+    const { protocol, onread, header } = wanted
+    const target = { host: 'endpoint.invalid', port, lookup: pendingLookup, allowHalfOpen: true }
+    const socket =
+      options.tls === undefined
+        ? new Socket({ onread, allowHalfOpen: true }).connect(target)
+        : options.tls.open(target, onread, { address, protocol })
+    if (load.limits.keepAliveMs > 0) {
+      socket.once('connect', () => socket.setKeepAlive(true, load.limits.keepAliveMs))
+    }
+    race(socket, {
+      addresses,
+      connect: (one) => settings.network.connect({ address: one, port, onread: NOTHING_READ }),
+      wheel: thread.wheel,
+      header,
+    })
+    return socket
   }
 
   /** Ends a connection of bytes that has been silent for too long, or has lived its time. */
@@ -263,9 +292,10 @@ function zeroCounters(): HostCounters {
   }
 }
 
-const NO_FALLBACKS = {}
+/** Of a connection before it is the one that is used. */
+const NOTHING_READ: OnRead = { buffer: Buffer.alloc(1), callback: () => false }
 
-function fallbacksOf(workload: Workload | undefined, ip: string): { readonly fallbacks?: readonly string[] } {
-  if (workload === undefined || workload.addresses.length < 2) return NO_FALLBACKS
-  return { fallbacks: workload.addresses.filter((address) => address !== ip) }
+function addressesOf(workload: Workload | undefined, ip: string): readonly string[] {
+  if (workload === undefined || workload.addresses.length < 2) return [ip]
+  return [ip, ...workload.addresses.filter((address) => address !== ip)]
 }
