@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
-import { isInstalled, REPOSITORY } from '../../scripts/run.ts'
+import { isInstalled, REPOSITORY, runQuietly } from '../../scripts/run.ts'
 import { messageOf } from '../../src/base/index.ts'
 import type { Figure } from '../figures.ts'
 import type { Session } from '../session.ts'
@@ -26,6 +26,9 @@ export async function measurePeers(session: Session): Promise<readonly Figure[]>
   if (missing.length > 0)
     throw new Error(`not installed: ${missing.join(', ')}; on Debian:  apt-get install -y ${PACKAGES}`)
   if (availableParallelism() < 2) throw new Error('this takes a core for the proxy and one for the load')
+  session.print('• building the package …')
+  const built = await runQuietly(process.execPath, ['scripts/build.ts'])
+  if (built.status !== 0) throw new Error(`the package cannot be built:\n${built.output}`)
   // This process is of the load's side too.
   spawnSync('taskset', ['-cp', LOAD_CORE, String(process.pid)])
   const { scenarios: names, rounds, seconds, write } = session.peers

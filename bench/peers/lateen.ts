@@ -13,9 +13,10 @@ import {
   SERVER_URI,
 } from './hop.ts'
 
-const MAIN = join(REPOSITORY, 'src/cli/main.ts')
+/** What is published: the sources would keep the compiler that strips their types in memory. */
+const MAIN = join(REPOSITORY, 'dist/cli/main.js')
 
-/** What a user of `lateen serve` gets: all filters, metrics, and the access log. */
+/** What a user of `bin/lateen serve` gets: all filters, metrics, and the access log. */
 export const lateen: Peer = {
   name: 'Lateen',
   missing: () => undefined,
@@ -31,7 +32,7 @@ export const lateen: Peer = {
       program: process.execPath,
       args: [
         '--disable-warning=ExperimentalWarning',
-        '--max-semi-space-size=4',
+        '--max-semi-space-size=2',
         MAIN,
         'serve',
         ...workers,

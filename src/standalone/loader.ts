@@ -94,7 +94,12 @@ interface LoadingProcess {
 
 function startProcess(birth: Omit<LoadingBirth, 'cacheDirectory'>): LoadingProcess {
   const file = join(import.meta.dirname, `loading-process${extname(import.meta.filename)}`)
-  const child = fork(file, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(file, {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // The proxy's young generation is small, and too small for a translation.
+    execArgv: process.execArgv.filter((word) => !word.startsWith('--max-semi-space-size')),
+  })
   const failed = new Promise<never>((_resolve, reject) => {
     child.on('error', (error) => reject(new Error(`the files cannot be read: ${messageOf(error)}`)))
     child.on('exit', (code, signal) =>
