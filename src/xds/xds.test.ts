@@ -315,6 +315,10 @@ const objects: fc.Arbitrary<ModelObject> = fc.oneof(
   fc
     .tuple(fc.nat(3), fc.subarray(['demo', 'shop']))
     .map(([name, namespaces]) => testRoute(`m${name}`, { clientNamespaces: namespaces })),
+  fc.tuple(fc.nat(3), fc.subarray(['demo', 'shop'])).map(([name, clientNamespaces]): ModelObject => {
+    const route = testRoute(`g${name}`)
+    return { ...route, scope: { ...route.scope, clientNamespaces } }
+  }),
   fc.tuple(fc.nat(3), fc.nat(1)).map(([name, all]) => testService(`s${name}`, all ? undefined : ['shop'])),
   fc.tuple(fc.nat(3), fc.nat(200)).map(([name, last]) => testWorkload(`w${name}`, `10.42.0.${last}`)),
 )
@@ -330,7 +334,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 function expected(sources: TestSources, namespace: string): ReadonlyMap<string, unknown> {
   const routes = sources.route
     .list()
-    .filter((route) => route.scope.kind === 'gateway' || route.scope.clientNamespaces?.includes(namespace))
+    .filter(({ scope }) => scope.clientNamespaces?.includes(namespace) ?? scope.kind === 'gateway')
   const services = sources.service
     .list()
     .filter(({ visibility }) => visibility.kind === 'all' || visibility.namespaces.includes(namespace))

@@ -28,7 +28,7 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
   }
 }
 
-/** `exportTo` of services, the client namespaces of mesh routes, and the holders of credentials. */
+/** `exportTo` of services and routes, and the holders of credentials. */
 function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
   switch (object.type) {
     case 'service':
@@ -37,9 +37,7 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
       return identity !== undefined && mayHold(object, identity)
     case 'route':
     case 'connection-route':
-      return (
-        object.scope.kind === 'gateway' || (object.scope.clientNamespaces?.includes(node.namespace) ?? true)
-      )
+      return object.scope.clientNamespaces?.includes(node.namespace) ?? true
     case 'telemetry':
       return object.namespace === undefined || object.namespace === node.namespace
     case 'mesh':

@@ -98,6 +98,8 @@ export interface IstioHttpRoute {
   readonly mirrorPercentage?: IstioPercent
   /** The old form, whole percents. */
   readonly mirrorPercent?: number
+  /** The oldest. */
+  readonly mirror_percent?: number
   readonly mirrors?: readonly { readonly destination: IstioDestination; readonly percentage?: IstioPercent }[]
   readonly corsPolicy?: IstioCorsPolicy
 }

@@ -13,11 +13,15 @@ export function mirrorFilters(
   const one =
     rule.mirror === undefined
       ? []
-      : mirrorTo(rule.mirror, percentOf(rule.mirrorPercentage) ?? rule.mirrorPercent ?? 100, {
-          path: `${path}.mirror`,
-          context,
-          problems,
-        })
+      : mirrorTo(
+          rule.mirror,
+          percentOf(rule.mirrorPercentage) ?? rule.mirrorPercent ?? rule.mirror_percent ?? 100,
+          {
+            path: `${path}.mirror`,
+            context,
+            problems,
+          },
+        )
   const several = (rule.mirrors ?? []).flatMap(({ destination, percentage }, i) =>
     mirrorTo(destination, percentOf(percentage) ?? 100, { path: `${path}.mirrors[${i}]`, context, problems }),
   )
