@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { type Credential, credentialName } from '../model/index.ts'
 import type {
   AppProtocol,
+  Listener,
   ModelObject,
   RouteAction,
   RouteFilter,
@@ -79,6 +81,19 @@ function testGateway(proxy: TestProxy, port: number): TestGateway {
   }
 }
 
+function securedWith(listener: Listener, certificate: NonNullable<Credential['certificate']>): ModelObject[] {
+  const credential: Credential = {
+    type: 'credential',
+    key: credentialName('Secret', 'demo', 'own'),
+    holders: [{ namespace: 'demo', serviceAccounts: ['gw'] }],
+    certificate,
+    origin: { kind: 'Secret', namespace: 'demo', name: 'own' },
+  }
+  const certificates = [{ source: 'Secret' as const, name: 'own' }]
+  const tls = { kind: 'terminate', certificates, clients: { kind: 'none' } } as const
+  return [credential, { ...listener, protocol: 'https', tls }]
+}
+
 export async function startGateway(options: {
   readonly upstreamPort: number
   readonly protocol?: AppProtocol
@@ -88,6 +103,8 @@ export async function startGateway(options: {
   readonly log?: string
   readonly mesh?: (mesh: ModelObject) => ModelObject
   readonly instance?: Partial<ProxyInstanceOptions>
+  /** It serves HTTPS with this certificate. */
+  readonly certificate?: NonNullable<Credential['certificate']>
 }): Promise<TestGateway> {
   const port = await freePort()
   const proxy = createTestProxy(options.instance)
@@ -103,7 +120,9 @@ export async function startGateway(options: {
   const log =
     options.log ?? '%PROTOCOL% %REQ(:METHOD)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'
   const mesh = meshObject(log)
-  const objects = [options.mesh?.(mesh) ?? mesh, service, workload, listenerObject(port), route]
+  const listener = listenerObject(port)
+  const secured = options.certificate && securedWith(listener, options.certificate)
+  const objects = [options.mesh?.(mesh) ?? mesh, service, workload, ...(secured ?? [listener]), route]
   assert.deepEqual(proxy.accept(changesOf(objects)), [])
   await until(() => proxy.isBound(), 'the port is bound')
   return testGateway(proxy, port)

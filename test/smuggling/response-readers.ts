@@ -112,7 +112,12 @@ const run = promisify(execFile)
 export function readWithCurl(gatewayPort: number): ResponseReader {
   const format = '%{http_code} %{size_download} %{exitcode}\n'
   const of = (method: string, path: string): readonly string[] => [
-    ...['-s', '-o', '/dev/null', '-w', format, ...(method === 'HEAD' ? ['-I'] : ['-X', method])],
+    '-s',
+    '-o',
+    '/dev/null',
+    '-w',
+    format,
+    ...(method === 'HEAD' ? ['-I'] : ['-X', method]),
     `http://127.0.0.1:${gatewayPort}${path}`,
   ]
   return {
