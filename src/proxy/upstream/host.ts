@@ -1,13 +1,13 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
 import { readyEvent, type TlsConnector } from '../tls/client.ts'
-import { canRace, pendingLookup, race } from '../net/race.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { ProxiedAddresses } from '../proxy-protocol/read.ts'
 import { proxyHeader, type ProxyProtocolVersion } from '../proxy-protocol/write.ts'
 import { createClientPools, type Pools } from './client-pools.ts'
+import { createDial, limitLife } from './dial.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
 import type { ClusterLoad } from './load.ts'
@@ -83,6 +83,11 @@ export function createHost(options: HostOptions): Host {
   let { weight, workload } = options
   let connectRefused = false
   let removed = false
+  const openSocket = createDial({
+    ...options,
+    address,
+    addresses: () => (options.hasFallbacks === true ? addressesOf(workload, ip) : [ip]),
+  })
   const partsFor = (protocol: 'h2' | 'http/1.1', header: Buffer | undefined): PoolParts => ({
     settings,
     counters,
@@ -151,17 +156,6 @@ export function createHost(options: HostOptions): Host {
     })
   }
 
-  function openSocket(protocol: 'h2' | 'http/1.1' | undefined, onread: OnRead, header?: Buffer): Socket {
-    const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress }
-    const addresses = options.hasFallbacks === true && canRace ? addressesOf(workload, ip) : [ip]
-    if (addresses.length > 1) return openAny(addresses, { protocol, onread, header })
-    const socket = settings.network.connect({ address: ip, port, ...local, onread })
-    // The first bytes of all, before those of TLS.
-    if (header !== undefined) socket.write(header)
-    if (load.limits.keepAliveMs > 0) socket.setKeepAlive(true, load.limits.keepAliveMs)
-    return options.tls === undefined ? socket : options.tls.secure(socket, onread, { address, protocol })
-  }
-
   function beginSession(): (() => void) | undefined {
     const { connectionsMax } = load.limits
     if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || load.connections >= connectionsMax) {
@@ -174,51 +168,6 @@ export function createHost(options: HostOptions): Host {
       counters.requestsActive--
       closed()
     }
-  }
-
-  /** To whichever of the endpoint's addresses can be reached. */
-  function openAny(
-    addresses: readonly string[],
-    wanted: {
-      readonly protocol: 'h2' | 'http/1.1' | undefined
-      readonly onread: OnRead
-      readonly header: Buffer | undefined
-    },
-  ): Socket {
-    const { protocol, onread, header } = wanted
-    const target = { host: 'endpoint.invalid', port, lookup: pendingLookup, allowHalfOpen: true }
-    const socket =
-      options.tls === undefined
-        ? new Socket({ onread, allowHalfOpen: true }).connect(target)
-        : options.tls.open(target, onread, { address, protocol })
-    if (load.limits.keepAliveMs > 0) {
-      socket.once('connect', () => socket.setKeepAlive(true, load.limits.keepAliveMs))
-    }
-    race(socket, {
-      addresses,
-      connect: (one) => settings.network.connect({ address: one, port, onread: NOTHING_READ }),
-      wheel: thread.wheel,
-      header,
-    })
-    return socket
-  }
-
-  /** Ends a connection of bytes that has been silent for too long, or has lived its time. */
-  function limitLife(socket: Socket): () => void {
-    const { tcpIdleTimeoutMs, durationMaxMs } = load.limits
-    if (tcpIdleTimeoutMs !== Number.POSITIVE_INFINITY) {
-      socket.setTimeout(tcpIdleTimeoutMs, () => {
-        load.connectionsIdledOut++
-        socket.destroy()
-      })
-    }
-    if (durationMaxMs === Number.POSITIVE_INFINITY) return () => {}
-    const timer = createWheelTimer(() => {
-      load.connectionsOutlived++
-      socket.destroy()
-    })
-    thread.wheel.set(timer, durationMaxMs)
-    return () => thread.wheel.clear(timer)
   }
 
   /** An upgrade is one of HTTP/1.1 where the endpoint knows no extended CONNECT. */
@@ -250,7 +199,7 @@ export function createHost(options: HostOptions): Host {
       if (release === undefined) return undefined
       const header = proxyProtocol && proxyHeader(proxyProtocol, addresses)
       const socket = openSocket(undefined, onread, header)
-      const stopTimers = limitLife(socket)
+      const stopTimers = limitLife(socket, load, thread.wheel)
       socket.once('close', () => {
         stopTimers()
         release()
@@ -291,9 +240,6 @@ function zeroCounters(): HostCounters {
     requestsWaiting: 0,
   }
 }
-
-/** Of a connection before it is the one that is used. */
-const NOTHING_READ: OnRead = { buffer: Buffer.alloc(1), callback: () => false }
 
 function addressesOf(workload: Workload | undefined, ip: string): readonly string[] {
   if (workload === undefined || workload.addresses.length < 2) return [ip]
