@@ -197,6 +197,12 @@ const traffic = object<TrafficPolicy>({
       tcpIdleTimeoutMs: optional(milliseconds),
       durationMaxMs: optional(integer(1)),
       keepAliveMs: optional(integer(1)),
+      http2KeepAlive: optional(
+        object<NonNullable<ConnectionLimits['http2KeepAlive']>>({
+          intervalMs: integer(1),
+          timeoutMs: integer(1),
+        }),
+      ),
       protocol: optional(oneOf('http2', 'downstream')),
     }),
   ),

@@ -98,6 +98,8 @@ export interface ConnectionLimits {
   readonly durationMaxMs?: number
   /** Silence before the first probe of TCP; absent: the system's own setting. */
   readonly keepAliveMs?: number
+  /** Of a connection of HTTP/2: silence before a PING, and how long its answer may take. */
+  readonly http2KeepAlive?: { readonly intervalMs: number; readonly timeoutMs: number }
   /** What endpoints of a port of plain HTTP are spoken to: HTTP/2, or what the client speaks. */
   readonly protocol?: 'http2' | 'downstream'
 }

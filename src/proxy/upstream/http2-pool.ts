@@ -121,6 +121,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
       thread: thread.http2,
       work: settings.work,
       events: settings.events,
+      keepAlive: load.limits.http2KeepAlive,
       owner: {
         connectRefused: () => parts.connectRefused?.(),
         released: () => pooled && release(pooled),

@@ -67,8 +67,9 @@ export function createHttp2Upstream(options: {
   readonly work: WorkCounter
   readonly events: UpstreamEvents
   readonly owner: Http2UpstreamOwner
+  readonly keepAlive?: { readonly intervalMs: number; readonly timeoutMs: number } | undefined
 }): Http2Upstream {
-  const { socket, owner } = options
+  const { socket, owner, keepAlive } = options
   const parts: Parts = {
     socket,
     events: options.events,
@@ -86,6 +87,9 @@ export function createHttp2Upstream(options: {
     socket,
     ...(options.isEncrypted !== undefined && { isEncrypted: options.isEncrypted }),
     thread: options.thread,
+    ...(keepAlive !== undefined && {
+      options: { keepAliveIntervalMs: keepAlive.intervalMs, keepAliveTimeoutMs: keepAlive.timeoutMs },
+    }),
     events: STREAM_EVENTS,
     endpoints: { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 },
     work: options.work,

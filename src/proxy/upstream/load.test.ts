@@ -267,6 +267,25 @@ describe('the connections of HTTP/2 of a cluster', () => {
   })
 })
 
+test('a connection of HTTP/2 whose server answers no PING is given up', async () => {
+  const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+  const silent = (socket: Socket) => {
+    socket.write(emptySettings)
+    socket.resume()
+  }
+  const bench = await createPolicyBench({
+    traffic: { connections: { protocol: 'http2', http2KeepAlive: { intervalMs: 20, timeoutMs: 20 } } },
+    servers: [silent],
+    attempts: 0,
+  })
+  try {
+    assert.match(await bench.get(), /^HTTP\/1.1 503/)
+    assert.equal(bench.stat('connections'), 0)
+  } finally {
+    bench.close()
+  }
+})
+
 test('retries beyond their bound are not made: the answer goes to the client, with UO', async () => {
   const broken = respondWith(() => 'HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n')
   const bench = await createPolicyBench({

@@ -40,6 +40,7 @@ export interface Limits {
   readonly durationMaxMs: number
   /** 0: the system's own setting. */
   readonly keepAliveMs: number
+  readonly http2KeepAlive: ConnectionLimits['http2KeepAlive']
   /** How often idle connections are looked at. */
   readonly sweepMs: number
 }
@@ -64,6 +65,7 @@ export function limitsOf(policy: ConnectionLimits = {}, retryBudget?: RetryBudge
     tcpIdleTimeoutMs: endless(policy.tcpIdleTimeoutMs ?? IDLE_TIMEOUT_MS),
     durationMaxMs,
     keepAliveMs: policy.keepAliveMs ?? 0,
+    http2KeepAlive: policy.http2KeepAlive,
     sweepMs: Math.max(SWEEP_MIN_MS, Math.min(SWEEP_MAX_MS, idleTimeoutMs / 4, durationMaxMs / 4)),
   }
 }

@@ -247,7 +247,7 @@ export interface IstioConnectionPool {
     readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE'
     readonly useClientProtocol?: boolean
     readonly maxConcurrentStreams?: number
-    readonly http2KeepAlive?: unknown
+    readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string }
   }
 }
 

@@ -52,8 +52,28 @@ function httpLimits({ http }: IstioConnectionPool, path: string, problems: strin
     retriesMax: filled(http.maxRetries),
     streamsMax: filled(http.maxConcurrentStreams),
     ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+    http2KeepAlive: http2KeepAliveOf(http, path, problems),
     protocol: protocolOf(http),
   }
+}
+
+/** For the answer to a PING, where nothing is said of it. */
+const PING_TIMEOUT_MS = 20_000
+
+function http2KeepAliveOf(
+  { http2KeepAlive }: NonNullable<IstioConnectionPool['http']>,
+  path: string,
+  problems: string[],
+): ConnectionLimits['http2KeepAlive'] {
+  if (http2KeepAlive === undefined) return undefined
+  const at = `${path}.http.http2KeepAlive`
+  const intervalMs = filled(durationOf(http2KeepAlive.interval, `${at}.interval`, problems))
+  const timeoutMs = filled(durationOf(http2KeepAlive.timeout, `${at}.timeout`, problems))
+  if (intervalMs === undefined) {
+    problems.push(`${at} has no interval: nothing is sent`)
+    return undefined
+  }
+  return { intervalMs, timeoutMs: timeoutMs ?? PING_TIMEOUT_MS }
 }
 
 function protocolOf(http: NonNullable<IstioConnectionPool['http']>): ConnectionLimits['protocol'] {
@@ -70,7 +90,7 @@ function dropAbsent(draft: Draft): ConnectionLimits {
   return Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined))
 }
 
-function reportIgnored({ tcp, http }: IstioConnectionPool, path: string, problems: string[]): void {
+function reportIgnored({ tcp }: IstioConnectionPool, path: string, problems: string[]): void {
   for (const member of ['probes', 'interval'] as const) {
     if (tcp?.tcpKeepalive?.[member] !== undefined) {
       problems.push(
@@ -78,7 +98,6 @@ function reportIgnored({ tcp, http }: IstioConnectionPool, path: string, problem
       )
     }
   }
-  if (http?.http2KeepAlive !== undefined) problems.push(`${path}.http.http2KeepAlive is not served yet`)
 }
 
 /** @see Istio, TrafficPolicy.retryBudget */
