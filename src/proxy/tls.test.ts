@@ -300,6 +300,22 @@ describe('a gateway with TLS', () => {
       forwarded,
       /^Hash=[0-9a-f]{64};Cert="-----BEGIN%20CERTIFICATE[^"]*";Subject="CN=[^"]*";URI=spiffe:\/\/cluster\.local\/ns\/a\/sa\/b;DNS=client\.example$/,
     )
+    const asked = [
+      'TLS_VERSION',
+      'TLS_CIPHER',
+      'PEER_URI_SAN',
+      'PEER_DNS_SAN',
+      'PEER_SUBJECT',
+      'LOCAL_DNS_SAN',
+    ]
+    const format = asked.map((name) => `%DOWNSTREAM_${name}%`).join(' ')
+    proxy.accept(changesOf([meshObject(`${format} %DOWNSTREAM_PEER_CERT_V_END(%Y)%\n`)]))
+    await get(port, 'one.example', { ca, cert: chain, key: privateKey })
+    await until(() => proxy.logLines.at(-1)?.startsWith('TLSv1.3') === true, 'the connection is logged')
+    assert.match(
+      proxy.logLines.at(-1) ?? '',
+      /^TLSv1\.3 TLS_\w+ spiffe:\/\/cluster\.local\/ns\/a\/sa\/b client\.example CN=\S.* one\.example 20\d\d\n$/,
+    )
   })
 
   test('of clients with a good certificate only those named are let in, by name, hash or key', async () => {

@@ -8,6 +8,7 @@ import {
   flagsText,
   observe,
   recordRequest,
+  type TrafficPeers,
 } from './index.ts'
 
 test('response flags print in order, short and long', () => {
@@ -56,4 +57,63 @@ describe('the metrics registry', () => {
     assert.match(text, /istio_request_duration_milliseconds_bucket\{.*le="5"\} 1\n/)
     assert.match(text, /istio_response_bytes_sum\{.*\} 20\n/)
   })
+
+  test('counts messages of gRPC, with how the call ended', () => {
+    const registry = createMetricsRegistry()
+    const series = createIstioMetrics(registry).request(PEERS, {
+      status: 200,
+      flags: 0,
+      protocol: 'grpc',
+      grpcStatus: '5',
+    })
+    series.requestMessages.value += 2
+    assert.match(
+      registry.text(),
+      /istio_request_messages_total\{.*request_protocol="grpc",.*grpc_response_status="5",.*\} 2\n/,
+    )
+  })
+
+  test('obeys changes of labels and what is switched off, each side on its own', () => {
+    const registry = createMetricsRegistry()
+    const metrics = createIstioMetrics(registry)
+    metrics.setRules({
+      client: [],
+      server: [
+        { mode: 'server', metric: 'REQUEST_SIZE', isOff: true },
+        {
+          mode: 'server',
+          metric: 'ALL_METRICS',
+          tags: [{ name: 'source_app' }, { name: 'team', value: 'shop' }, { name: 'reporter', value: 'us' }],
+        },
+      ],
+    })
+    const key = { status: 200, flags: 0, protocol: 'http', grpcStatus: '' } as const
+    const done = { durationMs: 1, requestBytes: 1, responseBytes: 1 }
+    recordRequest(metrics.request(PEERS, key), done)
+    const text = registry.text()
+    assert.doesNotMatch(text, /istio_request_bytes|source_app/)
+    assert.match(text, /istio_requests_total\{reporter="us",.*,team="shop"\} 1\n/)
+    recordRequest(metrics.request({ ...PEERS, reporter: 'source' }, key), done)
+    assert.match(registry.text(), /istio_request_bytes_count\{reporter="source",.*source_app="unknown"/)
+  })
+
+  test('names the peers of mutual TLS where the server has seen them', () => {
+    const registry = createMetricsRegistry()
+    const principals = { source: 'spiffe://a', destination: 'spiffe://b' }
+    createIstioMetrics(registry).request(
+      { ...PEERS, principals },
+      { status: 200, flags: 0, protocol: 'http', grpcStatus: '' },
+    ).total.value++
+    assert.match(
+      registry.text(),
+      /source_principal="spiffe:\/\/a",.*destination_principal="spiffe:\/\/b",.*connection_security_policy="mutual_tls"/,
+    )
+  })
 })
+
+const PEERS: TrafficPeers = {
+  reporter: 'destination',
+  source: undefined,
+  destination: undefined,
+  service: undefined,
+}

@@ -9,6 +9,7 @@ import { parseSniCluster } from '../tcp/sni-cluster.ts'
 import { forwardedClientCertificate } from '../tls/client-certificate.ts'
 import { readShared } from '../net/shared-read.ts'
 import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
+import { tlsFactsOf } from '../tls/facts.ts'
 import { inspectTls, type InspectedConnection } from '../tls/inspect.ts'
 import { namePatterns } from '../tls/name-patterns.ts'
 import type { TlsTermination } from '../tls/server.ts'
@@ -223,6 +224,7 @@ function ofConnection(context: HttpContext, socket: TLSSocket): HttpContext {
   const clientCertificate = forwardedClientCertificate(socket)
   return {
     ...context,
+    downstreamTls: tlsFactsOf(socket),
     ...(socket.servername && { serverName: socket.servername }),
     ...(clientCertificate !== undefined && { clientCertificate }),
   }

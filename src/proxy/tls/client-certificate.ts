@@ -12,14 +12,14 @@ export function forwardedClientCertificate(socket: TLSSocket): string | undefine
   return [
     `Hash=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`,
     `Cert="${encodeURIComponent(certificate.toString())}"`,
-    `Subject="${distinguishedName(certificate.subject)}"`,
+    `Subject="${distinguishedName(certificate.subject).replaceAll(/["\\]/g, String.raw`\$&`)}"`,
     ...names.flatMap(([kind, value]) => (kind === 'URI' ? [`URI=${escapeValue(value)}`] : [])),
     ...names.flatMap(([kind, value]) => (kind === 'DNS' ? [`DNS=${escapeValue(value)}`] : [])),
   ].join(';')
 }
 
 /** RFC 2253: the most specific part first, on one line. */
-function distinguishedName(subject: string): string {
+export function distinguishedName(subject: string): string {
   const parts = subject.split('\n').toReversed()
   return parts
     .map((part) => {
@@ -28,7 +28,6 @@ function distinguishedName(subject: string): string {
       return `${part.slice(0, equals)}=${value}`
     })
     .join(',')
-    .replaceAll(/["\\]/g, String.raw`\$&`)
 }
 
 /** Node's text of the extension: `DNS:a.example, URI:spiffe://…`; a value with a comma in it stands in quotes as JSON. */
