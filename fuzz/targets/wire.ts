@@ -106,6 +106,8 @@ function headTarget(scan: Scan, kind: 'request' | 'response', seeds: readonly st
       if (whole.outcome !== SCAN.done || whole.refusal !== undefined) return
       const head = input.subarray(0, whole.length)
       const theirs = judgeByLlhttp(kind, head)
+      // A tab after a value is blank space (RFC 9112, 5), but not to llhttp after this one.
+      if (theirs.kind === 'refused' && /transfer-encoding:[^\r\n]*\t/i.test(head.toString('latin1'))) return
       if (theirs.kind === 'refused') {
         assert.fail(`taken, but llhttp says ${theirs.code} (${theirs.reason})`)
       }

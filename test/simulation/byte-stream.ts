@@ -47,7 +47,8 @@ export function createByteStream(
         // What has arrived can still be read.
         queue = []
         hasFailed = true
-        return read()
+        scheduler.at(0, read)
+        return
       }
       if (count < first.length) {
         queue[0] = first.subarray(count)

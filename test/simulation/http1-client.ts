@@ -94,7 +94,8 @@ export function createHttp1Client(parts: ClientParts): SimulatedClient {
       if (mine.finals === mine.sent.length) leaveQuietly(mine)
       return
     }
-    if (!script.pipelines && mine.finals < mine.sent.length) return
+    // A body that lasts until the connection ends is broken off by a reset, which would take along those before it.
+    if ((!script.pipelines || next.isVersion10) && mine.finals < mine.sent.length) return
     isSending = true
     waiting.shift()
     scheduler.at(next.gapMs, () => {
@@ -210,7 +211,9 @@ export function createHttp1Client(parts: ClientParts): SimulatedClient {
     for (const sent of mine.sent) {
       const { answer } = sent
       sent.excuse = reason
-      if (answer?.isComplete === false) reason ??= 'an answer before it broke off'
+      const isCut = ledger.arrivals.get(sent.script.id)?.some(({ script }) => script.cut !== undefined)
+      // One that is whole by its length may still have broken off behind the proxy.
+      if (answer?.isComplete === false || isCut === true) reason ??= 'an answer before it broke off'
       else if (answer?.headers.get('connection') === 'close')
         reason ??= 'an answer before it ended the connection'
     }

@@ -48,6 +48,7 @@ async function run(more: Partial<Scenario>): Promise<Outcome> {
     network: { latencyMaxMs: 1, pieceMax: 1500, capacity: 2000, refused: 0, hanging: 0 },
     hosts: 1,
     upstreamProtocol: 'http1',
+    http2: { window: 65_535, streamsMax: 100 },
     clients: [],
     events: [],
     ...more,
@@ -123,6 +124,30 @@ test('a response that breaks off does not take along the one before it', async (
         pace: { bytes: 1000, everyMs: 200 },
       }),
     ],
+  })
+  assert.equal(outcome.answered, 1)
+})
+
+test('what a server of HTTP/2 answers without a body has none, whatever ends its stream', async () => {
+  const empty: Partial<Answer> = { status: 204, body: { kind: 'none', bytes: 0 }, hasTrailers: true }
+  const head = get(2, [{ body: { kind: 'chunked', bytes: 10 }, hasTrailers: true }], { method: 'HEAD' })
+  const outcome = await run({
+    upstreamProtocol: 'http2',
+    clients: [client([get(1, [empty]), head, get(3, [{}])])],
+  })
+  assert.equal(outcome.answered, 3)
+})
+
+test('a connection of HTTP/2 that is drained gives a slow client all of the response first', async () => {
+  const outcome = await run({
+    http2: { window: 1_000_000, streamsMax: 100 },
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 60_000 } }])], {
+        protocol: 'http2',
+        pace: { bytes: 1000, everyMs: 200 },
+      }),
+    ],
+    events: [{ kind: 'drain', atMs: 500 }],
   })
   assert.equal(outcome.answered, 1)
 })

@@ -15,6 +15,8 @@ export interface Scenario {
   }
   readonly hosts: number
   readonly upstreamProtocol: 'http1' | 'http2'
+  /** What peers of HTTP/2 say of themselves. */
+  readonly http2: { readonly window: number; readonly streamsMax: number }
   readonly clients: readonly ClientScript[]
   readonly events: readonly WorldEvent[]
 }
@@ -139,6 +141,7 @@ export function generateScenario(seed: number, steps: number, mix: Mix): Scenari
     },
     hosts,
     upstreamProtocol: mix.up === 'any' ? dice.one(['http1', 'http2']) : mix.up,
+    http2: { window: dice.one([100, 5000, 65_535, 1_000_000]), streamsMax: dice.one([1, 3, 100, 100]) },
     clients,
     events: eventsOf(dice, trouble, hosts),
   }

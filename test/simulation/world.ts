@@ -16,6 +16,8 @@ import {
 import { checkAtRest, checkClosed, checkNow, checkRequests } from './checks.ts'
 import { createHttp1Client, type SimulatedClient } from './http1-client.ts'
 import { createHttp1Upstream, type Upstream } from './http1-upstream.ts'
+import { createHttp2Client } from './http2-client.ts'
+import { createHttp2Upstream } from './http2-upstream.ts'
 import { createKernel, type Kernel } from './kernel.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createSimulatedNetwork, type SimulatedNetwork } from './network.ts'
@@ -171,7 +173,10 @@ interface SimulatedHost extends Upstream {
 function startHosts(world: World): SimulatedHost[] {
   const { scheduler, kernel, ledger, scenario } = world
   return Array.from({ length: scenario.hosts }, (_, index) => {
-    const upstream = createHttp1Upstream(scheduler, ledger, index)
+    const upstream =
+      scenario.upstreamProtocol === 'http1'
+        ? createHttp1Upstream(scheduler, ledger, index)
+        : createHttp2Upstream(scheduler, ledger, index, scenario.http2)
     let close = (): void => {}
     const host: SimulatedHost = {
       ...upstream,
@@ -186,13 +191,22 @@ function startHosts(world: World): SimulatedHost[] {
 }
 
 function startClient(world: World, script: ClientScript, index: number): SimulatedClient {
-  const { scheduler, kernel, ledger } = world
+  const { scheduler, kernel, ledger, scenario } = world
   const target = { address: '10.1.0.1', port: LISTENER_PORT }
-  const client = createHttp1Client({ scheduler, kernel, ledger, target, from: `10.2.0.${index + 1}`, script })
+  const parts = { scheduler, kernel, ledger, target, from: `10.2.0.${index + 1}`, script }
+  const client =
+    script.protocol === 'http1'
+      ? createHttp1Client(parts)
+      : createHttp2Client({ ...parts, window: windowOf(scenario, script) })
   const { stall, leave } = script
   if (stall !== undefined) scheduler.at(script.startMs + stall.atMs, () => client.stall(stall.ms))
   if (leave !== undefined) scheduler.at(script.startMs + leave.atMs, () => client.leave(leave.how))
   return client
+}
+
+/** A client that rests after each read, and allows little at once, would take for ever. */
+function windowOf({ http2 }: Scenario, { pace }: ClientScript): number {
+  return pace === undefined ? http2.window : Math.max(http2.window, 20_000)
 }
 
 function happen(world: World, hosts: readonly SimulatedHost[], event: WorldEvent): void {

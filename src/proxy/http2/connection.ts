@@ -7,7 +7,7 @@ import type { Clock } from '../../base/index.ts'
 import { createDecoder } from './hpack/decoder.ts'
 import { createEncoder } from './hpack/encoder.ts'
 import { createHeadAssembly } from './hpack/head-assembly.ts'
-import { onTick, tickMs } from './life.ts'
+import { endWritten, onTick, tickMs } from './life.ts'
 import { HTTP2_DEFAULTS, type Http2Options } from './options.ts'
 import { createOutbox, discard, settle, writeOut } from './outbox.ts'
 import { ERROR, FRAME_BYTES_MAX, STREAM_ID_MAX, WINDOW_DEFAULT } from './protocol.ts'
@@ -162,6 +162,7 @@ export function attach(connection: Connection, onClose: (reason: string) => void
   socket.on('drain', () => {
     connection.congestedSince = 0
     writeOut(connection)
+    if (connection.lingering !== undefined) endWritten(connection)
     pump(connection)
     tellDrained(connection)
   })

@@ -1,4 +1,5 @@
-import { writeOut } from './outbox.ts'
+import { sendingMark, unsentBytes } from '../net/unsent.ts'
+import { waitingBytes, writeOut } from './outbox.ts'
 import { ERROR, STREAM_ID_MAX } from './protocol.ts'
 import type { Http2Options } from './options.ts'
 import { DRAIN_PING, KEEP_ALIVE_PING } from './receive-control.ts'
@@ -22,11 +23,12 @@ export function tickMs(options: Http2Options): number {
 
 export function onTick(connection: Connection): void {
   const { options, thread, socket } = connection
+  const now = thread.clock.monotonic()
   if (connection.phase === PHASE.closed) {
-    socket.destroy()
+    if (connection.lingering !== undefined) endIfSilent(connection, connection.lingering)
+    else socket.destroy()
     return
   }
-  const now = thread.clock.monotonic()
   if (connection.incompleteSince > 0 && now - connection.incompleteSince >= options.headTimeoutMs)
     return failConnection(connection, ERROR.protocol, 'request_header_timeout')
   if (connection.drainPhase === DRAIN.announced && now - connection.drainingSince >= options.drainNoticeMs)
@@ -119,10 +121,33 @@ function endGracefully(connection: Connection): void {
   connection.phase = PHASE.closed
   connection.closedReason = 'drained'
   writeGoAway(connection, connection.lastPeerStream, ERROR.none, '')
+  connection.lingering = { mark: -1, since: connection.thread.clock.monotonic() }
+  connection.thread.wheel.set(connection.timer, LINGER_MS)
+  endWritten(connection)
+}
+
+/** Streams are over when their end is put together; the socket ends when a slow peer has let all of it go out. */
+export function endWritten(connection: Connection): void {
   writeOut(connection)
-  connection.socket.end()
+  if (waitingBytes(connection.out) === 0) connection.socket.end()
+}
+
+/** A slow peer still gets what was sent to it: only one that takes nothing, or has nothing to take, is cut off. */
+function endIfSilent(connection: Connection, lingering: { mark: number; since: number }): void {
+  const { socket, out } = connection
+  const now = connection.thread.clock.monotonic()
+  const mark = sendingMark(socket)
+  if (mark !== lingering.mark) {
+    lingering.mark = mark
+    lingering.since = now
+  } else if (unsentBytes(socket) + waitingBytes(out) === 0 || now - lingering.since >= SEND_STALL_MS) {
+    socket.destroy()
+    return
+  }
   connection.thread.wheel.set(connection.timer, LINGER_MS)
 }
 
 /** How long the peer has to close its side. */
 const LINGER_MS = 5000
+/** For a peer that takes nothing of what is left for it; as nginx's send_timeout. */
+const SEND_STALL_MS = 60_000

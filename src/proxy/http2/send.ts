@@ -252,9 +252,9 @@ export function flushStream(stream: Stream): boolean {
 
 /** The user of a server's stream has sent all it has to send. */
 export function finishStream(stream: Stream): void {
-  if ((stream.state & IS.done) !== 0) return
+  const isAbandoned = (stream.state & IS.done) !== 0
   stream.state |= IS.done
-  if (!isClosed(stream)) {
+  if (!isAbandoned && !isClosed(stream)) {
     if ((stream.state & IS.headSent) === 0) breakOff(stream, ERROR.internal)
     else if ((stream.state & IS.localEnded) !== 0) breakOff(stream, ERROR.none)
     else sendEnd(stream, '')

@@ -250,6 +250,8 @@ export interface Connection {
   lastUsed: number
   pingSentAt: number
   congestedSince: number
+  /** Of a graceful end: how far sending has come, and since when it has stood still. */
+  lingering?: { mark: number; since: number }
   closedReason: string
   /** Told when the last stream is over, and when the peer allows more or fewer streams. */
   readonly changed: () => void

@@ -8,7 +8,7 @@ import type {
   WorkCounter,
 } from '../exchange/types.ts'
 import { isGrpc } from '../exchange/grpc.ts'
-import { BODY, createFraming } from '../http1/framing.ts'
+import { BODY, type BodyKind, createFraming } from '../http1/framing.ts'
 import { dropKnown, type HeadBlock } from '../http1/head-block.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
@@ -259,17 +259,24 @@ function acceptTunnel(exchange: Exchange, block: HeadBlock): void {
   if (exchange.upgrade === 'websocket') block.status = 101
 }
 
+/** Servers may end a stream without a body by an empty frame: what follows the head is then still no body. */
+function bodyKind(stream: Stream, exchange: Exchange, status: number | undefined): BodyKind {
+  const isBodyless = exchange.method === 'HEAD' || status === 204 || status === 304
+  if (isBodyless || !stream.hasBody) return BODY.none
+  return stream.contentLength >= 0 ? BODY.length : BODY.chunked
+}
+
 /** What the server answers. */
 const STREAM_EVENTS: StreamEvents = {
   head(stream) {
     const request = stream.owner as Http2Request
     const { exchange, upstream } = request
     if (exchange === undefined) return
-    framing.kind = !stream.hasBody ? BODY.none : stream.contentLength >= 0 ? BODY.length : BODY.chunked
+    const block = stream.head
+    framing.kind = bodyKind(stream, exchange, block?.status)
     framing.length = Math.max(0, stream.contentLength)
     framing.keepAlive = true
     framing.upgrade = ''
-    const block = stream.head
     // The tunnel is there: to the rest of the proxy it is what an upgrade of HTTP/1.1 leads to.
     if (exchange.upgrade !== '' && block !== undefined && block.status < 300) acceptTunnel(exchange, block)
     if (block === undefined || upstream.events.head(exchange, block, framing)) return
