@@ -365,8 +365,30 @@ test('the order of the objects never changes the messages', () => {
   )
 })
 
+test('patches of an EnvoyFilter that do nothing are warned of (LAT0001)', () => {
+  const filter = `
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: lua, namespace: demo }
+spec:
+  configPatches:
+    - applyTo: HTTP_FILTER
+      patch: { operation: INSERT_BEFORE, value: { name: envoy.filters.http.lua } }
+`
+  const messages = analyze(parse(filter))
+  assert.deepEqual(
+    messages.map(({ code, level }) => [code, level]),
+    [['LAT0001', 'Warning']],
+  )
+  assert.match(
+    messages[0]?.text ?? '',
+    /^Not served: spec\.configPatches\[0\]\.patch\.value\.name envoy\.filters\.http\.lua/,
+  )
+})
+
 test('no object, however odd, makes analyze throw', () => {
-  const kinds = parse(CLEAN).map((one) => ({ apiVersion: one.apiVersion, kind: one.kind }))
+  const filter = { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter' }
+  const kinds = [filter, ...parse(CLEAN).map(({ apiVersion, kind }) => ({ apiVersion, kind }))]
   const name = fc.constantFrom(
     'hosts',
     'gateways',
@@ -377,6 +399,9 @@ test('no object, however odd, makes analyze throw', () => {
     'subsets',
     'ports',
     'selector',
+    'configPatches',
+    'patch',
+    'targetRefs',
   )
   const odd = fc.letrec((tie) => ({
     value: fc.oneof(

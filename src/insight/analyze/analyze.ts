@@ -4,6 +4,7 @@ import { deploymentServices } from './analyzers/deployments.ts'
 import { destinationHosts } from './analyzers/destination-hosts.ts'
 import { destinationRules } from './analyzers/destination-rules.ts'
 import { destinationSubsets } from './analyzers/destination-subsets.ts'
+import { envoyFilters } from './analyzers/envoy-filters.ts'
 import { conflictingGateways, gatewayPorts } from './analyzers/gateways.ts'
 import { injection } from './analyzers/injection.ts'
 import { meshHosts } from './analyzers/mesh-hosts.ts'
@@ -23,6 +24,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   destinationHosts,
   destinationRules,
   destinationSubsets,
+  envoyFilters,
   gatewayPorts,
   injection,
   meshHosts,

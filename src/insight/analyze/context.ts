@@ -29,6 +29,7 @@ const KINDS = {
   destinationRule: [ISTIO_NETWORKING_GROUP, 'DestinationRule'],
   serviceEntry: [ISTIO_NETWORKING_GROUP, 'ServiceEntry'],
   workloadEntry: [ISTIO_NETWORKING_GROUP, 'WorkloadEntry'],
+  envoyFilter: [ISTIO_NETWORKING_GROUP, 'EnvoyFilter'],
   authorizationPolicy: ['security.istio.io', 'AuthorizationPolicy'],
 } as const
 

@@ -104,6 +104,8 @@ const CATALOGUE = {
     text: (host: string) =>
       `The host ${host} defined in the DestinationRule does not match any services in the mesh.`,
   },
+  // Not one of Istio's: there a patch that does nothing is nobody's business.
+  LAT0001: { level: 'Warning', text: (problem: string) => `Not served: ${problem}.` },
 } as const satisfies Readonly<Record<string, { level: Level; text: (...args: readonly string[]) => string }>>
 
 export type Code = keyof typeof CATALOGUE
