@@ -12,7 +12,11 @@ import { REPOSITORY } from '../support/source-tree.ts'
 import { waitFor } from '../support/wait.ts'
 
 const stateDirectory = mkdtempSync(join(tmpdir(), 'lateen-demo-'))
-after(() => rmSync(stateDirectory, { recursive: true, force: true }))
+after(async () => {
+  // Down it is already, but for a test that has failed.
+  await runCommand('bin/lateen', ['down', '--delete', '--state-dir', stateDirectory])
+  rmSync(stateDirectory, { recursive: true, force: true })
+})
 
 test('Ctrl-C in the middle of the walkthrough takes the cluster down', async () => {
   const job = startMainJob()
