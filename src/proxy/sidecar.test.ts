@@ -126,6 +126,10 @@ describe('a sidecar', () => {
     proxy.accept(changesOf([{ ...meshObject(), outbound: 'registry-only' } as ModelObject]))
     original = { address: '127.0.0.9', port: otherPort }
     assert.match(await exchangeBytes(outbound(), get('elsewhere.example')), /^HTTP\/1\.1 502 Bad Gateway/)
+    const logging = meshObject('%RESPONSE_FLAGS% %UPSTREAM_CLUSTER_RAW%\n')
+    proxy.accept(changesOf([{ ...logging, outbound: 'registry-only' } as ModelObject]))
+    assert.equal(await exchangeBytes(outbound(), '\x00\x01'), '')
+    await until(() => proxy.logLines.includes('UH BlackHoleCluster\n'), 'it is logged')
     proxy.accept(changesOf([meshObject('%UPSTREAM_CLUSTER_RAW%\n')]))
   })
 

@@ -4,6 +4,7 @@ import type { Logger } from '../../base/index.ts'
 import type { Listener, ListenerName } from '../../model/index.ts'
 import type { HttpContext } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
+import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type ConnectionParts, forwardConnection, routeConnection } from '../tcp/route-connection.ts'
 import { parseSniCluster } from '../tcp/sni-cluster.ts'
 import { forwardedClientCertificate } from '../tls/client-certificate.ts'
@@ -139,7 +140,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       if (serveBytes(keys, { accepted, first }, serverName, true)) return
       if (listeners.some(({ isolated }) => isolated)) break
     }
-    socket.destroy()
+    refuse(socket, serverName)
   }
 
   /** The server name is a cluster's, as Istio's proxies of other networks say it. */
@@ -190,8 +191,15 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       })
       return true
     }
-    if (!mayPass) socket.destroy()
+    if (!mayPass) refuse(socket, serverName)
     return false
+  }
+
+  /** Nothing here is for it. */
+  function refuse(socket: Socket, serverName: string | undefined): void {
+    const { port } = options.plan()
+    parts.log.write(unroutedRecord({ socket, port, serverName, now: thread.clock.now() }))
+    socket.destroy()
   }
 
   function serveSecured(listener: Listener, socket: TLSSocket): void {

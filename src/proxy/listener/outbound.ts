@@ -184,10 +184,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
   function serveTcp(found: DetectedConnection, destination: OutboundDestination): void {
     const { original, at } = destination
     const { thread, work } = parts.upstream
-    if (at === undefined && !isAllowed(destination)) {
-      found.accepted.socket.destroy()
-      return
-    }
+    const isBlocked = at === undefined && !isAllowed(destination)
     const balanced = at !== undefined && !destination.direct
     const cluster = balanced
       ? runtime.cluster({ service: at.service.key, port: at.port.port, subset: undefined })
@@ -197,16 +194,21 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       original,
       first: found.first,
       ...(found.serverName && { serverName: found.serverName }),
-      pick: (tried) => untried(() => cluster.pick(undefined, original), tried),
-      clusterName: cluster.name,
+      pick: (tried) => (isBlocked ? undefined : untried(() => cluster.pick(undefined, original), tried)),
+      clusterName: isBlocked ? BLACK_HOLE : cluster.name,
       connectTimeoutMs: connectTimeoutMs(),
       thread,
       work,
       connections: parts.connections,
       series: (host, flags) =>
         parts.metrics.tcp(
-          { reporter: 'source', source: parts.own(), destination: host?.workload(), service: tcpService(at) },
-          at === undefined && flags === 0 ? 0 : flags,
+          {
+            reporter: 'source',
+            source: parts.own(),
+            destination: host?.workload(),
+            service: isBlocked ? BLACK_HOLE_SERVICE : tcpService(at),
+          },
+          flags,
         ),
       log: parts.log.write,
     })
@@ -227,6 +229,8 @@ function isAddressed(service: Service, destination: OutboundDestination): boolea
 function tcpName(at: ServiceAt | undefined): string {
   return at === undefined ? PASSTHROUGH : `outbound|${at.port.port}||${at.service.hostname}`
 }
+
+const BLACK_HOLE_SERVICE = { hostname: BLACK_HOLE, name: BLACK_HOLE, namespace: 'unknown' }
 
 function tcpService(at: ServiceAt | undefined) {
   if (at === undefined) return { hostname: PASSTHROUGH, name: PASSTHROUGH, namespace: 'unknown' }

@@ -1,4 +1,6 @@
-import type { LogRecord } from '../../telemetry/index.ts'
+import type { Socket } from 'node:net'
+import { FLAG, type LogRecord } from '../../telemetry/index.ts'
+import { plainAddress } from '../net/plain-address.ts'
 
 /** What a line of the access log says of a connection or a session of datagrams. */
 type ConnectionFields = Pick<
@@ -15,7 +17,7 @@ type ConnectionFields = Pick<
   | 'routeName'
   | 'stream'
 > &
-  Partial<Pick<LogRecord, 'requestedServerName' | 'terminationDetails'>>
+  Partial<Pick<LogRecord, 'details' | 'requestedServerName' | 'terminationDetails'>>
 
 /** The record of something that is no request: what only requests have is `-`. */
 export function connectionRecord(fields: ConnectionFields): LogRecord {
@@ -43,4 +45,34 @@ export function connectionRecord(fields: ConnectionFields): LogRecord {
     responseFields: undefined,
     ...fields,
   }
+}
+
+/** Of a connection that nothing here is for. @see Envoy, NR with `filter_chain_not_found` */
+export function unroutedRecord(options: {
+  readonly socket: Socket
+  readonly port: number
+  readonly serverName: string | undefined
+  readonly now: number
+}): LogRecord {
+  const { socket, serverName } = options
+  return connectionRecord({
+    startTime: options.now,
+    durationMs: 0,
+    flags: FLAG.NR,
+    details: 'filter_chain_not_found',
+    transportFailure: '-',
+    bytesReceived: 0,
+    bytesSent: 0,
+    upstreamHost: '-',
+    upstreamLocal: '-',
+    clusterName: '-',
+    routeName: '-',
+    requestedServerName: serverName ? serverName : '-',
+    stream: {
+      remoteAddress: plainAddress(socket.remoteAddress),
+      remotePort: socket.remotePort ?? 0,
+      localAddress: plainAddress(socket.localAddress),
+      localPort: options.port,
+    },
+  })
 }

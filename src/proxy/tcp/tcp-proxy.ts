@@ -8,6 +8,7 @@ import type { OnRead, SocketTarget } from '../net/network.ts'
 import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
 import { readyEvent } from '../tls/client.ts'
+import { EXPIRED } from '../upstream/dial.ts'
 import type { Host } from '../upstream/host.ts'
 import { connectionRecord } from './connection-record.ts'
 
@@ -110,7 +111,8 @@ function connect(session: TcpSession): void {
   const isOver = session.tried.size >= CONNECT_ATTEMPTS_MAX
   // Where there is no other host, the one that has just failed is not asked again: it would be without end.
   if (host === undefined || isOver || session.tried.has(host.address)) {
-    if (host === undefined && session.tried.size === 0 && session.flags === 0) session.flags |= FLAG.UH
+    if (session.tried.size > 0) session.flags |= FLAG.URX
+    else if (session.flags === 0) session.flags |= FLAG.UH
     session.downstream.destroy()
     return
   }
@@ -134,6 +136,9 @@ function connect(session: TcpSession): void {
   upstream.on(readyEvent(upstream), () => onConnected(session))
   upstream.on('drain', () => session.downstream.resume())
   upstream.on('end', () => session.downstream.end())
+  upstream.on(EXPIRED, () => {
+    session.flags |= FLAG.DT
+  })
   upstream.on('error', (error: NodeJS.ErrnoException) => {
     if (!session.connected) session.failure = describeSocketError(error)
   })

@@ -60,6 +60,9 @@ export function createDial(options: {
 /** Of a connection before it is the one that is used. */
 const NOTHING_READ: OnRead = { buffer: Buffer.alloc(1), callback: () => false }
 
+/** The event of a socket that has lived its time, before it is closed. */
+export const EXPIRED = 'expired'
+
 /** Ends a connection of bytes that has been silent for too long, or has lived its time. @returns what stops this */
 export function limitLife(socket: Socket, load: ClusterLoad, wheel: TimerWheel): () => void {
   const { tcpIdleTimeoutMs, durationMaxMs } = load.limits
@@ -72,6 +75,7 @@ export function limitLife(socket: Socket, load: ClusterLoad, wheel: TimerWheel):
   if (durationMaxMs === Number.POSITIVE_INFINITY) return () => {}
   const timer = createWheelTimer(() => {
     load.connectionsOutlived++
+    socket.emit(EXPIRED)
     socket.destroy()
   })
   wheel.set(timer, durationMaxMs)
