@@ -19,11 +19,32 @@ export function forward(exchange: Exchange, given: ForwardPlan): void {
   exchange.target = plan.target
   exchange.clusterName = plan.target.name
   keepForLater(exchange)
-  if (plan.requestTimeoutMs > 0) {
-    exchange.timer = createWheelTimer(() => onTimeout(exchange, REPLIES.requestTimeout))
-    exchange.context.thread.wheel.set(exchange.timer, plan.requestTimeoutMs)
-  }
+  if (plan.requestTimeoutMs > 0 && exchange.requestDone) startTimeout(exchange, plan)
   attempt(exchange)
+}
+
+/**
+ * The time of a route is that of the server: it begins when the server has all of the request, so that a slow upload does not
+ * use it up. @see Envoy, RouteAction.timeout
+ */
+function startTimeout(exchange: Exchange, plan: ForwardPlan): void {
+  const { thread } = exchange.context
+  exchange.deadlineAt = thread.clock.monotonic() + plan.requestTimeoutMs
+  exchange.timer = createWheelTimer(() => onTimeout(exchange, REPLIES.requestTimeout))
+  thread.wheel.set(exchange.timer, plan.requestTimeoutMs)
+}
+
+function startTryTimeout(exchange: Exchange, plan: ForwardPlan): void {
+  exchange.tryTimer ??= createWheelTimer(() => onTryTimeout(exchange))
+  exchange.context.thread.wheel.set(exchange.tryTimer, plan.tryTimeoutMs)
+}
+
+/** The request has arrived whole while it was under way. */
+export function onRequestDone(exchange: Exchange): void {
+  const { plan } = exchange
+  if (plan === undefined || exchange.finished) return
+  if (plan.requestTimeoutMs > 0) startTimeout(exchange, plan)
+  if (plan.tryTimeoutMs > 0 && !exchange.waiting && !exchange.responseStarted) startTryTimeout(exchange, plan)
 }
 
 function attempt(exchange: Exchange): void {
@@ -55,10 +76,7 @@ function connect(exchange: Exchange, host: ForwardHost, fresh: boolean): void {
   exchange.host = host
   exchange.upstreamHost = host.address
   exchange.upstreamReady = false
-  if (plan.tryTimeoutMs > 0) {
-    exchange.tryTimer ??= createWheelTimer(() => onTryTimeout(exchange))
-    exchange.context.thread.wheel.set(exchange.tryTimer, plan.tryTimeoutMs)
-  }
+  if (plan.tryTimeoutMs > 0 && exchange.requestDone) startTryTimeout(exchange, plan)
   const stream = host.open(exchange, fresh)
   if (stream === undefined)
     sendLocalReply(exchange, describeFailure({ kind: 'overflow' }, exchange.attempt > 1))

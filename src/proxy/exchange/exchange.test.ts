@@ -222,6 +222,31 @@ describe('an exchange', () => {
     assert.match(proxy.logLines[0] ?? '', /^504 UT upstream_response_timeout/)
   })
 
+  test('may take longer to upload than its server has to answer', async () => {
+    const server = await upstream(respondWith((_head, body) => ok(`got ${body.length}`)))
+    const timeouts = { requestMs: 60, backendRequestMs: 50 }
+    await serve([server], forwardTo(service, { timeouts }))
+    const socket = connect({ port, host: '127.0.0.1' })
+    let received = ''
+    socket.on('data', (chunk) => (received += chunk.toString()))
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nConnection: close\r\n\r\n')
+    for (let i = 0; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      socket.write('x')
+    }
+    await once(socket, 'close')
+    assert.match(received, /got 10$/)
+    assert.deepEqual(proxy.logLines, ['200 - via_upstream 1\n'])
+  })
+
+  test('whose server does not answer what was uploaded is answered 504', async () => {
+    const server = await upstream((socket) => socket.resume())
+    await serve([server], forwardTo(service, { timeouts: { requestMs: 30 } }))
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\n'
+    assert.match(await exchangeBytes(port, [post, 'bo', 'dy']), /^HTTP\/1\.1 504 /)
+    assert.deepEqual(proxy.logLines, ['504 UT upstream_response_timeout 1\n'])
+  })
+
   test('whose single try takes too long goes to the next try', async () => {
     let connections = 0
     const server = await upstream((socket) => {

@@ -6,7 +6,7 @@ import { discardMessage } from '../http1/out-buffer.ts'
 import { fieldValue, hasField, type HeadBlock } from '../http1/head-block.ts'
 import { FIELD } from '../http1/known-fields.ts'
 import { reasonOf } from '../http1/status-line.ts'
-import { keepBody, mayRetry, onFailed, onReady, retryLater } from './attempt.ts'
+import { keepBody, mayRetry, onFailed, onReady, onRequestDone, retryLater } from './attempt.ts'
 import { prepareRequest, prepareResponse } from './fields.ts'
 import { dropUpstream, endRetry, finish, settle } from './finish.ts'
 import { isGrpc } from './grpc.ts'
@@ -102,8 +102,9 @@ function endOf(exchange: Exchange, trailers: string): void {
     endClientSide(exchange)
   } else if (exchange.upgrade !== '') {
     exchange.tunnelEnds |= CLIENT_SIDE
-  } else if (exchange.upstreamReady) {
-    exchange.upstream?.sendEnd(trailers)
+  } else {
+    if (exchange.upstreamReady) exchange.upstream?.sendEnd(trailers)
+    onRequestDone(exchange)
   }
 }
 

@@ -1,5 +1,5 @@
 import { copyHead, dropKnown } from '../http1/head-block.ts'
-import { forward, keepForLater } from './attempt.ts'
+import { forward, keepForLater, onRequestDone } from './attempt.ts'
 import { createExchange } from './exchange.ts'
 import { dropUpstream, settle } from './finish.ts'
 import { NO_RETRY } from './retry.ts'
@@ -92,6 +92,7 @@ export function mirrorEnd(exchange: Exchange, trailers: string): void {
   for (const mirror of exchange.mirrors ?? []) {
     mirror.requestDone = true
     mirror.requestTrailers = trailers
+    onRequestDone(mirror)
     if (mirror.finished || !mirror.upstreamReady) continue
     mirror.upstream?.sendEnd(trailers)
     mirror.upstream?.flush()

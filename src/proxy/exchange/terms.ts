@@ -140,9 +140,8 @@ function deadlineLines({ head, context }: Exchange, ms: number, grpc: boolean): 
 
 /** Of a later try less is left. */
 export function planOfRetry(plan: ForwardPlan, exchange: Exchange): ForwardPlan {
-  const left = Math.floor(
-    exchange.startedAt + plan.requestTimeoutMs - exchange.context.thread.clock.monotonic(),
-  )
+  if (exchange.deadlineAt === 0) return plan
+  const left = Math.floor(exchange.deadlineAt - exchange.context.thread.clock.monotonic())
   if (plan.tryTimeoutMs > 0 && plan.tryTimeoutMs <= left) return plan
   const ms = Math.max(1, left)
   const grpc = plan.requestLines.includes('grpc-timeout:')

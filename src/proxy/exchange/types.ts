@@ -314,6 +314,8 @@ export interface Exchange {
   tried: string[] | undefined
   timer: WheelTimer | undefined
   tryTimer: WheelTimer | undefined
+  /** When the route's time is over; 0 while it has not begun. */
+  deadlineAt: number
 
   status: number
   flags: number
