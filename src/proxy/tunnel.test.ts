@@ -16,7 +16,7 @@ import { afterEach, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { WebSocket, WebSocketServer } from 'ws'
 import { startGateway, type TestGateway } from './testing-gateway.ts'
-import { ok, rawServer, respondWith, until } from './testing.ts'
+import { changesOf, ok, rawServer, respondWith, routeObject, until } from './testing.ts'
 
 const run = promisify(execFile)
 const closers: (() => void)[] = []
@@ -325,6 +325,28 @@ describe('CONNECT', () => {
     socket.destroy()
     assert.equal(seen[0]?.[':authority'], 'db.example:5432')
     assert.equal(seen[0]?.[':path'], undefined)
+  })
+
+  test('passes over routes that it only happens to fit', async () => {
+    const { server, seen } = echoTunnel({ enabled: false })
+    const gateway = await gatewayTo(await listening(server), { protocol: 'http2', ...CONNECTS })
+    const first = routeObject('before', {
+      port: gateway.port,
+      order: -1,
+      action: { kind: 'respond', status: 299, reason: 'test' },
+    })
+    assert.deepEqual(gateway.proxy.accept(changesOf([first])), [])
+    const stream = session(gateway.port).request(
+      { ':method': 'CONNECT', ':authority': 'db.example:5432' },
+      { endStream: false },
+    )
+    const [head] = (await once(stream, 'response')) as [OutgoingHttpHeaders]
+    assert.equal(head[':status'], 200)
+    assert.equal(seen.length, 1)
+    stream.destroy()
+    const plain = session(gateway.port).request({ ':path': '/' })
+    const [answer] = (await once(plain, 'response')) as [OutgoingHttpHeaders]
+    assert.equal(answer[':status'], 299)
   })
 
   test('with a body is refused: its bytes could be read as the tunnel’s', async () => {

@@ -39,6 +39,8 @@ export interface CompiledMatch {
   readonly path: Condition
   /** All but the path. */
   readonly conditions: readonly Condition[]
+  /** It names the method CONNECT. */
+  readonly takesConnect: boolean
   /** What a table answers when this match wins; made once. */
   readonly result: RouteMatchResult
 }
@@ -128,6 +130,7 @@ function compileMatch(
     source,
     path: path.value,
     conditions,
+    takesConnect: source.method?.kind === 'exact' && source.method.value === 'CONNECT',
     result,
   }
   result.match = match

@@ -9,6 +9,8 @@ export interface Subject {
   /** Without the query. */
   path: string
   query: string
+  /** It asks for a tunnel: that is for matches that name the method, not for those that happen to fit it. */
+  connects: boolean
 }
 
 /** One condition of a match, compiled. It decides, and says what it wants and what it met. */
@@ -20,7 +22,20 @@ export interface Condition {
 }
 
 export function subjectOf(request: RouteRequest): Subject {
-  return { request, path: pathOnly(request.path), query: queryOf(request.path) }
+  return {
+    request,
+    path: pathOnly(request.path),
+    query: queryOf(request.path),
+    connects: request.method === 'CONNECT',
+  }
+}
+
+/** What a match that does not name CONNECT says of one. @see Envoy, connect_matcher */
+export const NAMES_CONNECT: Condition = {
+  name: 'method',
+  expected: 'CONNECT by name',
+  holds: ({ connects }) => !connects,
+  actual: ({ request }) => request.method,
 }
 
 const ABSENT = 'absent'

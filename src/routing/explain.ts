@@ -1,6 +1,6 @@
 import type { Origin, RouteName } from '../model/index.ts'
 import { type CompiledMatch, type CompiledRoute, compareMatches } from './compile.ts'
-import type { Condition, Subject } from './condition.ts'
+import { type Condition, NAMES_CONNECT, type Subject } from './condition.ts'
 
 /** Why a request takes the route it takes. */
 export interface Explanation {
@@ -45,7 +45,8 @@ export function explainMatches(
 }
 
 function firstFailed(match: CompiledMatch, subject: Subject): Condition | undefined {
-  return [match.path, ...match.conditions].find((condition) => !condition.holds(subject))
+  const conditions = match.takesConnect ? match.conditions : [...match.conditions, NAMES_CONNECT]
+  return [match.path, ...conditions].find((condition) => !condition.holds(subject))
 }
 
 function explained(match: CompiledMatch): ExplainedMatch {

@@ -53,5 +53,5 @@ export function bestOf(
 function conditionsHold(match: CompiledMatch, subject: Subject): boolean {
   const { conditions } = match
   for (let i = 0; i < conditions.length; i++) if (conditions[i]?.holds(subject) !== true) return false
-  return true
+  return !subject.connects || match.takesConnect
 }

@@ -107,4 +107,5 @@ function refill(subject: Subject, request: RouteRequest): void {
   subject.request = request
   subject.path = pathOnly(request.path)
   subject.query = queryOf(request.path)
+  subject.connects = request.method === 'CONNECT'
 }

@@ -108,6 +108,8 @@ const routeMatch: fc.Arbitrary<RouteMatch> = fc.record(
     method: fc.constantFrom(
       { kind: 'exact' as const, value: 'GET' },
       { kind: 'exact' as const, value: 'POST' },
+      { kind: 'exact' as const, value: 'CONNECT' },
+      { kind: 'prefix' as const, value: 'CON' },
     ),
     authority: fc.constant({ kind: 'prefix' as const, value: 'a.' }),
     headers: fc.array(keyedMatch, { maxLength: 2 }),
@@ -131,7 +133,7 @@ const routes = fc
 const queryText = fc.constantFrom('', '?', '?x', '?x=a', '?y=ab&x=b', '?xx=1&x=A', '?x=a#y=b', '#x')
 const request: fc.Arbitrary<RouteRequest> = fc
   .record({
-    method: fc.constantFrom('GET', 'POST'),
+    method: fc.constantFrom('GET', 'POST', 'CONNECT'),
     authority: fc.constantFrom(
       'a.example.com',
       'A.Example.com:8080',
@@ -186,6 +188,7 @@ function naiveHolds(match: RouteMatch, request: RouteRequest): boolean {
   return (
     (match.path === undefined || naivePath(match.path, path)) &&
     (match.method === undefined || naiveText(match.method, request.method)) &&
+    (request.method !== 'CONNECT' || (match.method?.kind === 'exact' && match.method.value === 'CONNECT')) &&
     (match.authority === undefined || naiveText(match.authority, request.authority)) &&
     (match.port === undefined || match.port === request.port) &&
     (match.sourceNamespace === undefined || match.sourceNamespace === request.source?.namespace) &&

@@ -1,6 +1,5 @@
 import type { CompiledMatch } from '../../routing/index.ts'
 import { keepForLater } from '../exchange/attempt.ts'
-import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import type { Exchange } from '../exchange/types.ts'
 import type { RequestFilter } from './order.ts'
 
@@ -8,16 +7,7 @@ import type { RequestFilter } from './order.ts'
 export type FilterChain = readonly RequestFilter[]
 
 export function runChain(chain: FilterChain, exchange: Exchange, match: CompiledMatch): void {
-  if (exchange.upgrade === 'connect' && !takesConnect(match)) {
-    sendLocalReply(exchange, REPLIES.upgradeFailed)
-    return
-  }
   runFrom(chain, 0, exchange, match)
-}
-
-/** A tunnel to wherever the client says is for routes that name the method, not for those that happen to fit it. */
-function takesConnect({ source: { method } }: CompiledMatch): boolean {
-  return method?.kind === 'exact' && method.value === 'CONNECT'
 }
 
 function runFrom(chain: FilterChain, from: number, exchange: Exchange, match: CompiledMatch): void {

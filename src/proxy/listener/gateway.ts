@@ -186,7 +186,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   function handle(exchange: Exchange, table: GatewayTable | undefined): void {
     const result = table?.match(exchange)
     if (result === undefined || result.kind !== 'match') {
-      sendLocalReply(exchange, REPLIES.routeNotFound)
+      sendLocalReply(exchange, exchange.upgrade === 'connect' ? REPLIES.upgradeFailed : REPLIES.routeNotFound)
       return
     }
     exchange.routeName = result.route.name

@@ -93,7 +93,10 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     if (domain !== undefined) {
       const result = table.match(exchange, domain)
       if (result === undefined) {
-        sendLocalReply(exchange, REPLIES.routeNotFound)
+        sendLocalReply(
+          exchange,
+          exchange.upgrade === 'connect' ? REPLIES.upgradeFailed : REPLIES.routeNotFound,
+        )
         return
       }
       exchange.routeName = result.route.name
