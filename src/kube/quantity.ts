@@ -31,19 +31,24 @@ const SUFFIXES: Readonly<Record<string, { readonly format: QuantityFormat; reado
 
 /** Digits beyond this say nothing that fits a Quantity; the bound keeps bigint work small. */
 const DIGITS_MAX = 60
+/** The same for an amount, so that one that is printed in a smaller unit, which takes more digits, can be read again. */
+const NANOS_MAX = 10n ** 69n
+const DIGITS_PRINTED_MAX = 70
 
 /** @returns undefined when the text is not a quantity */
 export function parseQuantity(text: string): Quantity | undefined {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE][+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text)
   if (!match) return undefined
   const [, sign, whole = '', fraction = '', exponent, suffix = ''] = match
-  if (whole + fraction === '' || whole.length + fraction.length > DIGITS_MAX) return undefined
+  const digitsMax = exponent === undefined ? DIGITS_PRINTED_MAX : DIGITS_MAX
+  if (whole + fraction === '' || whole.length + fraction.length > digitsMax) return undefined
   const unit = Object.hasOwn(SUFFIXES, suffix) ? SUFFIXES[suffix] : undefined
   if (!unit) return undefined
   const power = exponent === undefined ? 0 : Number(exponent.slice(1))
   const numerator = BigInt(whole + fraction) * unit.nanos * (power > 0 ? 10n ** BigInt(power) : 1n)
   const denominator = 10n ** BigInt(fraction.length + (power < 0 ? -power : 0))
   const nanos = (numerator + denominator - 1n) / denominator
+  if (exponent === undefined && nanos >= NANOS_MAX) return undefined
   return { nanos: sign === '-' ? -nanos : nanos, format: exponent === undefined ? unit.format : 'exponent' }
 }
 
