@@ -35,19 +35,22 @@ export interface Wire {
   /** What has come so far. */
   readonly received: () => Buffer
   readonly ended: () => string
+  /** It ends its own side when the other has ended. */
+  closesToo: boolean
 }
 
 export const HTTP_PORT = 8000
 export const TLS_PORT = 8443
 const SERVER_PORT = 9000
 
-/** @param onBytes called with what the server gets */
+/** @param onBytes called with what the server gets @param capacity bytes that the network holds in one direction */
 export async function createProxyStage(
   protocol: 'http' | 'http2',
   onBytes: (wire: Wire, bytes: Buffer) => void,
+  capacity = 1 << 20,
 ): Promise<ProxyStage> {
   const scheduler = createScheduler()
-  const whole = { latencyMaxMs: 0, pieceMax: 1, capacity: 1 << 20, connect: () => 'accept' as const }
+  const whole = { latencyMaxMs: 0, pieceMax: 1, capacity, connect: () => 'accept' as const }
   // Pieces are what is written at once: the network takes them as they are.
   const kernel = createKernel(scheduler, { next: () => 0 }, { ...whole, wholePieces: true })
   const network = createSimulatedNetwork(scheduler, kernel, '10.1.0.1')
@@ -75,11 +78,12 @@ export async function createProxyStage(
         },
         ended(how) {
           ended = how
-          if (how === 'end') wire.stream.finish('close')
+          if (how === 'end' && wire.closesToo) wire.stream.finish('close')
         },
       }),
       received: () => Buffer.concat(pieces),
       ended: () => ended,
+      closesToo: true,
     }
     return wire
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
+import { closeWhenSent, unsentBytes } from '../net/unsent.ts'
 import type {
   Exchange,
   ProxyThread,
@@ -217,9 +218,13 @@ function onConnected(connection: ClientConnection): void {
 }
 
 function cancel(connection: ClientConnection): void {
+  const { socket, at } = connection
   connection.exchange = undefined
+  // A tunnel whose directions have both ended: what was sent before still goes out.
+  if (at === AT.tunnel && socket.writableEnded && unsentBytes(socket) > 0)
+    return closeWhenSent(socket, connection.thread)
   // A response that is still to come would be taken for that of the next request.
-  connection.socket.destroy()
+  socket.destroy()
 }
 
 function receive(connection: ClientConnection, bytes: Buffer, start: number, end: number): void {

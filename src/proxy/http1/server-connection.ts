@@ -9,7 +9,7 @@ import type {
 } from '../exchange/types.ts'
 import { plainAddress } from '../net/plain-address.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
-import { breakOff, sendingMark, unsentBytes } from '../net/unsent.ts'
+import { breakOff, SEND_STALL_MS, sendingMark, unsentBytes } from '../net/unsent.ts'
 import {
   type ChunkedDecoder,
   decodeChunked,
@@ -28,7 +28,6 @@ import {
   HALF_CLOSED_WAIT_MS,
   HEAD_TIMEOUT_MS,
   IDLE_TIMEOUT_MS,
-  SEND_STALL_MS,
   type ServerConnection,
 } from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'

@@ -13,8 +13,6 @@ export const HEAD_TIMEOUT_MS = 60_000
 export const IDLE_TIMEOUT_MS = 3_600_000
 /** A client that sent the end of its stream is answered, but silence is not waited for longer than this. */
 export const HALF_CLOSED_WAIT_MS = 5_000
-/** For a client that takes nothing of what is left for it; as nginx's send_timeout, between two successful writes. */
-export const SEND_STALL_MS = 60_000
 /** After a reply to a request that is still arriving: what is thrown away so that the client can read the reply. */
 export const DISCARD_BYTES_MAX = 256 * 1024
 export const DISCARD_TIMEOUT_MS = 2_000

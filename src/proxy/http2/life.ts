@@ -1,4 +1,4 @@
-import { sendingMark, unsentBytes } from '../net/unsent.ts'
+import { SEND_STALL_MS, sendingMark, unsentBytes } from '../net/unsent.ts'
 import { waitingBytes, writeOut } from './outbox.ts'
 import { ERROR, STREAM_ID_MAX } from './protocol.ts'
 import type { Http2Options } from './options.ts'
@@ -149,5 +149,3 @@ function endIfSilent(connection: Connection, lingering: { mark: number; since: n
 
 /** How long the peer has to close its side. */
 const LINGER_MS = 5000
-/** For a peer that takes nothing of what is left for it; as nginx's send_timeout. */
-const SEND_STALL_MS = 60_000

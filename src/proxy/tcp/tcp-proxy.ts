@@ -7,6 +7,7 @@ import { plainAddress } from '../net/plain-address.ts'
 import type { OnRead, SocketTarget } from '../net/network.ts'
 import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
+import { closeWhenSent, unsentBytes } from '../net/unsent.ts'
 import { readyEvent } from '../tls/client.ts'
 import { EXPIRED } from '../upstream/dial.ts'
 import type { Host } from '../upstream/host.ts'
@@ -89,7 +90,17 @@ export function proxyTcp(options: TcpProxyOptions): void {
     over: false,
   }
   options.accepted.receiver.receive = (bytes, start, end) => onDownstream(session, bytes, start, end)
-  const forget = options.connections.add({ drain: () => {}, destroy: () => socket.destroy() })
+  const forget = options.connections.add({
+    drain: () => {},
+    destroy: () => {
+      socket.destroy()
+      session.upstream?.destroy()
+    },
+  })
+  const over = (): void => {
+    forget()
+    finish(session)
+  }
   socket.pause()
   socket.on('error', () => {})
   socket.on('drain', () => session.upstream?.resume())
@@ -97,12 +108,22 @@ export function proxyTcp(options: TcpProxyOptions): void {
     session.downstreamEnded = true
     if (session.connected) session.upstream?.end()
   })
-  socket.on('close', () => {
-    session.upstream?.destroy()
-    forget()
-    finish(session)
+  socket.on('close', (hadError) => {
+    const { upstream } = session
+    if (upstream !== undefined && !hadError && hasMore(session, upstream)) {
+      closeWhenSent(upstream, thread)
+      upstream.once('close', over)
+    } else {
+      upstream?.destroy()
+      over()
+    }
   })
   connect(session)
+}
+
+/** Both directions have ended, but the server has not taken all that the client has sent. */
+function hasMore(session: TcpSession, upstream: Socket): boolean {
+  return session.connected && session.downstreamEnded && !upstream.destroyed && unsentBytes(upstream) > 0
 }
 
 function connect(session: TcpSession): void {

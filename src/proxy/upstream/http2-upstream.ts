@@ -10,6 +10,7 @@ import type {
 import { isGrpc } from '../exchange/grpc.ts'
 import { BODY, type BodyKind, createFraming } from '../http1/framing.ts'
 import { dropKnown, type HeadBlock } from '../http1/head-block.ts'
+import { IS } from '../http2/stream-state.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
 import { FIELD } from '../http1/known-fields.ts'
@@ -242,8 +243,13 @@ function cancel(this: UpstreamStream): void {
   const { upstream, stream } = request
   if (request.exchange === undefined) return
   request.exchange = undefined
-  stream?.reset()
+  if (stream !== undefined && !hasBothEnds(stream)) stream.reset()
   upstream.owner.released()
+}
+
+/** Of a tunnel: what was sent before its end still goes out, as the windows allow. */
+function hasBothEnds(stream: Stream): boolean {
+  return (stream.state & IS.remoteEnded) !== 0 && stream.pendingEnd !== undefined
 }
 
 function requestOf(stream: UpstreamStream): Http2Request {
