@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { grpcCollector } from '../../src/proxy/tracing/testing.ts'
 import { rows, startCluster, type TestCluster } from '../support/cluster.ts'
 import { type CommandResult, runCommand } from '../support/command.ts'
 import { waitFor } from '../support/wait.ts'
@@ -17,6 +18,17 @@ before(async () => {
   await cluster.kubectl('apply -f -', { input: NAMESPACES })
 })
 after(() => cluster?.stop())
+
+const TRACING = `
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: tracing }
+spec:
+  tracing:
+    - providers: [{ name: otel }]
+      randomSamplingPercentage: 100
+      customTags: { team: { literal: { value: probe } } }
+`
 
 const SIDECAR = ['istio-init', 'istio-proxy']
 
@@ -123,6 +135,57 @@ test('the access log of both sidecars has Istio’s default text format', async 
       `${common}"${webIp}:8080" inbound\\|8080\\|\\| 127\\.0\\.0\\.6:\\d+ ${webIp}:8080 ${clientIp}:\\d+ \\S+ default$`,
     ),
   )
+})
+
+test('both sidecars take part in one trace, and a tap shows a request on its way', async () => {
+  const collector = await grpcCollector()
+  try {
+    const mesh = await cluster.kubectl('get configmap istio -n istio-system -o jsonpath={.data.mesh}')
+    const providers = [{ name: 'otel', opentelemetry: { service: '127.0.0.1', port: collector.port } }]
+    const config = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'istio', namespace: 'istio-system' },
+      data: { mesh: `${mesh}\nextensionProviders: ${JSON.stringify(providers)}\n` },
+    }
+    await cluster.kubectl('apply --server-side --force-conflicts -f -', { input: JSON.stringify(config) })
+    await cluster.kubectl('apply -n enabled -f -', { input: TRACING })
+    const client = await podOf('enabled', 'app=client')
+    const web = await podOf('enabled', 'app=web')
+    const address = await cluster.kubectl('get service web -n enabled -o jsonpath={.spec.clusterIP}')
+    const call = [
+      'curl',
+      '-s',
+      '-H',
+      'host: web.enabled',
+      '-H',
+      'x-probe: tapped',
+      `http://${address}/traced`,
+    ]
+    let answer: CommandResult | undefined
+    const tap = `tap ${web.metadata.name} -n enabled --path /traced --header x-probe:tapped --limit 1 -o json`
+    const tapping = cluster.lateen(tap, { timeoutMs: 20_000 }).then((result) => (answer = result))
+    const spans = await waitFor('the spans of both sidecars', async () => {
+      await inPod(client, call)
+      const byTrace = Map.groupBy(collector.spans, ({ traceId }) => traceId)
+      return [...byTrace.values()].find((all) => all.length === 2)
+    })
+    const outgoing = spans.find(({ kind }) => kind === 'client')
+    const incoming = spans.find(({ kind }) => kind === 'server')
+    assert.equal(incoming?.parentId, outgoing?.spanId)
+    assert.equal(outgoing?.name, 'web.enabled.svc.cluster.local:80/*')
+    assert.equal(incoming?.tags['istio.canonical_service'], 'web')
+    assert.equal(incoming?.tags['team'], 'probe')
+    // It begins to look some time after it was started.
+    while (answer === undefined) await inPod(client, call)
+    const { status, stdout, stderr } = await tapping
+    assert.equal(status, 0, stderr)
+    const { lateen } = JSON.parse(stdout) as { lateen: Readonly<Record<string, unknown>> }
+    assert.equal(lateen['role'], 'inbound')
+    assert.equal(lateen['status'], 200)
+  } finally {
+    collector.close()
+  }
 })
 
 test('metrics and health are served to all, the admin interface inside the pod only', async () => {

@@ -1,5 +1,4 @@
 import { request, type IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '../../base/index.ts'
 import { openPortForward } from '../../kube/client/index.ts'
@@ -24,7 +23,7 @@ export async function run(call: CommandCall): Promise<void> {
     const answer = await startTap(await connectionTo(call), JSON.stringify(tapRequest(wishOf(call))))
     signal.addEventListener('abort', () => answer.destroy(), { once: true })
     let seen = 0
-    for await (const line of createInterface({ input: answer })) {
+    for await (const line of linesOf(answer)) {
       process.stdout.write(output === 'json' ? `${line}\n` : textOf(line))
       if (isExchange(line) && ++seen >= limit) break
     }
@@ -92,6 +91,17 @@ function startTap(
     })
     asked.end(body)
   })
+}
+
+/** Unlike readline's, these end with an error when the connection breaks off. */
+async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
+  let rest = ''
+  answer.setEncoding('utf8')
+  for await (const chunk of answer) {
+    const lines = (rest + String(chunk)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
 }
 
 function isExchange(line: string): boolean {
