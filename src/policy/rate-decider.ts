@@ -1,6 +1,6 @@
 import type { Random } from '../base/index.ts'
-import type { RateLimit, TokenBucket } from '../model/index.ts'
-import { createTokenBucket, type TokenBucketState } from './token-bucket.ts'
+import type { RateLimit } from '../model/index.ts'
+import type { TokenBucketState } from './token-bucket.ts'
 
 /** `uncounted`: not one of the share that is counted. `tolerated`: too many, but let through all the same. */
 export type RateDecision = 'uncounted' | 'allowed' | 'tolerated' | 'refused'
@@ -14,11 +14,10 @@ export interface RateDecider {
 
 /** @see Envoy, local rate limit: the shares are drawn for each request, and only what is counted takes a token */
 export function createRateDecider(
-  limit: Pick<RateLimit, 'enabledPercent' | 'enforcedPercent'> & { readonly bucket: TokenBucket },
-  start: number,
+  limit: Pick<RateLimit, 'enabledPercent' | 'enforcedPercent'>,
+  bucket: TokenBucketState,
   random: Random,
 ): RateDecider {
-  const bucket = createTokenBucket(limit.bucket, start)
   const falls = (percent: number): boolean => percent >= 100 || random.next() * 100 < percent
   return {
     bucket,

@@ -77,8 +77,8 @@ describe('a decision on the rate', () => {
 
   test('counts and refuses the shares that were asked for', () => {
     const decider = createRateDecider(
-      { bucket: spec, enabledPercent: 50, enforcedPercent: 20 },
-      0,
+      { enabledPercent: 50, enforcedPercent: 20 },
+      createTokenBucket(spec, 0),
       createSeededRandom(7),
     )
     const decisions = Array.from({ length: 4000 }, () => decider.decide(0))
@@ -92,8 +92,8 @@ describe('a decision on the rate', () => {
 
   test('of nobody refuses nobody', () => {
     const decider = createRateDecider(
-      { bucket: spec, enabledPercent: 0, enforcedPercent: 100 },
-      0,
+      { enabledPercent: 0, enforcedPercent: 100 },
+      createTokenBucket(spec, 0),
       createSeededRandom(7),
     )
     assert.deepEqual([...new Set(Array.from({ length: 50 }, () => decider.decide(0)))], ['uncounted'])

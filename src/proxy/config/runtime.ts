@@ -164,6 +164,8 @@ export function createRuntime(options: {
     labels: options.labels,
     clock,
     random: options.upstream.thread.random,
+    tokens: options.upstream.thread.tokens,
+    proxy: `${options.clientNamespace} ${options.ips.join(',')}`,
   })
   const side = options.isGateway ? 'gateway' : 'outbound'
   const filterContext: FilterContext = {

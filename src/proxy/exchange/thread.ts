@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import type { Clock, Random } from '../../base/index.ts'
+import type { SharedTokens } from '../filters/rate-limit/shared-tokens.ts'
 import { createFraming } from '../http1/framing.ts'
 import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
 import { createOutBuffer } from '../http1/out-buffer.ts'
@@ -13,6 +14,8 @@ const READ_BYTES = 64 * 1024
 export function createProxyThread(options: {
   readonly clock: Clock
   readonly random: Random
+  /** Absent: it is the only thread. */
+  readonly tokens?: SharedTokens
   /** Calls back after all sockets that had something to read. @default setImmediate */
   readonly defer?: (callback: () => void) => void
 }): ProxyThread {
@@ -21,6 +24,7 @@ export function createProxyThread(options: {
   return {
     clock: options.clock,
     random: options.random,
+    tokens: options.tokens,
     wheel,
     out: createOutBuffer(options.defer),
     readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),

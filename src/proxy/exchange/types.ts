@@ -1,3 +1,4 @@
+import type { SharedTokens } from '../filters/rate-limit/shared-tokens.ts'
 import type { BlockPool, HeadBlock } from '../http1/head-block.ts'
 import type { BodyKind, Framing } from '../http1/framing.ts'
 import type { OutBuffer } from '../http1/out-buffer.ts'
@@ -28,6 +29,8 @@ export interface ProxyThread {
   readonly http2: Http2Thread
   /** Lines about the client of the last request. */
   readonly edgeLines: EdgeLines
+  /** What rate limits leave, where other threads of the process serve the same proxies. */
+  readonly tokens: SharedTokens | undefined
   /** A UUID for a request that has no id yet. */
   readonly requestId: () => string
   /** The time in a `date` field, made once a second. */

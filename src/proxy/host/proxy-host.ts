@@ -3,6 +3,7 @@ import { originalDestination, socketFd } from '../../linux/index.ts'
 import type { StatisticsPart } from '../../telemetry/index.ts'
 import { createInterner } from '../config/interner.ts'
 import { createProxyThread } from '../exchange/thread.ts'
+import { createSharedTokens } from '../filters/rate-limit/shared-tokens.ts'
 import { createIntake, type Intake, type ThreadBoard } from '../net/intake.ts'
 import type { SocketSource } from '../net/listening-sockets.ts'
 import { createManagedNetwork } from '../net/managed-network.ts'
@@ -58,9 +59,15 @@ export function createServingThread(options: {
   readonly board: ThreadBoard
   readonly source: SocketSource
   readonly hand?: (worker: number, key: string, fd: number) => void
+  /** What all threads take tokens from; absent: this one is alone. */
+  readonly tokens?: SharedArrayBuffer
 }): ServingThread {
-  const { clock, source } = options
-  const thread = createProxyThread({ clock, random: options.random })
+  const { clock, source, tokens } = options
+  const thread = createProxyThread({
+    clock,
+    random: options.random,
+    ...(tokens !== undefined && { tokens: createSharedTokens(tokens) }),
+  })
   const interner = createInterner()
   const intake = createIntake(options)
 

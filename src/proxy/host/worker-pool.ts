@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { type Clock, createBackoff, type Logger, type Random, unreachable } from '../../base/index.ts'
+import { createTokenMemory } from '../filters/rate-limit/shared-tokens.ts'
 import { forgetWorker, type ThreadBoard } from '../net/intake.ts'
 import type { ListeningSockets } from '../net/listening-sockets.ts'
 import type { CreateProxyOptions, ProxyHost } from './proxy-host.ts'
@@ -44,6 +45,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
   const proxies = new Map<string, { readonly proxy: PooledProxy; readonly options: CreateProxyOptions }>()
   const lines: (Line | undefined)[] = []
   const backoff = createBackoff({ baseMs: REPLACE_BASE_MS, maxMs: REPLACE_MAX_MS, random: options.random })
+  const tokens = createTokenMemory()
   let closed = false
 
   for (let worker = 0; worker < board.workers; worker++) startWorker(worker)
@@ -58,6 +60,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
         worker,
         workers: board.workers,
         memory: board.memory.buffer,
+        tokens,
         connectionsMax: board.connectionsMax,
         isOpen: sockets.gate.isOpen(),
       } satisfies WorkerBirth,

@@ -11,6 +11,8 @@ export interface WorkerBirth {
   readonly worker: number
   readonly workers: number
   readonly memory: SharedArrayBuffer
+  /** Of rate limits. */
+  readonly tokens: SharedArrayBuffer
   readonly connectionsMax: number
   readonly isOpen: boolean
 }

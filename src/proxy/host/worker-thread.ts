@@ -49,6 +49,7 @@ const thread = createServingThread({
   random: systemRandom,
   board: { ...birth, memory: new Int32Array(birth.memory) },
   source,
+  tokens: birth.tokens,
   hand: (worker, key, fd) => peers.get(worker)?.postMessage({ key, fd } satisfies HandedConnection),
 })
 

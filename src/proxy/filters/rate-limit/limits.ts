@@ -6,7 +6,12 @@ import {
   type TrafficSide,
 } from '../../../model/index.ts'
 import type { Clock, Random } from '../../../base/index.ts'
-import { createRateDecider, type RateDecider } from '../../../policy/index.ts'
+import {
+  createRateDecider,
+  createTokenBucket,
+  type RateDecider,
+  type TokenBucketState,
+} from '../../../policy/index.ts'
 import type { CompiledRoute } from '../../../routing/index.ts'
 import { sendLocalReply } from '../../exchange/local-reply.ts'
 import type { LocalReply } from '../../exchange/local-reply.ts'
@@ -14,6 +19,7 @@ import { FLAG } from '../../../telemetry/index.ts'
 import type { Exchange } from '../../exchange/types.ts'
 import { applyChange, compileChange } from '../headers/change.ts'
 import type { FilterVerdict } from '../order.ts'
+import type { SharedTokens } from './shared-tokens.ts'
 
 /** What a limit has counted, by Envoy's names. */
 export interface LimitCounters {
@@ -54,8 +60,12 @@ export function createRateLimits(options: {
   readonly labels: Readonly<Record<string, string>>
   readonly clock: Clock
   readonly random: Random
+  /** Buckets that other threads take from too; absent: this thread is alone. */
+  readonly tokens: SharedTokens | undefined
+  /** Tells this proxy's buckets from those of others in the process. */
+  readonly proxy: string
 }): RateLimits {
-  const { clock, random } = options
+  const { clock, random, tokens } = options
   const states = new Map<RateLimitName, LimitState>()
   let version = 0
   let inbound: Limiter | undefined
@@ -69,23 +79,33 @@ export function createRateLimits(options: {
 
   /** A general place without tokens says nothing of its own. */
   function asPart(state: LimitState, place: LimitedPlace): readonly LimiterPart[] {
-    const { limit, deciders } = state
+    const { limit } = state
     const { bucket } = limit
     if (bucket === undefined) return []
     const id = scopeId(limit, place)
-    let byPort = deciders.get(id)
-    if (byPort === undefined) deciders.set(id, (byPort = new Map()))
     return [
       {
         port: limit.place.port,
         isAlone: limit.place.kind !== 'listener',
-        apply: apply(state, bucket, byPort),
+        apply: apply(state, bucket, id),
       },
     ]
   }
 
-  function apply(state: LimitState, bucket: TokenBucket, byPort: Map<number, RateDecider>): Limiter {
-    const { limit, counters, refusal } = state
+  function bucketOf(
+    key: RateLimitName,
+    bucket: TokenBucket,
+    at: { place: string; now: number },
+  ): TokenBucketState {
+    if (tokens === undefined) return createTokenBucket(bucket, at.now)
+    const { maxTokens, tokensPerFill, fillIntervalMs } = bucket
+    return tokens([options.proxy, key, at.place, maxTokens, tokensPerFill, fillIntervalMs].join('|'), bucket)
+  }
+
+  function apply(state: LimitState, bucket: TokenBucket, id: string): Limiter {
+    const { limit, counters, refusal, deciders } = state
+    const byPort = deciders.get(id) ?? new Map<number, RateDecider>()
+    deciders.set(id, byPort)
     const tolerated = compileChange({ ...limit.requestHeaders, remove: [] })
     return (exchange) => {
       const now = clock.monotonic()
@@ -93,7 +113,12 @@ export function createRateLimits(options: {
       if (decider === undefined) {
         // Ports of captured connections are whatever somebody dialled.
         if (byPort.size >= PORTS_MAX) byPort.clear()
-        byPort.set(exchange.port, (decider = createRateDecider({ ...limit, bucket }, now, random)))
+        decider = createRateDecider(
+          limit,
+          bucketOf(limit.key, bucket, { place: `${id} ${exchange.port}`, now }),
+          random,
+        )
+        byPort.set(exchange.port, decider)
       }
       const decision = decider.decide(now)
       if (decision === 'uncounted') return 'continue'
