@@ -32,7 +32,7 @@ const RESULTS = join(tmpdir(), '.lateen-bench')
 const OPTIONS = {
   inside: { type: 'boolean', default: false },
   scenario: { type: 'string', multiple: true, default: [] as string[] },
-  rounds: { type: 'string', default: '4' },
+  rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '2' },
   write: { type: 'boolean', default: false },
 } as const

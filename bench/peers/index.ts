@@ -3,7 +3,7 @@
  * anything. Each scenario's result is kept, so that one may be measured again alone; `--write` makes the document of them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { isInstalled, REPOSITORY, runQuietly } from '../../scripts/run.ts'
@@ -16,7 +16,8 @@ import { figuresOf } from './ratios.ts'
 import { report } from './report.ts'
 import { type Scenario, SCENARIOS } from './scenarios.ts'
 
-const RESULTS = join(tmpdir(), '.lateen-bench', 'peers')
+/** In the clone: another one may be measured at the same time. */
+const RESULTS = join(REPOSITORY, '.tools/bench/peers')
 const DOCUMENT = join(REPOSITORY, 'docs/performance.md')
 const TOOLS = ['nginx', 'wrk', 'h2load', 'nghttpd', 'taskset', 'openssl']
 const PACKAGES = 'nginx libnginx-mod-stream haproxy wrk nghttp2-client nghttp2-server util-linux openssl'

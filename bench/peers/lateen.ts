@@ -32,7 +32,7 @@ export const lateen: Peer = {
       program: process.execPath,
       args: [
         '--disable-warning=ExperimentalWarning',
-        '--max-semi-space-size=2',
+        '--max-semi-space-size=4',
         MAIN,
         'serve',
         ...workers,

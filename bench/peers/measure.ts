@@ -43,9 +43,11 @@ export interface MeasureOptions {
   readonly print: (line: string) => void
 }
 
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 3
 const IDLE_CONNECTIONS = 1000
 const SETTLE_MS = 1000
+/** What reads our configuration is gone by then. */
+const START_MS = 12_000
 
 /** Each contestant alone on its core in turn, round by round, so that what the machine does meanwhile falls on all. */
 export async function measureScenario(scenario: Scenario, options: MeasureOptions): Promise<ScenarioResult> {
@@ -122,6 +124,7 @@ function treeOf({ pids }: Running): readonly number[] {
 
 async function idleRows(contest: Contest): Promise<readonly Measured[]> {
   const rows: Measured[] = []
+  await sleep(START_MS)
   for (const one of contest.running) {
     const beforeMb = rssMegabytes(treeOf(one))
     const sockets = await openIdle(one, IDLE_CONNECTIONS)
