@@ -46,6 +46,8 @@ export interface ServeOptions {
 export interface RestartOptions {
   /** The Unix socket of the process whose place this one takes, if one listens there. */
   readonly takeOver: string | undefined
+  /** It is an error if none does: this process was started for that alone. */
+  readonly mustTakeOver: boolean
   /** The Unix socket on which this one is asked for its place. */
   readonly path: string
   /** Resolves when it is to listen there. */
@@ -69,6 +71,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { clock, logger, restart } = options
   const predecessor =
     restart?.takeOver === undefined ? undefined : await takeOver({ path: restart.takeOver, clock, logger })
+  if (restart?.mustTakeOver === true && predecessor === undefined)
+    throw new Error(`no process hands over at ${restart.takeOver}`)
   const proxy = createLocalProxy({
     name: 'lateen',
     version: options.version,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, messageOf, systemClock, systemRandom } from '../../base/index.ts'
@@ -48,7 +48,10 @@ export async function run(call: CommandCall): Promise<void> {
       logger,
       signal: terminationSignal(),
       onReady() {
-        if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`)
+        if (pidFile === undefined) return
+        // Whoever reads it finds a number always.
+        writeFileSync(`${pidFile}.new`, `${process.pid}\n`)
+        renameSync(`${pidFile}.new`, pidFile)
       },
     })
   } catch (error) {
@@ -80,12 +83,20 @@ function restartOptions(call: CommandCall, logger: Logger): RestartOptions {
   const given = textOption(call, 'hotRestartSocket')
   const path = given ?? join(tmpdir(), `lateen-serve-${process.pid}.sock`)
   const { promise: asked, resolve } = Promise.withResolvers<void>()
+  let isStarting = false
   process.on('SIGUSR2', () => {
     resolve()
-    startSuccessor(given === undefined ? path : undefined, logger)
+    if (isStarting) logger.warn('a hot restart is under way already')
+    else {
+      isStarting = true
+      startSuccessor(given === undefined ? path : undefined, logger, () => {
+        isStarting = false
+      })
+    }
   })
   return {
     takeOver: textOption(call, 'takeOver') ?? given,
+    mustTakeOver: textOption(call, 'takeOver') !== undefined,
     path,
     wanted: given === undefined ? asked : Promise.resolve(),
     drainMs: durationOption(call, 'drainTime'),
@@ -96,7 +107,7 @@ function restartOptions(call: CommandCall, logger: Logger): RestartOptions {
 /** How long the path may take to be there: it is made when the signal comes. */
 const PATH_WAIT_MS = 100
 
-function startSuccessor(path: string | undefined, logger: Logger): void {
+function startSuccessor(path: string | undefined, logger: Logger, onEnd: () => void): void {
   const [main = '', ...words] = process.argv.slice(1)
   const at = words.indexOf('--take-over')
   const own = at < 0 ? words : words.toSpliced(at, 2)
@@ -104,7 +115,11 @@ function startSuccessor(path: string | undefined, logger: Logger): void {
   setTimeout(() => {
     const child = spawn(process.execPath, args, { stdio: 'inherit', detached: true })
     child.unref()
-    child.on('error', (error) => logger.error(`a successor could not be started: ${messageOf(error)}`))
+    child.on('exit', onEnd)
+    child.on('error', (error) => {
+      logger.error(`a successor could not be started: ${messageOf(error)}`)
+      onEnd()
+    })
     logger.info('asked for a hot restart', { successor: child.pid ?? 0 })
   }, PATH_WAIT_MS)
 }
