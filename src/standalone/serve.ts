@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly telemetry?: TelemetryOptions
   /** Clients come through a balancer that says with a PROXY header who they are. */
   readonly proxyProtocol?: boolean
+  /** Proxies before this one whose `x-forwarded-for` is believed. */
+  readonly trustedProxies?: number
   /** Worker threads; 1 unless the user says otherwise: connections are served in the main thread. */
   readonly concurrency?: number
   /** Open connections of clients beyond which further ones are refused. */
@@ -83,6 +85,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     memoryMax: options.memoryMax,
     clusterDomain: CLUSTER_DOMAIN,
     proxyProtocol: options.proxyProtocol ?? false,
+    trustedProxies: options.trustedProxies ?? 0,
     predecessor,
     writeLog: options.writeLog,
     ...(options.environment && { environment: options.environment }),

@@ -150,6 +150,11 @@ export const COMMANDS: readonly CommandFace[] = [
         .option('--otlp-endpoint <url>', 'send spans there: grpc://HOST:4317 or http://HOST:4318')
         .option('--trace-sampling <percent>', 'share of requests that are traced', '1')
         .option('--proxy-protocol', 'clients come through a balancer that sends PROXY headers', false)
+        .option(
+          '--trusted-proxies <number>',
+          'proxies before this one whose X-Forwarded-For is believed',
+          '0',
+        )
         .option('--concurrency <number>', 'worker threads that serve connections', '1')
         .option('--max-connections <number>', 'open connections beyond which new ones are refused')
         .option('--max-memory <size>', 'memory beyond which it takes less upon itself, such as 512Mi')

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import type { Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { startGateway, startSidecar, type TestGateway } from '../testing-gateway.ts'
@@ -135,6 +137,15 @@ describe('what a proxy adds to requests and answers, and what it takes away', ()
     assert.deepEqual(seen('x-forwarded-port'), [String(port)])
   })
 
+  test('a connection without a request is closed in its time', async () => {
+    const { port } = await gateway({ idleTimeoutMs: 40 })
+    const ask = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+    assert.match(await exchangeBytes(port, ask), /fine$/)
+    const session = connect(`http://127.0.0.1:${port}`)
+    await once(session, 'connect')
+    await once(session, 'close')
+  })
+
   test('names of fields keep their case where that is asked for, however the heads are cut', async () => {
     const answer =
       'HTTP/1.1 200 OK\r\nX-Mine:  Yes\r\nConTent-LENGTH: 2\r\nConnection: X-Gone\r\nX-Gone: 1\r\n\r\nok'
@@ -205,11 +216,14 @@ test('ProxyConfig says it in Istio’s words', () => {
     forwardedHost: true,
     forwardedPort: true,
     keepsCase: true,
+    idleTimeoutMs: 3_600_000,
   })
   const sidecar = readHttpSettings(
     { proxyHeaders: { ...proxyHeaders, server: { disabled: true } } },
     'sidecar',
   )
+  assert.equal(readHttpSettings({}, 'router', '30s').idleTimeoutMs, 30_000)
+  assert.equal(readHttpSettings({}, 'router', 'soon').idleTimeoutMs, HTTP_SETTINGS.idleTimeoutMs)
   assert.equal(sidecar.clientCertificate, 'sanitize')
   assert.deepEqual(sidecar.server, { kind: 'upstream' })
   assert.equal(readHttpSettings({ gatewayTopology }, 'sidecar').trustedProxies, 0)

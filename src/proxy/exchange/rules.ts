@@ -27,6 +27,8 @@ export interface HttpSettings {
   readonly forwardedPort: boolean
   /** Field names keep the case that they came in, between HTTP/1.1 and HTTP/1.1. */
   readonly keepsCase: boolean
+  /** A client's connection without a request is closed after so long (ISTIO_META_IDLE_TIMEOUT). */
+  readonly idleTimeoutMs: number
 }
 
 export const HTTP_SETTINGS: HttpSettings = {
@@ -37,6 +39,7 @@ export const HTTP_SETTINGS: HttpSettings = {
   forwardedHost: false,
   forwardedPort: false,
   keepsCase: false,
+  idleTimeoutMs: 3_600_000,
 }
 
 /** The settings as they hold for one side of a proxy, with the work done that depends on no request. */

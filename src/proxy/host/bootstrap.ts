@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../base/index.ts'
-import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
+import type { HttpSettings } from '../exchange/rules.ts'
 import { readHttpSettings } from './http-settings.ts'
 import { nodeId } from '../../xds/types/index.ts'
 import type { ProxyNode } from '../../xds/client/index.ts'
@@ -59,7 +59,7 @@ export function readBootstrap(options: {
       : (env['INSTANCE_IP'] ?? '').split(',').filter((ip) => ip !== '')
   const ip = ips[0]
   if (ip === undefined) return fail('the environment must have INSTANCE_IP (the downward API, status.podIP)')
-  const config = parseConfig(env['PROXY_CONFIG'], role)
+  const config = parseConfig(env, role)
   if (!config.ok) return config
   const clusterDomain = domainOf(flag(args, '--domain'), namespace)
   return ok({
@@ -85,6 +85,8 @@ export function readBootstrap(options: {
   })
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 interface ProxyConfig {
   readonly discoveryAddress?: string
   readonly plaintext?: boolean
@@ -93,8 +95,10 @@ interface ProxyConfig {
   readonly http: HttpSettings
 }
 
-function parseConfig(text: string | undefined, role: 'sidecar' | 'router'): Result<ProxyConfig, string> {
-  if (text === undefined || text === '') return ok({ http: HTTP_SETTINGS })
+function parseConfig(env: Environment, role: 'sidecar' | 'router'): Result<ProxyConfig, string> {
+  const text = env['PROXY_CONFIG']
+  const idleTimeout = env['ISTIO_META_IDLE_TIMEOUT']
+  if (text === undefined || text === '') return ok({ http: readHttpSettings({}, role, idleTimeout) })
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -108,7 +112,7 @@ function parseConfig(text: string | undefined, role: 'sidecar' | 'router'): Resu
   const duration = fields['terminationDrainDuration']
   const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
-    http: readHttpSettings(fields, role),
+    http: readHttpSettings(fields, role, idleTimeout),
     ...(typeof address === 'string' && { discoveryAddress: address }),
     ...(fields['controlPlaneAuthPolicy'] === 'NONE' && { plaintext: true }),
     ...(isObject(topology) && isObject(topology['proxyProtocol']) && { proxyProtocol: true }),

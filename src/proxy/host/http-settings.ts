@@ -1,3 +1,4 @@
+import { parseDurationMs } from '../../base/index.ts'
 import { type CertificateForwarding, HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -13,8 +14,14 @@ const CERTIFICATE_FORWARDING: Readonly<Record<string, CertificateForwarding>> = 
 /**
  * What ProxyConfig says of fields: `proxyHeaders`, and for gateways `gatewayTopology`. What it does not say, or says in
  * a way that is not understood, is as Istio has it.
+ * @param idleTimeout such as `30s` (ISTIO_META_IDLE_TIMEOUT)
  */
-export function readHttpSettings(config: Fields, role: 'sidecar' | 'router'): HttpSettings {
+export function readHttpSettings(
+  config: Fields,
+  role: 'sidecar' | 'router',
+  idleTimeout?: string,
+): HttpSettings {
+  const idleTimeoutMs = parseDurationMs(idleTimeout ?? '') ?? 0
   const headers = fieldsOf(config['proxyHeaders'])
   const topology = role === 'router' ? fieldsOf(config['gatewayTopology']) : {}
   const forwarding = role === 'router' ? topology['forwardClientCertDetails'] : headers['forwardedClientCert']
@@ -28,6 +35,7 @@ export function readHttpSettings(config: Fields, role: 'sidecar' | 'router'): Ht
     debugFields: !isDisabled(headers['envoyDebugHeaders']),
     forwardedHost: fieldsOf(headers['xForwardedHost'])['enabled'] === true,
     forwardedPort: fieldsOf(headers['xForwardedPort'])['enabled'] === true,
+    idleTimeoutMs: idleTimeoutMs > 0 ? idleTimeoutMs : HTTP_SETTINGS.idleTimeoutMs,
     keepsCase: headers['preserveHttp1HeaderCase'] === true,
     ...(clientCertificate && { clientCertificate }),
     ...(server && { server }),

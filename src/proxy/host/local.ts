@@ -31,6 +31,8 @@ export interface LocalProxyOptions {
   readonly clusterDomain: string
   /** Whether connections begin with a PROXY header. */
   readonly proxyProtocol?: boolean
+  /** Proxies before this one whose `x-forwarded-for` is believed. */
+  readonly trustedProxies?: number
   /** The process whose place this one takes. */
   readonly predecessor: Predecessor | undefined
   readonly writeLog: (line: string) => void
@@ -164,7 +166,7 @@ function ticketKeyOf(predecessor: Predecessor | undefined): Buffer | undefined {
 }
 
 function bootstrapOf(options: LocalProxyOptions) {
-  const { name, version, clusterDomain, proxyProtocol = false } = options
+  const { name, version, clusterDomain, proxyProtocol = false, trustedProxies = 0 } = options
   return {
     node: {
       id: `router~127.0.0.1~${name}.default~default.svc.${clusterDomain}`,
@@ -182,7 +184,7 @@ function bootstrapOf(options: LocalProxyOptions) {
     clusterDomain,
     logLevel: 'info',
     drainMs: 0,
-    http: HTTP_SETTINGS,
+    http: { ...HTTP_SETTINGS, trustedProxies },
     proxyProtocol,
     ...(options.environment && { environment: options.environment }),
   }

@@ -27,7 +27,6 @@ import {
   DISCARD_TIMEOUT_MS,
   HALF_CLOSED_WAIT_MS,
   HEAD_TIMEOUT_MS,
-  IDLE_TIMEOUT_MS,
   type ServerConnection,
 } from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'
@@ -83,7 +82,7 @@ export function createServerConnection(options: {
     headOnly: false,
   }
   connection.stream = streamOf(connection)
-  context.thread.wheel.set(connection.timer, IDLE_TIMEOUT_MS)
+  context.thread.wheel.set(connection.timer, context.rules.idleTimeoutMs)
   socket.on('drain', () => onDrain(connection))
   socket.on('end', () => onEnd(connection))
   // A reset is followed by `close`, where it is dealt with.
@@ -389,7 +388,7 @@ function onTimer(connection: ServerConnection): void {
         else refuse(connection, 408, 'request_header_timeout')
         return
       }
-      const left = connection.lastUsed + IDLE_TIMEOUT_MS - now
+      const left = connection.lastUsed + connection.context.rules.idleTimeoutMs - now
       if (left > 0) thread.wheel.set(connection.timer, left)
       else endConnection(connection, false)
       return
@@ -403,7 +402,7 @@ function onTimer(connection: ServerConnection): void {
     case AT.response:
     case AT.tunnel:
       if (connection.ended && connection.at === AT.response) endIfSilent(connection, now)
-      else thread.wheel.set(connection.timer, IDLE_TIMEOUT_MS)
+      else thread.wheel.set(connection.timer, connection.context.rules.idleTimeoutMs)
       return
     default:
       unreachable(connection.at as never)

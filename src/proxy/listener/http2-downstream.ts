@@ -28,6 +28,7 @@ export function serveHttp2(options: {
     thread: context.thread.http2,
     events: eventsOf(context),
     endpoints: endpointsOf(socket, context),
+    options: { idleTimeoutMs: context.rules.idleTimeoutMs },
     work: context.work,
     onClose: options.onClose,
   })
