@@ -43,7 +43,10 @@ export interface MeasureOptions {
   readonly print: (line: string) => void
 }
 
-const WARM_UP_SECONDS = 3
+/** A compiler that works while the program runs is done by then; with neighbours that takes longer. */
+const WARM_UP_REQUESTS = 40_000
+const WARM_UP_SECONDS_MAX = 6
+const WARM_UP_STEP_SECONDS = 2
 const IDLE_CONNECTIONS = 1000
 const SETTLE_MS = 1000
 /** What reads our configuration is gone by then. */
@@ -84,7 +87,7 @@ async function loadedRows(
     const first = round % Math.max(1, contest.running.length)
     for (const one of [...contest.running.slice(first), ...contest.running.slice(0, first)]) {
       options.signal.throwIfAborted()
-      if (round === 0) await load(one.target, WARM_UP_SECONDS)
+      if (round === 0) await warmUp(one, load)
       samples.get(one)?.push(await sample(one, load, options.seconds))
     }
     const costs = contest.running.map((one) => {
@@ -98,6 +101,14 @@ async function loadedRows(
     samples: samples.get(one) ?? [],
     rssMb: rssMegabytes(treeOf(one)),
   }))
+}
+
+async function warmUp({ target }: Running, load: Load): Promise<void> {
+  let served = 0
+  for (let seconds = 0; served < WARM_UP_REQUESTS && seconds < WARM_UP_SECONDS_MAX;) {
+    served += (await load(target, WARM_UP_STEP_SECONDS)).requests
+    seconds += WARM_UP_STEP_SECONDS
+  }
 }
 
 async function sample(one: Running, load: Load, seconds: number): Promise<Sample> {
