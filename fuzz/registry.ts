@@ -27,6 +27,8 @@ const canary: FuzzTarget = {
 
 export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   'access-log': texts.accessLog,
+  'log-filter': texts.logFilter,
+  'trace-context': texts.traceContext,
   bodies: objects.bodies,
   canary,
   capture: texts.capture,

@@ -14,8 +14,11 @@ import {
 import { captureRules } from '../../src/linux/index.ts'
 import {
   compileAccessLogFormat,
+  compileLogFilter,
   DEFAULT_ACCESS_LOG_FORMAT,
   type LogRecord,
+  readTraceContext,
+  traceLines,
 } from '../../src/telemetry/index.ts'
 import { type FuzzTarget, mayThrow, textOf } from '../target.ts'
 
@@ -205,6 +208,77 @@ export const accessLog: FuzzTarget = {
       if (format.ok) assert.equal(typeof format.value.format(RECORD), 'string')
       else assert.notEqual(format.error, '')
     }
+  },
+}
+
+export const logFilter: FuzzTarget = {
+  seeds: [
+    'response.code >= 400',
+    "request.headers['user-agent'].startsWith('curl') || !has(response.grpc_status)",
+    'request.duration > duration("1s") && connection.mtls',
+  ],
+  words: [
+    'response',
+    '.code',
+    'request',
+    '.headers',
+    "['x']",
+    ' && ',
+    ' || ',
+    '!',
+    'has(',
+    ')',
+    '.all(x, ',
+    '>=',
+    '0',
+  ],
+  check(input) {
+    const filter = compileLogFilter(textOf(input))
+    if (filter.ok) assert.equal(typeof filter.value.isWanted(RECORD), 'boolean')
+    else assert.notEqual(filter.error, '')
+  },
+}
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+const SPAN = '00f067aa0ba902b7'
+
+/** One header a line; what is read is written, and read again as the same. */
+export const traceContext: FuzzTarget = {
+  seeds: [
+    `traceparent: 00-${TRACE}-${SPAN}-01\ntracestate: a=1`,
+    `b3: ${TRACE}-${SPAN}-d-${SPAN}`,
+    `x-b3-traceid: ${TRACE}\nx-b3-spanid: ${SPAN}\nx-b3-sampled: 1`,
+  ],
+  words: [
+    'traceparent: ',
+    'b3: ',
+    'x-b3-traceid: ',
+    '\n',
+    '-',
+    '00',
+    'ff',
+    TRACE,
+    SPAN,
+    'd',
+    '0000000000000000',
+  ],
+  check(input) {
+    const fields = new Map(
+      textOf(input)
+        .split('\n')
+        .map((line) => line.split(': ', 2) as [string, string | undefined]),
+    )
+    const context = readTraceContext((name) => fields.get(name))
+    if (context === undefined) return
+    assert.match(`${context.traceId}-${context.spanId}`, /^[0-9a-f]{32}-[0-9a-f]{16}$/)
+    const isSampled = context.isSampled ?? false
+    const written = traceLines({ ...context, parentId: '', isSampled })
+    const lines = new Map(written.map((line) => line.trimEnd().split(': ', 2) as [string, string]))
+    const again = readTraceContext((name) => lines.get(name))
+    assert.deepEqual(
+      [again?.traceId, again?.spanId, again?.isSampled],
+      [context.traceId, context.spanId, isSampled],
+    )
   },
 }
 

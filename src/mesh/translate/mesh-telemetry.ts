@@ -11,7 +11,7 @@ import { compileAccessLogFormat, defaultLogFormat } from '../../telemetry/index.
 import { isRecord, type Members, numberOf, recordsOf, textOf } from './members.ts'
 
 /** The provider that Istio has without being told: the proxy's own output in the mesh's format. */
-export const BUILT_IN_LOG_PROVIDER = 'envoy'
+const BUILT_IN_LOG_PROVIDER = 'envoy'
 /** Istio's default share of requests that are traced. */
 const SAMPLING_PERCENT = 1
 const TAG_LENGTH_MAX = 256

@@ -112,7 +112,7 @@ const PAGES: Readonly<Record<string, AdminPage>> = {
 }
 
 /** @returns undefined for a path that there is not */
-export function pageOf(path: string): AdminPage | undefined {
+function pageOf(path: string): AdminPage | undefined {
   return Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
 }
 

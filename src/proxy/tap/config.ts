@@ -19,7 +19,7 @@ const BUFFERED_BYTES_MAX = 64 * 1024
 export function parseTapConfig(text: string): Result<TapConfig, string> {
   let value: unknown
   try {
-    value = parse(text, { maxAliasCount: 0 })
+    value = parse(text, { maxAliasCount: 0, logLevel: 'error' })
   } catch (error) {
     return fail(`is neither JSON nor YAML: ${messageOf(error)}`)
   }
