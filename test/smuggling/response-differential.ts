@@ -43,7 +43,7 @@ export async function runResponses(
 type Verdict = 'read' | 'refused' | 'wrong'
 
 /** A reader may refuse what is sound; it must not read anything else than was meant. */
-export function verdictOn(one: ResponseCase, answer: string): Verdict {
+function verdictOn(one: ResponseCase, answer: string): Verdict {
   switch (one.outcome) {
     case 'passed':
       return answer === meantOf(one) ? 'read' : isError(answer) ? 'refused' : 'wrong'
