@@ -14,7 +14,7 @@ import { LOAD_CORE } from './load.ts'
 import { measureScenario, type ScenarioResult } from './measure.ts'
 import { figuresOf } from './ratios.ts'
 import { report } from './report.ts'
-import { type Scenario, SCENARIOS } from './scenarios.ts'
+import { OURS, type Scenario, SCENARIOS } from './scenarios.ts'
 
 /** In the clone: another one may be measured at the same time. */
 const RESULTS = join(REPOSITORY, '.tools/bench/peers')
@@ -42,6 +42,7 @@ export async function measurePeers(session: Session): Promise<readonly Figure[]>
     try {
       const { print, signal } = session
       const result = await measureScenario(scenario, { rounds, seconds, print, signal })
+      if (!result.rows.some(({ name }) => name === OURS)) throw new Error('ours did not take part')
       keep(result)
       figures.push(...figuresOf(scenario, result))
     } catch (error) {

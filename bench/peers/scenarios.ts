@@ -36,7 +36,7 @@ export interface Scenario {
 
 /** What the ratios are of. */
 export const OURS = 'Lateen'
-export const ONE_ROUTE = 'Lateen, one route'
+const ONE_ROUTE = 'Lateen, one route'
 const ROUTES = 5000
 
 const all = (routes?: Hop['routes']): readonly Contestant[] =>

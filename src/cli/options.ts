@@ -2,12 +2,13 @@ import { parseDurationMs } from '../base/index.ts'
 import { type CommandCall, textOption } from './command-call.ts'
 import { CliError, ExitCode } from './exit.ts'
 
-/** @throws CliError for what is not a whole number from 1 on */
-export function countOption(call: CommandCall, name: string): number | undefined {
+/** @throws CliError for what is not a whole number from `least` on */
+export function countOption(call: CommandCall, name: string, least = 1): number | undefined {
   const text = textOption(call, name)
   if (text === undefined) return undefined
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < 1) throw wrong(name, 'a whole number from 1 on', text)
+  if (!Number.isSafeInteger(count) || count < least)
+    throw wrong(name, `a whole number from ${least} on`, text)
   return count
 }
 

@@ -37,7 +37,7 @@ export async function run(call: CommandCall): Promise<void> {
       adminPort: portOption(call.options['adminPort']),
       ...telemetryOptions(call),
       proxyProtocol: call.options['proxyProtocol'] === true,
-      trustedProxies: countOption(call, 'trustedProxies') ?? 0,
+      trustedProxies: countOption(call, 'trustedProxies', 0) ?? 0,
       ...(await limitOptions(call)),
       restart: restartOptions(call, logger),
       drainMs: DEFAULT_DRAIN_MS,
