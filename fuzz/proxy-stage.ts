@@ -43,11 +43,11 @@ export const HTTP_PORT = 8000
 export const TLS_PORT = 8443
 const SERVER_PORT = 9000
 
-/** @param onBytes called with what the server gets @param capacity bytes that the network holds in one direction */
+/** @param onBytes called with what the server gets @param more capacity: bytes that the network holds in one direction; proxyProtocol: a header is awaited */
 export async function createProxyStage(
-  protocol: 'http' | 'http2',
+  protocol: 'http' | 'http2' | 'grpc',
   onBytes: (wire: Wire, bytes: Buffer) => void,
-  capacity = 1 << 20,
+  { capacity = 1 << 20, proxyProtocol = false } = {},
 ): Promise<ProxyStage> {
   const scheduler = createScheduler()
   const whole = { latencyMaxMs: 0, pieceMax: 1, capacity, connect: () => 'accept' as const }
@@ -59,7 +59,7 @@ export async function createProxyStage(
     ...createProxyThread({ clock: scheduler, random: createSeededRandom(1) }),
     requestId: () => `id-${ids++}`,
   }
-  const proxy = createTestProxy({ network, thread, address: '10.1.0.1' })
+  const proxy = createTestProxy({ network, thread, address: '10.1.0.1', proxyProtocol })
   proxy.accept(changesOf(objectsOf(protocol)))
   while (!proxy.isBound()) await new Promise((resolve) => setImmediate(resolve))
   const served: Wire[] = []
@@ -109,7 +109,7 @@ export async function createProxyStage(
   }
 }
 
-function objectsOf(protocol: 'http' | 'http2'): ModelObject[] {
+function objectsOf(protocol: 'http' | 'http2' | 'grpc'): ModelObject[] {
   const service = serviceObject('app', {
     ports: [
       { port: 80, name: 'web', protocol },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Random, randomIndex } from '../../src/base/index.ts'
+import { proxyHeader } from '../../src/proxy/proxy-protocol/write.ts'
 import { createMessageReader, type Message } from '../../test/simulation/http1-reader.ts'
 import {
   createFrameReader,
@@ -131,9 +132,18 @@ function answersOf(bytes: Buffer, methods: readonly string[]): string[] {
 /** A line that does not end is judged when it does, or at once when it came in one piece: so all lines end. */
 const LINE_ENDS = Buffer.from('\r\n\r\n')
 
-async function http1Downstream(pieces: readonly Buffer[]): Promise<unknown> {
+function http1Downstream(pieces: readonly Buffer[]): Promise<unknown> {
+  return playHttp1(pieces, false)
+}
+
+/** The same behind a balancer that says in a header of its own whose connection it is. */
+function behindBalancer(pieces: readonly Buffer[]): Promise<unknown> {
+  return playHttp1(pieces, true)
+}
+
+async function playHttp1(pieces: readonly Buffer[], proxyProtocol: boolean): Promise<unknown> {
   const server = plainServer()
-  const stage = await createProxyStage('http', server.onBytes)
+  const stage = await createProxyStage('http', server.onBytes, { proxyProtocol })
   const client = stage.connect(HTTP_PORT)
   await sendAll(client, [...pieces, LINE_ENDS], stage.settle)
   server.open()
@@ -410,11 +420,87 @@ export const tlsInspectionConnection: FuzzTarget = cutTarget(tlsInspection, {
   words: ['\x16\x03\x01', '\x00\x00', '\x00\x10', '\x01\x00', 'GET / HTTP/1.1\r\n\r\n', '\xff\xff'],
 })
 
+const PLAIN_GET = Buffer.from('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+const CLIENT = {
+  source: { address: '192.0.2.7', port: 40_000 },
+  destination: { address: '198.51.100.1', port: 443 },
+}
+
+export const proxyHeaderConnection: FuzzTarget = cutTarget(behindBalancer, {
+  seeds: [
+    Buffer.concat([proxyHeader('v1', CLIENT), PLAIN_GET]),
+    Buffer.concat([proxyHeader('v2', CLIENT), PLAIN_GET, PLAIN_GET]),
+    Buffer.concat([proxyHeader('v1'), PLAIN_GET]),
+    Buffer.concat([proxyHeader('v2'), PLAIN_GET]),
+    PLAIN_GET,
+  ],
+  words: ['PROXY ', 'TCP4', 'TCP6', 'UNKNOWN', '\r\n', ' ', '65535', '\x21\x11\x00'],
+})
+
+const GRPC_ANSWER = Buffer.concat([
+  headersOf(
+    1,
+    [
+      [':status', '200'],
+      ['content-type', 'application/grpc'],
+    ],
+    false,
+  ),
+  data(1, '\0\0\0\0\x02ok'),
+  headersOf(1, [['grpc-status', '0']], true),
+])
+
+/** A browser's call of gRPC; a server of gRPC that answers when all of it is there. */
+async function grpcWeb(pieces: readonly Buffer[]): Promise<unknown> {
+  const stage = await createProxyStage('grpc', () => {})
+  const client = stage.connect(HTTP_PORT)
+  await sendAll(client, [...pieces, LINE_ENDS], stage.settle)
+  for (const server of stage.served) {
+    server.stream.send(settingsOf([]))
+    server.stream.send(GRPC_ANSWER)
+  }
+  await stage.settle(SETTLE_MS)
+  client.stream.finish('half-close')
+  await stage.settle(END_MS)
+  const calls = stage.served.map((server) => sayOf(server.received(), true))
+  const answers = answersOf(client.received(), [])
+  const isAnswered = answers.some(
+    (answer) => answer.includes('HTTP/1.1 200') && !answer.includes('grpc-message'),
+  )
+  await stage.close()
+  // Of a call that is broken off the server may have heard a part, or nothing.
+  return { answers, ended: client.ended(), calls: isAnswered ? calls : undefined }
+}
+
+const webCall = (type: string, body: string): string =>
+  `POST /app.Service/Call HTTP/1.1\r\nHost: a\r\nContent-Type: application/${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+
+export const grpcWebConnection: FuzzTarget = cutTarget(grpcWeb, {
+  seeds: [
+    webCall('grpc-web+proto', '\0\0\0\0\x03abc'),
+    webCall('grpc-web-text', 'AAAAAANhYmM='),
+    webCall('grpc-web-text+proto', 'AAAAAAFhAAAAAAFi'),
+    webCall('grpc', '\0\0\0\0\x03abc'),
+  ],
+  words: [
+    '\r\n',
+    'grpc-web-text',
+    'grpc-web',
+    '+proto',
+    '=',
+    'AAAA',
+    '\0\0\0\0\x01',
+    'Accept: application/grpc-web-text\r\n',
+  ],
+})
+
 /** Every place at which the inputs to start from can be cut. */
 export const PLAYS: Readonly<Record<string, { readonly play: Play; readonly target: FuzzTarget }>> = {
   'HTTP/1.1 from clients': { play: http1Downstream, target: http1DownstreamConnection },
   'HTTP/1.1 from servers': { play: http1Upstream, target: http1UpstreamConnection },
   'HTTP/2 from clients': { play: http2Downstream, target: http2DownstreamConnection },
   'HTTP/2 from servers': { play: http2Upstream, target: http2UpstreamConnection },
+  'a PROXY header': { play: behindBalancer, target: proxyHeaderConnection },
+  'gRPC-Web': { play: grpcWeb, target: grpcWebConnection },
   'TLS that is passed on': { play: tlsInspection, target: tlsInspectionConnection },
 }

@@ -18,7 +18,7 @@ interface Tunnel {
 }
 
 async function webSocket(): Promise<Tunnel> {
-  const stage = await createProxyStage('http', () => {}, CAPACITY)
+  const stage = await createProxyStage('http', () => {}, { capacity: CAPACITY })
   const client = stage.connect(HTTP_PORT)
   await stage.settle()
   client.stream.send(UPGRADE)
@@ -31,7 +31,7 @@ async function webSocket(): Promise<Tunnel> {
 }
 
 async function tls(): Promise<Tunnel> {
-  const stage = await createProxyStage('http', () => {}, CAPACITY)
+  const stage = await createProxyStage('http', () => {}, { capacity: CAPACITY })
   const client = stage.connect(TLS_PORT)
   await stage.settle()
   client.stream.send(helloRecords[0] as Buffer)
