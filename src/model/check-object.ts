@@ -23,7 +23,7 @@ import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
 import { session } from './check-session.ts'
-import { checkCredential, listenerTls, upstreamTls } from './check-tls.ts'
+import { checkCredential, listenerTls, tlsDefaults, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { ModelObject, ModelType } from './model-object.ts'
@@ -299,6 +299,7 @@ const mesh = object<Mesh>({
   connectTimeoutMs: integer(1),
   outbound: oneOf('allow-any', 'registry-only'),
   pathNormalization: optional(oneOf('none', 'base', 'merge-slashes', 'decode-and-merge-slashes')),
+  tlsDefaults: optional(tlsDefaults),
   accessLog: optional(logFormat),
   telemetry: optional(meshTelemetry),
 })

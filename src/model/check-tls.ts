@@ -7,6 +7,7 @@ import type {
   ListenerTls,
   ServerTrust,
   SubjectAltName,
+  TlsDefaults,
   TlsVersion,
   UpstreamTls,
 } from './tls.ts'
@@ -36,6 +37,8 @@ const accepted = object<AcceptedClients>({
   certificateHashes: optional(texts),
   keyHashes: optional(texts),
 })
+
+export const tlsDefaults = object<TlsDefaults>({ ciphers: optional(texts), curves: optional(texts) })
 
 const clients = union<ClientCertificates['kind']>('kind', {
   none: object({}),

@@ -90,6 +90,7 @@ export type {
   ListenerTls,
   ServerTrust,
   SubjectAltName,
+  TlsDefaults,
   TlsVersion,
   UpstreamTls,
 } from './tls.ts'

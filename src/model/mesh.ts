@@ -1,4 +1,5 @@
 import type { LogFormat, MeshTelemetry } from './telemetry.ts'
+import type { TlsDefaults } from './tls.ts'
 
 /** Settings of the whole mesh (MeshConfig). Exactly one exists, key `mesh`. */
 export interface Mesh {
@@ -11,6 +12,7 @@ export interface Mesh {
   readonly outbound: 'allow-any' | 'registry-only'
   /** What of a path is made one before it is looked at; absent: `base`. */
   readonly pathNormalization?: 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes'
+  readonly tlsDefaults?: TlsDefaults
   /** What every proxy writes, where no Telemetry says otherwise; absent: no access log. */
   readonly accessLog?: LogFormat
   /** Absent: nothing is said. */

@@ -2,6 +2,13 @@ import type { CredentialReference } from './credential.ts'
 
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 
+/** What holds for all TLS of gateways and to endpoints where nothing is said of it (MeshConfig.tlsDefaults). */
+export interface TlsDefaults {
+  /** OpenSSL's names, for versions up to 1.2. */
+  readonly ciphers?: readonly string[]
+  readonly curves?: readonly string[]
+}
+
 /** What a listener does with TLS. */
 export type ListenerTls =
   /** Only the server name is read; the bytes go on as they are. */

@@ -401,6 +401,13 @@ describe('a gateway with TLS', () => {
     assert.equal(older.getCipher().name, 'ECDHE-ECDSA-AES128-GCM-SHA256')
     older.destroy()
     await assert.rejects(handshake({ ...options, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }))
+    // The mesh may say otherwise, for listeners that say nothing.
+    const tlsDefaults = { ciphers: ['ECDHE-ECDSA-CHACHA20-POLY1305'], curves: ['P-384'] }
+    assert.deepEqual(proxy.accept(changesOf([{ ...meshObject(), tlsDefaults } as ModelObject])), [])
+    const other = await handshake({ ...options, maxVersion: 'TLSv1.2' })
+    assert.equal(other.getCipher().name, 'ECDHE-ECDSA-CHACHA20-POLY1305')
+    assert.deepEqual(other.getEphemeralKeyInfo(), { type: 'ECDH', name: 'secp384r1', size: 384 })
+    other.destroy()
   })
 
   test('a server name that is a cluster’s leads to the service, port and subset that it names', async () => {

@@ -36,9 +36,29 @@ export function translateMeshConfig(
       connectTimeoutMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       outbound: outboundMode(config, problems),
       ...pathNormalization(config, problems),
+      ...tlsDefaults(config, problems),
       ...telemetry,
     },
     problems,
+  }
+}
+
+/** As in Istio, TLS of the mesh itself is not meant. */
+function tlsDefaults(config: Members, problems: string[]): Pick<Mesh, 'tlsDefaults'> {
+  const given = config['tlsDefaults']
+  if (!isRecord(given)) return {}
+  const version = textOf(given, 'minProtocolVersion') ?? 'TLS_AUTO'
+  if (version !== 'TLS_AUTO') {
+    problems.push('mesh.tlsDefaults.minProtocolVersion is not served, as in Istio; Gateways have their own')
+  }
+  const texts = (member: string): readonly string[] => {
+    const list = given[member]
+    return Array.isArray(list) ? list.filter((one) => typeof one === 'string' && one !== '') : []
+  }
+  const [ciphers, curves] = [texts('cipherSuites'), texts('ecdhCurves')]
+  if (ciphers.length === 0 && curves.length === 0) return {}
+  return {
+    tlsDefaults: { ...(ciphers.length > 0 && { ciphers }), ...(curves.length > 0 && { curves }) },
   }
 }
 

@@ -156,6 +156,7 @@ export function createRuntime(options: {
     isCapturing: !options.isGateway,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
     credential: store.credential,
+    tlsDefaults: () => store.mesh()?.tlsDefaults,
     followsServiceTls: options.isGateway,
     logger,
   }
@@ -230,6 +231,8 @@ export function createRuntime(options: {
     switch (object.type) {
       case 'mesh':
         store.setMesh(object)
+        // What it says of TLS is part of the terms, as credentials are.
+        credentialsChanged = true
         return undefined
       case 'workload':
         // The new name is held before the old one is let go: they may be the same.
@@ -353,7 +356,7 @@ export function createRuntime(options: {
 }
 
 /** A gateway's ports depend on its own workload's services too, and its terms on credentials. */
-const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['listener', 'workload', 'credential'])
+const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['mesh', 'listener', 'workload', 'credential'])
 
 const NO_FILTERS: FilterChain = []
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
-import { type Logger, messageOf } from '../../base/index.ts'
-import type { Credential, CredentialName, Listener, ListenerName } from '../../model/index.ts'
+import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
+import type { Credential, CredentialName, Listener, ListenerName, TlsDefaults } from '../../model/index.ts'
 import { gatherMaterial } from '../tls/listener-material.ts'
 import type { TicketKeys } from '../tls/ticket-keys.ts'
 import { createTlsTermination, type TlsMaterial, type TlsTermination } from '../tls/server.ts'
@@ -24,6 +24,7 @@ export function createGatewayTls(options: {
   readonly credential: (key: CredentialName) => Credential | undefined
   readonly namespace: string
   readonly ticketKeys: TicketKeys
+  readonly defaults: () => TlsDefaults | undefined
   readonly logger: Logger
   readonly onSecure: (listener: ListenerName, socket: TLSSocket) => void
 }): GatewayTls {
@@ -49,8 +50,9 @@ export function createGatewayTls(options: {
   /** What cannot be served with the new terms goes on with the last good ones. */
   function next(listener: Listener): Terminating | string {
     const before = known.get(listener.key)
-    const material = gatherMaterial(listener, options.credential, options.namespace)
-    if (typeof material === 'string') return before ?? material
+    const gathered = gatherMaterial(listener, options.credential, options.namespace)
+    if (typeof gathered === 'string') return before ?? gathered
+    const material = { ...gathered, defaults: options.defaults() }
     if (before !== undefined && isSame(before.material, material)) return before
     const termination = make(material, listener)
     return typeof termination === 'string' ? (before ?? termination) : { material, termination }
@@ -81,6 +83,7 @@ export function createGatewayTls(options: {
 function isSame(a: TlsMaterial, b: TlsMaterial): boolean {
   return (
     a.terms === b.terms &&
+    deepEqual(a.defaults, b.defaults) &&
     a.certificates.length === b.certificates.length &&
     a.certificates.every((certificate, i) => certificate === b.certificates[i]) &&
     isSameList(a.trust, b.trust) &&

@@ -78,6 +78,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     credential: (key) => options.runtime().store.credential(key),
     namespace: options.namespace,
     ticketKeys: options.ticketKeys,
+    defaults: () => options.runtime().store.mesh()?.tlsDefaults,
     logger: options.logger,
     onSecure: serveSecured,
   })

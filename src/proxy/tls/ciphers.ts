@@ -1,4 +1,4 @@
-import type { TlsVersion } from '../../model/index.ts'
+import type { TlsDefaults, TlsVersion } from '../../model/index.ts'
 
 /**
  * AES of 128 bits first, as Envoy has it: a fifth less work for large bodies. Node turns TLS 1.3 off where a list names
@@ -12,13 +12,18 @@ const SUITES_1_2 = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305
   `ECDHE-RSA-${cipher}`,
 ])
 
-/** @param ciphers OpenSSL's names, for versions up to 1.2 */
+/** @param terms ciphers in OpenSSL's names, for versions up to 1.2 */
 export function cipherOptions(
-  ciphers?: readonly string[],
-  minVersion?: TlsVersion,
-): { readonly ciphers?: string } {
+  terms: { readonly ciphers?: readonly string[]; readonly minVersion?: TlsVersion },
+  defaults: TlsDefaults | undefined,
+): { readonly ciphers?: string; readonly ecdhCurve?: string } {
+  const { ciphers = defaults?.ciphers, minVersion } = terms
   // Versions that somebody still asks for have suites of their time.
   const isOld = minVersion === 'TLSv1' || minVersion === 'TLSv1.1'
-  if (ciphers === undefined && isOld) return {}
-  return { ciphers: [...SUITES_1_3, ...(ciphers ?? SUITES_1_2)].join(':') }
+  return {
+    ...((ciphers !== undefined || !isOld) && {
+      ciphers: [...SUITES_1_3, ...(ciphers ?? SUITES_1_2)].join(':'),
+    }),
+    ...(defaults?.curves && { ecdhCurve: defaults.curves.join(':') }),
+  }
 }

@@ -8,7 +8,7 @@ import {
   type PeerCertificate,
   type TLSSocket,
 } from 'node:tls'
-import type { Credential, SubjectAltName } from '../../model/index.ts'
+import type { Credential, SubjectAltName, TlsDefaults } from '../../model/index.ts'
 import type { OnRead } from '../net/network.ts'
 import { readShared } from '../net/shared-read.ts'
 import { cipherOptions } from './ciphers.ts'
@@ -23,6 +23,7 @@ export interface UpstreamTerms {
   readonly certificate: Credential['certificate']
   /** PEM */
   readonly revocations: readonly string[]
+  readonly defaults: TlsDefaults | undefined
 }
 
 /** Puts TLS on connections to the endpoints of one cluster. */
@@ -51,7 +52,7 @@ export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
   const { serverName, trust, certificate, revocations } = terms
   const secureContext = createSecureContext({
     minVersion: MIN_VERSION,
-    ...cipherOptions(),
+    ...cipherOptions({}, terms.defaults),
     ...(revocations.length > 0 && { crl: [...revocations] }),
     ...(trust !== 'anyone' && { ca: trust === 'system' ? systemAuthorities() : [...trust] }),
     ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),

@@ -12,7 +12,7 @@ export function gatherMaterial(
   listener: Listener,
   credential: (key: CredentialName) => Credential | undefined,
   ownNamespace: string,
-): TlsMaterial | string {
+): Omit<TlsMaterial, 'defaults'> | string {
   const { tls, key } = listener
   if (tls?.kind !== 'terminate') return `listener ${key} does not terminate TLS`
   const nameOf = (reference: CredentialReference) => credentialKey(reference, ownNamespace)

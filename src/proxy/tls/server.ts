@@ -2,7 +2,7 @@ import { constants, createHash, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import { messageOf } from '../../base/index.ts'
-import type { ClientCertificates, Credential, ListenerTls } from '../../model/index.ts'
+import type { ClientCertificates, Credential, ListenerTls, TlsDefaults } from '../../model/index.ts'
 import { cipherOptions } from './ciphers.ts'
 import { alternativeNames } from './client-certificate.ts'
 import type { TicketKeys } from './ticket-keys.ts'
@@ -18,6 +18,8 @@ export interface TlsMaterial {
   readonly trust: readonly string[]
   /** PEM; the revocation lists of those authorities. */
   readonly revocations: readonly string[]
+  /** The mesh's, for what the terms leave open. */
+  readonly defaults: TlsDefaults | undefined
 }
 
 /** Takes connections of one listener through their handshakes. Replaced as a whole; connections keep what they have. */
@@ -111,13 +113,13 @@ function protocolOf(offered: readonly string[]): string | undefined {
 
 function contextOptions(material: TlsMaterial, ticketKey: Buffer, certificates: TlsMaterial['certificates']) {
   const { terms, trust, revocations } = material
-  const { ciphers, minVersion, maxVersion } = terms
+  const { minVersion, maxVersion } = terms
   return {
     cert: certificates.map(({ chain }) => chain),
     key: certificates.map(({ privateKey }) => privateKey),
     minVersion: minVersion ?? MIN_VERSION,
     ...(maxVersion !== undefined && { maxVersion }),
-    ...cipherOptions(ciphers, minVersion),
+    ...cipherOptions(terms, material.defaults),
     ...(trust.length > 0 && { ca: [...trust] }),
     ...(revocations.length > 0 && { crl: [...revocations] }),
     honorCipherOrder: true,

@@ -6,6 +6,7 @@ import type {
   HealthCheck,
   Service,
   ServiceName,
+  TlsDefaults,
   TrafficPolicy,
   Workload,
 } from '../../model/index.ts'
@@ -87,6 +88,7 @@ export interface ClusterSources {
   readonly isCapturing: boolean
   readonly connectTimeoutMs: () => number
   readonly credential: (name: CredentialName) => Credential | undefined
+  readonly tlsDefaults: () => TlsDefaults | undefined
   /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
   readonly followsServiceTls: boolean
   readonly logger: Logger

@@ -1,5 +1,5 @@
 import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
-import type { Credential, CredentialName, UpstreamTls } from '../../model/index.ts'
+import type { Credential, CredentialName, TlsDefaults, UpstreamTls } from '../../model/index.ts'
 import { createTlsConnector, type TlsConnector, type UpstreamTerms } from '../tls/client.ts'
 import { credentialKey } from '../tls/listener-material.ts'
 
@@ -17,6 +17,7 @@ export interface SecuritySources {
   readonly hostname: string
   readonly clientNamespace: string
   readonly credential: (name: CredentialName) => Credential | undefined
+  readonly tlsDefaults: () => TlsDefaults | undefined
   readonly logger: Logger
 }
 
@@ -65,6 +66,7 @@ function termsOf(
     subjectAltNames: tls.subjectAltNames,
     trust,
     certificate,
+    defaults: sources.tlsDefaults(),
     revocations: revocationsOf(tls.trust, (reference) => find(reference)?.revocations),
   }
 }
