@@ -1,6 +1,7 @@
 import type { Cluster } from '../../src/proxy/upstream/cluster.ts'
 import { bodyOf } from './byte-stream.ts'
 import type { Arrival, Ledger, Sent } from './ledger.ts'
+import type { Answer, Scenario } from './scenario.ts'
 import type { World } from './world.ts'
 
 /*
@@ -160,7 +161,30 @@ function wasCutShort(ledger: Ledger, { script, answer, excuse }: Sent): boolean 
   return answer.body.length < Number(answer.headers.get('x-size'))
 }
 
-function checkLog({ ledger, proxy, longestTimeoutMs }: World): void {
+/** Nothing goes wrong, nobody is slow, and nothing is bounded: then nothing may fail either. */
+function isCalm({ config, network, clients, events, http2 }: Scenario): boolean {
+  const { outlierDetection, healthCheck, connections } = config.traffic
+  const isQuick = network.latencyMaxMs <= 1 && config.requestTimeoutMs >= 5000 && http2.window >= 5000
+  if (!isQuick || network.refused + network.hanging > 0 || events.length > 0) return false
+  if ((outlierDetection ?? healthCheck ?? connections) !== undefined) return false
+  if (config.retries.perTryTimeoutMs !== undefined) return false
+  return clients.every(
+    ({ pace, stall, leave, requests }) =>
+      (pace ?? stall ?? leave) === undefined &&
+      requests.every(({ answers }) => answers.every((answer) => isOrderly(answer))),
+  )
+}
+
+/** A server that closes without having said so may meet the next request on its way. */
+function isOrderly({ kind, cut, isEarly, isTwice, body }: Answer): boolean {
+  return kind === 'answer' && cut === undefined && !isEarly && !isTwice && body.kind !== 'until-close'
+}
+
+/** Envoy's flags of what went wrong between the proxy and its peers. */
+const FAILED = /UT|UC|UF|UO|UH|UPE|UR\b|DC|DPE|SI|DT/
+
+function checkLog({ ledger, proxy, longestTimeoutMs, scenario }: World): void {
+  const calm = isCalm(scenario)
   const seen = new Map<number, number>()
   for (const line of proxy.logLines) {
     const [id = '', status = '', flags = '', duration = '', details = ''] = line.trim().split(' ')
@@ -173,6 +197,7 @@ function checkLog({ ledger, proxy, longestTimeoutMs }: World): void {
     // The time of a request with a body begins when the proxy has all of it, which only the proxy knows.
     if (sent?.script.body.kind === 'none' && Number(duration) > longestTimeoutMs + 10)
       ledger.fail(`request ${id} took ${duration} ms (${status} ${flags} ${details})`)
+    if (calm && FAILED.test(flags)) ledger.fail(`request ${id} failed in a calm world: ${flags} ${details}`)
     const answer = sent?.answer
     if (sent !== undefined && flags === '-' && wasCutShort(ledger, sent))
       ledger.fail(`request ${id} is logged as answered (${details}), but its client got a part of it`)
