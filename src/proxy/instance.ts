@@ -20,12 +20,14 @@ import {
   type ProxyRole,
   rulesOf,
 } from './exchange/rules.ts'
+import { REPLIES, sendLocalReply } from './exchange/local-reply.ts'
 import type { Exchange, HttpContext, ProxyThread, WorkCounter } from './exchange/types.ts'
 import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
 import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
 import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemetry.ts'
 import { createRecorder, destinationFinder, type Recorder, sourceFinder } from './listener/recorder.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
+import { OVERLOAD } from './net/intake.ts'
 import type { Network } from './net/network.ts'
 import { createTapHub, type TapHub } from './tap/hub.ts'
 import { createTicketKeys } from './tls/ticket-keys.ts'
@@ -60,6 +62,8 @@ export interface ProxyInstanceOptions {
   readonly http?: HttpSettings
   /** 48 bytes: what the keys that seal TLS sessions are made from. Who shares it resumes the others'. Absent: its own. */
   readonly ticketKey?: Buffer
+  /** What the overload guard has decided, as bits (`OVERLOAD`). Absent: there is none. */
+  readonly overload?: () => number
   /** A gateway's connections come from a balancer that says with a PROXY header whose they are. */
   readonly proxyProtocol?: boolean
 }
@@ -127,6 +131,8 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     for (const recorder of recorders.values()) recorder.forget()
   }
   const telemetry = liveTelemetry(options, { runtime, registry, metrics, onMetricRules: forgetSeries })
+  const { overload } = options
+  const isLeftOff = (bit: number) => overload !== undefined && (overload() & bit) !== 0
   const base: ContextBase = {
     runtime,
     own,
@@ -134,7 +140,8 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     telemetry,
     thread,
     work,
-    isDraining: () => draining,
+    isDraining: overload === undefined ? () => draining : () => draining || isLeftOff(OVERLOAD.keepAliveOff),
+    refusesRequests: overload && (() => isLeftOff(OVERLOAD.refuseRequests)),
     recorders,
     rules,
   }
@@ -313,6 +320,7 @@ interface ContextBase {
   readonly thread: ProxyThread
   readonly work: WorkCounter
   readonly isDraining: () => boolean
+  readonly refusesRequests: (() => boolean) | undefined
   readonly recorders: Map<ProxyRole, Recorder>
   readonly rules: Readonly<Record<ProxyRole, HttpRules>>
 }
@@ -336,13 +344,25 @@ function httpContext(
     port,
     serverLine: base.rules[role].serverLine,
     rules: base.rules[role],
-    handle,
+    handle: unlessOverloaded(base, handle),
     telemetry: base.telemetry.of(role),
     record: recorderOf(base, role).record,
     isDraining: base.isDraining,
     work: base.work,
     ...(role === 'outbound' && workload !== undefined && { source: workload }),
     ...(original !== undefined && { original }),
+  }
+}
+
+/** With a guard of the memory, requests are refused at once when it says so. */
+function unlessOverloaded(
+  { refusesRequests }: ContextBase,
+  handle: (exchange: Exchange) => void,
+): (exchange: Exchange) => void {
+  if (refusesRequests === undefined) return handle
+  return (exchange) => {
+    if (refusesRequests()) sendLocalReply(exchange, REPLIES.overload)
+    else handle(exchange)
   }
 }
 

@@ -62,7 +62,7 @@ async function startBench(folder: string, options: SoakOptions, children: ChildP
   put(bench, 'backend.yaml', backendFile(backends))
   put(bench, 'routes.yaml', routesFile(0))
   children.push(spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'inherit' }))
-  const words = [
+  const words: readonly string[] = [
     'serve',
     ...['-f', join(folder, 'conf'), '--address', '127.0.0.1', '--admin-port', '0'],
     ...[

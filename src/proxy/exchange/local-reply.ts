@@ -22,6 +22,12 @@ export interface LocalReply {
 export const REPLIES = {
   routeNotFound: { status: 404, body: '', flags: FLAG.NR, details: 'route_not_found' },
   misdirected: { status: 421, body: '', flags: FLAG.NR, details: 'misdirected_request' },
+  overload: {
+    status: 503,
+    body: 'envoy overloaded',
+    flags: FLAG.OM,
+    details: 'overload',
+  },
   clusterNotFound: { status: 503, body: '', flags: FLAG.NC, details: 'cluster_not_found' },
   noHealthyUpstream: {
     status: 503,

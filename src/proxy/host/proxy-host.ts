@@ -4,7 +4,7 @@ import type { StatisticsPart } from '../../telemetry/index.ts'
 import { createInterner } from '../config/interner.ts'
 import { createProxyThread } from '../exchange/thread.ts'
 import { createSharedTokens } from '../filters/rate-limit/shared-tokens.ts'
-import { createIntake, type Intake, type ThreadBoard } from '../net/intake.ts'
+import { createIntake, type Intake, openConnections, overloadOf, type ThreadBoard } from '../net/intake.ts'
 import type { SocketSource } from '../net/listening-sockets.ts'
 import { createManagedNetwork } from '../net/managed-network.ts'
 import { createNamespacedNetwork } from '../net/namespaced-network.ts'
@@ -13,6 +13,7 @@ import { mergeAnswers, partOf } from './gather.ts'
 import { createGuard, guardClock, guardNetwork, guardThread } from './guard.ts'
 import { createNameLookup } from './names.ts'
 import type { HandleCallbacks, ProxyHandle, ProxySpec } from './proxy-handle.ts'
+import { startHeapShrinker } from './overload-guard.ts'
 import { createServedProxy, type ServedProxy, type ServedProxyOptions } from './served-proxy.ts'
 
 /** Where a proxy's sockets are made. */
@@ -62,7 +63,7 @@ export function createServingThread(options: {
   /** What all threads take tokens from; absent: this one is alone. */
   readonly tokens?: SharedArrayBuffer
 }): ServingThread {
-  const { clock, source, tokens } = options
+  const { clock, source, board, tokens } = options
   const thread = createProxyThread({
     clock,
     random: options.random,
@@ -70,6 +71,7 @@ export function createServingThread(options: {
   })
   const interner = createInterner()
   const intake = createIntake(options)
+  if (board.isGuarded) startHeapShrinker(board, clock)
 
   return {
     intake,
@@ -88,6 +90,12 @@ export function createServingThread(options: {
       return createServedProxy({
         ...rest,
         spec,
+        intake: {
+          worker: board.worker,
+          open: () => openConnections(board, board.worker),
+          refused: intake.refused,
+        },
+        ...(board.isGuarded && { overload: () => overloadOf(board) }),
         thread: guard ? guardThread(thread, ownClock, guard) : thread,
         network: guarded(createManagedNetwork({ ...managed, intake })),
         adminNetwork: guarded(createManagedNetwork(managed)),

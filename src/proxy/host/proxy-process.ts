@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import { createBoardMemory, singleBoard } from '../net/intake.ts'
 import { createListeningSockets, type ListeningSockets } from '../net/listening-sockets.ts'
+import { startOverloadGuard } from './overload-guard.ts'
 import { createThreadHost, type ProxyHost } from './proxy-host.ts'
 import type { Predecessor } from './take-over.ts'
 import { createWorkerPool } from './worker-pool.ts'
@@ -18,6 +19,8 @@ export function createProxyProcess(options: {
   /** Worker threads; 1: connections are served in this thread. */
   readonly concurrency: number
   readonly connectionsMax: number
+  /** Resident bytes beyond which it takes less upon itself; undefined: no guard. */
+  readonly memoryMax?: number | undefined
   readonly predecessor: Predecessor | undefined
   readonly clock: Clock
   readonly random: Random
@@ -29,18 +32,27 @@ export function createProxyProcess(options: {
     sockets.gate.set(false)
     sockets.take(predecessor.held)
   }
+  const isGuarded = options.memoryMax !== undefined
+  const shared = {
+    memory: new Int32Array(createBoardMemory(workers)),
+    worker: -1,
+    workers,
+    connectionsMax,
+    isGuarded,
+  }
+  const board = workers === 1 ? singleBoard(connectionsMax, isGuarded) : shared
   const host =
     workers === 1
-      ? createThreadHost({ ...options, board: singleBoard(connectionsMax), source: sockets.source(0) })
-      : createWorkerPool({
+      ? createThreadHost({ ...options, board, source: sockets.source(0) })
+      : createWorkerPool({ ...options, sockets, board: shared })
+  const stopGuard =
+    options.memoryMax === undefined
+      ? () => {}
+      : startOverloadGuard({
           ...options,
-          sockets,
-          board: {
-            memory: new Int32Array(createBoardMemory(workers)),
-            worker: -1,
-            workers,
-            connectionsMax,
-          },
+          board,
+          memoryMax: options.memoryMax,
+          memoryUsed: () => process.memoryUsage.rss(),
         })
   return {
     host,
@@ -52,6 +64,7 @@ export function createProxyProcess(options: {
       sockets.dropUnused()
     },
     async close() {
+      stopGuard()
       await host.close()
       sockets.close()
     },

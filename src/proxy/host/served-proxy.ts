@@ -15,6 +15,10 @@ export interface ServedProxyOptions extends HandleCallbacks {
   readonly network: Network
   /** Of the admin ports, whose connections do not count. */
   readonly adminNetwork: Network
+  /** What the overload guard has decided; absent: there is none. */
+  readonly overload?: () => number
+  /** Connections of this thread, whatever proxy they are of: absent where nobody counts them. */
+  readonly intake?: { readonly worker: number; readonly open: () => number; readonly refused: () => number }
   readonly interner: Interner
   readonly resolve: (host: string) => Promise<ResolvedName>
   readonly writeLog: (line: string) => void
@@ -50,8 +54,10 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
       environment: spec.bootstrap.environment ?? {},
     },
     ...(spec.waitsForRoutes && { isGatewayReady: (gateway) => readyGateways.has(gateway) }),
+    ...(options.overload !== undefined && { overload: options.overload }),
     onStateChange: options.onStateChange,
   })
+  if (options.intake !== undefined) registerIntake(instance, options.intake)
   const admin = createAdminServers({
     network: options.adminNetwork,
     instance,
@@ -94,6 +100,22 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     events: async () => instance.work.events,
     statistics: async () => instance.registry.text(),
   }
+}
+
+/** Envoy's `listener.<address>.worker_<n>.downstream_cx_active`, and what the bound on all connections has refused. */
+function registerIntake(
+  { registry }: ProxyInstance,
+  { worker, open, refused }: NonNullable<ServedProxyOptions['intake']>,
+): void {
+  const active = registry.gauge('envoy_listener_worker_downstream_cx_active', 'Connections of a worker.')
+  const overflow = registry.counter(
+    'envoy_listener_downstream_global_cx_overflow',
+    'Connections of clients that were refused: too many were open, or memory was short.',
+  )
+  registry.onCollect(() => {
+    active.series([['worker', `worker_${worker}`]]).value = open()
+    overflow.series([]).value = refused()
+  })
 }
 
 function portsOf(instance: ProxyInstance): PortsState {

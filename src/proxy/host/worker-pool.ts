@@ -62,6 +62,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
         memory: board.memory.buffer,
         tokens,
         connectionsMax: board.connectionsMax,
+        isGuarded: board.isGuarded,
         isOpen: sockets.gate.isOpen(),
       } satisfies WorkerBirth,
       name: `proxy ${worker}`,

@@ -14,6 +14,7 @@ export interface WorkerBirth {
   /** Of rate limits. */
   readonly tokens: SharedArrayBuffer
   readonly connectionsMax: number
+  readonly isGuarded: boolean
   readonly isOpen: boolean
 }
 

@@ -11,16 +11,18 @@ export interface ThreadBoard {
   readonly workers: number
   /** Open downstream connections of the process beyond which further ones are refused; infinite: no bound. */
   readonly connectionsMax: number
+  /** Somebody watches the memory: requests and responses ask what is to be left off. */
+  readonly isGuarded: boolean
 }
 
-const SLOT = { overload: 0, refused: 1, connections: 8 } as const
+const SLOT = { overload: 0, connections: 8 } as const
 
 export function createBoardMemory(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer((SLOT.connections + workers) * Int32Array.BYTES_PER_ELEMENT)
 }
 
-export function singleBoard(connectionsMax = Number.POSITIVE_INFINITY): ThreadBoard {
-  return { memory: new Int32Array(SLOT.connections + 1), worker: 0, workers: 1, connectionsMax }
+export function singleBoard(connectionsMax = Number.POSITIVE_INFINITY, isGuarded = false): ThreadBoard {
+  return { memory: new Int32Array(SLOT.connections + 1), worker: 0, workers: 1, connectionsMax, isGuarded }
 }
 
 export function overloadOf({ memory }: ThreadBoard): number {
@@ -29,11 +31,6 @@ export function overloadOf({ memory }: ThreadBoard): number {
 
 export function setOverload({ memory }: ThreadBoard, bits: number): void {
   Atomics.store(memory, SLOT.overload, bits)
-}
-
-/** Connections that were refused because there were too many, or too little memory. */
-export function refusedConnections({ memory }: ThreadBoard): number {
-  return Atomics.load(memory, SLOT.refused)
 }
 
 /** Connections of one worker, or of all. */
@@ -55,6 +52,8 @@ export interface Intake {
   readonly serve: (key: string, onConnection: (socket: Socket) => void) => (socket: Socket) => void
   readonly forget: (key: string) => void
   readonly count: (socket: Socket) => Socket
+  /** How many this thread has refused. */
+  readonly refused: () => number
   /** A connection that another worker accepted and has no more room for. */
   readonly adopt: (key: string, fd: number) => void
 }
@@ -72,6 +71,7 @@ export function createIntake(options: {
   const { board, hand } = options
   const { memory, worker } = board
   const own = SLOT.connections + worker
+  let refused = 0
   const serving = new Map<string, (socket: Socket) => void>()
 
   function isRefused(): boolean {
@@ -109,7 +109,7 @@ export function createIntake(options: {
       serving.set(key, onConnection)
       return (socket) => {
         if (isRefused()) {
-          Atomics.add(memory, SLOT.refused, 1)
+          refused++
           socket.resetAndDestroy()
           return
         }
@@ -126,6 +126,7 @@ export function createIntake(options: {
       socket.once('close', () => Atomics.sub(memory, own, 1))
       return socket
     },
+    refused: () => refused,
     adopt(key, fd) {
       Atomics.sub(memory, own, 1)
       const onConnection = serving.get(key)

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, createServer, get, type Server } from 'node:http'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { systemClock } from '../base/index.ts'
+import { backendRef, gatewayFile, hostFile } from './testing.ts'
+
+const MAIN = join(import.meta.dirname, '../cli/main.ts')
+const DEADLINE_MS = 20_000
+
+describe('processes of lateen serve', () => {
+  let folder = ''
+  let app: Server
+  let port = 0
+  let adminPort = 0
+  const processes: ChildProcess[] = []
+
+  before(async () => {
+    app = createServer((_request, response) => response.end('app')).listen(0, '127.0.0.1')
+    await once(app, 'listening')
+  })
+  after(() => {
+    app.close()
+    app.closeAllConnections()
+  })
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'lateen-restart-'))
+    ;[port, adminPort] = [await freePort(), await freePort()]
+    writeFileSync(
+      join(folder, 'all.yaml'),
+      `${gatewayFile(port)}${hostFile('app', [(app.address() as AddressInfo).port])}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app')}] }] }
+`,
+    )
+  })
+  afterEach(async () => {
+    for (const child of processes.splice(0)) {
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    }
+    rmSync(folder, { recursive: true })
+  })
+
+  /** Takes the place of the one before, if there is one. */
+  function start(...words: readonly string[]): ChildProcess {
+    const args = [
+      ...['--disable-warning=ExperimentalWarning', MAIN, 'serve', join(folder, 'all.yaml')],
+      ...['--address', '127.0.0.1', '--admin-port', String(adminPort), '--drain-time', '10s'],
+      ...['--hot-restart-socket', join(folder, 'restart.sock'), ...words],
+    ]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    processes.push(child)
+    return child
+  }
+
+  async function untilServed(epoch: number): Promise<void> {
+    await until(`epoch ${epoch} serves`, async () => {
+      const answer = await page('/server_info').catch(() => '')
+      return answer.includes(`"restart_epoch": ${epoch}`) && existsSync(join(folder, 'restart.sock'))
+    })
+  }
+
+  async function page(path: string): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text()
+  }
+
+  test('workers even out the connections that clients keep', async () => {
+    start('--concurrency', '2')
+    await untilServed(0)
+    const clients: Socket[] = []
+    for (let i = 0; i < 64; i++) {
+      const client = connect(port, '127.0.0.1')
+      await once(client, 'connect')
+      clients.push(client)
+    }
+    await until('the workers have evened out', async () => {
+      const found = [
+        ...(await page('/stats/prometheus')).matchAll(
+          /worker_downstream_cx_active\{worker="worker_\d"\} (\d+)/g,
+        ),
+      ]
+      const counts = found.map(([, count]) => Number(count))
+      const [one = 0, two = 0] = counts
+      return one + two === 64 && Math.abs(one - two) <= 6
+    })
+    for (const client of clients) client.destroy()
+  })
+
+  test('a successor takes the place with no failed request, and goes on counting', async () => {
+    start()
+    await untilServed(0)
+    const load = startRequests(port)
+    await until('some requests are answered', async () => load.answered() > 20)
+    const kept = connect(port, '127.0.0.1')
+    await once(kept, 'connect')
+    start('--concurrency', '2')
+    await untilServed(1)
+    kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const [bytes] = (await once(kept, 'data', { signal: AbortSignal.timeout(DEADLINE_MS) })) as [Buffer]
+    assert.match(bytes.toString('latin1'), /^HTTP\/1.1 200/, 'a connection from before is answered')
+    kept.destroy()
+    const at = load.answered()
+    await until('the successor has answered', async () => load.answered() > at + 20)
+    const { answered, failures } = await load.stop()
+    assert.deepEqual(failures, [])
+    await until('all requests are counted', async () => {
+      const found = /istio_requests_total\{.*response_code="200".*\} (\d+)/.exec(
+        await page('/stats/prometheus'),
+      )
+      return Number(found?.[1]) >= answered
+    })
+  })
+
+  test('whichever process is killed, the other one serves', async () => {
+    const first = start()
+    await untilServed(0)
+    const held = connect(port, '127.0.0.1')
+    await once(held, 'connect')
+    const second = start()
+    await untilServed(1)
+    // The first still has a connection: it serves again.
+    second.kill('SIGKILL')
+    await untilServed(0)
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'app')
+    start()
+    await untilServed(1)
+    first.kill('SIGKILL')
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'app')
+    held.destroy()
+  })
+})
+
+/** One request after the other, on kept and on new connections. */
+function startRequests(port: number) {
+  const failures: string[] = []
+  let answered = 0
+  let over = false
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 })
+  const loop = async (agent: Agent | false) => {
+    while (!over) {
+      try {
+        const status = await ask(port, agent)
+        if (status !== 200) failures.push(`status ${status}`)
+        answered++
+      } catch (error) {
+        failures.push(String(error))
+      }
+    }
+  }
+  const loops = [loop(kept), loop(kept), loop(false)]
+  return {
+    answered: () => answered,
+    async stop() {
+      over = true
+      await Promise.all(loops)
+      kept.destroy()
+      return { answered, failures }
+    },
+  }
+}
+
+function ask(port: number, agent: Agent | false): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, agent, timeout: DEADLINE_MS }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0))
+    }).on('error', reject)
+  })
+}
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `waited in vain until ${what}`)
+    await systemClock.sleep(10)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
