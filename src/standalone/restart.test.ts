@@ -21,7 +21,10 @@ describe('processes of lateen serve', () => {
   const processes: ChildProcess[] = []
 
   before(async () => {
-    app = createServer((_request, response) => response.end('app')).listen(0, '127.0.0.1')
+    app = createServer((request, response) => {
+      // One that is asked for something slow is not done before the test is.
+      if (request.url !== '/slow') response.end('app')
+    }).listen(0, '127.0.0.1')
     await once(app, 'listening')
   })
   after(() => {
@@ -52,9 +55,15 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
   /** Takes the place of the one before, if there is one. */
   function start(...words: readonly string[]): ChildProcess {
     const args = [
-      ...['--disable-warning=ExperimentalWarning', MAIN, 'serve', join(folder, 'all.yaml')],
-      ...['--address', '127.0.0.1', '--admin-port', String(adminPort), '--drain-time', '10s'],
-      ...['--hot-restart-socket', join(folder, 'restart.sock'), ...words],
+      '--disable-warning=ExperimentalWarning',
+      MAIN,
+      'serve',
+      join(folder, 'all.yaml'),
+      '--address=127.0.0.1',
+      `--admin-port=${adminPort}`,
+      '--drain-time=60s',
+      `--hot-restart-socket=${join(folder, 'restart.sock')}`,
+      ...words,
     ]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     processes.push(child)
@@ -69,7 +78,7 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
   }
 
   async function page(path: string): Promise<string> {
-    return (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text()
+    return (await fetch(`http://127.0.0.1:${adminPort}${path}`, { headers: { connection: 'close' } })).text()
   }
 
   test('workers even out the connections that clients keep', async () => {
@@ -124,16 +133,18 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     await untilServed(0)
     const held = connect(port, '127.0.0.1')
     await once(held, 'connect')
+    held.on('error', () => {})
+    held.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
     const second = start()
     await untilServed(1)
     // The first still has a connection: it serves again.
     second.kill('SIGKILL')
     await untilServed(0)
-    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'app')
+    assert.equal(await ask(port, false), 200)
     start()
     await untilServed(1)
     first.kill('SIGKILL')
-    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'app')
+    assert.equal(await ask(port, false), 200)
     held.destroy()
   })
 })

@@ -64,15 +64,12 @@ async function startBench(folder: string, options: SoakOptions, children: ChildP
   children.push(spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'inherit' }))
   const words: readonly string[] = [
     'serve',
-    ...['-f', join(folder, 'conf'), '--address', '127.0.0.1', '--admin-port', '0'],
-    ...[
-      '--concurrency',
-      String(options.concurrency),
-      '--drain-time',
-      '20s',
-      '--pid-file',
-      join(folder, 'pid'),
-    ],
+    `--filename=${join(folder, 'conf')}`,
+    '--address=127.0.0.1',
+    '--admin-port=0',
+    `--concurrency=${options.concurrency}`,
+    '--drain-time=20s',
+    `--pid-file=${join(folder, 'pid')}`,
   ]
   const main = join(import.meta.dirname, '../../src/cli/main.ts')
   const args = ['--disable-warning=ExperimentalWarning', main, ...words]

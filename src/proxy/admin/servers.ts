@@ -54,6 +54,8 @@ export function createAdminServers(
   async function openPort(address: string, port: number, pages: Pages): Promise<void> {
     const server = createServer((request, response) => {
       const parts = { pages, context, gather: options.gather }
+      // Who asks again asks the process that took this one's place.
+      if (context.instance.isDraining()) response.setHeader('connection', 'close')
       respond(request, response, parts).catch((error: unknown) => {
         context.logger.error(`admin page ${request.url ?? ''} failed: ${messageOf(error)}`)
         response.destroy()
