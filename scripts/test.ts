@@ -29,6 +29,7 @@ const INTEGRATION = [
   'samples/demo/pages.test.ts',
   'test/corpus/*.test.ts',
   'test/crash/*.test.ts',
+  'test/soak/*.test.ts',
   'fuzz/**/*.test.ts',
 ]
 const END_TO_END = ['test/e2e/*.test.ts']
