@@ -2,12 +2,11 @@ import { FLAG } from '../../telemetry/index.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import { dropUpstream, endRetry, finish } from './finish.ts'
 import { describeFailure, type LocalReply, REPLIES, sendLocalReply } from './local-reply.ts'
+import { keepBytes, keepForLater, KEPT_BYTES_MAX, limitKept } from './kept-body.ts'
 import { isReplayable, isRetriableFailure, mayReplay } from './retry.ts'
 import { planOfRetry, planOn } from './terms.ts'
 import type { Exchange, ForwardHost, ForwardPlan, KeptBody, UpstreamFailure } from './types.ts'
 
-/** Request bytes kept for another try (Envoy would keep up to its buffer limit). */
-export const KEPT_BYTES_MAX = 64 * 1024
 /** Envoy's host_selection_retry_max_attempts under Istio: picks that fall on a host already tried are repeated. */
 const RESELECTIONS_MAX = 5
 const BACKOFF_FACTOR_MAX = 10
@@ -93,18 +92,13 @@ export function onReady(exchange: Exchange): void {
   upstream.sendHead(exchange)
   if (kept !== undefined) {
     for (const chunk of kept.chunks) upstream.sendData(chunk, 0, chunk.length)
-    limitKept(kept)
+    limitKept(exchange, kept)
   }
   if (exchange.hasBody && exchange.requestDone) upstream.sendEnd(exchange.requestTrailers)
   if (exchange.dispatching) return
   // What a client says in an upgrade before it is answered waits for the tunnel.
   if (!upstream.flush()) exchange.stream.pauseRequest()
   else if (exchange.upgrade === '') exchange.stream.resumeRequest()
-}
-
-/** From here on the body is kept until there is somebody to send it to. */
-export function keepForLater(exchange: Exchange): void {
-  if (exchange.hasBody) exchange.kept ??= { chunks: [], bytes: 0, overflowed: false }
 }
 
 /** Keeps a run of body bytes for a first connection or another try. */
@@ -116,16 +110,9 @@ export function keepBody(
   end: number,
 ): void {
   if (kept.overflowed) return
-  kept.chunks.push(Buffer.copyBytesFrom(bytes, start, end - start))
-  kept.bytes += end - start
-  if (exchange.upstreamReady) limitKept(kept)
+  keepBytes(exchange, kept, bytes, start, end)
+  if (exchange.upstreamReady) limitKept(exchange, kept)
   else if (kept.bytes > KEPT_BYTES_MAX) exchange.stream.pauseRequest()
-}
-
-function limitKept(kept: KeptBody): void {
-  if (kept.bytes <= KEPT_BYTES_MAX) return
-  kept.overflowed = true
-  kept.chunks.length = 0
 }
 
 /** An attempt ended without a response head, or its response broke off. */

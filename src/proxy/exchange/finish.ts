@@ -1,3 +1,4 @@
+import { dropKept } from './kept-body.ts'
 import type { Exchange } from './types.ts'
 
 /** The response is complete, or will never be: stop the clocks and write down what happened. */
@@ -9,7 +10,7 @@ export function settle(exchange: Exchange): void {
   if (exchange.timer) wheel.clear(exchange.timer)
   if (exchange.tryTimer) wheel.clear(exchange.tryTimer)
   if (exchange.retrying) endRetry(exchange)
-  exchange.kept = undefined
+  dropKept(exchange)
   exchange.context.record(exchange)
   const { trace, tap } = exchange
   if (trace !== undefined) trace.tracer.end(exchange)

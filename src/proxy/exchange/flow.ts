@@ -1,3 +1,4 @@
+import { dropKept } from './kept-body.ts'
 import { normalizePath, normalizePathBy } from '../../routing/index.ts'
 import { FLAG, lineValue } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
@@ -211,7 +212,7 @@ function onHead(exchange: Exchange, block: HeadBlock, framing: Framing): boolean
   exchange.details = 'via_upstream'
   exchange.responseStarted = true
   exchange.responseHeadBytes = block.length
-  exchange.kept = undefined
+  dropKept(exchange)
   if (exchange.tryTimer) thread.wheel.clear(exchange.tryTimer)
   const lines = prepareResponse(exchange, block, framing)
   exchange.responseFilter?.(exchange, block)

@@ -1,5 +1,6 @@
 import { copyHead, dropKnown } from '../http1/head-block.ts'
-import { forward, keepForLater, onRequestDone } from './attempt.ts'
+import { forward, onRequestDone } from './attempt.ts'
+import { keepBytes, keepForLater } from './kept-body.ts'
 import { createExchange } from './exchange.ts'
 import { dropUpstream, settle } from './finish.ts'
 import { NO_RETRY } from './retry.ts'
@@ -79,7 +80,7 @@ export function mirrorData(exchange: Exchange, bytes: Buffer, start: number, end
     if (mirror.backlog > BACKLOG_MAX) {
       giveUp(mirror)
     } else if (!mirror.upstreamReady) {
-      mirror.kept?.chunks.push(Buffer.copyBytesFrom(bytes, start, end - start))
+      if (mirror.kept !== undefined) keepBytes(mirror, mirror.kept, bytes, start, end)
     } else {
       mirror.upstream?.sendData(bytes, start, end)
       if (mirror.upstream?.flush() === true) mirror.backlog = 0

@@ -6,6 +6,7 @@ import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
 import { createOutBuffer } from '../http1/out-buffer.ts'
 import { createHttp2Thread } from '../http2/connection.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
+import { createSlabs } from './slabs.ts'
 import { createRequestIds } from './request-id.ts'
 import type { ProxyThread } from './types.ts'
 
@@ -29,6 +30,7 @@ export function createProxyThread(options: {
     out: createOutBuffer(options.defer),
     readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
     blocks,
+    slabs: createSlabs(),
     responseBlock: createHeadBlock(),
     framing: createFraming(),
     target: { method: '', authority: '', path: '' },

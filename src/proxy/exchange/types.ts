@@ -1,6 +1,7 @@
 import type { SharedTokens } from '../filters/rate-limit/shared-tokens.ts'
 import type { BlockPool, HeadBlock } from '../http1/head-block.ts'
 import type { BodyKind, Framing } from '../http1/framing.ts'
+import type { Slabs } from './slabs.ts'
 import type { OutBuffer } from '../http1/out-buffer.ts'
 import type { RequestTarget } from '../http1/request-target.ts'
 import type { HttpRules, ProxyRole } from './rules.ts'
@@ -22,6 +23,8 @@ export interface ProxyThread {
   /** Every socket reads into it; what must be kept is copied. */
   readonly readBuffer: Buffer
   readonly blocks: BlockPool
+  /** For bodies that are kept. */
+  readonly slabs: Slabs
   /** For a response head, which is done with when the callback that read it returns. */
   readonly responseBlock: HeadBlock
   readonly framing: Framing
@@ -353,6 +356,8 @@ export type ResponseFields = Record<string, string | undefined>
 
 export interface KeptBody {
   readonly chunks: Buffer[]
+  /** The memory of some of them, to be given back. */
+  readonly slabs: Buffer[]
   bytes: number
   /** More has arrived than is kept: it can be sent once, not again. */
   overflowed: boolean

@@ -1,5 +1,5 @@
 import type { CompiledMatch } from '../../routing/index.ts'
-import { keepForLater } from '../exchange/attempt.ts'
+import { keepForLater } from '../exchange/kept-body.ts'
 import type { Exchange } from '../exchange/types.ts'
 import type { RequestFilter } from './order.ts'
 
