@@ -64,3 +64,22 @@ test('a timer that is set again fires at the new time only', () => {
   clock.advance(600)
   assert.equal(fired, 1)
 })
+
+test('a callback may set and clear timers of its own slot that are not due', () => {
+  const clock = createManualClock(0)
+  const wheel = createTimerWheel(clock)
+  const fired: string[] = []
+  const later = createWheelTimer(() => fired.push('later'))
+  const cleared = createWheelTimer(() => fired.push('cleared'))
+  const first = createWheelTimer(() => {
+    fired.push('first')
+    wheel.set(later, 300)
+    wheel.clear(cleared)
+  })
+  // One second of the coarse wheel: only the first is due when it comes up.
+  wheel.set(first, 2048)
+  wheel.set(later, 2900)
+  wheel.set(cleared, 2901)
+  clock.advance(20_000)
+  assert.deepEqual(fired, ['first', 'later'])
+})

@@ -25,6 +25,8 @@ const FINE_MS = 4
 const COARSE_MS = 1024
 const SLOTS = 256
 const NO_SLOT = -1
+/** Behind those of the wheels: what is due, while it is run. */
+const FIRING = SLOTS * 2
 
 export function createWheelTimer(callback: () => void): WheelTimer {
   return { deadline: 0, callback, previous: undefined, next: undefined, slot: NO_SLOT }
@@ -35,7 +37,7 @@ export function createWheelTimer(callback: () => void): WheelTimer {
  * fine wheel when their second comes.
  */
 export function createTimerWheel(clock: Clock): TimerWheel {
-  const slots: (WheelTimer | undefined)[] = Array.from({ length: SLOTS * 2 })
+  const slots: (WheelTimer | undefined)[] = Array.from({ length: SLOTS * 2 + 1 })
   let count = 0
   let fineTick = Math.floor(clock.monotonic() / FINE_MS)
   let coarseTick = Math.floor(clock.monotonic() / COARSE_MS)
@@ -48,13 +50,17 @@ export function createTimerWheel(clock: Clock): TimerWheel {
     const tick = fine
       ? Math.max(Math.ceil(timer.deadline / FINE_MS), fineTick + 1)
       : Math.max(Math.floor(timer.deadline / COARSE_MS), coarseTick + 1)
-    timer.slot = fine ? tick % SLOTS : SLOTS + (tick % SLOTS)
-    const head = slots[timer.slot]
+    linkTo(fine ? tick % SLOTS : SLOTS + (tick % SLOTS), timer)
+    wakeBy(fine ? tick * FINE_MS : tick * COARSE_MS)
+  }
+
+  function linkTo(slot: number, timer: WheelTimer): void {
+    const head = slots[slot]
+    timer.slot = slot
     timer.next = head
     timer.previous = undefined
     if (head) head.previous = timer
-    slots[timer.slot] = timer
-    wakeBy(fine ? tick * FINE_MS : tick * COARSE_MS)
+    slots[slot] = timer
   }
 
   function unlink(timer: WheelTimer): void {
@@ -72,19 +78,24 @@ export function createTimerWheel(clock: Clock): TimerWheel {
     cancelWake = clock.after(Math.max(0, Math.ceil(time - clock.monotonic())), turn)
   }
 
-  /** Runs what is due in one slot; what is not due yet (a later round, or a coarse timer) is linked again. */
+  /**
+   * Runs what is due in one slot; what is not due yet (a later round, or a coarse timer) is linked again first. Callbacks set
+   * and clear other timers: those that are due wait in a slot of their own, from which they can be taken like any other.
+   */
   function runSlot(slot: number, now: number): void {
-    const early: WheelTimer[] = []
-    for (let timer = slots[slot]; timer; timer = slots[slot]) {
-      unlink(timer)
-      if (timer.deadline > now) {
-        early.push(timer)
-      } else {
-        count--
-        timer.callback()
-      }
+    let timer = slots[slot]
+    slots[slot] = undefined
+    while (timer !== undefined) {
+      const { next }: WheelTimer = timer
+      if (timer.deadline > now) link(timer, now)
+      else linkTo(FIRING, timer)
+      timer = next
     }
-    for (const timer of early) link(timer, now)
+    for (let due = slots[FIRING]; due; due = slots[FIRING]) {
+      unlink(due)
+      count--
+      due.callback()
+    }
   }
 
   function turn(): void {
