@@ -23,6 +23,26 @@ describe('lateen serve routes', () => {
   })
   afterEach(() => bench.stop())
 
+  test('to this machine, without taking what it finds there for itself', async () => {
+    const app = await bench.backend((_request, response) => response.end('app'))
+    bench.write('app.yaml', hostFile('app', [app]))
+    bench.write(
+      'route.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app')}] }] }
+`,
+    )
+    await bench.start()
+    assert.equal(await (await bench.get('/')).text(), 'app')
+    const counted = (await bench.admin('/stats/prometheus'))
+      .split('\n')
+      .filter((line) => line.startsWith('istio_requests_total{'))
+    assert.equal(counted.length, 1)
+    assert.match(counted[0] as string, /source_workload="unknown".*destination_service="app\.example"/)
+  })
+
   const LIMIT = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'
 
   test('with the local rate limit of an EnvoyFilter, and says of its other patches that they have no effect', async () => {

@@ -16,6 +16,8 @@ export interface ServeBench {
   readonly backend: (listener: RequestListener) => Promise<number>
   readonly start: () => Promise<void>
   readonly get: (path: string, init?: RequestInit) => Promise<Response>
+  /** A page of the admin interface. */
+  readonly admin: (path: string) => Promise<string>
   readonly log: () => string
   readonly until: (what: string, condition: () => boolean | Promise<boolean>) => Promise<void>
   readonly stop: () => Promise<void>
@@ -24,6 +26,7 @@ export interface ServeBench {
 export async function createServeBench(): Promise<ServeBench> {
   const folder = mkdtempSync(join(tmpdir(), 'lateen-serve-'))
   const port = await freePort()
+  const adminPort = await freePort()
   const abort = new AbortController()
   const lines: string[] = []
   const closers: (() => void)[] = []
@@ -45,7 +48,7 @@ export async function createServeBench(): Promise<ServeBench> {
         ended = serve({
           paths: [folder],
           address: '127.0.0.1',
-          adminPort: undefined,
+          adminPort,
           accessLog: false,
           drainMs: 1000,
           version: 'test',
@@ -64,6 +67,7 @@ export async function createServeBench(): Promise<ServeBench> {
         ended.catch(reject)
       }),
     get: (path, init) => fetch(`http://127.0.0.1:${port}${path}`, init),
+    admin: async (path) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text(),
     log: () => lines.join(''),
     async until(what, condition) {
       const deadline = Date.now() + 10_000

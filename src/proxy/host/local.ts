@@ -175,7 +175,8 @@ function bootstrapOf(options: LocalProxyOptions) {
       podName: name,
       serviceAccount: 'default',
       labels: {},
-      ips: ['127.0.0.1'],
+      // None by which it could be known: an endpoint on this machine is somebody else.
+      ips: [],
       cluster: 'standalone',
       version,
     },
