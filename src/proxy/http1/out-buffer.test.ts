@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { text } from 'node:stream/consumers'
+import { connect as connectTls, TLSSocket } from 'node:tls'
+import { createTestAuthority } from '../tls/testing/authority.ts'
 import {
   commit,
   createOutBuffer,
@@ -77,7 +79,37 @@ describe('messages that are committed', () => {
     endSocket(out, ours)
     assert.equal(await text(theirs), Buffer.concat(sent).toString('latin1'))
   })
+
+  it('are read by TLS before their memory is used again, however slow the peer is', async () => {
+    const out = createOutBuffer(() => {})
+    const { ours, theirs } = await securePair()
+    const sent: Buffer[] = []
+    theirs.pause()
+    for (let round = 0; round < 300; round++) {
+      const message = Buffer.alloc(1 + ((round * 7919) % 40_000), 97 + (round % 26))
+      sent.push(message)
+      putSlice(out, message, 0, message.length)
+      commit(out, ours)
+      flushCommitted(out)
+      out.bytes.fill(0)
+      if (round === 150) theirs.resume()
+    }
+    endSocket(out, ours)
+    assert.equal(await text(theirs), Buffer.concat(sent).toString('latin1'))
+  })
 })
+
+/** The same over TLS. */
+async function securePair(): Promise<{ readonly ours: Socket; readonly theirs: Socket }> {
+  const raw = await pair()
+  const authority = createTestAuthority('out buffer')
+  const { chain, privateKey } = authority.issue(['peer.example'])
+  authority.close()
+  const theirs = new TLSSocket(raw.theirs, { isServer: true, key: privateKey, cert: chain })
+  const ours = connectTls({ socket: raw.ours, rejectUnauthorized: false })
+  await once(ours, 'secureConnect')
+  return { ours, theirs }
+}
 
 function say(out: OutBuffer, socket: Socket, words: string): void {
   putText(out, words)

@@ -107,8 +107,8 @@ export function discardMessage(out: OutBuffer): void {
 export function commit(out: OutBuffer, socket: Socket): boolean {
   const { start, length } = out
   if (length === start) return !socket.writableNeedDrain
-  if (socket.writableLength > 0 || (socket as Partial<TLSSocket>).encrypted === true) {
-    // Others wait in line already, or encryption goes on after the call: the bytes get memory of their own size.
+  if (socket.writableLength > 0) {
+    // Others wait in line already: the bytes get memory of their own size.
     out.length = start
     return socket.write(Buffer.copyBytesFrom(out.bytes, start, length - start))
   }
@@ -145,10 +145,17 @@ export function flushCommitted(out: OutBuffer): void {
 
 /** @returns whether the memory is free again: the kernel takes everything in the call when the peer keeps up */
 function writeNow(out: OutBuffer, socket: Socket, message: Buffer): boolean {
-  if (socket.writableLength === 0) {
-    const outcome = out.direct.write(socket, message)
-    if (outcome !== 'refused') return outcome === 'taken'
+  if (socket.writableLength > 0) {
+    socket.write(message)
+    return false
   }
+  if ((socket as Partial<TLSSocket>).encrypted === true) {
+    // Encryption reads it in the call, or keeps a copy (node, TLSWrap::DoWrite), though the write ends later.
+    socket.write(message)
+    return true
+  }
+  const outcome = out.direct.write(socket, message)
+  if (outcome !== 'refused') return outcome === 'taken'
   socket.write(message)
   return socket.writableLength === 0
 }
