@@ -44,8 +44,8 @@ export interface MeasureOptions {
 }
 
 /** A compiler that works while the program runs is done by then; with neighbours that takes longer. */
-const WARM_UP_REQUESTS = 40_000
-const WARM_UP_SECONDS_MAX = 6
+const WARM_UP_REQUESTS = 150_000
+const WARM_UP_SECONDS_MAX = 8
 const WARM_UP_STEP_SECONDS = 2
 const IDLE_CONNECTIONS = 1000
 const SETTLE_MS = 1000
