@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { createLogger, silentLogger, systemClock, systemRandom } from '../base/index.ts'
+import { silentLogger, systemClock, systemRandom } from '../base/index.ts'
 import { serve } from './index.ts'
+import { serveFolder } from './testing.ts'
 
 /** A gateway, two hosts of the outside world, and a route between them. */
 function filesFor(port: number, backends: readonly number[]): string {
@@ -83,28 +84,9 @@ describe('lateen serve', () => {
   }
 
   function start(): Promise<readonly number[]> {
-    return new Promise((resolve, reject) => {
-      ended = serve({
-        paths: [folder],
-        address: '127.0.0.1',
-        adminPort: undefined,
-        accessLog: false,
-        drainMs: 1000,
-        version: 'test',
-        writeLog: () => {},
-        clock: systemClock,
-        random: systemRandom,
-        logger: createLogger({
-          scope: 'serve',
-          level: 'info',
-          write: (line) => lines.push(line),
-          now: () => 0,
-        }),
-        signal: abort.signal,
-        onReady: resolve,
-      })
-      ended.catch(reject)
-    })
+    const served = serveFolder({ folder, lines, signal: abort.signal })
+    ended = served.ended
+    return served.ready
   }
 
   async function answer(): Promise<string> {

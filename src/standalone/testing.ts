@@ -6,7 +6,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLogger, systemClock, systemRandom } from '../base/index.ts'
+import { createLogger, type LogLevel, systemClock, systemRandom } from '../base/index.ts'
 import { serve } from './index.ts'
 
 export interface ServeBench {
@@ -43,29 +43,11 @@ export async function createServeBench(): Promise<ServeBench> {
       })
       return (server.address() as AddressInfo).port
     },
-    start: () =>
-      new Promise((resolve, reject) => {
-        ended = serve({
-          paths: [folder],
-          address: '127.0.0.1',
-          adminPort,
-          accessLog: false,
-          drainMs: 1000,
-          version: 'test',
-          writeLog: () => {},
-          clock: systemClock,
-          random: systemRandom,
-          logger: createLogger({
-            scope: 'serve',
-            level: 'info',
-            write: (line) => lines.push(line),
-            now: () => 0,
-          }),
-          signal: abort.signal,
-          onReady: () => resolve(),
-        })
-        ended.catch(reject)
-      }),
+    async start() {
+      const served = serveFolder({ folder, adminPort, lines, signal: abort.signal })
+      ended = served.ended
+      await served.ready
+    },
     get: (path, init) => fetch(`http://127.0.0.1:${port}${path}`, init),
     admin: async (path) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text(),
     log: () => lines.join(''),
@@ -84,6 +66,42 @@ export async function createServeBench(): Promise<ServeBench> {
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+/**
+ * Serves the files of a folder on loopback.
+ * @param options.lines gets what is logged
+ * @returns `ready`: the ports that are bound; rejected, as `ended` is, when it cannot start
+ */
+export function serveFolder(options: {
+  readonly folder: string
+  readonly adminPort?: number
+  readonly lines: string[]
+  readonly level?: LogLevel
+  readonly signal: AbortSignal
+}): { readonly ready: Promise<readonly number[]>; readonly ended: Promise<void> } {
+  const { promise: ready, resolve, reject } = Promise.withResolvers<readonly number[]>()
+  const ended = serve({
+    paths: [options.folder],
+    address: '127.0.0.1',
+    adminPort: options.adminPort,
+    accessLog: false,
+    drainMs: 1000,
+    version: 'test',
+    writeLog: () => {},
+    clock: systemClock,
+    random: systemRandom,
+    logger: createLogger({
+      scope: 'serve',
+      level: options.level ?? 'info',
+      write: (line) => options.lines.push(line),
+      now: () => 0,
+    }),
+    signal: options.signal,
+    onReady: resolve,
+  })
+  ended.catch(reject)
+  return { ready, ended }
 }
 
 async function freePort(): Promise<number> {

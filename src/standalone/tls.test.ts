@@ -6,9 +6,9 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { createLogger, systemClock, systemRandom } from '../base/index.ts'
+import { systemClock } from '../base/index.ts'
 import { createTestAuthority, type KeyPair, type TestAuthority } from '../proxy/tls/testing/authority.ts'
-import { serve } from './serve.ts'
+import { serveFolder } from './testing.ts'
 
 describe('lateen serve with TLS', () => {
   const lines: string[] = []
@@ -27,28 +27,9 @@ describe('lateen serve with TLS', () => {
     ports = [await freePort(), await freePort()]
     writeFileSync(join(folder, 'gateways.yaml'), gateways(ports, portOf(backend)))
     writeSecret(authority.issue(['shop.example']))
-    await new Promise<unknown>((resolve, reject) => {
-      ended = serve({
-        paths: [folder],
-        address: '127.0.0.1',
-        adminPort: undefined,
-        accessLog: false,
-        drainMs: 1000,
-        version: 'test',
-        writeLog: () => {},
-        clock: systemClock,
-        random: systemRandom,
-        logger: createLogger({
-          scope: 'serve',
-          level: 'debug',
-          write: (line) => lines.push(line),
-          now: () => 0,
-        }),
-        signal: abort.signal,
-        onReady: resolve,
-      })
-      ended.catch(reject)
-    })
+    const served = serveFolder({ folder, lines, level: 'debug', signal: abort.signal })
+    ended = served.ended
+    await served.ready
   })
   after(async () => {
     abort.abort()
