@@ -55,8 +55,6 @@ export type NodeProxyEvent =
   | { readonly op: 'started'; readonly id: string; readonly startedAt: number }
   | { readonly op: 'ready'; readonly id: string; readonly ready: boolean }
   | { readonly op: 'exited'; readonly id: string; readonly exitCode: number; readonly message: string }
-  /** Another process serves the same instances now and listens on the same path: nothing of them has changed. */
-  | { readonly op: 'handing-over' }
   /** Cumulative since the instance's start. */
   | {
       readonly op: 'usage'

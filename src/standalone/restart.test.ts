@@ -128,6 +128,36 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     })
   })
 
+  for (const isKilled of [false, true]) {
+    test(`a connection outlives two restarts${isKilled ? ', and the end of the process between' : ''}`, async () => {
+      const first = start()
+      await untilServed(0)
+      const kept = connect(port, '127.0.0.1')
+      await once(kept, 'connect')
+      const second = start()
+      await untilServed(1)
+      start()
+      await untilServed(2)
+      if (isKilled) {
+        second.kill('SIGKILL')
+        await once(second, 'exit')
+      }
+      // Longer than a process without connections takes to end.
+      for (let request = 0; request < 20; request++) {
+        assert.equal(await ask(port, false), 200)
+        await systemClock.sleep(20)
+      }
+      kept.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      const [bytes] = (await once(kept, 'data', { signal: AbortSignal.timeout(DEADLINE_MS) })) as [Buffer]
+      assert.match(bytes.toString('latin1'), /^HTTP\/1.1 200/)
+      assert.match(await page('/server_info'), /"restart_epoch": 2/)
+      const ended = [first, second].filter(({ signalCode }) => signalCode === null)
+      const exits = ended.map((process) => once(process, 'exit'))
+      kept.destroy()
+      for (const [code] of await Promise.all(exits)) assert.equal(code, 0)
+    })
+  }
+
   test('whichever process is killed, the other one serves', async () => {
     const first = start()
     await untilServed(0)

@@ -13,6 +13,7 @@ import { startLoad, type SteadyLoad } from '../support/load.ts'
 import { waitFor } from '../support/wait.ts'
 
 const PODS_OF_V1 = 'get pods -n demo -l app=backend,version=v1 -o jsonpath={.items[*].metadata.name}'
+const KEPT_ANSWER_MS = 10_000
 
 let cluster: TestCluster
 let gateway = ''
@@ -167,7 +168,7 @@ function connectKept(): () => Promise<boolean> {
   const socket = connect(80, gateway)
   return async () => {
     socket.write(`GET /api/version HTTP/1.1\r\nHost: ${gateway}\r\n\r\n`)
-    const [first] = (await once(socket, 'data')) as [Buffer]
+    const [first] = (await once(socket, 'data', { signal: AbortSignal.timeout(KEPT_ANSWER_MS) })) as [Buffer]
     socket.destroy()
     return first.toString('latin1').startsWith('HTTP/1.1 200')
   }

@@ -2,6 +2,8 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Clock, type Logger, messageOf } from '../../base/index.ts'
 import {
+  closeFd,
+  connectUnix,
   createJsonLineDecoder,
   DESCRIPTORS_PER_MESSAGE_MAX,
   encodeJsonLine,
@@ -172,6 +174,12 @@ export function createHandoverServer(options: HandoverServerOptions): HandoverSe
     }
   }
 
+  function isServedByAnother(): boolean {
+    const fd = connectUnix(path)
+    if (fd !== undefined) closeFd(fd)
+    return fd !== undefined
+  }
+
   function leave(socket: Socket): void {
     if (socket !== successor) return
     const before = phase
@@ -182,6 +190,9 @@ export function createHandoverServer(options: HandoverServerOptions): HandoverSe
     if (before === 'handing') {
       logger.warn('the successor went before it was ready; this process goes on')
       options.onAbort()
+    } else if (before === 'taken' && isServedByAnother()) {
+      phase = 'taken'
+      logger.info('the successor has gone; its own successor serves, and this process finishes what it has')
     } else if (before === 'taken') {
       logger.warn('the successor has gone; this process serves again')
       options.onLost()

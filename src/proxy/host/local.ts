@@ -123,6 +123,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
         proxies: () => [{ id: options.name, handle, inherited: inherited() }],
         state: () => ({ ticketKey: ticketKey.toString('base64') }),
         drainMs,
+        predecessor,
         onBegin: () => {},
         onAbort: () => {},
         onTaken: () => {},

@@ -174,12 +174,10 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
           fds: [fd],
         })),
       drainMs: options.drainMs ?? DRAIN_MS,
+      predecessor,
       onBegin: agents.hold,
       onAbort: agents.resume,
-      onTaken() {
-        agents.tell({ op: 'handing-over' })
-        agents.close()
-      },
+      onTaken: agents.close,
       onLost: serveAgain,
       clock,
       logger,

@@ -3,6 +3,7 @@ import { mergeStatistics, type StatisticsPart } from '../../telemetry/index.ts'
 import type { HeldSockets, ListeningSockets } from '../net/listening-sockets.ts'
 import { createHandoverServer } from './handover-server.ts'
 import type { ProxyHandle } from './proxy-handle.ts'
+import type { Predecessor } from './take-over.ts'
 
 export interface SuccessionOptions {
   /** The Unix socket on which a successor calls. */
@@ -21,6 +22,8 @@ export interface SuccessionOptions {
   readonly otherSockets?: () => readonly HeldSockets[]
   /** How long connections may last that do not end by themselves. */
   readonly drainMs: number
+  /** The one before this process, which may have connections yet: it ends with this process, and so comes first. */
+  readonly predecessor: Pick<Predecessor, 'isGone'> | undefined
   /** What the hosting does besides; each may do nothing. */
   readonly onBegin: () => void
   readonly onAbort: () => void
@@ -102,7 +105,8 @@ export function createSuccession(options: SuccessionOptions): Succession {
         for (const { handle } of options.proxies()) handle.closeIdle()
       }
       const open = await openConnections()
-      if (open > 0 && elapsed < options.drainMs) continue
+      const isLast = options.predecessor?.isGone() ?? true
+      if ((open > 0 || !isLast) && elapsed < options.drainMs) continue
       if (signal.aborted) return
       if (open > 0) logger.warn(`${open} connections are open at the end of the drain time and are cut off`)
       await server.finish()

@@ -31,6 +31,8 @@ export interface Predecessor {
   readonly ready: () => Promise<void>
   /** What it has counted for a proxy. */
   readonly inherited: (id: string) => readonly StatisticsPart[]
+  /** It has no connections any more and has ended. */
+  readonly isGone: () => boolean
   /** This process was asked to end: the predecessor must not serve in its place. */
   readonly end: () => void
 }
@@ -73,6 +75,7 @@ export async function takeOver(options: {
     held: handover.sockets.map(({ place, count }) => ({ place, fds: fds.slice(next, (next += count)) })),
     ready: line.ready,
     inherited: line.inherited,
+    isGone: line.isGone,
     end: line.end,
   }
 }
@@ -115,7 +118,7 @@ function followPredecessor(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ) {
   let statistics: ProxyStatistics = {}
-  let isGone = false
+  let hasGone = false
   let isTaken = false
   let onReleased = () => {}
 
@@ -132,7 +135,7 @@ function followPredecessor(
     }
   })
   socket.on('close', () => {
-    isGone = true
+    hasGone = true
     logger.info('the predecessor has ended')
     onReleased()
   })
@@ -140,12 +143,13 @@ function followPredecessor(
   socket.unref()
 
   return {
+    isGone: () => hasGone,
     end: () => {
-      if (isTaken && !isGone) socket.end(encodeJsonLine({ op: 'end' } satisfies ToPredecessor))
+      if (isTaken && !hasGone) socket.end(encodeJsonLine({ op: 'end' } satisfies ToPredecessor))
     },
     ready: () =>
       new Promise<void>((resolve) => {
-        if (isGone) {
+        if (hasGone) {
           resolve()
           return
         }
@@ -159,7 +163,7 @@ function followPredecessor(
       }),
     inherited: (id: string): readonly StatisticsPart[] => {
       const text = statistics[id]
-      return text === undefined ? [] : [{ text, onlyCounts: isGone }]
+      return text === undefined ? [] : [{ text, onlyCounts: hasGone }]
     },
   }
 }

@@ -50,8 +50,8 @@ interface Wanted {
   begun: boolean
 }
 
-/** How long readiness stands after the process was replaced, until the next one answers. */
-const HANDOVER_WAIT_MS = 5000
+/** How long readiness stands after the process has gone, until another answers. */
+const RECONNECT_WAIT_MS = 5000
 /** How long a stop that the proxy cannot confirm (it is down, or hangs) may hold up the end of a pod. */
 const STOP_CONFIRM_MS = 5000
 
@@ -65,7 +65,7 @@ export function createHostedClient(options: {
   const handlers = new Map<string, HostedHandlers>()
   const cpu = new Map<string, number>()
   let socket: Socket | undefined
-  let handedOver = false
+  let cancelForget = () => {}
 
   const send = (request: NodeProxyRequest) => socket?.write(encodeJsonLine(request))
   const exited = (id: string, exit: HostedExit) => {
@@ -90,9 +90,6 @@ export function createHostedClient(options: {
       case 'exited':
         exited(event.id, { exitCode: event.exitCode, message: event.message, isLost: false })
         return
-      case 'handing-over':
-        handedOver = true
-        return
       case 'usage':
         for (const { id, cpuMs } of event.instances) cpu.set(id, cpuMs)
     }
@@ -104,13 +101,12 @@ export function createHostedClient(options: {
     },
     onClose() {
       socket = undefined
+      cancelForget()
       const forget = () => {
         if (socket === undefined) for (const handler of handlers.values()) handler.onReady(false)
       }
-      // The process that took over says what is ready when it is asked, which is in a moment.
-      if (handedOver) options.clock.after(HANDOVER_WAIT_MS, forget)
-      else forget()
-      handedOver = false
+      // Another process may serve already, one that took over or the one before it: it says what is ready when it is asked.
+      cancelForget = options.clock.after(RECONNECT_WAIT_MS, forget)
     },
     onEvent,
   })
@@ -173,6 +169,7 @@ function keepConnected(
   },
   handlers: {
     readonly onConnect: (socket: Socket) => void
+    /** Of a connection that there was, not of an attempt. */
     readonly onClose: () => void
     readonly onEvent: (event: NodeProxyEvent) => void
   },
@@ -186,7 +183,9 @@ function keepConnected(
     const socket = connect(options.socketPath)
     const decoder = createJsonLineDecoder(NODE_PROXY_LINE_BYTES_MAX)
     current = socket
+    let connected = false
     socket.on('connect', () => {
+      connected = true
       backoff.reset()
       lastError = ''
       handlers.onConnect(socket)
@@ -208,7 +207,7 @@ function keepConnected(
       lastError = error.message
     })
     socket.on('close', () => {
-      handlers.onClose()
+      if (connected) handlers.onClose()
       if (!closed) options.clock.after(backoff.nextMs(), open)
     })
   }
