@@ -1,6 +1,6 @@
 /**
  * Measures what the project promises, on clusters of its own in a network of its own.
- *   npm run bench [-- start memory change-latency requests peers]
+ *   npm run bench [-- start memory control-plane requests peers]
  *   npm run bench -- peers [--scenario NAME]… [--rounds N] [--seconds N] [--write]
  * Figures of one run may be compared with each other; those of two machines may not.
  */
@@ -12,7 +12,7 @@ import { inOwnNetwork } from '../scripts/own-network.ts'
 import { run } from '../scripts/run.ts'
 import { setup } from '../scripts/setup.ts'
 import { messageOf, type Result } from '../src/base/index.ts'
-import { measureChangeLatency } from './change-latency.ts'
+import { measureControlPlane } from './control-plane.ts'
 import { type Figure, table } from './figures.ts'
 import { measureMemory } from './memory.ts'
 import { checkScenarios, measurePeers } from './peers/index.ts'
@@ -24,7 +24,7 @@ import { measureStart } from './start.ts'
 const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   start: measureStart,
   memory: measureMemory,
-  'change-latency': measureChangeLatency,
+  'control-plane': measureControlPlane,
   requests: measureRequests,
   peers: measurePeers,
 }

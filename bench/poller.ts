@@ -15,7 +15,7 @@ export interface Seen {
 
 export interface Poller {
   /**
-   * From now on asks for this path. One wait at a time.
+   * From now on asks for this path; for several that are waited for, in turn. One wait at a time for each.
    * @returns the first answer that is as wanted
    * @throws after the deadline, or when a request gets no answer at all
    */
@@ -27,7 +27,6 @@ const EVERY_MS = 1
 const DEADLINE_MS = 10_000
 
 interface Waiter {
-  readonly path: string
   readonly wanted: (seen: Seen) => boolean
   readonly resolve: (seen: Seen) => void
 }
@@ -35,19 +34,23 @@ interface Waiter {
 /** Asks over one keep-alive connection about every millisecond, one request at a time. */
 export function startPoller(target: Target): Poller {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  let path = '/'
-  let waiter: Waiter | undefined
+  /** In the order in which they are asked for; the one that was asked for last goes to the end. */
+  const waiters = new Map<string, Waiter>()
+  let last = '/'
   let running = true
 
   const loop = async (): Promise<void> => {
     while (running) {
-      const asked = path
+      const [asked = last] = waiters.keys()
       const sent = performance.now()
+      const waiter = waiters.get(asked)
       const seen = await askOnce(agent, target, asked)
-      if (waiter && waiter.path === asked && waiter.wanted(seen)) {
-        waiter.resolve(seen)
-        waiter = undefined
+      if (waiter && waiters.get(asked) === waiter) {
+        waiters.delete(asked)
+        if (waiter.wanted(seen)) waiter.resolve(seen)
+        else waiters.set(asked, waiter)
       }
+      last = asked
       const rest = EVERY_MS - (performance.now() - sent)
       if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest))
     }
@@ -55,13 +58,12 @@ export function startPoller(target: Target): Poller {
   const ended = loop()
   ended.catch(() => {}) // told to whoever waits for an answer, and by stop
   return {
-    until(wantedPath, wanted) {
-      path = wantedPath
+    until(path, wanted) {
       let timer: NodeJS.Timeout | undefined
       const found = new Promise<Seen>((resolve, reject) => {
-        waiter = { path: wantedPath, wanted, resolve }
+        waiters.set(path, { wanted, resolve })
         timer = setTimeout(
-          () => reject(new Error(`${wantedPath} did not answer as it must within ${DEADLINE_MS / 1000} s`)),
+          () => reject(new Error(`${path} did not answer as it must within ${DEADLINE_MS / 1000} s`)),
           DEADLINE_MS,
         )
       })
