@@ -13,17 +13,25 @@ export interface FuzzOptions {
   readonly target: FuzzTarget
   readonly seed: number
   readonly runs: number
+  /** Fewer, when so much time has passed. */
+  readonly ms?: number
 }
 
-/** Rejects at the first input that breaks a law, with the seed, the input (made small) and the reason */
-export async function fuzz({ name, target, seed, runs }: FuzzOptions): Promise<void> {
+/**
+ * Rejects at the first input that breaks a law, with the seed, the input (made small) and the reason
+ * @returns how many inputs were tried
+ */
+export async function fuzz({ name, target, seed, runs, ms = Infinity }: FuzzOptions): Promise<number> {
+  const end = performance.now() + ms
   const random = createSeededRandom(seed)
   const corpus = [...target.seeds.map((each) => Buffer.from(each)), ...readCorpus(name)]
   for (const input of corpus) await checkOne(name, target, seed, input)
-  for (let run = 0; run < runs; run += 1) {
+  let run = 0
+  for (; run < runs && performance.now() < end; run += 1) {
     const input = mutate(random, pick(random, corpus), target.words ?? [' '], pick(random, corpus))
     await checkOne(name, target, seed, input)
   }
+  return run
 }
 
 async function checkOne(name: string, target: FuzzTarget, seed: number, input: Buffer): Promise<void> {

@@ -43,11 +43,26 @@ function normalizeValue(value: unknown, type: FieldType): unknown {
     case 'list':
       return Array.isArray(value) ? value.map((item) => normalizeValue(item, type.of)) : value
     case 'map':
-      if (!isRecord(value)) return value
-      return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [key, normalizeValue(item, type.of)]),
-      )
+      return isRecord(value) ? normalizeMap(value, type.of) : value
   }
+}
+
+/** Go keeps the key of a null, with the zero of the type, where that has one. */
+function normalizeMap(map: Readonly<Record<string, unknown>>, type: FieldType): MutableRecord {
+  const out: MutableRecord = {}
+  for (const [key, item] of Object.entries(map)) {
+    const value = item === null ? zeroOf(type) : item
+    if (value !== undefined) setOwn(out, key, normalizeValue(value, type))
+  }
+  return out
+}
+
+function zeroOf(type: FieldType): unknown {
+  if (type.kind === 'message') return {}
+  if (type.kind === 'list') return []
+  if (type.kind !== 'scalar') return undefined
+  if (type.scalar === 'quantity') return '0'
+  return type.scalar === 'string' || type.scalar === 'bytes' ? '' : undefined
 }
 
 /** The schema of a custom resource is kept as it was written: `default: null` in it has a meaning. */

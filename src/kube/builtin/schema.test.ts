@@ -177,6 +177,21 @@ test('nulls and empty values count as absent, quantities become canonical, zero 
   assert.deepEqual((container as { resources: object }).resources, { limits: { cpu: '500m' } })
 })
 
+test('a null in a map keeps its key, with the zero of what the map holds', () => {
+  const schema = schemaOf('apps', 'Deployment')
+  const source = {
+    ...deployment({}, { resources: { limits: { cpu: null } } }),
+    metadata: { name: 'a', labels: { '': null, app: null } },
+  }
+  const once = schema.applyDefaults(source) as {
+    metadata: { labels: object }
+    spec: { template: { spec: { containers: readonly { resources: object }[] } } }
+  }
+  assert.deepEqual(once.metadata.labels, { '': '', app: '' })
+  assert.deepEqual(once.spec.template.spec.containers[0]?.resources, { limits: { cpu: '0' } })
+  assert.deepEqual(schema.applyDefaults(once), once)
+})
+
 test('what a container is limited to it requests as well, in a pod and not in a template', () => {
   const container = {
     name: 'c',
