@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger, type LogLevel, systemClock, systemRandom } from '../base/index.ts'
 import { serve } from './index.ts'
+import type { ServeOptions } from './serve.ts'
 
 export interface ServeBench {
   readonly port: number
@@ -23,7 +24,7 @@ export interface ServeBench {
   readonly stop: () => Promise<void>
 }
 
-export async function createServeBench(): Promise<ServeBench> {
+export async function createServeBench(more: Partial<ServeOptions> = {}): Promise<ServeBench> {
   const folder = mkdtempSync(join(tmpdir(), 'lateen-serve-'))
   const port = await freePort()
   const adminPort = await freePort()
@@ -44,7 +45,7 @@ export async function createServeBench(): Promise<ServeBench> {
       return (server.address() as AddressInfo).port
     },
     async start() {
-      const served = serveFolder({ folder, adminPort, lines, signal: abort.signal })
+      const served = serveFolder({ folder, adminPort, lines, more, signal: abort.signal })
       ended = served.ended
       await served.ready
     },
@@ -78,6 +79,7 @@ export function serveFolder(options: {
   readonly adminPort?: number
   readonly lines: string[]
   readonly level?: LogLevel
+  readonly more?: Partial<ServeOptions>
   readonly signal: AbortSignal
 }): { readonly ready: Promise<readonly number[]>; readonly ended: Promise<void> } {
   const { promise: ready, resolve, reject } = Promise.withResolvers<readonly number[]>()
@@ -99,6 +101,7 @@ export function serveFolder(options: {
     }),
     signal: options.signal,
     onReady: resolve,
+    ...options.more,
   })
   ended.catch(reject)
   return { ready, ended }

@@ -16,7 +16,7 @@ function thresholds(limits: ClusterLoad['limits']) {
   }
 }
 
-function withoutLimits({ limits: _limits, ...load }: ClusterLoad) {
+function numbersOf({ limits: _limits, shared: _shared, ...load }: ClusterLoad) {
   return load
 }
 
@@ -32,7 +32,7 @@ export function clusters(request: AdminRequest, context: AdminContext) {
       name: cluster.name,
       observability_name: cluster.name,
       circuit_breakers: { thresholds: [thresholds(cluster.load.limits)] },
-      load: withoutLimits(cluster.load),
+      load: numbersOf(cluster.load),
       host_statuses: cluster.hosts().map((host) => ({
         address: { socket_address: { address: host.ip, port_value: host.port } },
         health_status: {

@@ -146,7 +146,9 @@ export function createRuntime(options: {
     credentialsChanged = false
   }
 
+  const proxy = `${options.clientNamespace} ${options.ips.join(',')}`
   const sources = {
+    proxy,
     service: store.service,
     workloadsOf,
     clientNamespace: options.clientNamespace,
@@ -166,7 +168,7 @@ export function createRuntime(options: {
     clock,
     random: options.upstream.thread.random,
     tokens: options.upstream.thread.tokens,
-    proxy: `${options.clientNamespace} ${options.ips.join(',')}`,
+    proxy,
   })
   const side = options.isGateway ? 'gateway' : 'outbound'
   const filterContext: FilterContext = {

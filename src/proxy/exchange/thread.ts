@@ -5,6 +5,7 @@ import { createFraming } from '../http1/framing.ts'
 import { createBlockPool, createHeadBlock } from '../http1/head-block.ts'
 import { createOutBuffer } from '../http1/out-buffer.ts'
 import { createHttp2Thread } from '../http2/connection.ts'
+import type { SharedLoads } from '../upstream/shared-load.ts'
 import { createTimerWheel } from '../net/timer-wheel.ts'
 import { createSlabs } from './slabs.ts'
 import { createRequestIds } from './request-id.ts'
@@ -17,6 +18,8 @@ export function createProxyThread(options: {
   readonly random: Random
   /** Absent: it is the only thread. */
   readonly tokens?: SharedTokens
+  /** Absent: as for tokens. */
+  readonly loads?: SharedLoads
   /** Calls back after all sockets that had something to read. @default setImmediate */
   readonly defer?: (callback: () => void) => void
 }): ProxyThread {
@@ -26,6 +29,7 @@ export function createProxyThread(options: {
     clock: options.clock,
     random: options.random,
     tokens: options.tokens,
+    loads: options.loads,
     wheel,
     out: createOutBuffer(options.defer),
     readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),

@@ -7,6 +7,7 @@ import type { RequestTarget } from '../http1/request-target.ts'
 import type { HttpRules, ProxyRole } from './rules.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
+import type { SharedLoads } from '../upstream/shared-load.ts'
 import type { Clock, Random } from '../../base/index.ts'
 import type { TlsFacts, TraceIds } from '../../telemetry/index.ts'
 import type { MessageCounts } from './messages.ts'
@@ -34,6 +35,8 @@ export interface ProxyThread {
   readonly edgeLines: EdgeLines
   /** What rate limits leave, where other threads of the process serve the same proxies. */
   readonly tokens: SharedTokens | undefined
+  /** What clusters with limits have under way, where other threads of the process serve the same proxies. */
+  readonly loads: SharedLoads | undefined
   /** A UUID for a request that has no id yet. */
   readonly requestId: () => string
   /** The time in a `date` field, made once a second. */

@@ -10,6 +10,7 @@ import { createManagedNetwork } from '../net/managed-network.ts'
 import { createNamespacedNetwork } from '../net/namespaced-network.ts'
 import { createPlainNetwork, type Network } from '../net/network.ts'
 import { mergeAnswers, partOf } from './gather.ts'
+import { createSharedLoads } from '../upstream/shared-load.ts'
 import { createGuard, guardClock, guardNetwork, guardThread } from './guard.ts'
 import { createNameLookup } from './names.ts'
 import type { HandleCallbacks, ProxyHandle, ProxySpec } from './proxy-handle.ts'
@@ -62,12 +63,15 @@ export function createServingThread(options: {
   readonly hand?: (worker: number, key: string, fd: number) => void
   /** What all threads take tokens from; absent: this one is alone. */
   readonly tokens?: SharedArrayBuffer
+  /** What all threads have under way; absent: as for tokens. */
+  readonly loads?: SharedArrayBuffer
 }): ServingThread {
-  const { clock, source, board, tokens } = options
+  const { clock, source, board, tokens, loads } = options
   const thread = createProxyThread({
     clock,
     random: options.random,
     ...(tokens !== undefined && { tokens: createSharedTokens(tokens) }),
+    ...(loads !== undefined && { loads: createSharedLoads(loads, board) }),
   })
   const interner = createInterner()
   const intake = createIntake(options)

@@ -3,6 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import { type Clock, createBackoff, type Logger, type Random, unreachable } from '../../base/index.ts'
 import { createTokenMemory } from '../filters/rate-limit/shared-tokens.ts'
 import { forgetWorker, type ThreadBoard } from '../net/intake.ts'
+import { createLoadMemory, forgetWorkerLoads } from '../upstream/shared-load.ts'
 import type { ListeningSockets } from '../net/listening-sockets.ts'
 import type { CreateProxyOptions, ProxyHost } from './proxy-host.ts'
 import { createPooledProxy, type PooledProxy, type WorkerLine } from './pooled-proxy.ts'
@@ -46,6 +47,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
   const lines: (Line | undefined)[] = []
   const backoff = createBackoff({ baseMs: REPLACE_BASE_MS, maxMs: REPLACE_MAX_MS, random: options.random })
   const tokens = createTokenMemory()
+  const loads = createLoadMemory(board.workers)
   let closed = false
 
   for (let worker = 0; worker < board.workers; worker++) startWorker(worker)
@@ -61,6 +63,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
         workers: board.workers,
         memory: board.memory.buffer,
         tokens,
+        loads,
         connectionsMax: board.connectionsMax,
         isGuarded: board.isGuarded,
         isOpen: sockets.gate.isOpen(),
@@ -84,6 +87,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
     line.calls.failAll(`worker ${worker} has ended`)
     lines[worker] = undefined
     forgetWorker(board, worker)
+    forgetWorkerLoads(loads, worker, board.workers)
     if (closed) return
     if (options.clock.monotonic() - started > HEALTHY_AFTER_MS) backoff.reset()
     options.clock.after(backoff.nextMs(), () => {

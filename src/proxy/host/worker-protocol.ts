@@ -13,6 +13,8 @@ export interface WorkerBirth {
   readonly memory: SharedArrayBuffer
   /** Of rate limits. */
   readonly tokens: SharedArrayBuffer
+  /** Of circuit breakers. */
+  readonly loads: SharedArrayBuffer
   readonly connectionsMax: number
   readonly isGuarded: boolean
   readonly isOpen: boolean

@@ -50,6 +50,7 @@ const thread = createServingThread({
   board: { ...birth, memory: new Int32Array(birth.memory) },
   source,
   tokens: birth.tokens,
+  loads: birth.loads,
   hand: (worker, key, fd) => peers.get(worker)?.postMessage({ key, fd } satisfies HandedConnection),
 })
 

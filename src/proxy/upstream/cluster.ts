@@ -19,7 +19,7 @@ import type { SocketTarget } from '../net/network.ts'
 import { createDirectHosts } from './direct.ts'
 import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
-import { type ClusterLoad, createLoad, limitsOf, retryPlaces } from './load.ts'
+import { type ClusterLoad, createLoad, isLimited, limitsOf, retryPlaces, shareLoad } from './load.ts'
 import { createProbe } from './probe.ts'
 import {
   createSession,
@@ -79,6 +79,8 @@ export interface Cluster extends ForwardTarget {
 export interface ClusterSources {
   readonly service: (name: ServiceName) => Service | undefined
   readonly workloadsOf: (name: ServiceName) => Iterable<Workload>
+  /** Tells the proxy from others of the process. */
+  readonly proxy: string
   readonly clientNamespace: string
   readonly clientLabels: Readonly<Record<string, string>>
   /** The workload that the proxy stands before, or is. */
@@ -309,8 +311,25 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       health = next.healthCheck && watchHealth(next.healthCheck)
     }
     load.limits = limitsOf(next.connections, next.retryBudget)
+    shareLimits()
     hashKey = next.balancer?.kind === 'hash' ? createHashKey(next.balancer.key) : undefined
     traffic = next
+  }
+
+  function stopWatching(): void {
+    outliers?.close()
+    health?.close()
+  }
+
+  function shareLimits(): void {
+    const { loads } = settings.thread
+    const wanted = loads !== undefined && isLimited(load.limits)
+    if (wanted === (load.shared !== undefined)) return
+    shareLoad(load, wanted ? loads(`${sources.proxy}|${clusterName(key)}|${key.service}`) : undefined)
+    if (wanted && load.shared === undefined)
+      sources.logger.warn(
+        `the limits of ${clusterName(key)} hold for each worker: too many clusters have limits`,
+      )
   }
 
   function watchHealth(policy: HealthCheck): HealthChecker<Host> {
@@ -361,10 +380,10 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     isSecured: () => security.kind !== 'plain',
     refresh,
     close() {
-      outliers?.close()
+      stopWatching()
       replaceHosts(new Map())
       passed.close()
-      health?.close()
+      shareLoad(load, undefined)
     },
   }
 }

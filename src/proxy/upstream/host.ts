@@ -10,7 +10,7 @@ import { createClientPools, type Pools } from './client-pools.ts'
 import { createDial, limitLife } from './dial.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
-import type { ClusterLoad } from './load.ts'
+import { type ClusterLoad, countConnection, mayConnect as hasRoom } from './load.ts'
 import type { HostCounters, PoolParts, UpstreamSettings } from './pool.ts'
 import type { Outcome } from './outlier.ts'
 import type { Joined } from './warmup.ts'
@@ -124,7 +124,7 @@ export function createHost(options: HostOptions): Host {
   /** @see Envoy: the bound on connections leaves each pool at least one, or its requests would wait for ever */
   function mayConnect(own: number): boolean {
     if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX) return false
-    if (load.connections < load.limits.connectionsMax) return true
+    if (hasRoom(load)) return true
     load.connectionOverflows++
     return own === 0
   }
@@ -132,12 +132,12 @@ export function createHost(options: HostOptions): Host {
   function opened(): void {
     counters.connectionsTotal++
     counters.connectionsActive++
-    load.connections++
+    countConnection(load, 1)
   }
 
   function closed(): void {
     counters.connectionsActive--
-    load.connections--
+    countConnection(load, -1)
     if (counters.connectionsActive === 0) options.onEmpty?.()
   }
 
@@ -157,8 +157,7 @@ export function createHost(options: HostOptions): Host {
   }
 
   function beginSession(): (() => void) | undefined {
-    const { connectionsMax } = load.limits
-    if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || load.connections >= connectionsMax) {
+    if (counters.connectionsActive >= CONNECTIONS_PER_HOST_MAX || !hasRoom(load)) {
       load.connectionOverflows++
       return undefined
     }

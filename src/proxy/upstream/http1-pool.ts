@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Exchange, UpstreamFailure, UpstreamStream } from '../exchange/types.ts'
 import { type ClientConnectionHandle, createClientConnection } from '../http1/client-connection.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
-import { armSweep } from './load.ts'
+import { armSweep, mayRequest } from './load.ts'
 import { beginRequest, endRequest, OVERFLOW, type PoolParts } from './pool.ts'
 import { createWaitingLine } from './waiting-line.ts'
 
@@ -101,7 +101,7 @@ export function createHttp1Pool(parts: PoolParts): Http1Pool {
       return
     }
     for (let exchange = line.take(); exchange !== undefined; exchange = line.take()) {
-      if (load.requests < load.limits.requestsMax) {
+      if (mayRequest(load)) {
         start(pooled, exchange)
         return
       }
@@ -200,7 +200,7 @@ export function createHttp1Pool(parts: PoolParts): Http1Pool {
         connectForWaiting()
         return waiting
       }
-      if (load.requests < load.limits.requestsMax) return start(taken, exchange)
+      if (mayRequest(load)) return start(taken, exchange)
       load.pendingOverflows++
       idle.push(taken)
       return undefined

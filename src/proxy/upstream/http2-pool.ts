@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Exchange, UpstreamFailure, UpstreamStream } from '../exchange/types.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import { createHttp2Upstream, type Http2Upstream } from './http2-upstream.ts'
-import { armSweep } from './load.ts'
+import { armSweep, mayRequest } from './load.ts'
 import { beginRequest, endRequest, OVERFLOW, type PoolParts } from './pool.ts'
 import { createWaitingLine } from './waiting-line.ts'
 
@@ -90,7 +90,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
       const pooled = find()
       if (pooled === undefined) return connectForWaiting()
       const exchange = line.take() as Exchange
-      if (load.requests < load.limits.requestsMax) {
+      if (mayRequest(load)) {
         start(pooled, exchange)
       } else {
         load.pendingOverflows++
@@ -170,7 +170,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
         connectForWaiting()
         return waiting
       }
-      if (load.requests < load.limits.requestsMax) return start(pooled, exchange)
+      if (mayRequest(load)) return start(pooled, exchange)
       load.pendingOverflows++
       return undefined
     },

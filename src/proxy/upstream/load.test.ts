@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import type { ConnectionLimits } from '../../model/index.ts'
 import { ok, respondWith, until } from '../testing.ts'
-import { createLoad, limitsOf, takeRetry } from './load.ts'
+import { createLoad, giveRetryBack, limitsOf, takeRetry } from './load.ts'
 import { createPolicyBench, type PolicyBench } from './testing.ts'
 
 describe('the connections of a cluster', () => {
@@ -313,6 +313,6 @@ test('a budget measures retries against the requests under way, and always leave
   load.requests = 10
   load.pending = 10
   assert.deepEqual([takeRetry(load), takeRetry(load), takeRetry(load)], [true, true, false])
-  load.retries--
+  giveRetryBack(load)
   assert.equal(takeRetry(load), true)
 })

@@ -1,5 +1,6 @@
 import type { ConnectionLimits, RetryBudget } from '../../model/index.ts'
 import type { RetryPlaces } from '../exchange/types.ts'
+import { LOAD, type LoadKind, type SharedLoad } from './shared-load.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 
 /**
@@ -8,6 +9,8 @@ import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
  */
 export interface ClusterLoad {
   limits: Limits
+  /** The same in all threads of the process; absent: this one is alone, or nothing is limited. */
+  shared: SharedLoad | undefined
   connections: number
   /** Requests that wait for a connection. */
   pending: number
@@ -25,6 +28,9 @@ export interface ClusterLoad {
   retryOverflows: number
   retryLimitsReached: number
 }
+
+/** Whose change may matter to other threads. */
+type Counted = keyof typeof LOAD
 
 /** The bounds of a policy; infinite where it names none. */
 export interface Limits {
@@ -77,6 +83,7 @@ function endless(timeoutMs: number): number {
 export function createLoad(limits: Limits = limitsOf()): ClusterLoad {
   return {
     limits,
+    shared: undefined,
     connections: 0,
     pending: 0,
     requests: 0,
@@ -93,29 +100,90 @@ export function createLoad(limits: Limits = limitsOf()): ClusterLoad {
   }
 }
 
-/** Takes a place for a retry, if there is one; it is given back by `load.retries--`. */
+/** Whether any of them needs what other threads have under way. */
+export function isLimited({
+  connectionsMax,
+  pendingMax,
+  requestsMax,
+  retriesMax,
+  retryBudget,
+}: Limits): boolean {
+  return (
+    retryBudget !== undefined ||
+    Math.min(connectionsMax, pendingMax, requestsMax, retriesMax) < Number.POSITIVE_INFINITY
+  )
+}
+
+/** From now on, or no longer, with what other threads of the process have. */
+export function shareLoad(load: ClusterLoad, shared: SharedLoad | undefined): void {
+  load.shared?.release()
+  load.shared = shared
+  for (const name of Object.keys(LOAD) as Counted[]) shared?.add(LOAD[name], load[name])
+}
+
+function elsewhere(load: ClusterLoad, kind: LoadKind): number {
+  return load.shared === undefined ? 0 : load.shared.elsewhere(kind)
+}
+
+export function mayConnect(load: ClusterLoad): boolean {
+  return load.connections + elsewhere(load, LOAD.connections) < load.limits.connectionsMax
+}
+
+export function mayWait(load: ClusterLoad): boolean {
+  return load.pending + elsewhere(load, LOAD.pending) < load.limits.pendingMax
+}
+
+export function mayRequest(load: ClusterLoad): boolean {
+  return load.requests + elsewhere(load, LOAD.requests) < load.limits.requestsMax
+}
+
+export function countConnection(load: ClusterLoad, by: 1 | -1): void {
+  load.connections += by
+  load.shared?.add(LOAD.connections, by)
+}
+
+export function countPending(load: ClusterLoad, by: 1 | -1): void {
+  load.pending += by
+  load.shared?.add(LOAD.pending, by)
+}
+
+export function countRequest(load: ClusterLoad, by: 1 | -1): void {
+  load.requests += by
+  load.shared?.add(LOAD.requests, by)
+}
+
+function countRetry(load: ClusterLoad, by: 1 | -1): void {
+  load.retries += by
+  load.shared?.add(LOAD.retries, by)
+}
+
+/** Takes a place for a retry, if there is one; it is given back by `giveRetryBack`. */
 export function takeRetry(load: ClusterLoad): boolean {
   const { retryBudget, retriesMax } = load.limits
+  const active = () =>
+    load.requests + load.pending + elsewhere(load, LOAD.requests) + elsewhere(load, LOAD.pending)
   const most =
     retryBudget === undefined
       ? retriesMax
-      : Math.max(retryBudget.concurrencyMin, ((load.requests + load.pending) * retryBudget.percent) / 100)
-  if (load.retries >= most) {
+      : Math.max(retryBudget.concurrencyMin, (active() * retryBudget.percent) / 100)
+  if (load.retries + elsewhere(load, LOAD.retries) >= most) {
     load.retryOverflows++
     return false
   }
-  load.retries++
+  countRetry(load, 1)
   load.retriesTotal++
   return true
+}
+
+export function giveRetryBack(load: ClusterLoad): void {
+  countRetry(load, -1)
 }
 
 /** The same as what requests use of it. */
 export function retryPlaces(load: ClusterLoad): RetryPlaces {
   return {
     take: () => takeRetry(load),
-    giveBack: () => {
-      load.retries--
-    },
+    giveBack: () => giveRetryBack(load),
     limitReached: () => {
       load.retryLimitsReached++
     },

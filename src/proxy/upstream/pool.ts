@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ProxyThread, UpstreamEvents, UpstreamFailure, WorkCounter } from '../exchange/types.ts'
 import type { Network } from '../net/network.ts'
-import type { ClusterLoad } from './load.ts'
+import { type ClusterLoad, countRequest } from './load.ts'
 
 /** What all hosts of a proxy share. */
 export interface UpstreamSettings {
@@ -47,10 +47,10 @@ export const OVERFLOW: UpstreamFailure = { kind: 'overflow' }
 export function beginRequest(parts: PoolParts): void {
   parts.counters.requestsActive++
   parts.counters.requestsTotal++
-  parts.load.requests++
+  countRequest(parts.load, 1)
 }
 
 export function endRequest(parts: PoolParts): void {
   parts.counters.requestsActive--
-  parts.load.requests--
+  countRequest(parts.load, -1)
 }

@@ -34,7 +34,7 @@ export interface PolicyBench {
   readonly get: (path?: string) => Promise<string>
   /** Applies another policy to the service. */
   readonly follow: (traffic: TrafficPolicy) => void
-  readonly stat: (name: Exclude<keyof ClusterLoad, 'limits'>) => number
+  readonly stat: (name: Exclude<keyof ClusterLoad, 'limits' | 'shared'>) => number
   readonly servers: readonly { readonly close: () => void }[]
   readonly close: () => void
 }

@@ -1,5 +1,5 @@
 import type { Exchange, UpstreamEvents, UpstreamFailure, UpstreamStream } from '../exchange/types.ts'
-import type { ClusterLoad } from './load.ts'
+import { type ClusterLoad, countPending, mayWait } from './load.ts'
 import type { HostCounters } from './pool.ts'
 
 /** Requests that wait for a connection to one endpoint, first come first served. */
@@ -31,7 +31,7 @@ export function createWaitingLine(options: {
 
   function leave(waiting: Waiting): boolean {
     if (!line.delete(waiting)) return false
-    load.pending--
+    countPending(load, -1)
     counters.requestsWaiting--
     return true
   }
@@ -46,11 +46,11 @@ export function createWaitingLine(options: {
 
   return {
     add(exchange) {
-      if (load.pending >= load.limits.pendingMax || line.size >= WAITING_PER_HOST_MAX) {
+      if (!mayWait(load) || line.size >= WAITING_PER_HOST_MAX) {
         load.pendingOverflows++
         return undefined
       }
-      load.pending++
+      countPending(load, 1)
       load.pendingTotal++
       counters.requestsWaiting++
       const waiting: Waiting = { ...NO_CONNECTION, exchange, cancel: () => void leave(waiting) }
