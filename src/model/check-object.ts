@@ -23,7 +23,7 @@ import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
 import { session } from './check-session.ts'
-import { checkCredential, listenerTls, tlsDefaults, upstreamTls } from './check-tls.ts'
+import { checkCredential, credentialReference, listenerTls, tlsDefaults, upstreamTls } from './check-tls.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { ModelObject, ModelType } from './model-object.ts'
@@ -277,6 +277,7 @@ const listener = when(
     tls: optional(listenerTls),
     hostnames: domains,
     isolated: flag,
+    backendCertificate: optional(credentialReference),
     origin,
   }),
   (value, _path, report) => {

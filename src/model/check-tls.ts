@@ -24,12 +24,12 @@ const TLS_VERSIONS: { readonly [V in TlsVersion]: true } = {
 }
 const version = oneOf(...Object.keys(TLS_VERSIONS))
 
-const reference = object<CredentialReference>({
+export const credentialReference = object<CredentialReference>({
   source: oneOf('Secret', 'ConfigMap'),
   namespace: optional(filledText),
   name: filledText,
 })
-const references = list(reference, { filled: true })
+const references = list(credentialReference, { filled: true })
 
 const texts = list(filledText, { filled: true })
 const accepted = object<AcceptedClients>({
@@ -85,7 +85,7 @@ export const upstreamTls = union<UpstreamTls['kind']>('kind', {
     serverName: optional(filledText),
     subjectAltNames: list(subjectAltName),
     trust,
-    certificate: optional(reference),
+    certificate: optional(credentialReference),
   }),
 })
 

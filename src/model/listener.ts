@@ -1,3 +1,4 @@
+import type { CredentialReference } from './credential.ts'
 import type { GatewayName, ListenerName, Origin } from './names.ts'
 import type { ListenerTls } from './tls.ts'
 
@@ -21,5 +22,7 @@ export interface Listener {
    * Istio API: servers of all Gateways on one port are merged (false).
    */
   readonly isolated: boolean
+  /** What the proxies show to services whose own terms (`Service.tls`) have them speak TLS. */
+  readonly backendCertificate?: CredentialReference
   readonly origin: Origin
 }

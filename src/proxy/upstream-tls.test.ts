@@ -220,6 +220,27 @@ describe('TLS to endpoints', () => {
     assert.equal(clients.at(-1), 'DNS:client.example')
   })
 
+  test('a gateway shows its own certificate where a service’s terms are followed, and not where a rule says them', async () => {
+    const key = credentialName('Secret', 'demo', 'gateway')
+    const holders = [{ namespace: 'demo', serviceAccounts: ['gw'] }]
+    const certificate = authority.issue(['gateway.example'])
+    const origin = { kind: 'Secret', namespace: 'demo', name: 'gateway' }
+    await serve(secured(originate(), 'service'))
+    await ask()
+    assert.equal(clients.at(-1), '')
+    const backendCertificate = { source: 'Secret', namespace: 'demo', name: 'gateway' } as const
+    const listener: ModelObject = { ...listenerObject(port), backendCertificate }
+    proxy.accept(changesOf([listener, { type: 'credential', key, holders, certificate, origin }]))
+    assert.match(await ask(), /over 1\.1/)
+    assert.equal(clients.at(-1), 'DNS:gateway.example')
+    proxy.accept(changesOf([secured(originate(), 'rule')]))
+    assert.match(await ask(), /over 1\.1/)
+    assert.equal(clients.at(-1), '')
+    proxy.accept(changesOf([secured(originate(), 'service'), listenerObject(port)]))
+    assert.match(await ask(), /over 1\.1/)
+    assert.equal(clients.at(-1), '')
+  })
+
   test('bytes are secured too', async () => {
     await serve(secured(originate(), 'rule'))
     const socket = connect(tcpPort, '127.0.0.1')

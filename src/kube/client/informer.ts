@@ -25,6 +25,8 @@ export interface Informer<T extends KubeObject> {
 export interface InformerOptions<T extends KubeObject> {
   readonly client: KubeClient
   readonly kind: KindRef
+  /** What to ask for, in this order, where the kind's own version is not served: older definitions have no newer one. */
+  readonly otherVersions?: readonly string[]
   /** all namespaces when absent */
   readonly namespace?: string
   readonly labelSelector?: string
@@ -50,6 +52,8 @@ const WATCH_SECONDS = 300
 interface State<T> {
   readonly objects: Map<string, T>
   readonly stopping: AbortController
+  /** In the version that is asked for at the moment. */
+  kind: KindRef
   resourceVersion: string
   isSynced: boolean
 }
@@ -62,6 +66,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const state: State<T> = {
     objects: new Map(),
     stopping: new AbortController(),
+    kind: options.kind,
     resourceVersion: '',
     isSynced: false,
   }
@@ -111,8 +116,11 @@ async function run<T extends KubeObject>(
     } catch (error) {
       if (signal.aborted) return
       if (isNotFound(error)) {
-        replaceAll(options, state, [])
         state.resourceVersion = ''
+        const isRoundOver = askForNextVersion(options, state)
+        // What is known is given up only when no version is served; where nothing is, one request each time will do.
+        if (!isRoundOver && (!state.isSynced || state.objects.size > 0)) continue
+        replaceAll(options, state, [])
         becomeSynced()
         await clock.sleep(poll.nextMs(), signal)
         continue
@@ -125,6 +133,14 @@ async function run<T extends KubeObject>(
   }
 }
 
+/** @returns whether all versions have been asked for */
+function askForNextVersion<T extends KubeObject>(options: InformerOptions<T>, state: State<T>): boolean {
+  const versions = [options.kind.version, ...(options.otherVersions ?? [])]
+  const next = (versions.indexOf(state.kind.version) + 1) % versions.length
+  state.kind = { ...options.kind, version: versions[next] ?? options.kind.version }
+  return next === 0
+}
+
 function selectionOf<T extends KubeObject>(options: InformerOptions<T>) {
   const { namespace, labelSelector, fieldSelector } = options
   return {
@@ -135,7 +151,7 @@ function selectionOf<T extends KubeObject>(options: InformerOptions<T>) {
 }
 
 async function listAll<T extends KubeObject>(options: InformerOptions<T>, state: State<T>): Promise<void> {
-  const listed = await options.client.list<T>(options.kind, selectionOf(options))
+  const listed = await options.client.list<T>(state.kind, selectionOf(options))
   replaceAll(options, state, listed.items)
   state.resourceVersion = listed.resourceVersion
 }
@@ -182,7 +198,7 @@ async function watchOnce<T extends KubeObject>(
   let hadEvents = false
   try {
     restartIdle()
-    const batches = options.client.watchBatches<T>(options.kind, {
+    const batches = options.client.watchBatches<T>(state.kind, {
       ...selectionOf(options),
       resourceVersion: state.resourceVersion,
       allowWatchBookmarks: true,

@@ -145,6 +145,34 @@ test('an informer of a kind whose definition is missing is synced and empty, and
     assert.deepEqual(seen, ['is default/a', 'was default/a'])
   }))
 
+test('an informer reads another version where the first is not served', () =>
+  withServer(async (its) => {
+    const older = { ...WIDGETS, version: 'v1beta1' }
+    const versions = WIDGET_CRD.spec.versions.map((version) => ({
+      ...version,
+      served: version.name === older.version,
+    }))
+    const informer = createInformer<KubeObject>({
+      client: its.client,
+      kind: WIDGETS,
+      otherVersions: ['v1alpha1', older.version],
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+      onChange: () => {},
+    })
+    await informer.synced
+    assert.deepEqual(informer.list(), [])
+    await its.client.create(KINDS.customResourceDefinition, {
+      ...WIDGET_CRD,
+      spec: { ...WIDGET_CRD.spec, versions },
+    })
+    await its.client.create(older, { ...widget('a', 1), apiVersion: 'example.com/v1beta1' })
+    await eventually(() => informer.get('a', 'default') !== undefined, 'the informer has the widget')
+    assert.equal(informer.get('a', 'default')?.apiVersion, 'example.com/v1beta1')
+    informer.stop()
+  }))
+
 test('an informer that falls behind the history lists again and misses nothing', () =>
   withServer(async (its) => {
     const informer = createInformer<KubeObject>({

@@ -19,11 +19,12 @@ export function watchSources(options: {
   readonly logger: Logger
 }): WatchedSources {
   const { graph, sources, client, clock, random, logger } = options
-  const informers = SOURCE_KINDS.map(({ source, kind, narrow, fieldSelector }) => {
+  const informers = SOURCE_KINDS.map(({ source, kind, otherVersions, narrow, fieldSelector }) => {
     const target = sources[source] as Source<KubeObject>
     return createInformer<KubeObject>({
       client,
       kind,
+      ...(otherVersions === undefined ? {} : { otherVersions }),
       ...(narrow === undefined ? {} : { narrow }),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
       clock,

@@ -1,5 +1,5 @@
 import { type Clock, type Collection, createWorkQueue, type Logger, type Random } from '../../base/index.ts'
-import type { KubeObject } from '../../kube/index.ts'
+import { type KubeObject, parseApiVersion } from '../../kube/index.ts'
 import { isConflict, isNotFound, type KubeClient } from '../../kube/client/index.ts'
 import type { StatusUpdate } from '../translate/index.ts'
 import { isSameStatus, mergeStatus } from './merge.ts'
@@ -53,9 +53,11 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const write = async (seen: KubeObject, update: StatusUpdate): Promise<boolean> => {
     const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
     const merged = (object: KubeObject) => mergeStatus(object.status, update.status, now)
+    // Where older definitions serve another version, objects are read and written in that one.
+    const kind = { ...update.kind, version: parseApiVersion(seen.apiVersion).version }
     if (isSameStatus(seen.status, merged(seen))) return false
     try {
-      await client.update(update.kind, { ...seen, status: merged(seen) }, { subresource: 'status' })
+      await client.update(kind, { ...seen, status: merged(seen) }, { subresource: 'status' })
       return true
     } catch (error) {
       if (!isConflict(error)) {
@@ -64,9 +66,9 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       }
     }
     // The informer was behind (often by our own last write): once more on what the API server has now.
-    const present = await client.get<KubeObject>(update.kind, update.name, update.namespace)
+    const present = await client.get<KubeObject>(kind, update.name, update.namespace)
     if (!present || isSameStatus(present.status, merged(present))) return false
-    await client.update(update.kind, { ...present, status: merged(present) }, { subresource: 'status' })
+    await client.update(kind, { ...present, status: merged(present) }, { subresource: 'status' })
     return true
   }
 

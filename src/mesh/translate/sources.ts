@@ -65,6 +65,8 @@ export interface Sources {
 export interface SourceKind {
   readonly source: keyof Sources
   readonly kind: KindRef
+  /** Versions in which older or newer definitions have the same, in order of preference. */
+  readonly otherVersions?: readonly string[]
   /** What of an object is kept; undefined: it does not concern the mesh at all. */
   readonly narrow?: (object: KubeObject) => KubeObject | undefined
   /** For the API server: objects that never concern the mesh are not even sent. */
@@ -89,11 +91,11 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'gateways', kind: RESOURCE_KINDS.gateway },
   { source: 'httpRoutes', kind: RESOURCE_KINDS.httpRoute },
   { source: 'grpcRoutes', kind: RESOURCE_KINDS.grpcRoute },
-  { source: 'tlsRoutes', kind: RESOURCE_KINDS.tlsRoute },
-  { source: 'tcpRoutes', kind: RESOURCE_KINDS.tcpRoute },
-  { source: 'udpRoutes', kind: RESOURCE_KINDS.udpRoute },
+  { source: 'tlsRoutes', kind: RESOURCE_KINDS.tlsRoute, otherVersions: ['v1alpha3', 'v1alpha2'] },
+  { source: 'tcpRoutes', kind: RESOURCE_KINDS.tcpRoute, otherVersions: ['v1alpha2'] },
+  { source: 'udpRoutes', kind: RESOURCE_KINDS.udpRoute, otherVersions: ['v1alpha2'] },
   { source: 'backendTlsPolicies', kind: RESOURCE_KINDS.backendTlsPolicy },
-  { source: 'referenceGrants', kind: RESOURCE_KINDS.referenceGrant },
+  { source: 'referenceGrants', kind: RESOURCE_KINDS.referenceGrant, otherVersions: ['v1'] },
   { source: 'istioGateways', kind: RESOURCE_KINDS.istioGateway },
   { source: 'virtualServices', kind: RESOURCE_KINDS.virtualService },
   { source: 'destinationRules', kind: RESOURCE_KINDS.destinationRule },

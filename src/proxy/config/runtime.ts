@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../base/index.ts'
 import { deepEqual, unreachable } from '../../base/index.ts'
 import type {
   CredentialName,
+  CredentialReference,
   Listener,
   ListenerName,
   ModelType,
@@ -138,6 +139,18 @@ export function createRuntime(options: {
     if (isMoved) for (const one of clusters.values()) dirty.add(one.key.service)
   }
 
+  let ownCertificate: CredentialReference | undefined
+
+  /** Where several Gateways share their proxies, the first that names a certificate names it for all. */
+  function followListeners(): void {
+    const before = ownCertificate
+    ownCertificate = [...store.listeners()]
+      .filter((listener) => selectsProxy(listener, options.clientNamespace, options.labels))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+      .find((listener) => listener.backendCertificate !== undefined)?.backendCertificate
+    if (!deepEqual(before, ownCertificate)) credentialsChanged = true
+  }
+
   function refreshClusters(): void {
     for (const one of clusters.values()) {
       if (dirty.has(one.key.service) || (credentialsChanged && one.isSecured())) one.refresh()
@@ -160,6 +173,7 @@ export function createRuntime(options: {
     credential: store.credential,
     tlsDefaults: () => store.mesh()?.tlsDefaults,
     followsServiceTls: options.isGateway,
+    ownCertificate: () => ownCertificate,
     logger,
   }
   const limits = createRateLimits({
@@ -309,6 +323,7 @@ export function createRuntime(options: {
 
   function settle(changes: readonly XdsChange[]): void {
     if (changes.some((change) => change.type === 'workload')) followOwn()
+    if (options.isGateway && changes.some((change) => change.type === 'listener')) followListeners()
     refreshClusters()
     followLimits()
     for (const route of offered.splice(0)) offer(route)

@@ -3,11 +3,13 @@ import type {
   AppProtocol,
   Credential,
   CredentialName,
+  CredentialReference,
   HealthCheck,
   Service,
   ServiceName,
   TlsDefaults,
   TrafficPolicy,
+  UpstreamTls,
   Workload,
 } from '../../model/index.ts'
 import { type Labels, resolvePolicy, selectEndpoints } from '../../routing/index.ts'
@@ -93,6 +95,8 @@ export interface ClusterSources {
   readonly tlsDefaults: () => TlsDefaults | undefined
   /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
   readonly followsServiceTls: boolean
+  /** What a gateway shows on such connections. */
+  readonly ownCertificate: () => CredentialReference | undefined
   readonly logger: Logger
 }
 
@@ -165,8 +169,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     if (traffic !== policy.traffic) follow(policy.traffic)
     portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
     protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol)
-    const terms =
-      policy.traffic.tls ?? (sources.followsServiceTls ? service?.tls?.[String(key.port)] : undefined)
+    const terms = policy.traffic.tls ?? (sources.followsServiceTls ? serviceTls(service) : undefined)
     const before = security
     const isToldBefore = proxyProtocol
     proxyProtocol = policy.traffic.proxyProtocol
@@ -188,6 +191,12 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const keepsLeaving = session !== undefined || sessions.areWanted()
     const next = hostsOf(policy.subsetLabels, false, reusable)
     replaceHosts(next, keepsLeaving ? hostsOf(policy.subsetLabels, true, reusable) : new Map())
+  }
+
+  function serviceTls(of: Service | undefined): UpstreamTls | undefined {
+    const tls = of?.tls?.[String(key.port)]
+    const certificate = sources.ownCertificate()
+    return tls?.kind === 'originate' && certificate !== undefined ? { certificate, ...tls } : tls
   }
 
   function hostsOf(

@@ -33,6 +33,12 @@ export interface GatewaySpec {
   readonly listeners: readonly GatewayListener[]
   readonly addresses?: readonly GatewayAddress[]
   readonly infrastructure?: GatewayInfrastructure
+  readonly tls?: GatewayTls
+}
+
+/** TLS of all listeners' clients, and with all backends. */
+export interface GatewayTls {
+  readonly backend?: { readonly clientCertificateRef?: SecretObjectReference }
 }
 
 export interface GatewayAddress {

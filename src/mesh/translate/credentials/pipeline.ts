@@ -128,7 +128,13 @@ function gatewayClaims(
   podsByNamespace: Index<Pod>,
   read: Read,
 ): readonly Claim[] {
-  const names = [...new Set(state.listeners.flatMap(({ tls }) => credentialsOf(tls)))]
+  const shown = state.backendCertificate?.reference
+  const names = [
+    ...new Set([
+      ...state.listeners.flatMap(({ tls }) => credentialsOf(tls)),
+      ...(shown === undefined ? [] : [nameOf(shown)]),
+    ]),
+  ]
   if (names.length === 0) return []
   const { placement, namespace } = state
   if (placement.kind === 'managed') {

@@ -55,7 +55,7 @@ export function listenerTls(
   }
 }
 
-function resolveCertificate(
+export function resolveCertificate(
   ref: SecretObjectReference,
   from: string,
   context: CertificateContext,

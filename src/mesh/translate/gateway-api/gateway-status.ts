@@ -37,6 +37,7 @@ export function gatewayStatus(state: GatewayState, context: GatewayStatusContext
       conditions: [
         condition(generation, 'Accepted', accepted),
         condition(generation, 'Programmed', programmedOutcome(state, accepted, placed)),
+        ...resolvedRefs(state),
       ],
       listeners: state.listeners.map((listener) => ({
         name: listener.name,
@@ -61,6 +62,17 @@ function acceptedOutcome(state: GatewayState): Outcome {
     reason: 'ListenersNotValid',
     message: `Not served: ${names}; see the conditions of the listeners`,
   }
+}
+
+/** Said only where the Gateway itself refers to something. */
+function resolvedRefs({ generation, backendCertificate }: GatewayState): readonly ConditionIntent[] {
+  if (backendCertificate === undefined) return []
+  const { fault } = backendCertificate
+  const outcome =
+    fault === undefined
+      ? { status: true, reason: 'ResolvedRefs', message: 'All references resolved' }
+      : { status: false, ...fault }
+  return [condition(generation, 'ResolvedRefs', outcome)]
 }
 
 interface Placed {

@@ -3,6 +3,7 @@ import { type GatewayName, gatewayName, type Listener, listenerName } from '../.
 import type { Gateway, GatewayAddress } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import type { MeshSettings } from '../settings.ts'
+import { type BackendCertificate, backendCertificate } from './backend-certificate.ts'
 import type { CertificateContext } from './certificates.ts'
 import { type ListenerState, listenerStates } from './listener-state.ts'
 
@@ -18,6 +19,8 @@ export interface GatewayState {
   readonly placement: Placement
   readonly requestedAddresses: readonly GatewayAddress[]
   readonly fault: GatewayFault | undefined
+  /** Absent: it names none. */
+  readonly backendCertificate?: BackendCertificate
 }
 
 /** Which proxies serve a Gateway. */
@@ -44,6 +47,7 @@ export function translateGateway(
   const namespace = namespaceOf(object)
   const { name, generation = 0 } = object.metadata
   const gateway = gatewayName('Gateway', namespace, name)
+  const shown = backendCertificate(object.spec, namespace, certificates)
   return {
     key: `${namespace}/${name}`,
     gateway,
@@ -58,6 +62,7 @@ export function translateGateway(
     placement: placementOf(object, namespace, settings),
     requestedAddresses: (object.spec.addresses ?? []).filter((address) => (address.value ?? '') !== ''),
     fault: faultOf(object),
+    ...(shown === undefined ? {} : { backendCertificate: shown }),
   }
 }
 
@@ -129,6 +134,7 @@ export function modelListeners(
 ): readonly Listener[] {
   const selector = selectorOf(state, service)
   if (selector === undefined || state.fault !== undefined) return []
+  const shown = state.backendCertificate?.reference
   return state.listeners
     .filter((listener) => listener.fault === undefined && servesProtocol(listener))
     .map((listener) => ({
@@ -141,6 +147,7 @@ export function modelListeners(
       ...(listener.tls === undefined ? {} : { tls: listener.tls }),
       hostnames: [listener.hostname ?? '*'],
       isolated: true,
+      ...(shown === undefined ? {} : { backendCertificate: shown }),
       origin: { kind: 'Gateway', namespace: state.namespace, name: state.name },
     }))
 }
