@@ -127,6 +127,17 @@ function upstreamProtocol(
   }
 }
 
+/** What the service itself says, with what this gateway has to show. */
+function serviceTls(
+  service: Service | undefined,
+  port: number,
+  { followsServiceTls, ownCertificate }: ClusterSources,
+): UpstreamTls | undefined {
+  const tls = followsServiceTls ? service?.tls?.[String(port)] : undefined
+  const certificate = tls?.kind === 'originate' ? ownCertificate() : undefined
+  return tls?.kind === 'originate' && certificate !== undefined ? { certificate, ...tls } : tls
+}
+
 export function createCluster(settings: UpstreamSettings, sources: ClusterSources, key: ClusterKey): Cluster {
   let hosts = new Map<string, Host>()
   let balancer: Balancer<Host> = { pick: () => undefined }
@@ -169,7 +180,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     if (traffic !== policy.traffic) follow(policy.traffic)
     portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
     protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol)
-    const terms = policy.traffic.tls ?? (sources.followsServiceTls ? serviceTls(service) : undefined)
+    const terms = policy.traffic.tls ?? serviceTls(service, key.port, sources)
     const before = security
     const isToldBefore = proxyProtocol
     proxyProtocol = policy.traffic.proxyProtocol
@@ -191,12 +202,6 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const keepsLeaving = session !== undefined || sessions.areWanted()
     const next = hostsOf(policy.subsetLabels, false, reusable)
     replaceHosts(next, keepsLeaving ? hostsOf(policy.subsetLabels, true, reusable) : new Map())
-  }
-
-  function serviceTls(of: Service | undefined): UpstreamTls | undefined {
-    const tls = of?.tls?.[String(key.port)]
-    const certificate = sources.ownCertificate()
-    return tls?.kind === 'originate' && certificate !== undefined ? { certificate, ...tls } : tls
   }
 
   function hostsOf(
