@@ -325,25 +325,9 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       health = next.healthCheck && watchHealth(next.healthCheck)
     }
     load.limits = limitsOf(next.connections, next.retryBudget)
-    shareLimits()
+    shareLimits(load, settings, { ...sources, key })
     hashKey = next.balancer?.kind === 'hash' ? createHashKey(next.balancer.key) : undefined
     traffic = next
-  }
-
-  function stopWatching(): void {
-    outliers?.close()
-    health?.close()
-  }
-
-  function shareLimits(): void {
-    const { loads } = settings.thread
-    const wanted = loads !== undefined && isLimited(load.limits)
-    if (wanted === (load.shared !== undefined)) return
-    shareLoad(load, wanted ? loads(`${sources.proxy}|${clusterName(key)}|${key.service}`) : undefined)
-    if (wanted && load.shared === undefined)
-      sources.logger.warn(
-        `the limits of ${clusterName(key)} hold for each worker: too many clusters have limits`,
-      )
   }
 
   function watchHealth(policy: HealthCheck): HealthChecker<Host> {
@@ -394,10 +378,23 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     isSecured: () => security.kind !== 'plain',
     refresh,
     close() {
-      stopWatching()
+      outliers?.close()
       replaceHosts(new Map())
       passed.close()
+      health?.close()
       shareLoad(load, undefined)
     },
   }
+}
+
+function shareLimits(
+  load: ClusterLoad,
+  { thread: { loads } }: UpstreamSettings,
+  { key, proxy, logger }: Pick<ClusterSources, 'proxy' | 'logger'> & { readonly key: ClusterKey },
+): void {
+  const wanted = loads !== undefined && isLimited(load.limits)
+  if (wanted === (load.shared !== undefined)) return
+  shareLoad(load, wanted ? loads(`${proxy}|${clusterName(key)}|${key.service}`) : undefined)
+  if (wanted && load.shared === undefined)
+    logger.warn(`the limits of ${clusterName(key)} hold for each worker: too many clusters have limits`)
 }
