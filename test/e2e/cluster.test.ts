@@ -1,7 +1,15 @@
 /** The cluster's own life: up, down, images, what a pod gets, and what is left behind. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,9 +89,16 @@ test('an image that no program stands for is ErrImagePull, with the command that
   })
   assert.match(message, /lateen image map/)
   assert.match(await cluster.kubectl('get pod stranger'), /0\/1\s+(ErrImagePull|ImagePullBackOff)/)
-  const mapped = await cluster.lateen(`image map ghcr.io/nobody/knows -- sh -c 'echo here; sleep 600'`)
+  const words = join(cluster.stateDirectory, 'words')
+  writeFileSync(words, 'of the image')
+  const mapped = await cluster.lateen(
+    `image map ghcr.io/nobody/knows --env GREETING=here --file /opt/words=${words} -- sh -c 'echo $GREETING $(cat /opt/words); sleep 600'`,
+  )
   assert.equal(mapped.status, 0, mapped.stderr)
   await cluster.kubectl('wait pod/stranger --for=condition=Ready --timeout=30s')
+  await waitFor('the variable and the file', async () =>
+    (await cluster.kubectl('logs stranger')).includes('here of the image'),
+  )
   await cluster.kubectl('delete pod stranger --grace-period=1')
 })
 

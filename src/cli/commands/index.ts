@@ -46,7 +46,18 @@ export const COMMANDS: readonly CommandFace[] = [
     name: 'image',
     summary:
       'which program stands for an image: image map PATTERN -- COMMAND…, image list, image unmap PATTERN',
-    declare: (command) => command.argument('<action>').argument('[words...]').passThroughOptions(),
+    declare: (command) =>
+      command
+        .argument('<action>')
+        .argument('[words...]')
+        .option('--env <name=value>', 'a variable of the image; may be given again', collect, [])
+        .option(
+          '--file <path=file>',
+          'a path in the image, and the file of this machine that stands for it; may be given again',
+          collect,
+          [],
+        )
+        .option('--working-dir <path>', 'where the program starts'),
     load: () => import('./image.ts'),
   },
   {

@@ -12,6 +12,8 @@ export type ImageProgram =
       readonly args?: readonly string[]
       readonly workingDir?: string
       readonly env?: Readonly<Record<string, string>>
+      /** Files of this machine that the image has in places of its own. */
+      readonly files?: readonly ImageFile[]
     }
   /** The machine's own programs: the container's command, or a shell. */
   | { readonly kind: 'shell' }
@@ -35,11 +37,10 @@ export type ImageProgram =
   /** Does nothing until it is stopped. */
   | { readonly kind: 'pause' }
 
-/** A file of an image. */
-export interface ImageFile {
-  readonly path: string
-  readonly content: string
-}
+/** A file of an image: what is in it, or which file (or directory) of this machine stands for it. */
+export type ImageFile =
+  | { readonly path: string; readonly content: string }
+  | { readonly path: string; readonly hostPath: string }
 
 export interface ImageEntry {
   /** Such as `ghcr.io/me/app:*`, `redis`, `docker.io/library/redis:7`; without a tag it stands for every tag. */

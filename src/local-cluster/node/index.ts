@@ -11,6 +11,7 @@ export {
   addImageMapping,
   findProgram,
   type ImageEntry,
+  type ImageFile,
   type ImageProgram,
   listImageMappings,
   removeImageMapping,

@@ -137,7 +137,7 @@ function requestOf(
   if (program.kind === 'capture' || isCapture(program, words)) {
     return { kind: 'ready', request: { kind: 'capture', args: words } }
   }
-  const files = program.kind === 'machine' ? (program.files ?? []) : []
+  const files = program.kind === 'machine' || program.kind === 'command' ? (program.files ?? []) : []
   const mounts = [
     ...etcMounts(paths),
     ...imageFileMounts({ files, container, paths }),
