@@ -46,7 +46,11 @@ export const scope = union<RouteScope['kind']>('kind', {
     listeners: list(filledText, { filled: true }),
     clientNamespaces: optional(list(filledText)),
   }),
-  mesh: object<Variant<RouteScope, 'mesh'>>({ kind, clientNamespaces: optional(list(filledText)) }),
+  mesh: object<Variant<RouteScope, 'mesh'>>({
+    kind,
+    clientNamespaces: optional(list(filledText)),
+    service: optional(filledText),
+  }),
 })
 
 export const order: Check = list((value, path, report) => {

@@ -25,8 +25,15 @@ export type RouteScope =
       readonly listeners: readonly ListenerName[]
       readonly clientNamespaces?: readonly string[]
     }
-  /** In sidecars: for requests whose host is one of `domains`; clients of one namespace only when it is given. */
-  | { readonly kind: 'mesh'; readonly clientNamespaces?: readonly string[] }
+  /**
+   * In sidecars: for requests whose host is one of `domains`, or, when a service is given, for what dials the address of
+   * that service. `clientNamespaces`: only clients of these; attached to a service they do without its other routes.
+   */
+  | {
+      readonly kind: 'mesh'
+      readonly clientNamespaces?: readonly string[]
+      readonly service?: ServiceName
+    }
 
 /**
  * Its place among all matches of its scope and domain: compared member by member, numbers by value, texts by code unit,

@@ -22,7 +22,13 @@ export {
   type GatewayTable,
   type NoRoute,
 } from './gateway-table.ts'
-export { meshDomain } from './mesh.ts'
+export {
+  createMeshTable,
+  type MeshDecision,
+  type MeshExplanation,
+  type MeshPlace,
+  type MeshTable,
+} from './mesh-table.ts'
 export { normalizePath, normalizePathBy } from './normalize-path.ts'
 export { pickDestination } from './pick.ts'
 export { compileFullMatch, type TextTest } from './regex.ts'

@@ -6,10 +6,9 @@ import {
   type CompiledRoute,
   compileRoute,
   createGatewayTable,
-  createRouteTable,
+  createMeshTable,
   type Explanation,
   hostOf,
-  meshDomain,
   normalizePath,
   redirectLocation,
   resolvePolicy,
@@ -189,20 +188,19 @@ function meshExplanation(
   translation: Translation,
   registry: Registry,
 ): RequestExplanation {
-  const table = createRouteTable()
+  const table = createMeshTable(namespace)
   for (const route of compiledRoutes(translation, 'mesh')) table.setCompiled(route)
   const host = hostOf(request.authority)
   const service = registry.named(host, namespace)
-  const domain = meshDomain(table, { host, port: request.port }, service)
   const place = { where: ['the mesh'], listeners: [] }
   const context = { request, clientNamespace: namespace, registry }
-  if (domain !== undefined) {
-    const decision = table.explain(request, domain)
-    const winner = table.match(request, domain)
+  const routed = table.explain(request, { dialled: service, named: service })
+  if (routed !== undefined) {
+    const { result, ...decision } = routed
     const outcome: Outcome =
-      winner === undefined
-        ? { kind: 'respond', status: 404, reason: 'no route takes the request' }
-        : outcomeOf(winner.route, decision, context)
+      result.kind === 'match'
+        ? outcomeOf(result.route, decision, context)
+        : { kind: 'respond', status: 404, reason: REASONS[result.kind] }
     return { ...place, decision, outcome }
   }
   const decision: Explanation = { host, passedOver: [] }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { AppProtocol, Service } from '../../model/index.ts'
-import { hostOf, meshDomain, type RouteTable } from '../../routing/index.ts'
+import { hostOf, type MeshDecision, type MeshTable } from '../../routing/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import { DEFAULT_RETRY } from '../exchange/retry.ts'
@@ -27,10 +27,12 @@ interface OutboundDestination {
   readonly at: ServiceAt | undefined
   /** A pod was dialled by its own address, as for headless services: it, and no other, is meant. */
   readonly direct: boolean
+  /** The Service whose own address was dialled: it is meant, whatever the Host says (GEP-1294). */
+  readonly frontend: Service | undefined
 }
 
 /** What the application calls: HTTP goes by its Host through the mesh's routes, the rest by its address. */
-export function createOutbound(parts: SidecarParts, table: RouteTable) {
+export function createOutbound(parts: SidecarParts, table: MeshTable) {
   const { runtime } = parts
   const { store } = runtime
   const directHosts = createDirectHosts({
@@ -57,10 +59,10 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
 
   function resolve(original: SocketTarget): OutboundDestination {
     const at = store.serviceAt(original.address, original.port)
-    if (at !== undefined) return { original, at, direct: false }
+    if (at !== undefined) return { original, at, direct: false, frontend: frontendOf(at.service) }
     const workload = store.workloadAt(original.address)
     const behind = workload && store.serviceOfWorkload(workload, original.port)
-    return { original, at: behind, direct: true }
+    return { original, at: behind, direct: true, frontend: undefined }
   }
 
   function dispatch(found: DetectedConnection, destination: OutboundDestination): void {
@@ -83,26 +85,46 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     parts.connections.serveDetected(found, protocol, context)
   }
 
-  /** The service that the Host names, its mesh routes first; else the one that was dialled; else the address itself. */
+  /**
+   * Routes attached to the Service that was dialled; then those for the Host; without any the Service that was dialled,
+   * the one that the Host names, or the address itself.
+   */
   function route(exchange: Exchange, destination: OutboundDestination): void {
-    const { original } = destination
-    const host = hostOf(exchange.authority)
-    const service = store.serviceNamed(host, parts.namespace)
-    const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
-    const domain = meshDomain(table, { host, port: original.port }, named)
-    if (domain !== undefined) {
-      const result = table.match(exchange, domain)
-      if (result === undefined) {
-        sendLocalReply(
-          exchange,
-          exchange.upgrade === 'connect' ? REPLIES.upgradeFailed : REPLIES.routeNotFound,
-        )
-        return
-      }
-      exchange.routeName = result.route.name
-      runChain(runtime.chain(result.route), exchange, result.match)
+    const { original, frontend } = destination
+    const attached = frontend && table.ofService(exchange, frontend)
+    if (attached !== undefined) {
+      follow(exchange, attached)
       return
     }
+    const service = store.serviceNamed(hostOf(exchange.authority), parts.namespace)
+    const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
+    const decision = attachedByName(exchange, named) ?? table.ofHost(exchange, named)
+    if (decision !== undefined) follow(exchange, decision)
+    else routeWithout(exchange, destination, frontend ?? named)
+  }
+
+  /** A Service without an address can be meant by its name alone. */
+  function attachedByName(exchange: Exchange, named: Service | undefined): MeshDecision | undefined {
+    return named?.addresses.length === 0 ? table.ofService(exchange, named) : undefined
+  }
+
+  function follow(exchange: Exchange, decision: MeshDecision): void {
+    if (decision.kind !== 'match') {
+      const isTunnel = exchange.upgrade === 'connect'
+      sendLocalReply(exchange, isTunnel ? REPLIES.upgradeFailed : REPLIES.routeNotFound)
+      return
+    }
+    exchange.routeName = decision.route.name
+    runChain(runtime.chain(decision.route), exchange, decision.match)
+  }
+
+  /** Where a request goes that no route speaks of. */
+  function routeWithout(
+    exchange: Exchange,
+    destination: OutboundDestination,
+    named: Service | undefined,
+  ): void {
+    const { original } = destination
     if (exchange.upgrade === 'connect') {
       sendLocalReply(exchange, REPLIES.upgradeFailed)
       return
@@ -170,7 +192,7 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
       return
     }
     const named = at === undefined && serverName ? serviceNamed(serverName, original.port) : undefined
-    serveTcp(found, named === undefined ? destination : { original, ...named })
+    serveTcp(found, named === undefined ? destination : { ...destination, ...named })
   }
 
   /** A host that is known by its name alone, as a ServiceEntry has it: its address says nothing. */
@@ -222,6 +244,11 @@ export function createOutbound(parts: SidecarParts, table: RouteTable) {
     hosts: directHosts.hosts,
     close: () => directHosts.close(),
   }
+}
+
+/** Addresses of ServiceEntries may be shared, those of Services are their own. */
+function frontendOf(service: Service): Service | undefined {
+  return service.origin.kind === 'Service' ? service : undefined
 }
 
 /** The address that was dialled is meant itself: a pod of a headless service. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { createRouteTable, type RouteTable } from '../../routing/index.ts'
+import { createMeshTable, type MeshTable } from '../../routing/index.ts'
 import type { RouteSink } from '../config/runtime.ts'
 import type { BoundListener, SocketTarget } from '../net/network.ts'
 import { createInbound } from './inbound.ts'
@@ -9,7 +9,7 @@ import type { SidecarParts } from './sidecar-parts.ts'
 export interface SidecarListeners {
   readonly sink: RouteSink
   readonly start: () => Promise<void>
-  readonly table: RouteTable
+  readonly table: MeshTable
   readonly ports: () => { readonly outbound: number; readonly inbound: number }
   readonly stopAccepting: () => void
   readonly close: () => void
@@ -22,7 +22,7 @@ export function createSidecarListeners(
     readonly ports: { readonly outbound: number; readonly inbound: number }
   },
 ): SidecarListeners {
-  const table = createRouteTable()
+  const table = createMeshTable(options.namespace)
   const outbound = createOutbound(options, table)
   const inbound = createInbound(options)
   const bound: { outbound?: BoundListener; inbound?: BoundListener } = {}

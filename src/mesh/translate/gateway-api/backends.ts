@@ -36,6 +36,7 @@ export function resolveBackend(
   }
   const granted =
     namespace === from.namespace ||
+    context.grants === undefined ||
     isGranted(
       { from: { group: GATEWAY_GROUP, ...from }, to: { group, kind, name } },
       context.grants(namespace),

@@ -4,7 +4,7 @@ import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
 import { resolvedOutcome } from './backends.ts'
 import { type RuleResult, translateRule } from './http-rule.ts'
-import { defaultOrder, httpRouteOrder } from './order.ts'
+import { httpRouteOrder } from './order.ts'
 import { type Binding, type MeshBinding, type ParentResult, resolveParents } from './parents.ts'
 import type { HttpRouteObject, RouteContext } from './route-context.ts'
 
@@ -32,16 +32,24 @@ export function translateHttpRoute(
   const namespace = namespaceOf(route)
   const { name, generation = 0 } = route.metadata
   const key = `${namespace}/${name}`
-  const rules = (route.spec.rules ?? [{}]).map((rule, index) => translateRule(rule, index, route, context))
   const parents = resolveParents(route, context, true)
-  const usable = rules.some((rule) => rule.faults.length === 0)
-  const bindings = usable ? uniqueBindings(parents) : []
-  const services = usable ? uniqueServices(parents) : []
+  const rules = {
+    ofGateways: translateRules(route, context),
+    // GEP-1294: what a client of the mesh may call anyway, it may be led to; no ReferenceGrant is asked for.
+    ofServices: parents.some(({ mesh }) => mesh !== undefined)
+      ? translateRules(route, { ...context, grants: undefined })
+      : [],
+  }
+  const bindings = isUsable(rules.ofGateways) ? uniqueBindings(parents) : []
+  const services = isUsable(rules.ofServices) ? uniqueServices(parents) : []
+  const places = gatewayPlaces(bindings)
   return {
     key: `${kind.kind}/${key}`,
     routes: [
-      ...rules.flatMap((rule, index) => modelRoutes(route, rule, index, { bindings, services })),
-      ...services.flatMap((service) => defaultRoutes(route, service)),
+      ...rules.ofGateways.flatMap((rule, index) => modelRoutes(route, rule, { index, places, before: 0 })),
+      ...rules.ofServices.flatMap((rule, index) =>
+        modelRoutes(route, rule, { index, places: services.map(meshPlace), before: places.length }),
+      ),
     ],
     attachments: bindings.map(({ gateway, listener }) => ({
       key: `${listener.key}|${kind.kind}/${key}`,
@@ -54,9 +62,21 @@ export function translateHttpRoute(
       namespace,
       name,
       observedGeneration: generation,
-      status: { parents: parents.map((parent) => parentStatus(parent, rules, generation)) },
+      status: {
+        parents: parents.map((parent) =>
+          parentStatus(parent, parent.mesh === undefined ? rules.ofGateways : rules.ofServices, generation),
+        ),
+      },
     },
   }
+}
+
+function translateRules(route: HttpRouteObject, context: RouteContext): readonly RuleResult[] {
+  return (route.spec.rules ?? [{}]).map((rule, index) => translateRule(rule, index, route, context))
+}
+
+function isUsable(rules: readonly RuleResult[]): boolean {
+  return rules.some((rule) => rule.faults.length === 0)
 }
 
 /** Two references may lead to the same listener. */
@@ -76,64 +96,38 @@ interface ModelPlace {
   readonly domains: readonly string[]
   /** The port that a match asks for. */
   readonly port: number | undefined
-  readonly isConsumer: boolean
 }
 
-/** One model route per rule; listeners that narrow its host names differently need one each, and services too. */
+/** Listeners that narrow the route's host names in the same way share a model route. */
+function gatewayPlaces(bindings: readonly Binding[]): readonly ModelPlace[] {
+  const groups = [...Map.groupBy(bindings, ({ domains }) => domains.join(',')).values()]
+  return groups.map((group): ModelPlace => ({
+    scope: { kind: 'gateway', listeners: group.map(({ listener }) => listener.key).sort() },
+    domains: group[0]?.domains ?? [],
+    port: undefined,
+  }))
+}
+
+/** One model route for each place. @param at.before how many model routes of the rule stand elsewhere */
 function modelRoutes(
   route: HttpRouteObject,
   rule: RuleResult,
-  index: number,
-  at: { readonly bindings: readonly Binding[]; readonly services: readonly MeshBinding[] },
+  at: { readonly index: number; readonly places: readonly ModelPlace[]; readonly before: number },
 ): readonly Route[] {
   if (rule.matches.length === 0) return []
-  const groups = [...Map.groupBy(at.bindings, ({ domains }) => domains.join(',')).values()]
-  const places: readonly ModelPlace[] = [
-    ...groups.map((group): ModelPlace => ({
-      scope: { kind: 'gateway', listeners: group.map(({ listener }) => listener.key).sort() },
-      domains: group[0]?.domains ?? [],
-      port: undefined,
-      isConsumer: false,
-    })),
-    ...at.services.map(meshPlace),
-  ]
-  return places.map((place, position) =>
-    modelRoute(route, rule, { ...place, index, variant: position === 0 ? '' : String(position) }),
-  )
-}
-
-/**
- * A route that speaks of one port makes the service's host one with routes, and what none of them takes is a 404: so
- * the other ports are said to lead where they did.
- */
-function defaultRoutes(route: HttpRouteObject, mesh: MeshBinding): readonly Route[] {
-  const { scope, domains } = meshPlace(mesh)
-  const origin: Origin = { kind: route.kind, namespace: namespaceOf(route), name: route.metadata.name }
-  return mesh.otherPorts.map((port): Route => {
-    const variant = `${mesh.hostname}:${port}`
-    const target = { kind: 'service', service: mesh.service, port } as const
-    return {
-      type: 'route',
-      key: routeName(origin, variant),
-      scope,
-      domains,
-      matches: [{ order: defaultOrder(origin, `${route.kind} ${variant}`), port, headers: [], query: [] }],
-      filters: [],
-      action: { kind: 'forward', destinations: [{ weight: 1, target, filters: [] }], timeouts: {} },
-      name: 'default',
-      origin,
-    }
+  return at.places.map((place, position) => {
+    const variant = at.before + position
+    return modelRoute(route, rule, {
+      ...place,
+      index: at.index,
+      variant: variant === 0 ? '' : String(variant),
+    })
   })
 }
 
-function meshPlace({ hostname, port, clientNamespace }: MeshBinding): ModelPlace {
+function meshPlace({ service, hostname, port, clientNamespace }: MeshBinding): ModelPlace {
   const clients = clientNamespace === undefined ? {} : { clientNamespaces: [clientNamespace] }
-  return {
-    scope: { kind: 'mesh', ...clients },
-    domains: [hostname],
-    port,
-    isConsumer: clientNamespace !== undefined,
-  }
+  return { scope: { kind: 'mesh', ...clients, service }, domains: [hostname], port }
 }
 
 function modelRoute(
@@ -143,7 +137,7 @@ function modelRoute(
 ): Route {
   const namespace = namespaceOf(route)
   const { name, creationTimestamp = '' } = route.metadata
-  const { index, variant, port, isConsumer } = place
+  const { index, variant, port } = place
   const origin: Origin = { kind: route.kind, namespace, name, rule: index }
   return {
     type: 'route',
@@ -159,7 +153,6 @@ function modelRoute(
         rule: index,
         match: matchIndex,
         variant,
-        isConsumer,
       }),
       ...match,
       ...(port === undefined ? {} : { port }),

@@ -4,8 +4,6 @@ import type { UnorderedMatch } from './match.ts'
 
 /** First member of every order key of a Gateway API route; VirtualServices use another, so the two never mix. */
 const FAMILY = 0
-/** GEP-1426: of the routes of a service, those beside the client go before those beside the service. */
-const CONSUMER_FAMILY = -1
 
 export interface RulePlace {
   /** RFC 3339 */
@@ -16,8 +14,6 @@ export interface RulePlace {
   readonly match: number
   /** Tells apart the model routes that one rule gives on different listeners. */
   readonly variant: string
-  /** Of a service of another namespace. */
-  readonly isConsumer?: boolean
 }
 
 /**
@@ -27,7 +23,7 @@ export interface RulePlace {
  */
 export function httpRouteOrder(match: UnorderedMatch, place: RulePlace): OrderKey {
   return [
-    place.isConsumer === true ? CONSUMER_FAMILY : FAMILY,
+    FAMILY,
     pathRank(match.path),
     0 - pathLength(match.path),
     match.method === undefined ? 1 : 0,
@@ -60,15 +56,4 @@ function pathRank(path: PathMatch | undefined): number {
 /** The prefix `/` is held as '' but is one character long. */
 function pathLength(path: PathMatch | undefined): number {
   return path === undefined ? 0 : Math.max(1, path.value.length)
-}
-
-/** Behind every route of users. */
-const LAST_FAMILY = 9
-
-/** The place of what holds where nobody says anything. */
-export function defaultOrder(
-  place: { readonly namespace: string; readonly name: string },
-  variant: string,
-): OrderKey {
-  return [LAST_FAMILY, `${place.namespace}/${place.name}`, variant]
 }

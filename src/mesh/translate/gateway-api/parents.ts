@@ -37,9 +37,8 @@ export interface ParentResult {
 export interface MeshBinding {
   readonly service: ServiceName
   readonly hostname: string
+  /** The one that is meant; undefined: each. */
   readonly port: number | undefined
-  /** Ports of the service that the route does not speak of. */
-  readonly otherPorts: readonly number[]
   /** Whose clients: all, when the route is beside the service; otherwise those beside the route. */
   readonly clientNamespace: string | undefined
 }
@@ -86,9 +85,6 @@ function bindService(route: AttachedRoute, ref: ParentReference, context: RouteC
       service: service.key,
       hostname: service.hostname,
       port: isAnyPort ? undefined : first.port,
-      otherPorts: isAnyPort
-        ? []
-        : service.ports.map(({ port }) => port).filter((port) => port !== first.port),
       clientNamespace: namespace === namespaceOf(route) ? undefined : namespaceOf(route),
     },
     denied: undefined,

@@ -13,6 +13,7 @@ export interface RouteContext {
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>
   readonly service: (namespace: string, name: string) => Service | undefined
   readonly serviceByHost: (hostname: string) => Service | undefined
-  readonly grants: (namespace: string) => readonly ReferenceGrant[]
+  /** Undefined: references to other namespaces need none. */
+  readonly grants: ((namespace: string) => readonly ReferenceGrant[]) | undefined
   readonly settings: MeshSettings
 }
