@@ -45,7 +45,7 @@ export interface MeshBinding {
 
 /**
  * The parents that are Gateways of ours, in the route's order; nothing is said of any other.
- * @param rulesMesh whether routes of this kind may have Services for parents (GEP-1426)
+ * @param rulesMesh whether routes of this kind may have Services for parents (GEP-1294)
  */
 export function resolveParents(
   route: AttachedRoute,
