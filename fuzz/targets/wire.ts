@@ -112,10 +112,22 @@ function headTarget(scan: Scan, kind: 'request' | 'response', seeds: readonly st
         assert.fail(`taken, but llhttp says ${theirs.code} (${theirs.reason})`)
       }
       if (theirs.kind === 'taken')
-        assert.deepEqual(lowered(theirs.fields), whole.entries, 'llhttp reads other fields')
+        assert.deepEqual(forwarded(theirs.fields), whole.entries, 'llhttp reads other fields')
     },
   }
 }
+
+/** What `connection` names stays on this side (RFC 9110, 7.6.1). */
+function forwarded(fields: readonly string[]): [string, string][] {
+  const entries = lowered(fields)
+  const named = entries.flatMap(([name, value]) =>
+    name === 'connection' ? value.split(',').map((one) => one.trim().toLowerCase()) : [],
+  )
+  return entries.filter(([name]) => !named.includes(name) || OPTIONS.has(name))
+}
+
+/** What a name in `connection` means of itself. */
+const OPTIONS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', 'te'])
 
 function lowered(fields: readonly string[]): [string, string][] {
   const entries: [string, string][] = []

@@ -32,6 +32,13 @@ test('texts that are no quantity are refused', () => {
     assert.equal(parseQuantity(text), undefined, text)
 })
 
+test('what could not be read again once it is printed is refused', () => {
+  const digits = '8'.repeat(59)
+  for (const text of [`${digits}.1e3`, `${digits}.1e5`, '1000e99'])
+    assert.equal(parseQuantity(text), undefined, text)
+  assert.equal(canonicalQuantity(`${digits}e3`), `${digits}e3`)
+})
+
 test('quantities are numbers', () => {
   const of = (text: string) => parseQuantity(text) ?? assert.fail(text)
   assert.equal(quantityToNumber(of('250m')), 0.25)

@@ -34,6 +34,8 @@ const DIGITS_MAX = 60
 /** The same for an amount, so that one that is printed in a smaller unit, which takes more digits, can be read again. */
 const NANOS_MAX = 10n ** 69n
 const DIGITS_PRINTED_MAX = 70
+/** And for one with an exponent, whose printed form may take more digits than its own. */
+const READABLE = /^\d{1,60}(?:e-?\d{1,2})?$/
 
 /** @returns undefined when the text is not a quantity */
 export function parseQuantity(text: string): Quantity | undefined {
@@ -48,7 +50,7 @@ export function parseQuantity(text: string): Quantity | undefined {
   const numerator = BigInt(whole + fraction) * unit.nanos * (power > 0 ? 10n ** BigInt(power) : 1n)
   const denominator = 10n ** BigInt(fraction.length + (power < 0 ? -power : 0))
   const nanos = (numerator + denominator - 1n) / denominator
-  if (exponent === undefined && nanos >= NANOS_MAX) return undefined
+  if (exponent === undefined ? nanos >= NANOS_MAX : !READABLE.test(withExponent(nanos))) return undefined
   return { nanos: sign === '-' ? -nanos : nanos, format: exponent === undefined ? unit.format : 'exponent' }
 }
 
@@ -82,6 +84,7 @@ function withLargestUnit(nanos: bigint, suffixes: readonly string[]): string {
 }
 
 function withExponent(nanos: bigint): string {
+  if (nanos === 0n) return '0'
   let mantissa = nanos
   let exponent = -9
   while (mantissa % 1000n === 0n) {

@@ -151,3 +151,20 @@ test('a connection of HTTP/2 that is drained gives a slow client all of the resp
   })
   assert.equal(outcome.answered, 1)
 })
+
+test('a stream that is broken off last in a connection that drains does not take along what waits there', async () => {
+  const late: Partial<Answer> = { status: 503, body: { kind: 'length', bytes: 200_000 }, pauseMs: 1 }
+  const outcome = await run({
+    config: { requestTimeoutMs: 1000, retries: { attempts: 0, retryOn: [] }, traffic: {} },
+    http2: { window: 1000, streamsMax: 100 },
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 70_000 } }]), get(2, [late], { gapMs: 58 })], {
+        protocol: 'http2',
+        pipelines: true,
+        pace: { bytes: 5000, everyMs: 20 },
+      }),
+    ],
+    events: [{ kind: 'drain', atMs: 510 }],
+  })
+  assert.equal(outcome.answered, 1)
+})

@@ -59,9 +59,9 @@ function checkStalls(connection: Connection, now: number): void {
   for (const stream of listStreams(connection.streams)) {
     if (stream.pendingBytes === 0 || now - stream.stalledSince < options.stallTimeoutMs) continue
     const { id } = stream
-    endEarly(stream, { kind: 'reset', code: ERROR.cancel, detail: 'http2.stream_stalled' })
     noteBroken(connection, id)
     writeReset(connection, id, ERROR.cancel)
+    endEarly(stream, { kind: 'reset', code: ERROR.cancel, detail: 'http2.stream_stalled' })
   }
 }
 

@@ -232,14 +232,15 @@ function writeEnd(stream: Stream, trailers: string): void {
   else if ((stream.state & IS.done) !== 0) breakOff(stream, ERROR.none)
 }
 
-/** Sends RST_STREAM and closes; nothing is reported. */
+/** Sends RST_STREAM and closes, in this order: the last stream of a connection that drains ends it. Nothing is reported. */
 function breakOff(stream: Stream, code: number): void {
   if (isClosed(stream)) return
   const { connection, id } = stream
+  if (id >= 0) {
+    noteBroken(connection, id)
+    writeReset(connection, id, code)
+  }
   closeStream(stream)
-  if (id < 0) return
-  noteBroken(connection, id)
-  writeReset(connection, id, code)
 }
 
 export function flushStream(stream: Stream): boolean {
