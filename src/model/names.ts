@@ -6,7 +6,10 @@ export type ServiceName = Brand<string, 'ServiceName'>
 export type WorkloadUid = Brand<string, 'WorkloadUid'>
 /** `<kind>/<namespace>/<name>` of the object that owns listeners, e.g. `Gateway/demo/demo-app-gateway` or `IstioGateway/demo/shop`. */
 export type GatewayName = Brand<string, 'GatewayName'>
-/** `<gateway name>/<listener>`, e.g. `Gateway/demo/demo-app-gateway/http`. */
+/**
+ * `<gateway name>/<listener>`, e.g. `Gateway/demo/demo-app-gateway/http`; of a ListenerSet `<gateway name>/<namespace of
+ * the set>/<set>/<listener>`.
+ */
 export type ListenerName = Brand<string, 'ListenerName'>
 /** `<kind>/<namespace>/<name>/<rule>[/<variant>]`, e.g. `HTTPRoute/demo/demo-app-rr/0`. */
 export type RouteName = Brand<string, 'RouteName'>

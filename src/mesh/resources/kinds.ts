@@ -30,6 +30,7 @@ export const RESOURCE_KINDS = {
   endpointSlice: kind('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
   gatewayClass: kind(GATEWAY_GROUP, 'v1', 'GatewayClass', 'gatewayclasses', false),
   gateway: kind(GATEWAY_GROUP, 'v1', 'Gateway', 'gateways'),
+  listenerSet: kind(GATEWAY_GROUP, 'v1', 'ListenerSet', 'listenersets'),
   httpRoute: kind(GATEWAY_GROUP, 'v1', 'HTTPRoute', 'httproutes'),
   grpcRoute: kind(GATEWAY_GROUP, 'v1', 'GRPCRoute', 'grpcroutes'),
   tlsRoute: kind(GATEWAY_GROUP, 'v1', 'TLSRoute', 'tlsroutes'),

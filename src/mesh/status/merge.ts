@@ -7,14 +7,15 @@ type Members = Readonly<Record<string, unknown>>
 /**
  * What the status should be, given what it is: the members that this controller owns as they were worked out, the
  * others as they are. Conditions keep the time of their last transition while their status does not change; of
- * `parents` and `ancestors`, those of other controllers stay.
+ * `parents` and `ancestors`, those of other controllers stay. A member that is wanted as undefined goes.
  * @param now RFC 3339, for conditions that change
  */
 export function mergeStatus(present: unknown, wanted: Members, now: string): Members {
   const before = isMembers(present) ? present : {}
   const merged: Record<string, unknown> = { ...before }
   for (const [name, value] of Object.entries(wanted)) {
-    merged[name] = mergeMember(name, before[name], value, now)
+    if (value === undefined) delete merged[name]
+    else merged[name] = mergeMember(name, before[name], value, now)
   }
   return merged
 }
@@ -39,6 +40,12 @@ function mergeMember(name: string, before: unknown, wanted: unknown, now: string
   }
 }
 
+/**
+ * Types of conditions that are ours even while we do not state them: the Gateway API has those of negative polarity
+ * absent rather than false.
+ */
+const OWN_TYPES: ReadonlySet<unknown> = new Set(['InsecureFrontendValidationMode', 'OverlappingTLSConfig'])
+
 /** Conditions of types that are not ours stay behind ours. */
 function mergeConditions(before: unknown, wanted: unknown, now: string): readonly Condition[] {
   const present = listOf(before) as unknown as readonly Condition[]
@@ -48,7 +55,9 @@ function mergeConditions(before: unknown, wanted: unknown, now: string): readonl
     const lastTransitionTime = known?.status === intent.status ? known.lastTransitionTime : now
     return { ...intent, lastTransitionTime }
   })
-  const foreign = present.filter((condition) => !own.some((intent) => intent.type === condition.type))
+  const foreign = present.filter(
+    ({ type }) => !OWN_TYPES.has(type) && !own.some((intent) => intent.type === type),
+  )
   return [...merged, ...foreign.filter((condition) => !isPlaceholder(condition))]
 }
 

@@ -1,7 +1,8 @@
 import { type Clock, type Collection, createWorkQueue, type Logger, type Random } from '../../base/index.ts'
 import { type KubeObject, parseApiVersion } from '../../kube/index.ts'
 import { isConflict, isNotFound, type KubeClient } from '../../kube/client/index.ts'
-import type { StatusUpdate } from '../translate/index.ts'
+import { RESOURCE_KINDS } from '../resources/index.ts'
+import type { ConditionIntent, StatusUpdate } from '../translate/index.ts'
 import { isSameStatus, mergeStatus } from './merge.ts'
 
 export interface StatusWriterOptions {
@@ -105,8 +106,30 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   }
 }
 
-/** A route that no longer names a parent of ours loses what we said of it; other kinds keep their last status. */
+/**
+ * A route that no longer names a parent of ours loses what we said of it, and a ListenerSet without its Gateway must
+ * not go on saying that it serves; other kinds keep their last status.
+ */
 function withdrawal(last: StatusUpdate | undefined): StatusUpdate | undefined {
-  if (!last || !('parents' in last.status)) return undefined
-  return { ...last, observedGeneration: Number.MAX_SAFE_INTEGER, status: { ...last.status, parents: [] } }
+  if (!last) return undefined
+  const observedGeneration = Number.MAX_SAFE_INTEGER
+  if ('parents' in last.status) {
+    return { ...last, observedGeneration, status: { ...last.status, parents: [] } }
+  }
+  if (last.kind.kind !== RESOURCE_KINDS.listenerSet.kind) return undefined
+  return { ...last, observedGeneration, status: withoutParent(last.status) }
+}
+
+function withoutParent(status: StatusUpdate['status']): StatusUpdate['status'] {
+  const message = 'The Gateway that spec.parentRef names does not exist any more, or is another controller’s'
+  const conditions = (status['conditions'] ?? []) as readonly ConditionIntent[]
+  return {
+    conditions: conditions.map((condition): ConditionIntent => ({
+      ...condition,
+      status: 'False',
+      reason: condition.type === 'Accepted' ? 'ParentNotAccepted' : 'ParentNotProgrammed',
+      message,
+    })),
+    listeners: [],
+  }
 }

@@ -1,5 +1,5 @@
 import type { Collection, Graph, Read } from '../../base/index.ts'
-import type { ConnectionRoute, Listener, Route } from '../../model/index.ts'
+import type { ConnectionRoute, Listener, ListenerName, Route } from '../../model/index.ts'
 import {
   type ConnectionRouteResource,
   type Gateway,
@@ -10,7 +10,10 @@ import type { Material } from './credentials/material.ts'
 import { gatewayClassStatus, isOurClass } from './gateway-api/class.ts'
 import { type GatewayDeployment, gatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { gatewayStatus } from './gateway-api/gateway-status.ts'
+import { judgeGateway } from './gateway-api/gateway-verdict.ts'
 import { type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
+import { parentGateway } from './gateway-api/listener-set.ts'
+import { listenerSetStatuses } from './gateway-api/listener-set-status.ts'
 import { type ConnectionRouteResult, translateConnectionRoute } from './gateway-api/connection-route.ts'
 import type { RouteContext } from './gateway-api/route-context.ts'
 import { asHttpRoute } from './gateway-api/grpc-route.ts'
@@ -47,15 +50,21 @@ export function createGatewayPipeline(
     const { gatewayClassName } = object.spec
     return isOurClass(gatewayClassName, read.get(sources.gatewayClasses, gatewayClassName))
   }
+  const setsByParent = graph.index(sources.listenerSets, 'listener sets by gateway', (set) =>
+    asList(parentGateway(set)),
+  )
   const gateways: Collection<GatewayState> = graph.derive({
     name: 'gateway states',
     input: sources.gateways,
     transform: (object, read) =>
       isOurs(object, read)
         ? [
-            translateGateway(object, settings, {
+            translateGateway(object, {
+              sets: read.lookup(setsByParent, `${namespaceOf(object)}/${object.metadata.name}`),
+              namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
               material: (key) => read.get(materials, key),
               grants: (namespace) => read.lookup(grants, namespace),
+              settings,
             }),
           ]
         : [],
@@ -64,8 +73,8 @@ export function createGatewayPipeline(
     name: 'gateway deployments',
     input: sources.gateways,
     transform: (object, read) => {
-      const deployment = isOurs(object, read) ? gatewayDeployment(object) : undefined
-      return deployment === undefined ? [] : [deployment]
+      const state = read.get(gateways, `${namespaceOf(object)}/${object.metadata.name}`)
+      return asList(state && gatewayDeployment(object, state))
     },
   })
   const listeners = graph.derive({
@@ -75,6 +84,11 @@ export function createGatewayPipeline(
   })
   const contextFor = (namespace: string, read: Read): RouteContext => ({
     gateway: (gatewayNamespace, name) => read.get(gateways, `${gatewayNamespace}/${name}`),
+    gatewayOfSet: (setNamespace, name) => {
+      const set = read.get(sources.listenerSets, `${setNamespace}/${name}`)
+      const parent = set && parentGateway(set)
+      return parent === undefined ? undefined : read.get(gateways, parent)
+    },
     namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
     service: (serviceNamespace, name) =>
       read.get(registry.plainServices, registryKey(serviceNamespace, name, settings)),
@@ -161,7 +175,7 @@ function createConnectionRoutes(
   })
 }
 
-/** A Gateway's status counts its routes, and its routes depend on the Gateway: so it is made last. */
+/** A Gateway's status and those of its ListenerSets count their routes, and its routes depend on the Gateway: so it is made last. */
 function createGatewayStatuses(
   graph: Graph,
   sources: Sources,
@@ -176,18 +190,16 @@ function createGatewayStatuses(
     name: 'gateway statuses',
     input: from.gateways,
     transform: (state, read) => {
-      const attachedRoutes = new Map<string, number>()
+      const attachedRoutes = new Map<ListenerName, number>()
       for (const { listener } of read.lookup(byGateway, state.key)) {
         attachedRoutes.set(listener, (attachedRoutes.get(listener) ?? 0) + 1)
       }
-      return [
-        gatewayStatus(state, {
-          service: (key) => read.get(sources.services, key),
-          deployment: (key) => read.get(sources.deployments, key),
-          attachedRoutes,
-          settings: from.settings,
-        }),
-      ]
+      const judged = judgeGateway(state, {
+        service: (key) => read.get(sources.services, key),
+        deployment: (key) => read.get(sources.deployments, key),
+        settings: from.settings,
+      })
+      return [gatewayStatus(judged, attachedRoutes), ...listenerSetStatuses(judged, attachedRoutes)]
     },
   })
 }

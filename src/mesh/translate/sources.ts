@@ -21,6 +21,7 @@ import {
   type IstioGateway,
   type IstioTelemetry,
   type KindRef,
+  type ListenerSet,
   type ReferenceGrant,
   RESOURCE_KINDS,
   type ServiceEntry,
@@ -45,6 +46,7 @@ export interface Sources {
   readonly endpointSlices: Source<EndpointSlice>
   readonly gatewayClasses: Source<GatewayClass>
   readonly gateways: Source<Gateway>
+  readonly listenerSets: Source<ListenerSet>
   readonly httpRoutes: Source<HTTPRoute>
   readonly grpcRoutes: Source<GRPCRoute>
   readonly tlsRoutes: Source<TLSRoute>
@@ -89,6 +91,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'endpointSlices', kind: RESOURCE_KINDS.endpointSlice },
   { source: 'gatewayClasses', kind: RESOURCE_KINDS.gatewayClass },
   { source: 'gateways', kind: RESOURCE_KINDS.gateway },
+  { source: 'listenerSets', kind: RESOURCE_KINDS.listenerSet },
   { source: 'httpRoutes', kind: RESOURCE_KINDS.httpRoute },
   { source: 'grpcRoutes', kind: RESOURCE_KINDS.grpcRoute },
   { source: 'tlsRoutes', kind: RESOURCE_KINDS.tlsRoute, otherVersions: ['v1alpha3', 'v1alpha2'] },
@@ -117,6 +120,7 @@ export function createSources(graph: Graph): Sources {
     endpointSlices: graph.source('endpointSlices'),
     gatewayClasses: graph.source('gatewayClasses'),
     gateways: graph.source('gateways'),
+    listenerSets: graph.source('listenerSets'),
     httpRoutes: graph.source('httpRoutes'),
     grpcRoutes: graph.source('grpcRoutes'),
     tlsRoutes: graph.source('tlsRoutes'),

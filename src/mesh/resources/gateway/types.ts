@@ -33,12 +33,40 @@ export interface GatewaySpec {
   readonly listeners: readonly GatewayListener[]
   readonly addresses?: readonly GatewayAddress[]
   readonly infrastructure?: GatewayInfrastructure
+  /** Whose ListenerSets may add listeners; absent: nobody's. */
+  readonly allowedListeners?: { readonly namespaces?: NamespaceChoice }
   readonly tls?: GatewayTls
 }
 
-/** TLS of all listeners' clients, and with all backends. */
+export interface NamespaceChoice {
+  readonly from?: 'All' | 'Same' | 'Selector' | 'None'
+  readonly selector?: LabelSelector
+}
+
+/** The Gateway's own side of TLS: whom it trusts as a client, and who it is to backends. */
 export interface GatewayTls {
   readonly backend?: { readonly clientCertificateRef?: SecretObjectReference }
+  readonly frontend?: GatewayFrontendTls
+}
+
+export interface GatewayFrontendTls {
+  readonly default: { readonly validation?: FrontendValidation }
+  readonly perPort?: readonly {
+    readonly port: number
+    readonly tls: { readonly validation?: FrontendValidation }
+  }[]
+}
+
+export interface FrontendValidation {
+  readonly caCertificateRefs: readonly ObjectReference[]
+  readonly mode?: 'AllowValidOnly' | 'AllowInsecureFallback'
+}
+
+export interface ObjectReference {
+  readonly group: string
+  readonly kind: string
+  readonly name: string
+  readonly namespace?: string
 }
 
 export interface GatewayAddress {
@@ -73,10 +101,7 @@ export interface SecretObjectReference {
 }
 
 export interface AllowedRoutes {
-  readonly namespaces?: {
-    readonly from?: 'All' | 'Same' | 'Selector' | 'None'
-    readonly selector?: LabelSelector
-  }
+  readonly namespaces?: NamespaceChoice
   readonly kinds?: readonly RouteGroupKind[]
 }
 
@@ -89,6 +114,25 @@ export interface GatewayStatus {
   readonly addresses?: readonly GatewayAddress[]
   readonly conditions?: readonly Condition[]
   readonly listeners?: readonly ListenerStatus[]
+  readonly attachedListenerSets?: number
+}
+
+/** More listeners for a Gateway, which somebody else may own. */
+export interface ListenerSet extends KubeObject {
+  readonly kind: 'ListenerSet'
+  readonly spec: {
+    readonly parentRef: {
+      readonly group?: string
+      readonly kind?: string
+      readonly namespace?: string
+      readonly name: string
+    }
+    readonly listeners: readonly GatewayListener[]
+  }
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+    readonly listeners?: readonly ListenerStatus[]
+  }
 }
 
 export interface ListenerStatus {

@@ -9,6 +9,8 @@ export interface Material {
   readonly namespace: string
   readonly name: string
   readonly certificate: Credential['certificate']
+  /** What the certificate is for: DNS names, lower case. */
+  readonly names: readonly string[]
   readonly trust: string | undefined
   readonly revocations: string | undefined
   /** Why there is no certificate. */
@@ -29,6 +31,7 @@ export function secretMaterial(secret: Secret): Material {
     namespace,
     name,
     certificate: certificateProblem === undefined ? { chain, privateKey } : undefined,
+    names: certificateProblem === undefined ? namesOf(chain) : [],
     certificateProblem,
     ...trustOf(textOf(data['ca.crt'] ?? data['cacert']), textOf(data['ca.crl'])),
   }
@@ -42,6 +45,7 @@ export function configMapMaterial(configMap: ConfigMap): Material {
     namespace,
     name,
     certificate: undefined,
+    names: [],
     certificateProblem: 'a ConfigMap holds no certificate of a server',
     ...trustOf(configMap.data?.['ca.crt'] ?? '', ''),
   }
@@ -93,6 +97,13 @@ function certificatesProblem(text: string): string | undefined {
   if (blocks === null) return 'holds no certificate in PEM'
   const broken = blocks.findIndex((block) => !isCertificate(block))
   return broken < 0 ? undefined : `holds a certificate (number ${broken + 1}) that cannot be read`
+}
+
+function namesOf(chain: string): readonly string[] {
+  const { subjectAltName = '' } = new X509Certificate(chain)
+  return subjectAltName
+    .split(', ')
+    .flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice('DNS:'.length).toLowerCase()] : []))
 }
 
 function isCertificate(pem: string): boolean {

@@ -7,7 +7,7 @@ import type {
   ListenerTls,
   Service,
 } from '../../../model/index.ts'
-import type { GatewayState } from '../gateway-api/gateway.ts'
+import { allListeners, type GatewayState } from '../gateway-api/gateway.ts'
 import type { IstioGatewayState } from '../istio-api/gateway.ts'
 import { namespaceOf } from '../names.ts'
 import type { Sources } from '../sources.ts'
@@ -131,7 +131,7 @@ function gatewayClaims(
   const shown = state.backendCertificate?.reference
   const names = [
     ...new Set([
-      ...state.listeners.flatMap(({ tls }) => credentialsOf(tls)),
+      ...allListeners(state).flatMap(({ tls }) => credentialsOf(tls)),
       ...(shown === undefined ? [] : [nameOf(shown)]),
     ]),
   ]

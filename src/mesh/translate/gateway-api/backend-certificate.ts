@@ -1,6 +1,6 @@
 import type { CredentialReference } from '../../../model/index.ts'
 import type { GatewaySpec } from '../../resources/index.ts'
-import { type CertificateContext, resolveCertificate } from './certificates.ts'
+import { type CertificateContext, resolveCertificate } from './certificate-reference.ts'
 
 /** What a Gateway shows to backends whose BackendTLSPolicy has it speak TLS with them. */
 export interface BackendCertificate {
@@ -23,10 +23,10 @@ export function backendCertificate(
 ): BackendCertificate | undefined {
   const ref = spec.tls?.backend?.clientCertificateRef
   if (ref === undefined) return undefined
-  const resolved = resolveCertificate(ref, namespace, context)
-  if (!('reason' in resolved)) return { reference: resolved, fault: undefined }
+  const resolved = resolveCertificate(ref, { kind: 'Gateway', namespace }, context)
+  if (resolved.kind === 'good') return { reference: resolved.reference, fault: undefined }
   const message = `tls.backend.clientCertificateRef: ${resolved.message}`
-  const isForbidden = resolved.reason === 'RefNotPermitted'
+  const isForbidden = resolved.kind === 'not-permitted'
   return {
     reference: undefined,
     fault: { reason: isForbidden ? 'RefNotPermitted' : 'InvalidClientCertificateRef', message },

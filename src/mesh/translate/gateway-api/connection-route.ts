@@ -41,7 +41,7 @@ export function translateConnectionRoute(
     attachments: bindings.map(({ gateway, listener }) => ({
       key: `${listener.key}|${key}`,
       gateway: gateway.key,
-      listener: listener.name,
+      listener: listener.key,
     })),
     status: {
       key,

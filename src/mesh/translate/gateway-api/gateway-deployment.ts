@@ -1,6 +1,6 @@
-import type { Gateway } from '../../resources/index.ts'
+import type { Gateway, GatewayAddress } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
-import { deploymentName, deploymentServiceAccount } from './gateway.ts'
+import { allListeners, deploymentName, deploymentServiceAccount, type GatewayState } from './gateway.ts'
 
 /** What is to be deployed for a managed Gateway. */
 export interface GatewayDeployment {
@@ -32,13 +32,13 @@ const OWN_ANNOTATIONS = /^(kubectl\.kubernetes\.io\/last-applied-configuration$|
 const STATUS_PORT: GatewayPort = { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' }
 
 /** @returns undefined when the Gateway's addresses name Services that somebody else runs */
-export function gatewayDeployment(object: Gateway): GatewayDeployment | undefined {
+export function gatewayDeployment(object: Gateway, state: GatewayState): GatewayDeployment | undefined {
   const { addresses = [], infrastructure } = object.spec
   if (addresses.some((address) => address.type === 'Hostname')) return undefined
   const namespace = namespaceOf(object)
   const own = object.metadata.annotations ?? {}
   const name = deploymentName(object)
-  const requested = addresses.find((address) => (address.value ?? '') !== '')?.value
+  const requested = addresses.find(isRequestedAddress)?.value
   const annotations = infrastructure === undefined ? own : (infrastructure.annotations ?? {})
   return {
     key: `${namespace}/${object.metadata.name}`,
@@ -46,7 +46,7 @@ export function gatewayDeployment(object: Gateway): GatewayDeployment | undefine
     name,
     serviceAccount: deploymentServiceAccount(object),
     gateway: withoutStatus(object),
-    ports: portsOf(object),
+    ports: portsOf(state),
     labels: infrastructure === undefined ? (object.metadata.labels ?? {}) : (infrastructure.labels ?? {}),
     annotations: Object.fromEntries(
       Object.entries(annotations).filter(([key]) => !OWN_ANNOTATIONS.test(key)),
@@ -63,9 +63,16 @@ function withoutStatus(object: Gateway): Gateway {
   return { ...rest, metadata }
 }
 
-function portsOf(object: Gateway): readonly GatewayPort[] {
+/** A load balancer can be asked for one address. */
+function isRequestedAddress({ type = 'IPAddress', value = '' }: GatewayAddress): boolean {
+  return type === 'IPAddress' && value !== ''
+}
+
+/** What lacks its certificate today may have it tomorrow: only listeners that cannot be have no port. */
+function portsOf(state: GatewayState): readonly GatewayPort[] {
   const ports = new Map<string, GatewayPort>([[`TCP ${STATUS_PORT.port}`, STATUS_PORT]])
-  for (const { name, port, protocol: application } of object.spec.listeners) {
+  for (const { name, port, protocol: application, fault } of allListeners(state)) {
+    if (fault?.kind === 'unsupported-protocol') continue
     const protocol = application === 'UDP' ? 'UDP' : 'TCP'
     const id = `${protocol} ${port}`
     if (ports.has(id)) continue

@@ -1,11 +1,14 @@
 import type { Service as KubeService } from '../../../kube/index.ts'
 import { type GatewayName, gatewayName, type Listener, listenerName } from '../../../model/index.ts'
-import type { Gateway, GatewayAddress } from '../../resources/index.ts'
+import type { Gateway, GatewayAddress, ListenerSet } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import type { MeshSettings } from '../settings.ts'
 import { type BackendCertificate, backendCertificate } from './backend-certificate.ts'
-import type { CertificateContext } from './certificates.ts'
-import { type ListenerState, listenerStates } from './listener-state.ts'
+import type { CertificateContext } from './certificate-reference.ts'
+import { frontendValidation, insecurePlaces } from './client-validation.ts'
+import { byPrecedence, denialOf, type ListenerSetState } from './listener-set.ts'
+import { isServable, type ListenerState } from './listener-state.ts'
+import { type ListenerGroup, listenerStates } from './listener-states.ts'
 
 /** A Gateway of our class, as far as it can be judged without its routes and its deployment's state. */
 export interface GatewayState {
@@ -15,7 +18,14 @@ export interface GatewayState {
   readonly namespace: string
   readonly name: string
   readonly generation: number
+  /** Its own. */
   readonly listeners: readonly ListenerState[]
+  /** In their order of precedence; with those that it does not take. */
+  readonly sets: readonly ListenerSetState[]
+  /** Whether anything is said of ListenerSets. */
+  readonly mentionsSets: boolean
+  /** Where clients need no good certificate although one is asked for, as paths under `spec`. */
+  readonly insecurePlaces: readonly string[]
   readonly placement: Placement
   readonly requestedAddresses: readonly GatewayAddress[]
   readonly fault: GatewayFault | undefined
@@ -39,31 +49,76 @@ export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name'
 const SERVICE_ACCOUNT = 'gateway.istio.io/service-account'
 const NAME_OVERRIDE = 'gateway.istio.io/name-override'
 
-export function translateGateway(
-  object: Gateway,
-  settings: MeshSettings,
-  certificates: CertificateContext,
-): GatewayState {
+export interface GatewayContext extends CertificateContext {
+  /** Those whose parent the Gateway is. */
+  readonly sets: readonly ListenerSet[]
+  readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>
+  readonly settings: MeshSettings
+}
+
+export function translateGateway(object: Gateway, context: GatewayContext): GatewayState {
   const namespace = namespaceOf(object)
   const { name, generation = 0 } = object.metadata
+  const { listeners, tls, allowedListeners } = object.spec
   const gateway = gatewayName('Gateway', namespace, name)
-  const shown = backendCertificate(object.spec, namespace, certificates)
+  const shown = backendCertificate(object.spec, namespace, context)
+  const referrer = { kind: 'Gateway', namespace } as const
+  const sets = byPrecedence(context.sets).map((set) => ({
+    set,
+    denied: denialOf(set, object, context.namespaceLabels),
+  }))
+  const own = {
+    owner: { ...referrer, name },
+    listeners,
+    keyOf: (listener: string) => listenerName(gateway, listener),
+  }
+  const groups = [
+    own,
+    ...sets.map(({ set, denied }) => groupOf(gateway, set, denied === undefined ? set.spec.listeners : [])),
+  ]
+  const clients = frontendValidation(tls?.frontend, referrer, context)
+  const [ownStates = [], ...setStates] = listenerStates(groups, { ...context, clients })
   return {
     key: `${namespace}/${name}`,
     gateway,
     namespace,
     name,
     generation,
-    listeners: listenerStates(object.spec, {
-      namespace,
-      keyOf: (listener) => listenerName(gateway, listener),
-      certificates,
-    }),
-    placement: placementOf(object, namespace, settings),
+    listeners: ownStates,
+    sets: sets.map(({ set, denied }, i) => ({
+      key: `${namespaceOf(set)}/${set.metadata.name}`,
+      namespace: namespaceOf(set),
+      name: set.metadata.name,
+      generation: set.metadata.generation ?? 0,
+      denied,
+      listeners: setStates[i] ?? [],
+    })),
+    mentionsSets: allowedListeners !== undefined || sets.length > 0,
+    insecurePlaces: insecurePlaces(tls?.frontend),
+    placement: placementOf(object, namespace, context.settings),
     requestedAddresses: (object.spec.addresses ?? []).filter((address) => (address.value ?? '') !== ''),
     fault: faultOf(object),
     ...(shown === undefined ? {} : { backendCertificate: shown }),
   }
+}
+
+function groupOf(
+  gateway: GatewayName,
+  set: ListenerSet,
+  listeners: ListenerGroup['listeners'],
+): ListenerGroup {
+  const { name } = set.metadata
+  const namespace = namespaceOf(set)
+  return {
+    owner: { kind: 'ListenerSet', namespace, name },
+    listeners,
+    keyOf: (listener) => listenerName(gateway, `${namespace}/${name}/${listener}`),
+  }
+}
+
+/** All that the Gateway's proxies listen for: its own listeners, then those of its ListenerSets. */
+export function allListeners({ listeners, sets }: GatewayState): readonly ListenerState[] {
+  return [...listeners, ...sets.flatMap((set) => set.listeners)]
 }
 
 /** What the proxies of a managed Gateway run as. */
@@ -122,11 +177,6 @@ const MODEL_PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
   UDP: 'udp',
 }
 
-/** Without a certificate there is nothing to serve; the listener's conditions say why there is none. */
-function servesProtocol({ protocol, tls }: ListenerState): boolean {
-  return tls !== undefined || (protocol !== 'HTTPS' && protocol !== 'TLS')
-}
-
 /** The listeners that proxies get: those that serve, once it is known which proxies those are. */
 export function modelListeners(
   state: GatewayState,
@@ -135,8 +185,8 @@ export function modelListeners(
   const selector = selectorOf(state, service)
   if (selector === undefined || state.fault !== undefined) return []
   const shown = state.backendCertificate?.reference
-  return state.listeners
-    .filter((listener) => listener.fault === undefined && servesProtocol(listener))
+  return allListeners(state)
+    .filter(isServable)
     .map((listener) => ({
       type: 'listener',
       key: listener.key,
@@ -148,7 +198,7 @@ export function modelListeners(
       hostnames: [listener.hostname ?? '*'],
       isolated: true,
       ...(shown === undefined ? {} : { backendCertificate: shown }),
-      origin: { kind: 'Gateway', namespace: state.namespace, name: state.name },
+      origin: listener.owner,
     }))
 }
 

@@ -1,4 +1,10 @@
-import { type Origin, type Route, routeName, type RouteScope } from '../../../model/index.ts'
+import {
+  type ListenerName,
+  type Origin,
+  type Route,
+  routeName,
+  type RouteScope,
+} from '../../../model/index.ts'
 import type { KindRef, ParentReference } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
@@ -21,7 +27,7 @@ export interface Attachment {
   readonly key: string
   /** `<namespace>/<name>` of the Gateway. */
   readonly gateway: string
-  readonly listener: string
+  readonly listener: ListenerName
 }
 
 export function translateHttpRoute(
@@ -54,7 +60,7 @@ export function translateHttpRoute(
     attachments: bindings.map(({ gateway, listener }) => ({
       key: `${listener.key}|${kind.kind}/${key}`,
       gateway: gateway.key,
-      listener: listener.name,
+      listener: listener.key,
     })),
     status: {
       key: `${kind.kind}/${key}`,

@@ -44,7 +44,7 @@ export interface MeshBinding {
 }
 
 /**
- * The parents that are Gateways of ours, in the route's order; nothing is said of any other.
+ * The parents that are Gateways of ours, or ListenerSets of those, in the route's order; nothing is said of any other.
  * @param rulesMesh whether routes of this kind may have Services for parents (GEP-1294)
  */
 export function resolveParents(
@@ -56,11 +56,32 @@ export function resolveParents(
     const group = ref.group ?? GATEWAY_GROUP
     const kind = ref.kind ?? 'Gateway'
     if (rulesMesh && group === '' && kind === 'Service') return [bindService(route, ref, context)]
-    if (group !== GATEWAY_GROUP || kind !== 'Gateway') return []
-    const gateway = context.gateway(ref.namespace ?? namespaceOf(route), ref.name)
-    if (gateway === undefined) return []
-    return [{ parentRef: { ...ref, group, kind }, ...bind(route, ref, gateway, context) }]
+    if (group !== GATEWAY_GROUP) return []
+    const holder = holderOf(kind, ref.namespace ?? namespaceOf(route), ref.name, context)
+    if (holder === undefined) return []
+    return [{ parentRef: { ...ref, group, kind }, ...bind(route, ref, holder, context) }]
   })
+}
+
+/** Whose listeners a reference speaks of: a Gateway's own, or a ListenerSet's. */
+interface Holder {
+  readonly title: string
+  readonly gateway: GatewayState
+  readonly listeners: readonly ListenerState[]
+  /** Why it has none. */
+  readonly denied: string | undefined
+}
+
+function holderOf(kind: string, namespace: string, name: string, context: RouteContext): Holder | undefined {
+  const title = `${kind} ${namespace}/${name}`
+  if (kind === 'Gateway') {
+    const gateway = context.gateway(namespace, name)
+    return gateway && { title, gateway, listeners: gateway.listeners, denied: undefined }
+  }
+  if (kind !== 'ListenerSet') return undefined
+  const gateway = context.gatewayOfSet(namespace, name)
+  const set = gateway?.sets.find(({ key }) => key === `${namespace}/${name}`)
+  return gateway && set && { title, gateway, listeners: set.listeners, denied: set.denied }
 }
 
 function bindService(route: AttachedRoute, ref: ParentReference, context: RouteContext): ParentResult {
@@ -91,26 +112,27 @@ function bindService(route: AttachedRoute, ref: ParentReference, context: RouteC
   }
 }
 
-/** Narrows the Gateway's listeners step by step; the first step that leaves none names the reason. */
+/** Narrows the listeners step by step; the first step that leaves none names the reason. */
 function bind(
   route: AttachedRoute,
   ref: ParentReference,
-  gateway: GatewayState,
+  { title, gateway, listeners, denied }: Holder,
   context: RouteContext,
 ): Pick<ParentResult, 'bindings' | 'denied'> {
-  const named = gateway.listeners.filter(
+  if (denied !== undefined) return deny('NoMatchingParent', `${title} has no part in its Gateway: ${denied}`)
+  const named = listeners.filter(
     (listener) =>
       (ref.sectionName === undefined || listener.name === ref.sectionName) &&
       (ref.port === undefined || listener.port === ref.port),
   )
   if (named.length === 0) {
-    return deny('NoMatchingParent', `Gateway ${gateway.key} has no listener ${describeSection(ref)}`)
+    return deny('NoMatchingParent', `${title} has no listener ${describeSection(ref)}`)
   }
-  const allowing = named.filter((listener) => allows(listener, gateway, route, context))
+  const allowing = named.filter((listener) => allows(listener, route, context))
   if (allowing.length === 0) {
     return deny(
       'NotAllowedByListeners',
-      `No listener of Gateway ${gateway.key} allows ${route.kind}s from namespace ${namespaceOf(route)}`,
+      `No listener of ${title} allows ${route.kind}s from namespace ${namespaceOf(route)}`,
     )
   }
   const bindings = allowing.flatMap((listener) => {
@@ -118,10 +140,7 @@ function bind(
     return domains.length === 0 ? [] : [{ gateway, listener, domains }]
   })
   if (bindings.length === 0) {
-    return deny(
-      'NoMatchingListenerHostname',
-      `No host name of the route is served by a listener of Gateway ${gateway.key}`,
-    )
+    return deny('NoMatchingListenerHostname', `No host name of the route is served by a listener of ${title}`)
   }
   return { bindings, denied: undefined }
 }
@@ -138,12 +157,7 @@ function describeSection(ref: ParentReference): string {
   return parts.join(' ')
 }
 
-function allows(
-  listener: ListenerState,
-  gateway: GatewayState,
-  route: AttachedRoute,
-  context: RouteContext,
-): boolean {
+function allows(listener: ListenerState, route: AttachedRoute, context: RouteContext): boolean {
   if (!listener.supportedKinds.some((kind) => kind.kind === route.kind)) return false
   const namespace = namespaceOf(route)
   const { from = 'Same', selector } = listener.allowedNamespaces
@@ -153,7 +167,7 @@ function allows(
     case 'None':
       return false
     case 'Same':
-      return namespace === gateway.namespace
+      return namespace === listener.owner.namespace
     case 'Selector':
       return selector !== undefined && matchesLabels(selector, context.namespaceLabels(namespace))
     default:

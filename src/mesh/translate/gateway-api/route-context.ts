@@ -10,6 +10,8 @@ export type HttpRouteObject = KubeObject & Pick<HTTPRoute, 'spec'>
 /** What the translation of a route looks up; each look-up is recorded as a dependency by the pipeline. */
 export interface RouteContext {
   readonly gateway: (namespace: string, name: string) => GatewayState | undefined
+  /** Of a ListenerSet, the Gateway of ours that is its parent, whether it takes the set or not. */
+  readonly gatewayOfSet: (namespace: string, name: string) => GatewayState | undefined
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>
   readonly service: (namespace: string, name: string) => Service | undefined
   readonly serviceByHost: (hostname: string) => Service | undefined
