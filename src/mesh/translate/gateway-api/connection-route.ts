@@ -1,4 +1,4 @@
-import { type ConnectionRoute, type Origin, routeName } from '../../../model/index.ts'
+import { type ConnectionRoute, type OrderKey, type Origin, routeName } from '../../../model/index.ts'
 import type { ConnectionRouteResource, KindRef } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { condition, CONTROLLER_NAME, type StatusUpdate } from '../status.ts'
@@ -54,6 +54,15 @@ export function translateConnectionRoute(
   }
 }
 
+/** Gateway API, conflicts: the oldest route serves, then the first by `{namespace}/{name}`. */
+function connectionOrder(
+  route: { readonly created: string; readonly namespace: string; readonly name: string },
+  rule: number,
+  position: number,
+): OrderKey {
+  return [FAMILY, route.created, `${route.namespace}/${route.name}`, rule, position]
+}
+
 /** Listeners that narrow the server names differently need a route each. */
 function modelRoutes(
   route: ConnectionRouteResource,
@@ -76,7 +85,7 @@ function modelRoutes(
     scope: { kind: 'gateway', listeners: group.map(({ listener }) => listener.key).sort() },
     matches: [
       {
-        order: [FAMILY, creationTimestamp, namespace, name, rule, position],
+        order: connectionOrder({ created: creationTimestamp, namespace, name }, rule, position),
         ...(kind.kind === 'TLSRoute' ? { serverNames: group[0]?.domains ?? ['*'] } : {}),
       },
     ],
