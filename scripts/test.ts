@@ -36,6 +36,7 @@ const INTEGRATION = [
   'src/standalone/*.test.ts',
   'samples/demo/pages.test.ts',
   'test/corpus/*.test.ts',
+  'test/examples/own.test.ts',
   'test/crash/*.test.ts',
   'test/simulation/*.test.ts',
   'test/smuggling/*.test.ts',
