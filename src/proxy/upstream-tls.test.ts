@@ -241,6 +241,38 @@ describe('TLS to endpoints', () => {
     assert.equal(clients.at(-1), '')
   })
 
+  test('no request fails while authorities and the gateway’s own certificate change again and again', async () => {
+    const key = credentialName('Secret', 'demo', 'gateway')
+    const backendCertificate = { source: 'Secret', namespace: 'demo', name: 'gateway' } as const
+    await serve(secured(originate(), 'service'))
+    proxy.accept(changesOf([{ ...listenerObject(port), backendCertificate }]))
+    const shown = [authority.issue(['first.example']), authority.issue(['second.example'])]
+    const other = createTestAuthority()
+    closers.push(other.close)
+    const bundles = [authority.certificate, `${other.certificate}${authority.certificate}`]
+    const rotate = (i: number) => {
+      const trust = { kind: 'certificates', pem: bundles[i % 2] ?? '' } as const
+      const credential: ModelObject = {
+        type: 'credential',
+        key,
+        holders: [{ namespace: 'demo', serviceAccounts: ['gw'] }],
+        certificate: shown[(i >> 1) % 2] as NonNullable<(typeof shown)[number]>,
+        origin: { kind: 'Secret', namespace: 'demo', name: 'gateway' },
+      }
+      const changed = i % 2 === 0 ? credential : secured(originate({ trust }), 'service')
+      assert.deepEqual(proxy.accept(changesOf([changed])), [])
+    }
+    rotate(0)
+    const asked: Promise<string>[] = []
+    for (let i = 1; i <= 60; i++) {
+      asked.push(ask())
+      await new Promise((resolve) => setImmediate(resolve))
+      rotate(i)
+    }
+    for (const answer of await Promise.all(asked)) assert.match(answer, /over 1\.1/)
+    assert.deepEqual([...new Set(clients.slice(-20))].sort(), ['DNS:first.example', 'DNS:second.example'])
+  })
+
   test('bytes are secured too', async () => {
     await serve(secured(originate(), 'rule'))
     const socket = connect(tcpPort, '127.0.0.1')

@@ -1,11 +1,13 @@
 /** TLS on a real cluster: from Secrets that users make to what clients and backends see. */
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createTestAuthority, type KeyPair } from '../../src/proxy/tls/testing/authority.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
+import { startLoad } from '../support/load.ts'
 import { waitFor } from '../support/wait.ts'
 import { WEB } from '../support/web.ts'
 
@@ -38,6 +40,13 @@ type: kubernetes.io/tls
 data: { tls.crt: ${encode(pair.chain)}, tls.key: ${encode(pair.privateKey)} }
 `
   await kubectl('apply -f -', { input })
+}
+
+async function setAuthorities(pem: string): Promise<void> {
+  const data = `{ ca.crt: ${JSON.stringify(pem)} }`
+  await kubectl('apply -f -', {
+    input: `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: authorities }\ndata: ${data}\n`,
+  })
 }
 
 async function addressOf(service: string): Promise<string> {
@@ -87,6 +96,53 @@ test('a Secret that changes is shown to new connections at once', async () => {
   })
 })
 
+/** Asks for the page steadily, over connections that are kept and over new ones. */
+function startLoads(address: string, path: string) {
+  const loads = [false, true].map((opensEach) =>
+    startLoad({
+      host: address,
+      path,
+      headers: { host: 'shop.test' },
+      tls: { ca: authority.certificate, servername: 'shop.test' },
+      opensEach,
+      perSecond: 60,
+      requestsMax: 6000,
+      nameOf(status) {
+        assert.equal(status, 200)
+        return 'page'
+      },
+    }),
+  )
+  const sent = (): number => Math.min(...loads.map((load) => load.sent()))
+  return {
+    /** Some more requests have left over both kinds of connections. */
+    async goesOn(): Promise<void> {
+      const before = sent()
+      await waitFor('more requests', () => sent() > before + 20)
+    },
+    async failures(): Promise<readonly string[]> {
+      const reports = await Promise.all(loads.map((load) => load.stop()))
+      return reports.flatMap(({ failures }) => failures)
+    },
+  }
+}
+
+test('no request fails while a Secret is replaced again and again', async () => {
+  const address = await addressOf('edge-istio')
+  const load = startLoads(address, '/')
+  for (let i = 0; i < 6; i++) {
+    const renewed = authority.issue(['shop.test'], { isRsa: i % 2 === 1 })
+    await setSecret('shop', renewed)
+    const { serialNumber } = new X509Certificate(renewed.chain)
+    await waitFor(
+      'the new certificate',
+      async () => (await serialOf(address, 'shop.test')) === `serial=${serialNumber}`,
+    )
+    await load.goesOn()
+  }
+  assert.deepEqual(await load.failures(), [])
+})
+
 test('the key is with the gateway alone, and shown by nobody', async () => {
   const pods = await kubectl('get pods -A -l gateway.networking.k8s.io/gateway-name=edge -o name')
   const dump = await kubectl(`exec ${pods.trim()} -- curl -s http://127.0.0.1:15000/config_dump`).catch(
@@ -112,16 +168,22 @@ test('TLS is passed through by its server name', async () => {
 
 test('a BackendTLSPolicy has the gateway speak TLS, and check whom it speaks to', async () => {
   const input = (hostname: string) => BACKEND_TLS.replace('HOSTNAME', hostname)
-  const authorities = JSON.stringify(authority.certificate)
-  await kubectl('apply -f -', {
-    input: `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: authorities }\ndata: { ca.crt: ${authorities} }\n`,
-  })
+  await setAuthorities(authority.certificate)
   await kubectl('apply -f -', { input: input('backend.test') })
   const accepted = '--for=jsonpath={.status.ancestors[0].conditions[?(@.type=="Accepted")].reason}=Accepted'
   await kubectl(`wait backendtlspolicy/secured ${accepted} --timeout=20s`)
   const address = await addressOf('edge-istio')
   const url = 'https://shop.test:443/secured'
   await waitFor('the secured backend', async () => (await curl(address, url)) === 'secured 2 200')
+
+  const load = startLoads(address, '/secured')
+  const another = createTestAuthority()
+  for (const bundle of [[another, authority], [authority, another], [authority]]) {
+    await setAuthorities(bundle.map(({ certificate }) => certificate).join(''))
+    await load.goesOn()
+  }
+  another.close()
+  assert.deepEqual(await load.failures(), [], 'while the authorities change')
   await kubectl('apply -f -', { input: input('other.test') })
   await waitFor('the refusal', async () => (await curl(address, url)).endsWith(' 503'))
 })

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 
 export interface SteadyLoad {
   /** Ends the load and tells what came of it; again, the same. */
@@ -17,6 +18,10 @@ export interface LoadOptions {
   readonly port?: number
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Asks over TLS. */
+  readonly tls?: { readonly ca: string; readonly servername: string }
+  /** Each request has a connection of its own; otherwise they are kept. */
+  readonly opensEach?: boolean
   readonly perSecond: number
   /** Bounds the load whatever happens. */
   readonly requestsMax: number
@@ -26,7 +31,8 @@ export interface LoadOptions {
 
 /** An open-loop load: requests leave at their time whether or not earlier ones were answered. */
 export function startLoad(options: LoadOptions): SteadyLoad {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const agentOptions = { keepAlive: options.opensEach !== true, maxSockets: 64 }
+  const agent = options.tls ? new SecureAgent({ ...agentOptions, ...options.tls }) : new Agent(agentOptions)
   const failures: string[] = []
   const byName: Record<string, number> = {}
   const pending = new Set<Promise<void>>()
@@ -76,10 +82,11 @@ function askOnce(
   options: LoadOptions,
 ): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const ask = options.tls ? secureRequest : request
+    const outgoing = ask(
       {
         host: options.host,
-        port: options.port ?? 80,
+        port: options.port ?? (options.tls ? 443 : 80),
         path: options.path,
         headers: { ...options.headers },
         agent,
