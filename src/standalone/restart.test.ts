@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, get, type Server } from 'node:http'
@@ -19,6 +20,7 @@ describe('processes of lateen serve', () => {
   let port = 0
   let adminPort = 0
   const processes: ChildProcess[] = []
+  const asking: { readonly stop: () => void }[] = []
 
   before(async () => {
     app = createServer((request, response) => {
@@ -45,6 +47,7 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     )
   })
   afterEach(async () => {
+    for (const one of asking.splice(0)) one.stop()
     for (const child of processes.splice(0)) {
       child.kill('SIGKILL')
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
@@ -158,6 +161,38 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     })
   }
 
+  test('a client of datagrams keeps its endpoint, others go to the successor, and none waits in vain', async () => {
+    // It says from where it was asked: another session asks from another port.
+    const echo = await udpSocket((message, from) => `${message} ${from}`)
+    const udpPort = await freePort()
+    writeFileSync(join(folder, 'all.yaml'), udpFiles(udpPort, echo.address().port))
+    start()
+    await untilServed(0)
+    const old = await Promise.all(Array.from({ length: 8 }, () => startAsking(udpPort)))
+    asking.push(...old, { stop: () => echo.close() })
+    await until('all are answered', async () => old.every((client) => client.answers() > 3))
+    let over = false
+    const fresh = (async () => {
+      for (; !over; await systemClock.sleep(2)) {
+        const client = await startAsking(udpPort)
+        asking.push(client)
+        await until('a new client is answered', async () => client.answers() > 0)
+      }
+    })()
+    start('--concurrency', '2')
+    await untilServed(1)
+    const at = old.map((client) => client.answers())
+    await until('all are answered again', async () =>
+      old.every((client, i) => client.answers() > (at[i] ?? 0) + 20),
+    )
+    over = true
+    await fresh
+    assert.deepEqual(
+      old.map((client) => client.endpoints()),
+      old.map(() => 1),
+    )
+  })
+
   test('whichever process is killed, the other one serves', async () => {
     const first = start()
     await untilServed(0)
@@ -178,6 +213,70 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     held.destroy()
   })
 })
+
+async function udpSocket(answer: (message: string, from: number) => string): Promise<UdpSocket> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  socket.on('message', (message, from) =>
+    socket.send(answer(message.toString(), from.port), from.port, from.address),
+  )
+  return socket
+}
+
+/** One datagram after the other, each when the one before was answered; a lost one would be the last. */
+async function startAsking(port: number) {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const endpoints = new Set<string>()
+  let asked = 0
+  let answers = 0
+  let over = false
+  const ask = () => {
+    if (!over) socket.send(String(++asked), port, '127.0.0.1')
+  }
+  socket.on('message', (message) => {
+    const [number, from = ''] = message.toString().split(' ')
+    assert.equal(Number(number), asked)
+    answers++
+    endpoints.add(from)
+    setTimeout(ask, 5)
+  })
+  ask()
+  return {
+    answers: () => answers,
+    endpoints: () => endpoints.size,
+    stop() {
+      over = true
+      socket.close()
+    },
+  }
+}
+
+function udpFiles(port: number, backend: number): string {
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  gatewayClassName: istio
+  listeners: [{ name: udp, port: ${port}, protocol: UDP }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: echo }
+spec:
+  hosts: [echo.example]
+  resolution: STATIC
+  ports: [{ number: 53, name: udp-echo, protocol: UDP }]
+  endpoints: [{ address: 127.0.0.1, ports: { udp-echo: ${backend} } }]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: UDPRoute
+metadata: { name: echo }
+spec:
+  parentRefs: [{ name: edge }]
+  rules: [{ backendRefs: [{ group: networking.istio.io, kind: Hostname, name: echo.example, port: 53 }] }]
+`
+}
 
 /** One request after the other, on kept and on new connections. */
 function startRequests(port: number) {

@@ -48,7 +48,7 @@ export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, fro
       const socket = track(new Socket(options(handle, { manualStart: true, onread: connect.onread })))
       return socket.connect({ host: connect.address, port: connect.port })
     },
-    bindUdp: () => Promise.reject(new Error('there are no datagrams here')),
+    listenUdp: () => Promise.reject(new Error('there are no datagrams here')),
     connectUdp: () => {
       throw new Error('there are no datagrams here')
     },

@@ -33,8 +33,15 @@ export function guardNetwork(network: Network, guard: Guard): Network {
     read: (socket, onread) => guardSocket(network.read(socket, guardReads(onread, guard)), guard),
     connect: (options: ConnectOptions) =>
       guardSocket(network.connect({ ...options, onread: guardReads(options.onread, guard) }), guard),
-    bindUdp: async (target) => guardSocket(await network.bindUdp(target), guard),
-    connectUdp: (target) => guardSocket(network.connectUdp(target), guard),
+    listenUdp: (options) =>
+      network.listenUdp({
+        ...options,
+        onSockets: (sockets) =>
+          guard.run(() => options.onSockets(sockets.map((socket) => guardSocket(socket, guard)))),
+        onLeaving: (isLeaving) => guard.run(() => options.onLeaving(isLeaving)),
+        onLeave: () => guard.run(options.onLeave),
+      }),
+    connectUdp: (target, local) => guardSocket(network.connectUdp(target, local), guard),
     originalDestination: network.originalDestination,
   }
 }

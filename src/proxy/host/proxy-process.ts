@@ -29,7 +29,7 @@ export function createProxyProcess(options: {
   const { concurrency: workers, connectionsMax, predecessor } = options
   const sockets = createListeningSockets({ workers })
   if (predecessor !== undefined) {
-    sockets.gate.set(false)
+    sockets.gate.set('closed')
     sockets.take(predecessor.held)
   }
   const isGuarded = options.memoryMax !== undefined
@@ -59,7 +59,7 @@ export function createProxyProcess(options: {
     sockets,
     async serve() {
       if (predecessor === undefined) return
-      sockets.gate.set(true)
+      sockets.gate.set('open')
       await predecessor.ready()
       sockets.dropUnused()
     },

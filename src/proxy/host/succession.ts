@@ -65,10 +65,16 @@ export function createSuccession(options: SuccessionOptions): Succession {
       state: options.state(),
       held: [...sockets.held(), ...(options.otherSockets?.() ?? [])],
     }),
-    onBegin: options.onBegin,
-    onAbort: options.onAbort,
+    onBegin() {
+      sockets.gate.set('leaving')
+      options.onBegin()
+    },
+    onAbort() {
+      sockets.gate.set('open')
+      options.onAbort()
+    },
     onTaken() {
-      sockets.gate.set(false)
+      sockets.gate.set('closed')
       for (const { handle } of options.proxies()) handle.setDraining(true)
       options.onTaken()
       drain = new AbortController()
@@ -81,7 +87,7 @@ export function createSuccession(options: SuccessionOptions): Succession {
     onLost() {
       drain?.abort()
       for (const { handle } of options.proxies()) handle.setDraining(false)
-      sockets.gate.set(true)
+      sockets.gate.set('open')
       options.onLost()
     },
     async statistics() {

@@ -51,8 +51,8 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
   let closed = false
 
   for (let worker = 0; worker < board.workers; worker++) startWorker(worker)
-  const forgetGate = sockets.gate.follow((isOpen) => {
-    for (const line of lines) line?.send({ op: 'gate', isOpen })
+  const forgetGate = sockets.gate.follow((state) => {
+    for (const line of lines) line?.send({ op: 'gate', state })
   })
 
   function startWorker(worker: number): void {
@@ -66,7 +66,7 @@ export function createWorkerPool(options: WorkerPoolOptions): ProxyHost {
         loads,
         connectionsMax: board.connectionsMax,
         isGuarded: board.isGuarded,
-        isOpen: sockets.gate.isOpen(),
+        gate: sockets.gate.state(),
       } satisfies WorkerBirth,
       name: `proxy ${worker}`,
     })

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { GatewayName } from '../../model/index.ts'
 import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import type { AdminAnswer } from '../admin/types.ts'
+import type { GateState } from '../net/accept-gate.ts'
 import type { ListenPlace } from '../net/listening-sockets.ts'
 import type { Placement } from './proxy-host.ts'
 import type { PortsState, ProxySpec, ProxyStatus } from './proxy-handle.ts'
@@ -17,7 +18,7 @@ export interface WorkerBirth {
   readonly loads: SharedArrayBuffer
   readonly connectionsMax: number
   readonly isGuarded: boolean
-  readonly isOpen: boolean
+  readonly gate: GateState
 }
 
 export interface AdminQuestion {
@@ -49,7 +50,7 @@ export type ToWorker =
   | { readonly op: 'draining'; readonly id: string; readonly draining: boolean }
   | { readonly op: 'stop-accepting' | 'drain' | 'close-idle' | 'close'; readonly id: string }
   | { readonly op: 'ask'; readonly call: number; readonly id: string; readonly question: WorkerQuestion }
-  | { readonly op: 'gate'; readonly isOpen: boolean }
+  | { readonly op: 'gate'; readonly state: GateState }
   /** The way to another worker. */
   | { readonly op: 'peer'; readonly worker: number; readonly port: MessagePort }
   /** The answer to a request of the worker's. */

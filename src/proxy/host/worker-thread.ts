@@ -34,7 +34,7 @@ const main = parentPort as MessagePort
 const calls = createPendingCalls()
 const peers = new Map<number, MessagePort>()
 const proxies = new Map<string, Served>()
-const gate = createAcceptGate(birth.isOpen)
+const gate = createAcceptGate(birth.gate)
 
 const source: SocketSource = {
   gate,
@@ -72,7 +72,7 @@ function take(message: ToWorker): void {
       create(message)
       return
     case 'gate':
-      gate.set(message.isOpen)
+      gate.set(message.state)
       return
     case 'peer':
       meet(message.worker, message.port)

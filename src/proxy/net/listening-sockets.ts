@@ -1,4 +1,4 @@
-import { closeFd, duplicateFd, openTcpListener, shareTcpPort } from '../../linux/index.ts'
+import { closeFd, duplicateFd, openTcpListener, openUdpSocket, shareTcpPort } from '../../linux/index.ts'
 import { type AcceptGate, createAcceptGate } from './accept-gate.ts'
 
 export interface ListenPlace {
@@ -10,6 +10,8 @@ export interface ListenPlace {
   readonly port: number
   /** One worker alone listens here. */
   readonly exclusive?: boolean
+  /** For datagrams; the owner's name says so too, as a process of before knows no more. */
+  readonly udp?: boolean
 }
 
 /** Where a thread gets the sockets that it listens on. */
@@ -54,7 +56,7 @@ interface Entry {
 
 export function createListeningSockets(options: { readonly workers: number }): ListeningSockets {
   const { workers } = options
-  const gate = createAcceptGate(true)
+  const gate = createAcceptGate('open')
   const entries = new Map<string, Entry>()
 
   function reserve(place: ListenPlace, worker: number): void {
@@ -62,7 +64,7 @@ export function createListeningSockets(options: { readonly workers: number }): L
     let entry = entries.get(key)
     if (entry === undefined) {
       entry = { place, fds: [], users: new Set(), lent: undefined }
-      if (!bindsItself(place)) entry.fds.push(openTcpListener(place))
+      if (!bindsItself(place)) entry.fds.push(open(place))
       entries.set(key, entry)
     }
     entry.users.add(worker)
@@ -70,6 +72,7 @@ export function createListeningSockets(options: { readonly workers: number }): L
 
   /** One thread in its own network needs none of this until a successor comes. */
   function bindsItself(place: ListenPlace): boolean {
+    if (place.udp === true) return false
     return workers === 1 && place.netns === undefined && (gate.isOpen() || place.port === 0)
   }
 
@@ -80,7 +83,7 @@ export function createListeningSockets(options: { readonly workers: number }): L
     if (entry.fds.length === 0) return undefined
     if (place.exclusive) return entry.fds.map(duplicateFd)
     for (const fd of entry.fds) if (entry.fds.length < workers) shareTcpPort(fd)
-    while (entry.fds.length < workers) entry.fds.push(openTcpListener({ ...place, reusePort: true }))
+    while (entry.fds.length < workers) entry.fds.push(open({ ...place, reusePort: true }))
     return entry.fds.filter((_fd, i) => i % workers === worker).map(duplicateFd)
   }
 
@@ -126,6 +129,14 @@ export function createListeningSockets(options: { readonly workers: number }): L
       entries.clear()
     },
   }
+}
+
+function open(place: ListenPlace & { readonly reusePort?: boolean }): number {
+  if (place.udp !== true) return openTcpListener(place)
+  const { netns, address: bindAddress, port } = place
+  const family = bindAddress.includes(':') ? 6 : 4
+  // Sockets of single clients stand beside it.
+  return openUdpSocket({ ...(netns !== undefined && { netns }), family, bindAddress, port, reusePort: true })
 }
 
 /** What a thread has bound itself is kept open beside it from now on. */

@@ -1,6 +1,15 @@
 import { closeFd, socketFd } from '../../linux/index.ts'
 import type { ListenPlace, SocketSource } from './listening-sockets.ts'
-import { BACKLOG, type BoundListener, type ListenOptions, type Network, startServer } from './network.ts'
+import {
+  adoptUdp,
+  BACKLOG,
+  type BoundListener,
+  type ListenOptions,
+  type Network,
+  startServer,
+  udpBindError,
+  type UdpListenOptions,
+} from './network.ts'
 import type { Intake } from './intake.ts'
 
 /**
@@ -22,8 +31,7 @@ export function createManagedNetwork(options: {
   return {
     ...base,
     ...(intake && { read: (socket, onread) => intake.count(base.read(socket, onread)) }),
-    // Datagrams of a client that another process or worker had before find no session: they begin one.
-    bindUdp: (target) => base.bindUdp({ ...target, shared: true }),
+    listenUdp: (listen) => listenUdp(listen, options),
     async listen(listen) {
       const { address, port } = listen
       const place: ListenPlace = {
@@ -72,6 +80,56 @@ export function createManagedNetwork(options: {
       return { port: servers[0]?.port ?? port, close }
     },
   }
+}
+
+/**
+ * Datagrams wait in the socket while neither process reads it. Those of a client that another process or worker had before
+ * find no session where they are read: they begin one.
+ */
+async function listenUdp(
+  { address, port, onSockets, onLeaving, onLeave }: UdpListenOptions,
+  { source, owner, netns, onProblem }: Parameters<typeof createManagedNetwork>[0],
+): Promise<BoundListener> {
+  const place: ListenPlace = {
+    owner: `${owner} udp`,
+    udp: true,
+    address,
+    port,
+    ...(netns !== undefined && { netns }),
+  }
+  await source.reserve(place).catch((error: NodeJS.ErrnoException) => {
+    throw udpBindError(place, error)
+  })
+  let isReading = false
+  let closed = false
+  async function follow(): Promise<void> {
+    const wanted = source.gate.isOpen() && !closed
+    if (wanted && isReading) onLeaving(source.gate.state() === 'leaving')
+    if (wanted === isReading) return
+    isReading = wanted
+    if (!wanted) {
+      if (!closed) onLeave()
+      return
+    }
+    const fds = (await source.acquire(place)) ?? []
+    onSockets(fds.map((fd) => adoptUdp(address, fd)))
+  }
+  let last = follow()
+  const forget = source.gate.follow(() => {
+    last = last.then(follow).catch(onProblem)
+  })
+  const close = () => {
+    closed = true
+    forget()
+    source.release(place)
+  }
+  try {
+    await last
+  } catch (error) {
+    close()
+    throw error
+  }
+  return { port, close }
 }
 
 async function openServers(

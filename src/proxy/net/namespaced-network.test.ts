@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import type { Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { Socket } from 'node:net'
@@ -24,7 +25,16 @@ after(() => {
 })
 
 test('datagrams are exchanged in the namespace, and nobody outside of it hears them', { skip }, async () => {
-  const server = await network.bindUdp({ address: '127.0.0.1', port: 5353 })
+  let servers: readonly UdpSocket[] = []
+  await network.listenUdp({
+    address: '127.0.0.1',
+    port: 5353,
+    onSockets: (sockets) => (servers = sockets),
+    onLeaving: () => {},
+    onLeave: () => {},
+  })
+  const [server] = servers
+  assert.ok(server)
   server.on('message', (message, from) => server.send(`${message.toString()}!`, from.port, from.address))
   const client = network.connectUdp({ address: '127.0.0.1', port: 5353 })
   await once(client, 'connect')
@@ -81,5 +91,14 @@ test('a socket for datagrams in a namespace that is gone fails like any other', 
   const gone = createNamespacedNetwork({ netns: '/run/netns/lateen-absent', mark: 1337 })
   const [error] = (await once(gone.connectUdp({ address: '127.0.0.1', port: 53 }), 'error')) as [Error]
   assert.match(error.message, /open \/run\/netns\/lateen-absent/)
-  await assert.rejects(gone.bindUdp({ address: '127.0.0.1', port: 53 }), /lateen-absent/)
+  await assert.rejects(
+    gone.listenUdp({
+      address: '127.0.0.1',
+      port: 53,
+      onSockets: () => {},
+      onLeaving: () => {},
+      onLeave: () => {},
+    }),
+    /lateen-absent/,
+  )
 })

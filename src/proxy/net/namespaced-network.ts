@@ -7,7 +7,15 @@ import {
   originalDestination,
   socketFd,
 } from '../../linux/index.ts'
-import { BACKLOG, createUdpSocket, type Network, readAccepted, startServer, startUdp } from './network.ts'
+import {
+  adoptUdp,
+  BACKLOG,
+  connectUdpFrom,
+  createUdpSocket,
+  type Network,
+  readAccepted,
+  startServer,
+} from './network.ts'
 
 /**
  * Sockets in a pod's network namespace, from a process outside it. Outgoing ones carry the mark that the pod's capture
@@ -42,13 +50,13 @@ export function createNamespacedNetwork(options: { readonly netns: string; reado
       socket.setNoDelay(true)
       return socket.connect({ host: connect.address, port: connect.port })
     },
-    bindUdp: async (target) => {
-      const { address: bindAddress, port, shared = false } = target
-      const family = familyOf(bindAddress)
-      const fd = openUdpSocket({ netns, family, bindAddress, port, reusePort: shared })
-      return startUdp(target, (socket) => socket.bind({ fd }))
+    async listenUdp({ address, port, onSockets }) {
+      const fd = openUdpSocket({ netns, family: familyOf(address), bindAddress: address, port })
+      onSockets([adoptUdp(address, fd)])
+      return { port, close: () => {} }
     },
-    connectUdp({ address, port }) {
+    connectUdp({ address, port }, local) {
+      if (local !== undefined) return connectUdpFrom(local, { address, port }, netns)
       const socket = createUdpSocket(address)
       try {
         socket.bind({ fd: openUdpSocket({ netns, family: familyOf(address), mark }) })

@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer, isIP, type Server, Socket } from 'node:net'
+import { openUdpSocket } from '../../linux/index.ts'
 
 /** The sockets of one proxied pod: how they are made depends on the hosting, how they are used does not. */
 export interface Network {
@@ -9,10 +10,14 @@ export interface Network {
   readonly read: (accepted: Socket, onread: OnRead) => Socket
   /** An outgoing connection on its way; errors come from the socket. */
   readonly connect: (options: ConnectOptions) => Socket
-  /** A socket that receives datagrams. @throws with the address in the message when it cannot be bound */
-  readonly bindUdp: (target: UdpTarget) => Promise<UdpSocket>
-  /** One that exchanges datagrams with the target alone, as soon as it says `connect`; errors come from the socket. */
-  readonly connectUdp: (target: SocketTarget) => UdpSocket
+  /** Receives datagrams. @throws with the address in the message when it cannot be bound */
+  readonly listenUdp: (options: UdpListenOptions) => Promise<BoundListener>
+  /**
+   * A socket that exchanges datagrams with the target alone, as soon as it says `connect`; errors come from the socket.
+   * @param local where others listen as well: what the target sends there is for this one alone from now on
+   * @throws with `local`, when it cannot be had
+   */
+  readonly connectUdp: (target: SocketTarget, local?: SocketTarget) => UdpSocket
   /** Where a redirected connection was going; undefined when it was not redirected. */
   readonly originalDestination: (socket: Socket) => SocketTarget | undefined
 }
@@ -22,9 +27,13 @@ export interface SocketTarget {
   readonly port: number
 }
 
-export interface UdpTarget extends SocketTarget {
-  /** Other threads and processes of this user may bind it too: the kernel keeps to one of them for each client. */
-  readonly shared?: boolean
+export interface UdpListenOptions extends SocketTarget {
+  /** Takes what comes in from now on; the caller's own to close. */
+  readonly onSockets: (sockets: readonly UdpSocket[]) => void
+  /** Another process gets ready to take it: who is served already keeps to this one from now on, or no longer. */
+  readonly onLeaving: (isLeaving: boolean) => void
+  /** That process takes it from now on: those sockets are to be closed. */
+  readonly onLeave: () => void
 }
 
 export interface ListenOptions extends SocketTarget {
@@ -68,11 +77,15 @@ export function createPlainNetwork(options: {
       const local = connect.localAddress === undefined ? {} : { localAddress: connect.localAddress }
       return socket.connect({ host: connect.address, port: connect.port, ...local })
     },
-    bindUdp: (target) =>
-      startUdp(target, (socket) =>
-        socket.bind({ address: target.address, port: target.port, exclusive: true }),
-      ),
-    connectUdp(target) {
+    async listenUdp(listen) {
+      const { address, port } = listen
+      const socket = await startUdp(listen, (one) => one.bind({ address, port, exclusive: true }))
+      listen.onSockets([socket])
+      // Its user closes it.
+      return { port: socket.address().port, close: () => {} }
+    },
+    connectUdp(target, local) {
+      if (local !== undefined) return connectUdpFrom(local, target)
       const socket = createUdpSocket(target.address)
       socket.connect(target.port, target.address)
       return socket
@@ -115,23 +128,41 @@ export function startServer(listen: ListenOptions, bind: (server: Server) => voi
 const UDP_RECEIVE_BYTES = 1 << 20
 
 /** Of the address's family; an IPv6 socket that is bound to any address takes IPv4 too. */
-export function createUdpSocket(address: string, reusePort = false): UdpSocket {
+export function createUdpSocket(address: string): UdpSocket {
   const family = isIP(address) === 6 ? 6 : 4
   return createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
-    reusePort,
     // Only addresses are asked for.
     lookup: (host, _options, callback) => callback(null, host, family),
   })
 }
 
-export function startUdp(target: UdpTarget, bind: (socket: UdpSocket) => void): Promise<UdpSocket> {
-  const socket = createUdpSocket(target.address, target.shared)
+/** @param netns absent: the process's own */
+export function connectUdpFrom(local: SocketTarget, target: SocketTarget, netns?: string): UdpSocket {
+  const { address: bindAddress, port } = local
+  const family = isIP(bindAddress) === 6 ? 6 : 4
+  const place = netns === undefined ? {} : { netns }
+  const fd = openUdpSocket({ ...place, family, bindAddress, port, reusePort: true })
+  const socket = adoptUdp(bindAddress, fd)
+  // In the same turn: until then it has part in what others are sent.
+  socket.connect(target.port, target.address)
+  return socket
+}
+
+/** @param fd bound already; the socket's own from now on */
+export function adoptUdp(address: string, fd: number): UdpSocket {
+  const socket = createUdpSocket(address)
+  socket.bind({ fd })
+  socket.setRecvBufferSize(UDP_RECEIVE_BYTES)
+  return socket
+}
+
+function startUdp(target: SocketTarget, bind: (socket: UdpSocket) => void): Promise<UdpSocket> {
+  const socket = createUdpSocket(target.address)
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close()
-      const where = `UDP ${target.address}:${target.port}`
-      reject(new Error(`cannot listen on ${where}: ${bindProblem(error)}`, { cause: error }))
+      reject(udpBindError(target, error))
     })
     socket.once('listening', () => {
       socket.removeAllListeners('error')
@@ -140,6 +171,10 @@ export function startUdp(target: UdpTarget, bind: (socket: UdpSocket) => void): 
     })
     bind(socket)
   })
+}
+
+export function udpBindError({ address, port }: SocketTarget, error: NodeJS.ErrnoException): Error {
+  return new Error(`cannot listen on UDP ${address}:${port}: ${bindProblem(error)}`, { cause: error })
 }
 
 function bindProblem(error: NodeJS.ErrnoException): string {

@@ -8,6 +8,13 @@ import { createUdpSession, type UdpPeer, type UdpSession } from './udp-session.t
 
 /** Clients of one port, each with a session of its own, bound to one endpoint for as long as it lasts. */
 export interface UdpListener {
+  /** Takes what comes in on these, which are its own from now on. */
+  readonly attach: (sockets: readonly UdpSocket[]) => void
+  /** Another process is about to take new clients: each that is there gets a socket of its own. */
+  readonly setLeaving: (isLeaving: boolean) => void
+  /** That process takes new clients; those that are there stay. */
+  readonly leave: () => void
+  readonly isClosed: () => boolean
   /** No new clients; those that are there end with their answers. */
   readonly drain: () => void
   readonly close: () => void
@@ -15,7 +22,8 @@ export interface UdpListener {
 }
 
 export interface UdpListenerOptions {
-  readonly socket: UdpSocket
+  /** Takes what comes from this client alone, where all are listened to. @throws when there is none to be had */
+  readonly openPeer: (client: UdpPeer) => UdpSocket
   /** What clients dial, for routes and the access log. */
   readonly original: SocketTarget
   readonly network: Network
@@ -39,17 +47,21 @@ const SPARE_MS = 2000
 const DRAIN_IDLE_MS = 1000
 
 export function createUdpListener(options: UdpListenerOptions): UdpListener {
-  const { socket, parts, original } = options
+  const { parts, original } = options
   const { thread } = parts
   const limits = { ...LIMITS, ...options.limits }
   /** Those that were silent for longest come first, to a second. */
   const sessions = new Map<string, UdpSession>()
+  /** By client, where another process listens to all. */
+  const peers = new Map<string, UdpSocket>()
+  let sockets: readonly UdpSocket[] = []
+  let leaving = false
   let draining = false
   const forget = parts.connections.add({ drain, destroy: close })
 
   function receive(message: Buffer, from: UdpPeer): void {
     parts.work.events++
-    const id = `${from.address} ${from.port}`
+    const id = idOf(from)
     let session = sessions.get(id)
     if (session?.isStale() === true) {
       session.end()
@@ -107,16 +119,56 @@ export function createUdpListener(options: UdpListenerOptions): UdpListener {
       log: parts.log.write,
       answer: (message) => {
         parts.work.events++
-        socket.send(message, from.port, from.address, ignoreFailure)
+        const peer = peers.get(id)
+        if (peer !== undefined) peer.send(message, ignoreFailure)
+        else sockets[0]?.send(message, from.port, from.address, ignoreFailure)
       },
       onEnd: () => {
         sessions.delete(id)
+        closePeer(id)
         if (draining && sessions.size === 0) close()
       },
     })
     if (release === undefined) return undefined
     sessions.set(id, session)
+    if (leaving && !openPeer(id, from)) return undefined
     return session
+  }
+
+  /** Without one there is no way for its answers: the session ends, and the client's next datagram begins another. */
+  function openPeer(id: string, client: UdpPeer): boolean {
+    try {
+      const peer = options.openPeer(client)
+      listen(peer)
+      peers.set(id, peer)
+      return true
+    } catch {
+      sessions.get(id)?.end()
+      return false
+    }
+  }
+
+  function closePeer(id: string): void {
+    peers.get(id)?.close()
+    peers.delete(id)
+  }
+
+  function setLeaving(isLeaving: boolean): void {
+    leaving = isLeaving
+    if (!leaving) return
+    for (const [id] of sessions) if (!peers.has(id)) openPeer(id, peerOf(id))
+  }
+
+  function leave(): void {
+    setLeaving(true)
+    for (const socket of sockets) socket.close()
+    sockets = []
+  }
+
+  function listen(socket: UdpSocket): void {
+    socket.on('message', receive)
+    // A client that cannot be reached; the port goes on.
+    socket.on('error', () => {})
   }
 
   function drain(): void {
@@ -133,13 +185,34 @@ export function createUdpListener(options: UdpListenerOptions): UdpListener {
     draining = true
     forget()
     for (const session of sessions.values()) session.end()
-    socket.close()
+    for (const socket of sockets) socket.close()
   }
 
-  socket.on('message', receive)
-  // A client that cannot be reached; the port goes on.
-  socket.on('error', () => {})
-  return { drain, close, sessions: () => sessions.size }
+  return {
+    attach(attached) {
+      sockets = attached
+      leaving = false
+      for (const socket of attached) {
+        if (closed) socket.close()
+        else listen(socket)
+      }
+    },
+    setLeaving,
+    leave,
+    isClosed: () => closed,
+    drain,
+    close,
+    sessions: () => sessions.size,
+  }
+}
+
+function idOf({ address, port }: UdpPeer): string {
+  return `${address} ${port}`
+}
+
+function peerOf(id: string): UdpPeer {
+  const at = id.lastIndexOf(' ')
+  return { address: id.slice(0, at), port: Number(id.slice(at + 1)) }
 }
 
 /** The network may lose datagrams, and a client that has gone needs none. */

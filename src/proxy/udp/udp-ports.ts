@@ -1,3 +1,4 @@
+import type { Socket as UdpSocket } from 'node:dgram'
 import type { Logger } from '../../base/index.ts'
 import { messageOf } from '../../base/index.ts'
 import type { Listener, ListenerName } from '../../model/index.ts'
@@ -19,6 +20,7 @@ interface OpenPort {
   readonly targetPort: number
   listener: ListenerName
   bound: number | undefined
+  stop: () => void
   sessions: UdpListener | undefined
   closed: boolean
 }
@@ -40,34 +42,30 @@ export function createUdpPorts(options: {
 
   function open(port: number, listener: ListenerName): void {
     const targetPort = options.targetPort(port)
-    const opened: OpenPort = { targetPort, listener, bound: undefined, sessions: undefined, closed: false }
+    const opened: OpenPort = {
+      targetPort,
+      listener,
+      bound: undefined,
+      stop: () => {},
+      sessions: undefined,
+      closed: false,
+    }
     ports.set(port, opened)
     problems.delete(idOf(port))
     pending++
     options.network
-      .bindUdp({ address, port: targetPort })
+      .listenUdp({
+        address,
+        port: targetPort,
+        onSockets: (sockets) => attach(port, opened, sockets),
+        onLeaving: (isLeaving) => opened.sessions?.setLeaving(isLeaving),
+        onLeave: () => opened.sessions?.leave(),
+      })
       .then(
-        (socket) => {
-          if (opened.closed) {
-            socket.close()
-            return
-          }
-          opened.bound = socket.address().port
-          opened.sessions = createUdpListener({
-            socket,
-            original: { address, port },
-            network: options.network,
-            parts,
-            route: () =>
-              parts.runtime.connectionRoutes.find(opened.listener, {
-                serverName: undefined,
-                port,
-                address,
-                host: undefined,
-                source: undefined,
-              }),
-            ...(options.limits && { limits: options.limits }),
-          })
+        (listening) => {
+          opened.bound = listening.port
+          opened.stop = listening.close
+          if (opened.closed) listening.close()
         },
         (error: unknown) => {
           problems.set(idOf(port), messageOf(error))
@@ -80,8 +78,35 @@ export function createUdpPorts(options: {
       })
   }
 
+  function attach(port: number, opened: OpenPort, sockets: readonly UdpSocket[]): void {
+    if (opened.closed) {
+      for (const socket of sockets) socket.close()
+      return
+    }
+    const local = { address, port: sockets[0]?.address().port ?? opened.targetPort }
+    if (opened.sessions === undefined || opened.sessions.isClosed()) {
+      opened.sessions = createUdpListener({
+        openPeer: (client) => options.network.connectUdp(client, local),
+        original: { address, port },
+        network: options.network,
+        parts,
+        route: () =>
+          parts.runtime.connectionRoutes.find(opened.listener, {
+            serverName: undefined,
+            port,
+            address,
+            host: undefined,
+            source: undefined,
+          }),
+        ...(options.limits && { limits: options.limits }),
+      })
+    }
+    opened.sessions.attach(sockets)
+  }
+
   function close(port: number, opened: OpenPort): void {
     opened.closed = true
+    opened.stop()
     opened.sessions?.drain()
     ports.delete(port)
     problems.delete(idOf(port))

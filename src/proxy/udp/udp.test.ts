@@ -281,7 +281,7 @@ describe('a gateway passes datagrams on', () => {
     const socket = createSocket('udp4').bind(0, '127.0.0.1')
     await once(socket, 'listening')
     const narrow = createUdpListener({
-      socket,
+      openPeer: () => assert.fail('nobody takes the place'),
       original: { address: '127.0.0.1', port },
       network: createPlainNetwork({}),
       parts: {
@@ -296,6 +296,7 @@ describe('a gateway passes datagrams on', () => {
       route: () => udpRoute([[1, service]]),
       limits: { sessionsMax: 2 },
     })
+    narrow.attach([socket])
     port = socket.address().port
     const [first, second, third] = [await client(), await client(), await client()]
     await first.ask('a')
