@@ -10,10 +10,10 @@ export function translateMatch(match: HTTPRouteMatch, faults: string[]): Unorder
   return {
     path: translatePath(match.path, faults),
     ...(match.method === undefined ? {} : { method: { kind: 'exact', value: match.method } }),
-    headers: translateNamed(match.headers, faults).map((header) => ({
-      ...header,
-      name: header.name.toLowerCase(),
-    })),
+    headers: translateNamed(
+      match.headers?.map((header) => ({ ...header, name: header.name.toLowerCase() })),
+      faults,
+    ),
     query: translateNamed(match.queryParams, faults),
   }
 }
@@ -36,15 +36,15 @@ function translatePath(path: HTTPRouteMatch['path'], faults: string[]): PathMatc
   }
 }
 
-/** Gateway API: of several entries with one name only the first counts. */
+/** Gateway API: of several entries with one name only the first counts. Names of query parameters are taken exactly. */
 function translateNamed(entries: readonly NamedValueMatch[] | undefined, faults: string[]): KeyedMatch[] {
   const byName = new Map<string, KeyedMatch>()
   for (const { type = 'Exact', name, value } of entries ?? []) {
-    if (byName.has(name.toLowerCase())) continue
+    if (byName.has(name)) continue
     const isRegex = type === 'RegularExpression'
     const fault = isRegex ? regexFault(value) : undefined
     if (fault !== undefined) faults.push(`${name} ${fault}`)
-    byName.set(name.toLowerCase(), { name, match: { kind: isRegex ? 'regex' : 'exact', value } })
+    byName.set(name, { name, match: { kind: isRegex ? 'regex' : 'exact', value } })
   }
   return [...byName.values()]
 }
