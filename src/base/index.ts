@@ -1,6 +1,6 @@
 /**
  * base: small things without a word of the mesh in them, which every folder may import.
- * Nothing here imports anything of the project; all but the logger's sink and the system clock is pure.
+ * Nothing here imports anything of the project; all but the logger's sink, the system clock and the loading of modules is pure.
  */
 export { AssertionError, assert, defined, unreachable } from './assert.ts'
 export { type Backoff, type BackoffOptions, createBackoff } from './backoff.ts'
@@ -30,6 +30,7 @@ export {
   type LogLevel,
   silentLogger,
 } from './logger.ts'
+export { onDemand } from './on-demand.ts'
 export { createSeededRandom, type Random, randomIndex, systemRandom } from './random.ts'
 export { fail, messageOf, ok, type Result, type Violation } from './result.ts'
 export { createWorkQueue, type WorkQueue, type WorkQueueOptions } from './work-queue.ts'

@@ -80,7 +80,12 @@ export const PURE = [
 ] as const
 
 /** The files of pure folders that are the effects' parameters themselves. */
-export const PURE_EXCEPT = ['src/kube/client/', 'src/base/clock.ts', 'src/base/random.ts'] as const
+export const PURE_EXCEPT = [
+  'src/kube/client/',
+  'src/base/clock.ts',
+  'src/base/on-demand.ts',
+  'src/base/random.ts',
+] as const
 
 /** Node modules without effects. */
 export const PURE_MODULES = [

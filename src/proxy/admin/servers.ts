@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { messageOf } from '../../base/index.ts'
+import { messageOf, onDemand } from '../../base/index.ts'
 import type { BoundListener, Network } from '../net/network.ts'
 import { text } from './answers.ts'
 import { answerPage, methodRefused, TAP_PATH } from './pages.ts'
@@ -8,6 +8,8 @@ import { registerProxyStats } from './stats.ts'
 import { statsPage } from './stats-query.ts'
 import { answerTap, serveTap } from './tap-server.ts'
 import type { AdminAnswer, AdminContext, AdminRequest, Gather } from './types.ts'
+
+const http = onDemand<typeof import('node:http')>(import.meta, 'node:http')
 
 /** Istio's ports of a proxy that are not traffic. */
 export const ADMIN_PORT = 15_000
@@ -52,7 +54,7 @@ export function createAdminServers(
   }
 
   async function openPort(address: string, port: number, pages: Pages): Promise<void> {
-    const server = createServer((request, response) => {
+    const server = http().createServer((request, response) => {
       const parts = { pages, context, gather: options.gather }
       // Who asks again asks the process that took this one's place.
       if (context.instance.isDraining()) response.setHeader('connection', 'close')

@@ -1,6 +1,7 @@
-import { parse } from 'yaml'
-import { fail, messageOf, ok, type Result } from '../../base/index.ts'
+import { fail, messageOf, ok, onDemand, type Result } from '../../base/index.ts'
 import { compileMatch, isMembers, type TapMatch } from './match.ts'
+
+const yaml = onDemand<typeof import('yaml')>(import.meta, 'yaml')
 
 /** What a tap was asked for. */
 export interface TapConfig {
@@ -19,7 +20,7 @@ const BUFFERED_BYTES_MAX = 64 * 1024
 export function parseTapConfig(text: string): Result<TapConfig, string> {
   let value: unknown
   try {
-    value = parse(text, { maxAliasCount: 0, logLevel: 'error' })
+    value = yaml().parse(text, { maxAliasCount: 0, logLevel: 'error' })
   } catch (error) {
     return fail(`is neither JSON nor YAML: ${messageOf(error)}`)
   }

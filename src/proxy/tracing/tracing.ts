@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '../../base/index.ts'
+import { type Clock, type Logger, onDemand, type Random } from '../../base/index.ts'
 import type { OpenTelemetryProvider, Workload } from '../../model/index.ts'
 import type {
   LogSurroundings,
@@ -11,7 +11,10 @@ import type { Exchange, RequestTracer } from '../exchange/types.ts'
 import { createSpanExporter, type SpanExporter } from './exporter.ts'
 import { createTraceIds } from './ids.ts'
 import { createTracer } from './tracer.ts'
-import { createTransport, type FindCollector } from './transport.ts'
+import type { FindCollector } from './transport.ts'
+
+/** gRPC and HTTP are for those alone who send spans. */
+const transports = onDemand<typeof import('./transport.ts')>(import.meta, './transport')
 
 /** The tracers of one proxy, and what they send to. */
 export interface Tracing {
@@ -53,7 +56,7 @@ export function createTracing(options: TracingOptions): Tracing {
     let exporter = exporters.get(providerId)
     if (exporter === undefined) {
       exporter = createSpanExporter({
-        transport: createTransport(provider, () => options.find(provider)),
+        transport: transports().createTransport(provider, () => options.find(provider)),
         resource: () => resourceOf(options, provider),
         scope: { name: 'lateen', version: options.node.version },
         clock: options.clock,
