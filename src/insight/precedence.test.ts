@@ -127,7 +127,7 @@ function routeObject(one: Sketch, parent: Parent): KubeObject {
     })),
   }
   const metadata = { namespace, name, creationTimestamp: created }
-  return { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata, spec } as KubeObject
+  return { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata, spec }
 }
 
 function translate(objects: readonly KubeObject[]): Translation {
