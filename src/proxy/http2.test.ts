@@ -205,13 +205,15 @@ describe('HTTP/2', () => {
     }
   })
 
-  test('on a port without a name an endpoint is spoken to as the client speaks', async () => {
-    await serve(echo2(), 'auto')
+  test('on a port without a name a gateway speaks HTTP/1.1, whatever its clients speak', async () => {
+    await serve(echo1(), 'auto')
     assert.equal((await ask(client(), { ':path': '/x' })).headers['x-path'], '/x')
-    assert.match(
-      await exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
-      /^HTTP\/1\.1 50/,
-    )
+  })
+
+  test('gRPC is spoken in HTTP/2 on a port without a name too', async () => {
+    await serve(echo2(), 'auto')
+    const call = { ':path': '/a.B/C', ':method': 'POST', 'content-type': 'application/grpc' }
+    assert.equal((await ask(client(), call, Buffer.from(''))).headers['x-path'], '/a.B/C')
   })
 
   test('a request whose first bytes might be a preface is served as what it turns out to be', async () => {

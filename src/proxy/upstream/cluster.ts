@@ -108,10 +108,14 @@ export function clusterName(key: ClusterKey): string {
   return `outbound|${key.port}|${key.subset ?? ''}|${key.hostname}`
 }
 
-/** Istio: a port's protocol says what its endpoints speak; where it says nothing, they speak what comes in. */
+/**
+ * Istio, protocol selection: a port's protocol says what its endpoints speak. Where it says nothing, a sidecar speaks what
+ * its application does, while clients of a gateway, which agree on HTTP/2 with the gateway itself, say nothing of them.
+ */
 function upstreamProtocol(
   declared: AppProtocol | undefined,
   wanted: UpstreamProtocol | undefined,
+  isCapturing: boolean,
 ): UpstreamProtocol {
   if (wanted === 'downstream') return wanted
   switch (declared) {
@@ -119,7 +123,7 @@ function upstreamProtocol(
     case 'grpc':
       return 'http2'
     case 'auto':
-      return 'downstream'
+      return isCapturing ? 'downstream' : 'undeclared'
     case 'http':
       return wanted ?? 'http1'
     default:
@@ -179,7 +183,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     }
     if (traffic !== policy.traffic) follow(policy.traffic)
     portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
-    protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol)
+    protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol, sources.isCapturing)
     const terms = policy.traffic.tls ?? serviceTls(service, key.port, sources)
     const before = security
     const isToldBefore = proxyProtocol

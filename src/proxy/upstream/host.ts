@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
+import { isGrpc } from '../exchange/grpc.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
 import type { OnRead } from '../net/network.ts'
 import { readyEvent, type TlsConnector } from '../tls/client.ts'
@@ -42,8 +43,11 @@ export interface Host extends ForwardHost, Joined {
   readonly idle: () => number
 }
 
-/** `downstream`: what the request came in; both ends of a connection then speak the same. */
-export type UpstreamProtocol = 'http1' | 'http2' | 'downstream'
+/**
+ * `downstream`: what the request came in; both ends of a connection then speak the same. `undeclared`: HTTP/1.1, but for
+ * gRPC, which there is in HTTP/2 alone.
+ */
+export type UpstreamProtocol = 'http1' | 'http2' | 'downstream' | 'undeclared'
 
 /** The proxy's own bound on what it opens to one endpoint, where the policy has none. */
 const CONNECTIONS_PER_HOST_MAX = 4096
@@ -173,7 +177,9 @@ export function createHost(options: HostOptions): Host {
   function usesHttp2(exchange: Exchange): boolean {
     if (connectRefused && exchange.upgrade !== '' && exchange.upgrade !== 'connect') return false
     const protocol = options.protocol()
-    return protocol === 'http2' || (protocol === 'downstream' && speaksHttp2(exchange))
+    if (protocol === 'http1') return false
+    if (protocol === 'http2') return true
+    return speaksHttp2(exchange) && (protocol === 'downstream' || isGrpc(exchange))
   }
 
   const host: Host = {
