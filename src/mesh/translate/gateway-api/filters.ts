@@ -81,7 +81,8 @@ function corsFilter(cors: HTTPCORSFilter): RouteFilter {
     exposeHeaders: cors.exposeHeaders ?? [],
     maxAgeSeconds: cors.maxAge ?? DEFAULT_MAX_AGE_SECONDS,
     allowCredentials: cors.allowCredentials ?? false,
-    forwardUnmatched: true,
+    // The gateway alone speaks about other origins: an application that answers every OPTIONS would speak against it.
+    forwardUnmatched: false,
   }
 }
 

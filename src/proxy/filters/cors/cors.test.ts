@@ -81,6 +81,7 @@ describe('CORS', () => {
       'access-control-allow-headers: x-a,x-b',
       'access-control-allow-methods: GET,PUT',
       'access-control-allow-origin: https://a.example',
+      'access-control-expose-headers: x-c',
       'access-control-max-age: 60',
     ])
     assert.equal(requests, 0)
@@ -106,6 +107,7 @@ describe('CORS', () => {
         'access-control-allow-headers: x-q',
         'access-control-allow-methods: PUT',
         'access-control-allow-origin: https://a.example',
+        'access-control-expose-headers: x-c',
         'access-control-max-age: 60',
       ],
     )

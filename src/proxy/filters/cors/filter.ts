@@ -29,7 +29,7 @@ export const corsFilter: HttpFilterFactory = (route) => {
       }
       const allowed = originLines(policy, origin)
       if (isPreflight) {
-        answer(exchange, allowed + preflightLines(policy, exchange, method))
+        answer(exchange, allowed + exposed + preflightLines(policy, exchange, method))
         return 'stop'
       }
       exchange.responseLines += allowed + exposed
