@@ -22,6 +22,9 @@ export interface StreamEvents {
   readonly ended: (how: 'end' | 'reset') => void
 }
 
+/** How a program takes its side of a connection: as bytes, or with TLS on them. */
+export type OpenStream = (end: End, events: StreamEvents, pace?: Pace) => ByteStream
+
 const buffer = Buffer.alloc(64 * 1024)
 
 /** @param pace absent: reads whatever there is */

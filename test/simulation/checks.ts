@@ -2,7 +2,8 @@ import type { Cluster } from '../../src/proxy/upstream/cluster.ts'
 import { bodyOf } from './byte-stream.ts'
 import type { Arrival, Ledger, Sent } from './ledger.ts'
 import type { Answer, Scenario } from './scenario.ts'
-import type { World } from './world.ts'
+import type { Member } from './members.ts'
+import { frontOf, type World } from './world.ts'
 
 /*
  * The laws. Each is one function with its reason; a broken one names the request, so that the trace can be read for it.
@@ -12,16 +13,20 @@ import type { World } from './world.ts'
 const KEPT_MAX = 400_000
 /** The proxy replays what a kept connection has lost, at most so often, beside what its policy allows. */
 const REPLAYS_MAX = 2
+/** What a sidecar tries again by itself for its application. */
+const INBOUND_ATTEMPTS = 2
 
 /** What holds at every moment. */
 export function checkNow(world: World): void {
-  const { ledger, proxy, network, scenario } = world
+  const { ledger, members, scenario } = world
   if (ledger.violations.length > 0) return
-  for (const socket of network.sockets()) {
-    if (socket.writableLength > KEPT_MAX)
-      ledger.fail(`a connection keeps ${socket.writableLength} bytes for a peer that takes none`)
+  for (const { network, proxy } of members) {
+    for (const socket of network.sockets()) {
+      if (socket.writableLength > KEPT_MAX)
+        ledger.fail(`a connection keeps ${socket.writableLength} bytes for a peer that takes none`)
+    }
+    for (const cluster of proxy.runtime.clusters()) checkLimits(world, cluster, scenario.hosts)
   }
-  for (const cluster of proxy.runtime.clusters()) checkLimits(world, cluster, scenario.hosts)
 }
 
 function checkLimits({ ledger }: World, { load }: Cluster, hosts: number): void {
@@ -45,9 +50,13 @@ const lastLoads = new WeakMap<object, { connections: number; pending: number; re
 
 /** What is left when all clients have gone and nothing is asked for by itself. */
 export function checkAtRest(world: World): void {
-  const { ledger, proxy, kernel, thread } = world
+  for (const member of world.members) checkMemberAtRest(world, member)
+}
+
+function checkMemberAtRest({ ledger, kernel }: World, { proxy, thread, name, isInbound }: Member): void {
   const downstream = proxy.connections.size()
-  if (downstream > 0) ledger.fail(`${downstream} connections of clients are left`)
+  // The sidecar before it keeps its connections.
+  if (downstream > 0 && !isInbound) ledger.fail(`${downstream} connections of clients are left`)
   let connections = 0
   for (const cluster of proxy.runtime.clusters()) {
     const { load } = cluster
@@ -66,19 +75,24 @@ export function checkAtRest(world: World): void {
         )
     }
   }
-  const open = [...kernel.ends()].filter((end) => end.owner === 'proxy upstream' && end.isConnected()).length
-  if (open !== connections)
+  const open = [...kernel.ends()].filter(
+    (end) => end.owner === `${name} upstream` && end.isConnected(),
+  ).length
+  // The addresses that a sidecar hands requests to are no cluster.
+  if (open !== connections && !isInbound)
     ledger.fail(`${open} connections to hosts are open, but ${connections} are counted`)
   if (thread.blocks() > 0) ledger.fail(`${thread.blocks()} head blocks are not given back`)
 }
 
 /** What is left of a proxy that was closed. */
-export function checkClosed({ ledger, network, thread, kernel }: World): void {
-  const sockets = [...network.sockets()].length
-  if (sockets > 0) ledger.fail(`${sockets} sockets are open after the proxy was closed`)
+export function checkClosed({ ledger, members, kernel }: World): void {
+  for (const { network, thread } of members) {
+    const sockets = [...network.sockets()].length
+    if (sockets > 0) ledger.fail(`${sockets} sockets are open after the proxy was closed`)
+    if (thread.timers() > 0) ledger.fail(`${thread.timers()} timers are set after the proxy was closed`)
+  }
   const ends = [...kernel.ends()].filter((end) => end.owner.startsWith('proxy')).length
   if (ends > 0) ledger.fail(`${ends} connections are open after the proxy was closed`)
-  if (thread.timers() > 0) ledger.fail(`${thread.timers()} timers are set after the proxy was closed`)
 }
 
 /** What holds of each request once all is over. */
@@ -88,6 +102,7 @@ export function checkRequests(world: World): void {
     checkAnswered(world, sent)
     checkAnswer(world, sent)
     checkAttempts(world, sent)
+    checkCopies(world, sent)
   }
   checkLog(world)
 }
@@ -128,22 +143,31 @@ function checkAnswer({ ledger }: World, { script, answer }: Sent): void {
 function checkAttempts({ ledger, scenario }: World, { script }: Sent): void {
   const arrivals = ledger.arrivals.get(script.id) ?? []
   const { attempts, retryOn } = scenario.config.retries
-  const most = 1 + attempts + REPLAYS_MAX
+  const isPair = scenario.role === 'pair'
+  // The second sidecar tries again on its own where the application cannot have seen the request.
+  const most = (1 + attempts + REPLAYS_MAX) * (isPair ? 1 + INBOUND_ATTEMPTS + REPLAYS_MAX : 1)
   if (arrivals.length > most)
     ledger.fail(`request ${script.id} came ${arrivals.length} times, where ${most} are allowed`)
   if (['GET', 'HEAD', 'PUT', 'DELETE'].includes(script.method)) return
   for (const arrival of arrivals.slice(0, -1)) {
-    if (!mayBeFollowed(arrival, retryOn))
+    if (!mayBeFollowed(arrival, retryOn, isPair))
       ledger.fail(`${script.method} ${script.id} was sent again after a host had got it`)
   }
 }
 
+/** Nobody waits for a copy, so nobody may send it twice. */
+function checkCopies({ shadow }: World, { script }: Sent): void {
+  const copies = shadow.arrivals.get(script.id)?.length ?? 0
+  if (copies > 1) shadow.fail(`request ${script.id} was copied ${copies} times`)
+}
+
 /** What the policy allows to be repeated whatever the method: what the host itself has answered or refused. */
-function mayBeFollowed(arrival: Arrival, retryOn: readonly string[]): boolean {
+function mayBeFollowed(arrival: Arrival, retryOn: readonly string[], isPair: boolean): boolean {
   if (retryOn.some((word) => word === '5xx' || word === 'reset' || word === 'gateway-error')) return true
   if (arrival.answered === 'refused') return true
-  if (arrival.answered === 'no') return false
-  const { status } = arrival.script
+  if (arrival.answered === 'no' && !isPair) return false
+  // What breaks off behind the second sidecar is its 503 to the first.
+  const status = arrival.answered === 'no' ? 503 : arrival.script.status
   const statuses = retryOn.filter((word) => /^\d+$/.test(word)).map(Number)
   const isListed = statuses.length > 0 ? statuses.includes(status) : status === 503
   const isDefault = retryOn.length === 0 || statuses.length > 0
@@ -183,7 +207,9 @@ function isOrderly({ kind, cut, isEarly, isTwice, body }: Answer): boolean {
 /** Envoy's flags of what went wrong between the proxy and its peers. */
 const FAILED = /UT|UC|UF|UO|UH|UPE|UR\b|DC|DPE|SI|DT/
 
-function checkLog({ ledger, proxy, longestTimeoutMs, scenario }: World): void {
+function checkLog(world: World): void {
+  const { ledger, longestTimeoutMs, scenario } = world
+  const { proxy } = frontOf(world)
   const calm = isCalm(scenario)
   const seen = new Map<number, number>()
   for (const line of proxy.logLines) {

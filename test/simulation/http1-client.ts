@@ -1,4 +1,4 @@
-import { bodyOf, type ByteStream, createByteStream } from './byte-stream.ts'
+import { bodyOf, type ByteStream, type OpenStream } from './byte-stream.ts'
 import { createMessageReader, type Message } from './http1-reader.ts'
 import { chunksOf } from './http1-upstream.ts'
 import type { Kernel, Place } from './kernel.ts'
@@ -21,6 +21,7 @@ export interface ClientParts {
   readonly target: Place
   readonly from: string
   readonly script: ClientScript
+  readonly openStream: OpenStream
 }
 
 /** How long it waits for `100 Continue` before it sends all the same. */
@@ -60,8 +61,7 @@ export function createHttp1Client(parts: ClientParts): SimulatedClient {
       },
     })
     end.owner = 'client'
-    const stream = createByteStream(
-      scheduler,
+    const stream = parts.openStream(
       end,
       {
         data(bytes) {

@@ -1,4 +1,4 @@
-import { bodyOf, type ByteStream, createByteStream, isBeginOfBody } from './byte-stream.ts'
+import { bodyOf, type ByteStream, isBeginOfBody, type OpenStream } from './byte-stream.ts'
 import { createMessageReader, type Message } from './http1-reader.ts'
 import type { End } from './kernel.ts'
 import { type Arrival, arrive, type Ledger } from './ledger.ts'
@@ -20,14 +20,22 @@ interface Connection {
   isOver: boolean
 }
 
-export function createHttp1Upstream(scheduler: Scheduler, ledger: Ledger, host: number): Upstream {
+export interface UpstreamParts {
+  readonly scheduler: Scheduler
+  readonly ledger: Ledger
+  /** Its number. */
+  readonly host: number
+  readonly openStream: OpenStream
+}
+
+export function createHttp1Upstream({ scheduler, ledger, host, openStream }: UpstreamParts): Upstream {
   const connections = new Set<Connection>()
 
   function accept(end: End): void {
     end.owner = `host ${host}`
     const reader = createMessageReader('request')
     const connection: Connection = {
-      stream: createByteStream(scheduler, end, {
+      stream: openStream(end, {
         data(bytes) {
           if (connection.isOver) return
           const problem = reader.feed(bytes)

@@ -43,8 +43,14 @@ export function createHttp2Client(parts: ClientParts & { readonly window: number
       },
     })
     end.owner = 'client'
-    const terms = { isClient: true, window: parts.window, streamsMax: 0, pace: script.pace }
-    const peer = createHttp2Peer(scheduler, end, terms, {
+    const terms = {
+      isClient: true,
+      window: parts.window,
+      streamsMax: 0,
+      pace: script.pace,
+      openStream: parts.openStream,
+    }
+    const peer = createHttp2Peer(end, terms, {
       head: (id, fields, ends) => head(mine, id, fields, ends),
       data: (id, bytes, ends) => data(mine, id, bytes, ends),
       reset: (id, code) => reset(mine, id, code),

@@ -1,5 +1,5 @@
 import type { Field } from '../../fuzz/plain-hpack.ts'
-import { type ByteStream, createByteStream } from './byte-stream.ts'
+import type { ByteStream, OpenStream } from './byte-stream.ts'
 import {
   ACK,
   createFrameReader,
@@ -14,7 +14,6 @@ import {
 } from './http2-frames.ts'
 import type { End } from './kernel.ts'
 import type { Pace } from './scenario.ts'
-import type { Scheduler } from './scheduler.ts'
 
 /** One side of an HTTP/2 connection, as simple as it can be: frames, windows, and nothing that is not asked for. */
 export interface Http2Peer {
@@ -46,6 +45,7 @@ export interface Http2PeerOptions {
   readonly window: number
   readonly streamsMax: number
   readonly pace?: Pace | undefined
+  readonly openStream: OpenStream
 }
 
 const FRAME_MAX = 16_384
@@ -58,12 +58,7 @@ interface Sending {
   after: 'end' | 'open' | readonly Field[]
 }
 
-export function createHttp2Peer(
-  scheduler: Scheduler,
-  end: End,
-  options: Http2PeerOptions,
-  events: Http2PeerEvents,
-): Http2Peer {
+export function createHttp2Peer(end: End, options: Http2PeerOptions, events: Http2PeerEvents): Http2Peer {
   const reader = createFrameReader(!options.isClient)
   const queue: Sending[] = []
   const sendWindows = new Map<number, number>()
@@ -166,7 +161,7 @@ export function createHttp2Peer(
     if (Array.isArray(after)) peer.stream.send(headersOf(id, after as readonly Field[], true))
   }
 
-  const stream = createByteStream(scheduler, end, { data: read, ended: events.ended }, options.pace)
+  const stream = options.openStream(end, { data: read, ended: events.ended }, options.pace)
   const peer: Http2Peer = {
     stream,
     sendHead: (id, fields, ends) => stream.send(headersOf(id, fields, ends)),

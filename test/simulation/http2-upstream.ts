@@ -1,10 +1,9 @@
 import type { Field } from '../../fuzz/plain-hpack.ts'
 import { bodyOf, isBeginOfBody } from './byte-stream.ts'
 import { createHttp2Peer, ERROR, type Http2Peer } from './http2-peer.ts'
-import type { Upstream } from './http1-upstream.ts'
+import type { Upstream, UpstreamParts } from './http1-upstream.ts'
 import type { End } from './kernel.ts'
-import { type Arrival, arrive, type Ledger } from './ledger.ts'
-import type { Scheduler } from './scheduler.ts'
+import { type Arrival, arrive } from './ledger.ts'
 
 interface Connection {
   readonly peer: Http2Peer
@@ -24,9 +23,7 @@ interface Request {
 
 /** @param terms what it tells its clients of its windows and streams */
 export function createHttp2Upstream(
-  scheduler: Scheduler,
-  ledger: Ledger,
-  host: number,
+  { scheduler, ledger, host, openStream }: UpstreamParts,
   terms: { readonly window: number; readonly streamsMax: number },
 ): Upstream {
   const connections = new Set<Connection>()
@@ -34,9 +31,8 @@ export function createHttp2Upstream(
   function accept(end: End): void {
     end.owner = `host ${host}`
     const peer = createHttp2Peer(
-      scheduler,
       end,
-      { isClient: false, ...terms },
+      { isClient: false, ...terms, openStream },
       {
         head: (id, fields, ends) => head(connection, id, fields, ends),
         data: (id, bytes, ends) => data(connection, id, bytes, ends),

@@ -39,7 +39,9 @@ export interface NetworkManners {
   /** Bytes that one direction holds between the two programs. */
   capacity: number
   /** What becomes of a connection that is asked for. */
-  connect: (target: Place) => 'accept' | 'refuse' | 'hang'
+  connect: (target: Place, from: string) => 'accept' | 'refuse' | 'hang'
+  /** The port of the proxy that a connection is led to instead, as sidecars capture it. */
+  redirect?: (target: Place, from: string) => number | undefined
 }
 
 export const ERRNO = {
@@ -319,10 +321,11 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
     connect(target, from, outcome) {
       const place = { address: from, port: nextPort++ }
       const near = makeSide(place, target)
-      const manner = network.connect(target)
+      const manner = network.connect(target, from)
       if (manner === 'hang') return near
       scheduler.at(latency(), () => {
-        const listener = manner === 'refuse' ? undefined : listeners.get(target.port)
+        const port = network.redirect?.(target, from) ?? target.port
+        const listener = manner === 'refuse' ? undefined : listeners.get(port)
         if (near.state === 'closed') return
         if (listener === undefined) {
           outcome.failed(ERRNO.refused)

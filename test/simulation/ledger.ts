@@ -12,6 +12,8 @@ export interface Ledger {
   readonly lines: string[]
   nextSerial: number
   hasDrained: boolean
+  /** What its hosts do, where that is not the request's own business. */
+  readonly answersOf?: (script: RequestScript) => readonly Answer[]
 }
 
 /** A request as its client sees it. */
@@ -73,6 +75,18 @@ export function createLedger(now: () => number): Ledger {
   }
 }
 
+/** Of copies: what they are copied from is the same, what becomes of them is written down apart. */
+export function shadowLedger(ledger: Ledger, answers: readonly Answer[]): Ledger {
+  return {
+    ...ledger,
+    arrivals: new Map(),
+    nextSerial: 900_000,
+    trace: (what) => ledger.trace(`shadow: ${what}`),
+    fail: (what) => ledger.fail(`shadow: ${what}`),
+    answersOf: ({ id }) => answers.slice(id % answers.length),
+  }
+}
+
 /** Notes an arrival; what the upstream does is up to how often the request has come. */
 export function arrive(
   ledger: Ledger,
@@ -86,7 +100,7 @@ export function arrive(
   if (sent.script.method !== facts.method)
     ledger.fail(`request ${facts.id} came as ${facts.method} instead of ${sent.script.method}`)
   const before = ledger.arrivals.get(facts.id) ?? []
-  const { answers } = sent.script
+  const answers = ledger.answersOf?.(sent.script) ?? sent.script.answers
   const script = answers[Math.min(before.length, answers.length - 1)] as Answer
   const arrival: Arrival = {
     ...facts,

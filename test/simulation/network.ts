@@ -1,8 +1,9 @@
 import { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Network } from '../../src/proxy/net/network.ts'
 import { readAccepted } from '../../src/proxy/net/network.ts'
 import { createHandle, type Handle } from './handle.ts'
-import type { Kernel } from './kernel.ts'
+import type { End, Kernel } from './kernel.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /**
@@ -10,13 +11,42 @@ import type { Scheduler } from './scheduler.ts'
  * So back-pressure, half-close, `close` and errors are Node's by construction; kernel.test.ts compares what is left.
  */
 export interface SimulatedNetwork extends Network {
-  /** Sockets of the proxy that are open. */
+  /** Sockets of the proxy that are open; where TLS is put on one, both. */
   readonly sockets: () => Iterable<Socket>
 }
 
-/** @param from the address that outgoing connections have */
+interface HandleHolder {
+  readonly _handle?: (Handle & { readonly _parent?: Handle }) | null
+}
+
+// The handshake's bound is set while a socket of TLS is made: it has to be virtual from the beginning.
+const { setTimeout: realTimeout } = TLSSocket.prototype
+TLSSocket.prototype.setTimeout = function (this: TLSSocket, ms: number, callback?: () => void) {
+  const scheduler = (this as unknown as HandleHolder)._handle?._parent?.scheduler
+  if (scheduler === undefined) return realTimeout.call(this, ms, callback)
+  return withVirtualTimeout(this, scheduler).setTimeout(ms, callback) as TLSSocket
+}
+
+/** A socket of Node's on one side of a connection that is there. */
+export function socketOf(scheduler: Scheduler, kernel: Kernel, end: End): Socket {
+  const handle = createHandle(scheduler, kernel, { end, from: end.local.address, owner: end.owner })
+  return new Socket(options(handle, { manualStart: true }))
+}
+
+/** @param from the address that outgoing connections have, unless they ask for another; names the owner of its ends */
 export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, from: string): SimulatedNetwork {
   const sockets = new Set<Socket>()
+
+  /** With those of TLS, which Node keeps to itself. */
+  function* everySocket(): Generator<Socket> {
+    for (const socket of sockets) {
+      yield socket
+      const secured = (socket as unknown as HandleHolder)._handle?.tls()
+      const owner = secured && Object.getOwnPropertySymbols(secured).find(isOwner)
+      const above = owner && (secured as unknown as Record<symbol, Socket | null>)[owner]
+      if (above) yield above
+    }
+  }
 
   function track(socket: Socket): Socket {
     sockets.add(socket)
@@ -31,11 +61,11 @@ export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, fro
   }
 
   return {
-    sockets: () => sockets,
+    sockets: everySocket,
     listen: async (listen) => {
       const close = kernel.listen(listen.port, {
         accept(end) {
-          const handle = createHandle(scheduler, kernel, { end, from, owner: 'proxy downstream' })
+          const handle = createHandle(scheduler, kernel, { end, from, owner: `${from} downstream` })
           const raw = new Socket(options(handle, { pauseOnCreate: true }))
           scheduler.at(0, () => listen.onConnection(raw))
         },
@@ -44,7 +74,11 @@ export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, fro
     },
     read: (accepted, onread) => track(readAccepted(accepted, onread)),
     connect(connect) {
-      const handle = createHandle(scheduler, kernel, { end: undefined, from, owner: 'proxy upstream' })
+      const handle = createHandle(scheduler, kernel, {
+        end: undefined,
+        from: connect.localAddress ?? from,
+        owner: `${from} upstream`,
+      })
       const socket = track(new Socket(options(handle, { manualStart: true, onread: connect.onread })))
       return socket.connect({ host: connect.address, port: connect.port })
     },
@@ -52,9 +86,18 @@ export function createSimulatedNetwork(scheduler: Scheduler, kernel: Kernel, fro
     connectUdp: () => {
       throw new Error('there are no datagrams here')
     },
-    originalDestination: () => undefined,
+    originalDestination(raw) {
+      const local: { address?: string; port?: number } = {}
+      ;(raw as unknown as HandleHolder)._handle?.getsockname(local)
+      const { address = '', port = 0 } = local
+      return kernel.network.redirect?.({ address, port }, raw.remoteAddress ?? '') === undefined
+        ? undefined
+        : { address, port }
+    },
   }
 }
+
+const isOwner = (symbol: symbol): boolean => symbol.description === 'owner_symbol'
 
 function options(handle: Handle, more: object): ConstructorParameters<typeof Socket>[0] {
   const all = { handle, allowHalfOpen: true, readable: true, writable: true, ...more }

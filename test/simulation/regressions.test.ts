@@ -168,3 +168,40 @@ test('a stream that is broken off last in a connection that drains does not take
   })
   assert.equal(outcome.answered, 1)
 })
+
+/** Every request is copied; `answers` are those of the copies' host. */
+function mirrored(answers: readonly Partial<Answer>[]): Pick<Scenario, 'mirror'> {
+  return { mirror: { percent: 100, traffic: {}, answers: answers.map((one) => ({ ...ANSWER, ...one })) } }
+}
+
+const copies = ({ trace }: Outcome, id: number): number =>
+  trace.filter((line) => line.includes('shadow: host') && line.includes(` ${id}, arrival`)).length
+
+test('a copy that its host closes the kept connection on is not sent again', async () => {
+  const outcome = await run({
+    ...mirrored([{}, { kind: 'close' }]),
+    clients: [client([get(2, [{}]), get(1, [{}], { gapMs: 50 })])],
+  })
+  assert.equal(outcome.answered, 2)
+  assert.equal(copies(outcome, 1), 1)
+})
+
+test('a copy does not wait for the rest of a request that was answered before it was whole', async () => {
+  const post = {
+    method: 'POST',
+    body: { kind: 'length', bytes: 200_000 },
+    pauseMs: 40,
+  } as const
+  const outcome = await run({
+    ...mirrored([{}]),
+    network: { latencyMaxMs: 1, pieceMax: 20_000, capacity: 200_000, refused: 0, hanging: 0 },
+    clients: [client([get(1, [{ isEarly: true }], post)], { protocol: 'http2' })],
+  })
+  assert.equal(outcome.answered, 1)
+})
+
+test('a sidecar that is closed closes the connection on which a request has come back', async () => {
+  const lost = get(2, [{ kind: 'reset' }, { delayMs: 150 }], { method: 'DELETE' })
+  const outcome = await run({ role: 'pair', clients: [client([get(1, [{}]), lost])] })
+  assert.equal(outcome.answered, 2)
+})

@@ -19,6 +19,18 @@ export interface Scenario {
   readonly http2: { readonly window: number; readonly streamsMax: number }
   readonly clients: readonly ClientScript[]
   readonly events: readonly WorldEvent[]
+  /** What stands between clients and hosts: `outbound` a sidecar, `pair` one on each side. Absent: a gateway. */
+  readonly role?: 'outbound' | 'pair'
+  /** Which side of the proxy speaks TLS. */
+  readonly tls?: { readonly down: boolean; readonly up: boolean }
+  readonly mirror?: Mirror
+}
+
+/** Copies go to a host of their own, which does with them what it likes. */
+export interface Mirror {
+  readonly percent: number
+  readonly traffic: TrafficPolicy
+  readonly answers: readonly Answer[]
 }
 
 export interface Configuration {
@@ -126,7 +138,7 @@ export function generateScenario(seed: number, steps: number, mix: Mix): Scenari
     clients.push(clientOf(dice, trouble, protocol, nextId, count))
     nextId += count
   }
-  const scenario: Scenario = {
+  const plain: Scenario = {
     seed,
     config: {
       requestTimeoutMs: dice.one([300, 1000, 5000]),
@@ -146,7 +158,21 @@ export function generateScenario(seed: number, steps: number, mix: Mix): Scenari
     clients,
     events: eventsOf(dice, trouble, hosts),
   }
+  const scenario = { ...plain, ...surroundingsOf(dice) }
   return isCalm ? calmed(scenario) : scenario
+}
+
+function surroundingsOf(dice: Dice): Pick<Scenario, 'role' | 'tls' | 'mirror'> {
+  const role = dice.one(['gateway', 'gateway', 'gateway', 'outbound', 'pair'])
+  // What is captured by a sidecar is encrypted by its clients, or not at all.
+  const tls = { down: role === 'gateway' && dice.chance(0.3), up: role !== 'pair' && dice.chance(0.3) }
+  const answers = Array.from({ length: 1 + dice.below(3) }, () => answerOf(dice, 0.3))
+  const mirror = { percent: dice.one([50, 100]), traffic: trafficOf(dice), answers }
+  return {
+    ...(role !== 'gateway' && { role }),
+    ...((tls.down || tls.up) && { tls }),
+    ...(dice.chance(0.3) && { mirror }),
+  }
 }
 
 /** Nobody is slow and nothing is bounded, but buffers are small all the same. */

@@ -38,6 +38,12 @@ function* candidatesOf(scenario: Scenario): Generator<Scenario> {
   if (network.latencyMaxMs > 0) yield { ...scenario, network: { ...network, latencyMaxMs: 0 } }
   if (network.refused + network.hanging > 0)
     yield { ...scenario, network: { ...network, refused: 0, hanging: 0 } }
+  const { role: _role, ...asGateway } = scenario
+  if (scenario.role !== undefined) yield asGateway
+  const { tls: _tls, ...unencrypted } = scenario
+  if (scenario.tls !== undefined) yield unencrypted
+  const { mirror: _mirror, ...unmirrored } = scenario
+  if (scenario.mirror !== undefined) yield unmirrored
   if (scenario.hosts > 1) yield { ...scenario, hosts: 1, events: [] }
 }
 

@@ -1,46 +1,47 @@
 import { createSeededRandom } from '../../src/base/index.ts'
-import type { ModelObject, TrafficPolicy } from '../../src/model/index.ts'
-import { createProxyThread } from '../../src/proxy/exchange/thread.ts'
-import type { ProxyThread } from '../../src/proxy/exchange/types.ts'
-import {
-  changesOf,
-  createTestProxy,
-  forwardTo,
-  listenerObject,
-  meshObject,
-  routeObject,
-  serviceObject,
-  type TestProxy,
-  workloadObject,
-} from '../../src/proxy/testing.ts'
+import type { ModelObject } from '../../src/model/index.ts'
+import { createByteStream, type OpenStream } from './byte-stream.ts'
 import { checkAtRest, checkClosed, checkNow, checkRequests } from './checks.ts'
 import { createHttp1Client, type SimulatedClient } from './http1-client.ts'
 import { createHttp1Upstream, type Upstream } from './http1-upstream.ts'
 import { createHttp2Client } from './http2-client.ts'
 import { createHttp2Upstream } from './http2-upstream.ts'
 import { createKernel, type Kernel } from './kernel.ts'
-import { createLedger, type Ledger } from './ledger.ts'
-import { createSimulatedNetwork, type SimulatedNetwork } from './network.ts'
-import type { ClientScript, Configuration, Scenario, WorldEvent } from './scenario.ts'
+import { createLedger, type Ledger, shadowLedger } from './ledger.ts'
+import {
+  acceptAll,
+  endpointsOf,
+  FIRST_HOST_PORT,
+  mannersOf,
+  type Member,
+  routeOf,
+  serviceOf,
+  SHADOW_PORT,
+  startMembers,
+  targetOf,
+  unpoliced,
+} from './members.ts'
+import type { ClientScript, Scenario, WorldEvent } from './scenario.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
-import { watchThread, type WatchedThread } from './watched-thread.ts'
+import { createSecureStream, type SecureTerms } from './secure-stream.ts'
 
-/** One proxy, its clients and its upstreams. */
+/** One proxy or two in a row, their clients and their upstreams. */
 export interface World {
   readonly scenario: Scenario
   readonly scheduler: Scheduler
   readonly kernel: Kernel
-  readonly network: SimulatedNetwork
   readonly ledger: Ledger
-  readonly proxy: TestProxy
-  readonly thread: WatchedThread
+  /** Of copies of requests. */
+  readonly shadow: Ledger
+  /** The proxy that clients meet comes first. */
+  members: readonly Member[]
   /** The longest route timeout that was in force. */
   longestTimeoutMs: number
 }
 
-const LISTENER_PORT = 8000
-const FIRST_HOST_PORT = 9000
-const LOG_FORMAT = '%REQ(X-ID)% %RESPONSE_CODE% %RESPONSE_FLAGS% %DURATION% %RESPONSE_CODE_DETAILS%\n'
+export function frontOf({ members }: World): Member {
+  return members[0] as Member
+}
 
 /** Nothing that a scenario asks for takes longer. */
 const LONGEST_MS = 200_000
@@ -59,8 +60,9 @@ export interface Outcome {
 /** Runs a scenario from its beginning until nothing is left of it. */
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
   const world = await createWorld(scenario)
-  const { scheduler, ledger, proxy } = world
+  const { scheduler, ledger } = world
   const hosts = startHosts(world)
+  startShadow(world)
   const clients = scenario.clients.map((script, index) => startClient(world, script, index))
   for (const event of scenario.events) scheduler.at(event.atMs, () => happen(world, hosts, event))
   const end = scheduler.monotonic() + LONGEST_MS
@@ -71,14 +73,13 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   }
   if (ledger.violations.length === 0) {
     await scheduler.runUntil(scheduler.monotonic() + EVENTS_MS)
-    // Without a policy nothing is asked for by itself.
-    accept(world, [serviceOf(scenario, {})])
+    accept(world, unpoliced(scenario))
     await scheduler.runUntil(scheduler.monotonic() + LINGER_MS)
     checkAtRest(world)
-    proxy.drain()
+    for (const { proxy } of world.members) proxy.drain()
     await scheduler.runUntil(scheduler.monotonic() + LINGER_MS)
   }
-  proxy.close()
+  for (const { proxy } of world.members) proxy.close()
   await scheduler.runUntil(scheduler.monotonic() + 1000)
   if (ledger.violations.length === 0) {
     checkClosed(world)
@@ -96,73 +97,26 @@ async function createWorld(scenario: Scenario): Promise<World> {
   const scheduler = createScheduler(() => checkNow(world))
   const ledger = createLedger(scheduler.monotonic)
   const random = createSeededRandom(scenario.seed ^ 0x5eed)
-  const { latencyMaxMs, pieceMax, capacity, refused, hanging } = scenario.network
-  const kernel = createKernel(scheduler, random, {
-    latencyMaxMs,
-    pieceMax,
-    capacity,
-    connect({ port }) {
-      if (port === LISTENER_PORT) return 'accept'
-      const drawn = random.next()
-      return drawn < refused ? 'refuse' : drawn < refused + hanging ? 'hang' : 'accept'
-    },
-  })
-  const network = createSimulatedNetwork(scheduler, kernel, '10.1.0.1')
-  let ids = 0
-  const made: ProxyThread = {
-    ...createProxyThread({ clock: scheduler, random: createSeededRandom(scenario.seed ^ 0xbeef) }),
-    requestId: () => `id-${ids++}`,
-  }
-  const thread = watchThread(made, ledger)
-  const proxy = createTestProxy({ network, thread: made, address: '10.1.0.1' })
+  const kernel = createKernel(scheduler, random, mannersOf(scenario, random.next))
+  const parts = { scenario, scheduler, kernel, ledger }
   const world: World = {
-    scenario,
-    scheduler,
-    kernel,
-    network,
-    ledger,
-    proxy,
-    thread,
+    ...parts,
+    shadow: shadowLedger(ledger, scenario.mirror?.answers ?? []),
+    members: [],
     longestTimeoutMs: scenario.config.requestTimeoutMs,
   }
-  accept(world, [meshObject(LOG_FORMAT), serviceOf(scenario, scenario.config.traffic)])
-  accept(world, [
-    ...endpointsOf(scenario),
-    routeOf(scenario, scenario.config.requestTimeoutMs),
-    listenerObject(LISTENER_PORT),
-  ])
-  while (!proxy.isBound()) await new Promise((resolve) => setImmediate(resolve))
+  world.members = await startMembers(parts)
   return world
 }
 
-function accept(world: World, objects: readonly ModelObject[]): void {
-  const rejections = world.proxy.accept(changesOf(objects))
-  for (const { key, reason } of rejections) world.ledger.fail(`the proxy refuses ${key}: ${reason}`)
+function accept({ members, ledger }: World, objects: readonly ModelObject[]): void {
+  for (const { proxy } of members) acceptAll({ proxy, ledger }, objects)
 }
 
-function serviceOf(scenario: Scenario, traffic: TrafficPolicy) {
-  const protocol = scenario.upstreamProtocol === 'http2' ? 'http2' : 'http'
-  const service = serviceObject('app', { ports: [{ port: 80, name: 'web', protocol }] })
-  return { ...service, policies: [{ traffic, ports: {}, subsets: [], origin: service.origin }] }
-}
-
-function endpointsOf(scenario: Scenario): ModelObject[] {
-  return Array.from({ length: scenario.hosts }, (_, index) => endpointOf(scenario, index))
-}
-
-function endpointOf(scenario: Scenario, index: number) {
-  return workloadObject(`app-${index}`, {
-    address: `10.3.0.${index + 1}`,
-    services: { [serviceOf(scenario, {}).key]: { ports: { '80': FIRST_HOST_PORT + index }, ready: true } },
-  })
-}
-
-function routeOf(scenario: Scenario, requestMs: number) {
-  const { retries }: Configuration = scenario.config
-  return routeObject('all', {
-    port: LISTENER_PORT,
-    action: forwardTo(serviceOf(scenario, {}), { timeouts: { requestMs }, retries }),
-  })
+/** What is left of streams when a side speaks TLS, and when it does not. */
+function opener({ scheduler, kernel }: World, terms: SecureTerms | undefined): OpenStream {
+  if (terms === undefined) return (end, events, pace) => createByteStream(scheduler, end, events, pace)
+  return (end, events, pace) => createSecureStream({ scheduler, kernel }, end, terms, { ...events, pace })
 }
 
 interface SimulatedHost extends Upstream {
@@ -173,10 +127,11 @@ interface SimulatedHost extends Upstream {
 function startHosts(world: World): SimulatedHost[] {
   const { scheduler, kernel, ledger, scenario } = world
   return Array.from({ length: scenario.hosts }, (_, index) => {
-    const upstream =
-      scenario.upstreamProtocol === 'http1'
-        ? createHttp1Upstream(scheduler, ledger, index)
-        : createHttp2Upstream(scheduler, ledger, index, scenario.http2)
+    const isHttp1 = scenario.upstreamProtocol === 'http1'
+    const terms = { isServer: true, protocol: isHttp1 ? 'http/1.1' : 'h2' } as const
+    const openStream = opener(world, scenario.tls?.up === true ? terms : undefined)
+    const parts = { scheduler, ledger, host: index, openStream }
+    const upstream = isHttp1 ? createHttp1Upstream(parts) : createHttp2Upstream(parts, scenario.http2)
     let close = (): void => {}
     const host: SimulatedHost = {
       ...upstream,
@@ -190,10 +145,21 @@ function startHosts(world: World): SimulatedHost[] {
   })
 }
 
+/** Where the copies go. */
+function startShadow(world: World): void {
+  const { scheduler, kernel, shadow, scenario } = world
+  if (scenario.mirror === undefined) return
+  const parts = { scheduler, ledger: shadow, host: 0, openStream: opener(world, undefined) }
+  kernel.listen(SHADOW_PORT, createHttp1Upstream(parts))
+}
+
 function startClient(world: World, script: ClientScript, index: number): SimulatedClient {
   const { scheduler, kernel, ledger, scenario } = world
-  const target = { address: '10.1.0.1', port: LISTENER_PORT }
-  const parts = { scheduler, kernel, ledger, target, from: `10.2.0.${index + 1}`, script }
+  const target = targetOf(scenario)
+  const protocol = script.protocol === 'http1' ? 'http/1.1' : 'h2'
+  const isSecured = scenario.tls?.down === true
+  const openStream = opener(world, isSecured ? { isServer: false, protocol } : undefined)
+  const parts = { scheduler, kernel, ledger, target, from: `10.2.0.${index + 1}`, script, openStream }
   const client =
     script.protocol === 'http1'
       ? createHttp1Client(parts)
@@ -210,7 +176,8 @@ function windowOf({ http2 }: Scenario, { pace }: ClientScript): number {
 }
 
 function happen(world: World, hosts: readonly SimulatedHost[], event: WorldEvent): void {
-  const { scenario, scheduler, proxy, ledger } = world
+  const { scenario, scheduler, ledger } = world
+  const { proxy } = frontOf(world)
   ledger.trace(`event ${event.kind}`)
   switch (event.kind) {
     case 'endpoints': {

@@ -12,9 +12,21 @@ export function settle(exchange: Exchange): void {
   if (exchange.retrying) endRetry(exchange)
   dropKept(exchange)
   exchange.context.record(exchange)
+  if (exchange.mirrors !== undefined) endCopies(exchange.mirrors)
   const { trace, tap } = exchange
   if (trace !== undefined) trace.tracer.end(exchange)
   if (tap !== undefined) tap.over(exchange)
+}
+
+/** The rest of the body goes to nobody any more: copies that are not complete will never be. */
+export function endCopies(mirrors: readonly Exchange[]): void {
+  for (const mirror of mirrors) if (!mirror.requestDone) giveUpCopy(mirror)
+}
+
+export function giveUpCopy(mirror: Exchange): void {
+  if (mirror.finished) return
+  dropUpstream(mirror)
+  finish(mirror)
 }
 
 /** Settles, and hands the downstream connection its next request. */

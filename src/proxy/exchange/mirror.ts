@@ -2,7 +2,7 @@ import { copyHead, dropKnown } from '../http1/head-block.ts'
 import { forward, onRequestDone } from './attempt.ts'
 import { keepBytes, keepForLater } from './kept-body.ts'
 import { createExchange } from './exchange.ts'
-import { dropUpstream, settle } from './finish.ts'
+import { endCopies, giveUpCopy } from './finish.ts'
 import { NO_RETRY } from './retry.ts'
 import type { DownstreamStream, Exchange, ForwardPlan, ForwardTarget } from './types.ts'
 import { FIELD } from '../http1/known-fields.ts'
@@ -39,6 +39,8 @@ export function mirrorTo(exchange: Exchange, target: ForwardTarget): void {
     protocol: exchange.protocol,
   }) as Mirror
   mirror.backlog = 0
+  // It is sent once at most, whatever a kept connection has made of it: what is kept of its body is not all of it.
+  mirror.replays = Number.POSITIVE_INFINITY
   mirror.targetChanged = exchange.targetChanged
   mirror.requestId = exchange.requestId
   dropKnown(head, FIELD.host)
@@ -78,7 +80,7 @@ export function mirrorData(exchange: Exchange, bytes: Buffer, start: number, end
     if (mirror.finished) continue
     mirror.backlog += end - start
     if (mirror.backlog > BACKLOG_MAX) {
-      giveUp(mirror)
+      giveUpCopy(mirror)
     } else if (!mirror.upstreamReady) {
       if (mirror.kept !== undefined) keepBytes(mirror, mirror.kept, bytes, start, end)
     } else {
@@ -100,16 +102,9 @@ export function mirrorEnd(exchange: Exchange, trailers: string): void {
   }
 }
 
-/** The client has gone: a copy that is not complete will never be. */
+/** The client has gone. */
 export function mirrorGone(exchange: Exchange): void {
-  for (const mirror of exchange.mirrors ?? []) if (!mirror.requestDone) giveUp(mirror)
-}
-
-function giveUp(mirror: Exchange): void {
-  if (mirror.finished) return
-  dropUpstream(mirror)
-  settle(mirror)
-  mirror.stream.done()
+  if (exchange.mirrors !== undefined) endCopies(exchange.mirrors)
 }
 
 /** Takes every answer and gives it to nobody. */

@@ -34,6 +34,8 @@ export function createDirectHosts(options: {
   readonly proxyProtocol?: () => ProxyProtocolVersion | undefined
 }): DirectHosts {
   const hosts = new Map<string, Host>()
+  /** With those that were forgotten, and to which a request has come back that was on its way. */
+  const connected = new Set<Host>()
   const { load = createLoad(), protocol = () => 'downstream' } = options
 
   function hostAt(ip: string, port: number): Host {
@@ -52,7 +54,9 @@ export function createDirectHosts(options: {
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+        onUsed: () => void connected.add(made),
         onEmpty: () => {
+          connected.delete(made)
           if (hosts.get(id) === made) hosts.delete(id)
         },
       })
@@ -67,7 +71,7 @@ export function createDirectHosts(options: {
     target: (name, ip, port) => ({ name, pick: () => hostAt(ip, port) }),
     hosts: () => [...hosts.values()],
     close() {
-      for (const host of hosts.values()) host.remove()
+      for (const host of new Set([...hosts.values(), ...connected])) host.remove()
       hosts.clear()
     },
   }

@@ -73,6 +73,8 @@ export interface HostOptions {
   readonly proxyProtocol?: ProxyProtocolVersion | undefined
   /** Source address of the connections. */
   readonly localAddress?: string
+  /** There is a connection where there was none. */
+  readonly onUsed?: () => void
   /** All connections are closed and none is in use. */
   readonly onEmpty?: () => void
   /** How requests end here, for whoever watches. */
@@ -135,7 +137,7 @@ export function createHost(options: HostOptions): Host {
 
   function opened(): void {
     counters.connectionsTotal++
-    counters.connectionsActive++
+    if (counters.connectionsActive++ === 0) options.onUsed?.()
     countConnection(load, 1)
   }
 
