@@ -35,6 +35,7 @@ const INTEGRATION = [
   'src/proxy/tracing/tracing.test.ts',
   'src/standalone/*.test.ts',
   'samples/demo/pages.test.ts',
+  'test/control-plane/*.test.ts',
   'test/corpus/*.test.ts',
   'test/examples/own.test.ts',
   'test/crash/*.test.ts',

@@ -41,7 +41,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     const update = statuses.get(key) ?? withdrawal(withdrawn.get(key))
     if (!update) return undefined
     const seen = options.observed(update)
-    if (!seen || (seen.metadata.generation ?? 0) > update.observedGeneration) {
+    if (!seen || isNewer(seen, update)) {
       // Gone, or changed meanwhile: then a newer update is on its way.
       withdrawn.delete(key)
       return undefined
@@ -68,7 +68,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     }
     // The informer was behind (often by our own last write): once more on what the API server has now.
     const present = await client.get<KubeObject>(kind, update.name, update.namespace)
-    if (!present || isSameStatus(present.status, merged(present))) return false
+    if (!present || isNewer(present, update) || isSameStatus(present.status, merged(present))) return false
     await client.update(kind, { ...present, status: merged(present) }, { subresource: 'status' })
     return true
   }
@@ -132,4 +132,9 @@ function withoutParent(status: StatusUpdate['status']): StatusUpdate['status'] {
     })),
     listeners: [],
   }
+}
+
+/** What was decided on an older object must not be said of a newer one. */
+function isNewer(object: KubeObject, update: StatusUpdate): boolean {
+  return (object.metadata.generation ?? 0) > update.observedGeneration
 }
