@@ -48,6 +48,28 @@ describe('conditions', () => {
   })
 })
 
+test('a condition of ours that is stated only while it is true goes when it is not', () => {
+  const insecure = { ...accepted('True'), type: 'InsecureFrontendValidationMode' }
+  const overlapping = { ...accepted('True'), type: 'OverlappingTLSConfig' }
+  const listener = (conditions: readonly object[]) => ({ name: 'a', attachedRoutes: 0, conditions })
+  const before = {
+    conditions: [at(THEN, accepted('True')), at(THEN, insecure)],
+    listeners: [listener([at(THEN, accepted('True')), at(THEN, overlapping)])],
+  }
+  const wanted = { conditions: [accepted('True')], listeners: [listener([accepted('True')])] }
+  assert.deepEqual(mergeStatus(before, wanted, NOW), {
+    conditions: [at(THEN, accepted('True'))],
+    listeners: [listener([at(THEN, accepted('True'))])],
+  })
+})
+
+test('a member that no longer applies goes, and one that never was changes nothing', () => {
+  const wanted = { attachedListenerSets: undefined, addresses: [] }
+  assert.deepEqual(mergeStatus({ attachedListenerSets: 1 }, wanted, NOW), { addresses: [] })
+  const before = { addresses: [] }
+  assert.ok(isSameStatus(before, mergeStatus(before, wanted, NOW)))
+})
+
 describe('parents', () => {
   test('of other controllers stay as they are, ours are replaced as a whole', () => {
     const foreign = parent('a', [at(THEN, accepted('True'))], 'example.com/other')
