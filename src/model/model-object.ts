@@ -24,7 +24,7 @@ export type ModelType = ModelObject['type']
 
 /**
  * The order in which a proxy takes a push, so that nothing is used before what it needs is there
- * (make before break); removals go the other way.
+ * (make before break); removals go the other way. So a port opens when its routes are there, and closes before they go.
  */
 export const MODEL_TYPES = [
   'mesh',
@@ -33,7 +33,7 @@ export const MODEL_TYPES = [
   'service',
   'credential',
   'rate-limit',
-  'listener',
   'route',
   'connection-route',
+  'listener',
 ] as const satisfies readonly ModelType[]

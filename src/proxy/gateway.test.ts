@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { ModelObject, Service } from '../model/index.ts'
 import {
@@ -158,5 +159,50 @@ describe('a gateway', () => {
     assert.match(text, /destination_service="one\.demo\.svc\.cluster\.local"/)
     assert.match(text, /response_flags="NR"/)
     assert.match(text, /istio_request_duration_milliseconds_bucket/)
+  })
+})
+
+describe('a port of a gateway', () => {
+  test('that nothing listens on any more ends idle connections at once, the others with their response', async () => {
+    const waiting: Socket[] = []
+    const server = await rawServer((socket) => {
+      respondWith((head) => {
+        if (!head.startsWith('GET /slow')) return ok('now')
+        waiting.push(socket)
+        return ''
+      })(socket)
+    })
+    const port = await freePort()
+    const proxy = createTestProxy()
+    const { service, objects } = backend('one', server.port)
+    const route = routeObject('one', { port, order: 1, action: forwardTo(service) })
+    await start(proxy, port, [...objects, route])
+    try {
+      const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+      const slow = exchangeBytes(port, head('/slow'))
+      await until(() => waiting.length === 1, 'a request is under way')
+      const idle = exchangeBytes(port, head('/'))
+      const one = proxy.registry
+      await until(() => /istio_requests_total\{.*\} 1$/m.test(one.text()), 'another has been answered')
+      assert.equal(proxy.connections.size(), 2)
+
+      const { key } = listenerObject(port)
+      proxy.accept([{ kind: 'remove', type: 'listener', key }])
+      assert.match(await idle, /^HTTP\/1\.1 200 [\s\S]*now$/)
+      // Its route goes too; it has been taken by then.
+      proxy.accept([{ kind: 'remove', type: 'route', key: route.key }])
+      waiting[0]?.write(ok('late'))
+      const answer = await slow
+      assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*late$/)
+      assert.match(answer, /^connection: close\r$/im)
+      await until(() => proxy.connections.size() === 0, 'both are gone')
+
+      await start(proxy, port, [route])
+      const kept = await exchangeBytes(port, [head('/'), head('/')], (text) => text.split('now').length === 3)
+      assert.doesNotMatch(kept, /connection: close/i)
+    } finally {
+      proxy.close()
+      server.close()
+    }
   })
 })

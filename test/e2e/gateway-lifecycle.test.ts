@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { ask } from '../../src/cli/demo/sampling.ts'
 import { rows, startCluster, type TestCluster } from '../support/cluster.ts'
 import { runCommand } from '../support/command.ts'
+import { startLoad } from '../support/load.ts'
 import { waitFor } from '../support/wait.ts'
 
 let cluster: TestCluster
@@ -126,6 +127,33 @@ test('a second Gateway on the same port has an address of its own', async () => 
   await serves(first)
 })
 
+test('a Gateway that is deleted and made again under load answers rightly or not at all, and another notices nothing', async () => {
+  const [web, second] = [await addressOf('web'), await addressOf('second')]
+  const load = { path: '/', perSecond: 60, requestsMax: 6000, nameOf: String }
+  const loads = [false, true].map((opensEach) => startLoad({ ...load, host: web, opensEach }))
+  const beside = startLoad({ ...load, host: second })
+  for (let i = 0; i < 2; i++) {
+    const { uid } = (await objectOf('service/web-istio')).metadata
+    await cluster.kubectl('delete gateway web -n shop')
+    await apply(gateway('web'))
+    await waitFor('another Service', async () => (await objectOf('service/web-istio')).metadata.uid !== uid, {
+      deadlineMs: 15_000,
+    })
+    assert.equal(await programmed('web'), web)
+    await serves(web)
+    const sent = beside.sent()
+    await waitFor('some more requests', () => beside.sent() > sent + 60)
+  }
+  const besides = await beside.stop()
+  assert.deepEqual(besides.failures, [])
+  assert.deepEqual(Object.keys(besides.byName), ['200'])
+  for (const report of await Promise.all(loads.map((one) => one.stop()))) {
+    assert.deepEqual(Object.keys(report.byName), ['200'])
+    const answered = report.failures.filter((failure) => !NO_CONNECTION.test(failure))
+    assert.deepEqual(answered, [])
+  }
+})
+
 test('the annotation for the type of the Service is heeded', async () => {
   await apply(
     gateway('inside', { annotations: 'networking.istio.io/service-type: ClusterIP' }),
@@ -194,6 +222,9 @@ test('with a Gateway goes all that was deployed, and its address is free again',
   assert.equal(await programmed('third'), address)
   await serves(address)
 })
+
+/** How a request fails where nothing listens, or where a kept connection was closed as it left. */
+const NO_CONNECTION = /ECONNREFUSED|EHOSTUNREACH|ECONNRESET|socket hang up/
 
 interface ObjectView {
   readonly metadata: {

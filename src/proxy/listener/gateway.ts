@@ -13,6 +13,7 @@ import { createPortServer, type GatewayPortServer, planOfPort, type PortPlan } f
 import { createGatewayTls } from './gateway-tls.ts'
 import type { TicketKeys } from '../tls/ticket-keys.ts'
 import { createUdpPorts } from '../udp/udp-ports.ts'
+import type { ConnectionSet } from './http-listener.ts'
 
 export interface GatewayListeners {
   readonly sink: RouteSink
@@ -38,6 +39,11 @@ interface OpenPort {
   readonly port: number
   readonly targetPort: number
   readonly server: GatewayPortServer
+  readonly connections: ConnectionSet
+  /** Of the listeners that terminate TLS. */
+  readonly contexts: WeakMap<Listener, HttpContext>
+  /** Nothing listens here any more: its connections end with the responses that are under way. */
+  isLeaving: boolean
   bound: BoundListener | undefined
   closed: boolean
 }
@@ -69,7 +75,6 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   const ports = new Map<number, OpenPort>()
   const problems = new Map<number, string>()
   const plans = new Map<number, PortPlan>()
-  const secureContexts = new WeakMap<Listener, HttpContext>()
   let known = new Map<ListenerName, Listener>()
   let pending = 0
   let stopped = false
@@ -123,28 +128,45 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       open.closed = true
       open.bound?.close()
       ports.delete(port)
+      open.isLeaving = true
+      open.connections.drain()
     }
     if (stopped) return
     for (const port of plans.keys()) if (!ports.has(port)) openPort(port)
   }
 
   function openPort(port: number): void {
+    const connections = options.parts.connections.part(`port ${port}`)
+    const place = { port, scheme: 'http' } as const
+    const context = options.context(place, (exchange) => handle(exchange, tables.ofPort(port)))
     const server = createPortServer({
       network: options.network,
-      parts: options.parts,
+      parts: { ...options.parts, connections },
       plan: () => plans.get(port) ?? planOfPort(port, []),
       termination: tls.termination,
-      httpContext: options.context({ port, scheme: 'http' }, (exchange) =>
-        handle(exchange, tables.ofPort(port)),
-      ),
-      secureContext: contextOf,
+      httpContext: { ...context, isDraining: () => open.isLeaving || context.isDraining() },
+      secureContext: (listener) => contextOf(listener, open),
       proxyProtocol: options.proxyProtocol,
       logger: options.logger,
     })
     const targetPort = options.targetPort(port)
-    const open: OpenPort = { port, targetPort, server, bound: undefined, closed: false }
+    const open: OpenPort = {
+      port,
+      targetPort,
+      server,
+      connections,
+      contexts: new WeakMap(),
+      isLeaving: false,
+      bound: undefined,
+      closed: false,
+    }
     ports.set(port, open)
     problems.delete(port)
+    bind(open)
+  }
+
+  function bind(open: OpenPort): void {
+    const { port, targetPort, server } = open
     pending++
     options.network
       .listen({ address: options.address, port: targetPort, onConnection: server.accept })
@@ -164,12 +186,13 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       })
   }
 
-  function contextOf(listener: Listener): HttpContext {
-    let context = secureContexts.get(listener)
+  function contextOf(listener: Listener, open: OpenPort): HttpContext {
+    let context = open.contexts.get(listener)
     if (context === undefined) {
-      const { port } = listener
-      context = options.context({ port, scheme: 'https' }, (exchange) => handleSecured(exchange, listener))
-      secureContexts.set(listener, context)
+      const place = { port: listener.port, scheme: 'https' } as const
+      const made = options.context(place, (exchange) => handleSecured(exchange, listener))
+      context = { ...made, isDraining: () => open.isLeaving || made.isDraining() }
+      open.contexts.set(listener, context)
     }
     return context
   }

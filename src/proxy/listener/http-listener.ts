@@ -21,6 +21,8 @@ export interface ConnectionSet {
   /** Anything else that ends by itself or by force. */
   readonly add: (connection: Drainable) => () => void
   readonly size: () => number
+  /** A part of this set that can be drained by itself; the same name gives the same part. */
+  readonly part: (name: string) => ConnectionSet
   /** Idle connections are closed, the others after their response. */
   readonly drain: () => void
   readonly destroy: () => void
@@ -38,6 +40,7 @@ const PREFACE_MS = 60_000
 
 export function createConnectionSet(): ConnectionSet {
   const connections = new Set<Drainable>()
+  const parts = new Map<string, ConnectionSet>()
 
   function serveHttp1(accepted: AcceptedSocket, context: HttpContext): void {
     const handle = createServerConnection({
@@ -121,11 +124,22 @@ export function createConnectionSet(): ConnectionSet {
       connections.add(connection)
       return () => connections.delete(connection)
     },
-    size: () => connections.size,
+    size() {
+      let size = connections.size
+      for (const part of parts.values()) size += part.size()
+      return size
+    },
+    part(name) {
+      let part = parts.get(name)
+      if (part === undefined) parts.set(name, (part = createConnectionSet()))
+      return part
+    },
     drain() {
+      for (const part of parts.values()) part.drain()
       for (const connection of connections) connection.drain()
     },
     destroy() {
+      for (const part of parts.values()) part.destroy()
       for (const connection of connections) connection.destroy()
     },
   }
