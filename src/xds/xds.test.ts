@@ -77,7 +77,7 @@ describe('delta xDS over loopback', () => {
     subscribeRouter(router)
     await eventually(() => isSynced(router))
     const types = router.responses.flatMap((changes) => changes.map((change) => change.type))
-    assert.deepEqual(types, ['workload', 'service', 'listener', 'route'])
+    assert.deepEqual(types, ['workload', 'service', 'route', 'listener'])
     assert.deepEqual(router.state.get(`service ${testService('s').key}`), testService('s'))
   })
 
