@@ -15,6 +15,7 @@ import { type GatewayState, modelListeners, translateGateway } from './gateway-a
 import { parentGateway } from './gateway-api/listener-set.ts'
 import { listenerSetStatuses } from './gateway-api/listener-set-status.ts'
 import { type ConnectionRouteResult, translateConnectionRoute } from './gateway-api/connection-route.ts'
+import { parentServices } from './gateway-api/service-parent.ts'
 import type { RouteContext } from './gateway-api/route-context.ts'
 import { asHttpRoute } from './gateway-api/grpc-route.ts'
 import { type Attachment, type HttpRouteResult, translateHttpRoute } from './gateway-api/http-route.ts'
@@ -82,6 +83,7 @@ export function createGatewayPipeline(
     input: gateways,
     transform: (state, read) => modelListeners(state, (key) => read.get(sources.services, key)),
   })
+  const grpcByService = graph.index(sources.grpcRoutes, 'GRPCRoutes by Service', parentServices)
   const contextFor = (namespace: string, read: Read): RouteContext => ({
     gateway: (gatewayNamespace, name) => read.get(gateways, `${gatewayNamespace}/${name}`),
     gatewayOfSet: (setNamespace, name) => {
@@ -92,6 +94,7 @@ export function createGatewayPipeline(
     namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
     service: (serviceNamespace, name) =>
       read.get(registry.plainServices, registryKey(serviceNamespace, name, settings)),
+    grpcRoutesOf: (serviceNamespace, name) => read.lookup(grpcByService, `${serviceNamespace}/${name}`),
     serviceByHost: (hostname) => serviceSeenFrom(namespace, read.lookup(registry.servicesByHost, hostname)),
     grants: (grantNamespace) => read.lookup(grants, grantNamespace),
     settings,

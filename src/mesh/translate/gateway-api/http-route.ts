@@ -11,8 +11,9 @@ import { condition, type ConditionIntent, CONTROLLER_NAME, type StatusUpdate } f
 import { resolvedOutcome } from './backends.ts'
 import { type RuleResult, translateRule } from './http-rule.ts'
 import { httpRouteOrder } from './order.ts'
-import { type Binding, type MeshBinding, type ParentResult, resolveParents } from './parents.ts'
+import { type Binding, type ParentResult, resolveParents } from './parents.ts'
 import type { HttpRouteObject, RouteContext } from './route-context.ts'
+import type { MeshBinding } from './service-parent.ts'
 
 export interface HttpRouteResult {
   /** `<kind>/<namespace>/<name>` of the route. */
@@ -54,7 +55,7 @@ export function translateHttpRoute(
     routes: [
       ...rules.ofGateways.flatMap((rule, index) => modelRoutes(route, rule, { index, places, before: 0 })),
       ...rules.ofServices.flatMap((rule, index) =>
-        modelRoutes(route, rule, { index, places: services.map(meshPlace), before: places.length }),
+        modelRoutes(route, rule, { index, places: services.flatMap(meshPlaces), before: places.length }),
       ),
     ],
     attachments: bindings.map(({ gateway, listener }) => ({
@@ -93,7 +94,7 @@ function uniqueBindings(parents: readonly ParentResult[]): readonly Binding[] {
 
 function uniqueServices(parents: readonly ParentResult[]): readonly MeshBinding[] {
   const all = parents.flatMap(({ mesh }) => mesh ?? [])
-  return [...new Map(all.map((one) => [`${one.hostname}:${one.port ?? ''}`, one])).values()]
+  return [...new Map(all.map((one) => [`${one.hostname}:${one.ports?.join() ?? ''}`, one])).values()]
 }
 
 /** Where a rule stands, and under which host names. */
@@ -131,9 +132,10 @@ function modelRoutes(
   })
 }
 
-function meshPlace({ service, hostname, port, clientNamespace }: MeshBinding): ModelPlace {
+function meshPlaces({ service, hostname, ports, clientNamespace }: MeshBinding): readonly ModelPlace[] {
   const clients = clientNamespace === undefined ? {} : { clientNamespaces: [clientNamespace] }
-  return { scope: { kind: 'mesh', ...clients, service }, domains: [hostname], port }
+  const scope = { kind: 'mesh', ...clients, service } as const
+  return (ports ?? [undefined]).map((port) => ({ scope, domains: [hostname], port }))
 }
 
 function modelRoute(

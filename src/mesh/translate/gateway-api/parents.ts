@@ -1,4 +1,3 @@
-import type { ServiceName } from '../../../model/index.ts'
 import { unreachable } from '../../../base/index.ts'
 import type { ParentReference } from '../../resources/index.ts'
 import { GATEWAY_GROUP } from '../../resources/index.ts'
@@ -7,6 +6,7 @@ import { intersectHosts, namespaceOf } from '../names.ts'
 import type { GatewayState } from './gateway.ts'
 import type { ListenerState } from './listener-state.ts'
 import type { RouteContext } from './route-context.ts'
+import { bindService, isService, type MeshBinding } from './service-parent.ts'
 
 /** A route of any kind, as far as its parents go. */
 interface AttachedRoute extends KubeObject {
@@ -33,16 +33,6 @@ export interface ParentResult {
   readonly denied: { readonly reason: string; readonly message: string } | undefined
 }
 
-/** A service whose clients' requests the route rules. */
-export interface MeshBinding {
-  readonly service: ServiceName
-  readonly hostname: string
-  /** The one that is meant; undefined: each. */
-  readonly port: number | undefined
-  /** Whose clients: all, when the route is beside the service; otherwise those beside the route. */
-  readonly clientNamespace: string | undefined
-}
-
 /**
  * The parents that are Gateways of ours, or ListenerSets of those, in the route's order; nothing is said of any other.
  * @param rulesMesh whether routes of this kind may have Services for parents (GEP-1294)
@@ -55,7 +45,8 @@ export function resolveParents(
   return (route.spec.parentRefs ?? []).flatMap((ref): readonly ParentResult[] => {
     const group = ref.group ?? GATEWAY_GROUP
     const kind = ref.kind ?? 'Gateway'
-    if (rulesMesh && group === '' && kind === 'Service') return [bindService(route, ref, context)]
+    if (rulesMesh && isService(ref))
+      return [{ parentRef: { ...ref, group, kind }, bindings: [], ...bindService(route, ref, context) }]
     if (group !== GATEWAY_GROUP) return []
     const holder = holderOf(kind, ref.namespace ?? namespaceOf(route), ref.name, context)
     if (holder === undefined) return []
@@ -82,34 +73,6 @@ function holderOf(kind: string, namespace: string, name: string, context: RouteC
   const gateway = context.gatewayOfSet(namespace, name)
   const set = gateway?.sets.find(({ key }) => key === `${namespace}/${name}`)
   return gateway && set && { title, gateway, listeners: set.listeners, denied: set.denied }
-}
-
-function bindService(route: AttachedRoute, ref: ParentReference, context: RouteContext): ParentResult {
-  const parentRef = { ...ref, group: '', kind: 'Service' }
-  const namespace = ref.namespace ?? namespaceOf(route)
-  const service = context.service(namespace, ref.name)
-  const ports = service?.ports.filter(
-    ({ port, name }) =>
-      (ref.port === undefined || port === ref.port) &&
-      (ref.sectionName === undefined || name === ref.sectionName),
-  )
-  const [first] = ports ?? []
-  if (service === undefined || first === undefined) {
-    const reason = service === undefined ? 'does not exist' : `has no such port: ${describeSection(ref)}`
-    return { parentRef, ...deny('NoMatchingParent', `Service ${namespace}/${ref.name} ${reason}`) }
-  }
-  const isAnyPort = ref.port === undefined && ref.sectionName === undefined
-  return {
-    parentRef,
-    bindings: [],
-    mesh: {
-      service: service.key,
-      hostname: service.hostname,
-      port: isAnyPort ? undefined : first.port,
-      clientNamespace: namespace === namespaceOf(route) ? undefined : namespaceOf(route),
-    },
-    denied: undefined,
-  }
 }
 
 /** Narrows the listeners step by step; the first step that leaves none names the reason. */

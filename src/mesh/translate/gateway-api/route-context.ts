@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../kube/index.ts'
 import type { Service } from '../../../model/index.ts'
-import type { HTTPRoute, ReferenceGrant } from '../../resources/index.ts'
+import type { GRPCRoute, HTTPRoute, ReferenceGrant } from '../../resources/index.ts'
 import type { MeshSettings } from '../settings.ts'
 import type { GatewayState } from './gateway.ts'
 
@@ -14,6 +14,8 @@ export interface RouteContext {
   readonly gatewayOfSet: (namespace: string, name: string) => GatewayState | undefined
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>
   readonly service: (namespace: string, name: string) => Service | undefined
+  /** Those with the Service among their parents. */
+  readonly grpcRoutesOf: (namespace: string, service: string) => readonly GRPCRoute[]
   readonly serviceByHost: (hostname: string) => Service | undefined
   /** Undefined: references to other namespaces need none. */
   readonly grants: ((namespace: string) => readonly ReferenceGrant[]) | undefined
