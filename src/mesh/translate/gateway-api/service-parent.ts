@@ -35,7 +35,7 @@ export function bindService(route: KubeObject, ref: ParentReference, context: Ro
   if (ports.length === 0) {
     const winners = [...new Set(taken.values())].map((winner) => `${own}/${winner}`).join(', ')
     const remedy = 'a port takes routes of one kind, and those of gRPC go first'
-    return deny('Conflicted', `GRPCRoute ${winners} rules ${describePort(ref)} of ${title}: ${remedy}`)
+    return deny('Conflicted', `GRPCRoute ${winners} has port ${asked.join(', ')} of ${title}: ${remedy}`)
   }
   const isWhole = ref.port === undefined && ref.sectionName === undefined && ports.length === asked.length
   return {
@@ -92,7 +92,7 @@ function describePort({ port, sectionName }: ParentReference): string {
     ...(sectionName === undefined ? [] : [`named ${sectionName}`]),
     ...(port === undefined ? [] : [`on port ${port}`]),
   ]
-  return parts.length === 0 ? 'every port' : parts.join(' ')
+  return parts.join(' ')
 }
 
 function deny(reason: string, message: string): ServiceParent {
