@@ -7,13 +7,30 @@ export const BUILT_IN_CLASS = 'istio'
 
 /** What the conformance suite may expect of the mesh, by the Gateway API's feature names, in their order. */
 export const SUPPORTED_FEATURES = [
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
+  'GRPCRoute',
+  'GRPCRouteNamedRouteRule',
   'Gateway',
+  'GatewayAddressEmpty',
+  'GatewayBackendClientCertificate',
+  'GatewayFrontendClientCertificateValidation',
+  'GatewayFrontendClientCertificateValidationInsecureFallback',
   'GatewayHTTPListenerIsolation',
+  'GatewayHTTPSListenerDetectMisdirectedRequests',
   'GatewayInfrastructurePropagation',
   'GatewayPort8080',
+  'GatewayStaticAddresses',
   'HTTPRoute',
+  'HTTPRoute303RedirectStatusCode',
+  'HTTPRoute307RedirectStatusCode',
+  'HTTPRoute308RedirectStatusCode',
+  'HTTPRouteBackendProtocolH2C',
+  'HTTPRouteBackendProtocolWebSocket',
   'HTTPRouteBackendRequestHeaderModification',
   'HTTPRouteBackendTimeout',
+  'HTTPRouteCORS',
+  'HTTPRouteDestinationPortMatching',
   'HTTPRouteHostRewrite',
   'HTTPRouteMethodMatching',
   'HTTPRouteNamedRouteRule',
@@ -22,10 +39,22 @@ export const SUPPORTED_FEATURES = [
   'HTTPRoutePathRewrite',
   'HTTPRoutePortRedirect',
   'HTTPRouteQueryParamMatching',
+  'HTTPRouteRequestMirror',
+  'HTTPRouteRequestMultipleMirrors',
+  'HTTPRouteRequestPercentageMirror',
   'HTTPRouteRequestTimeout',
   'HTTPRouteResponseHeaderModification',
+  'HTTPRouteRetry',
+  'HTTPRouteRetryBackendTimeout',
+  'HTTPRouteRetryConnectionError',
   'HTTPRouteSchemeRedirect',
+  'ListenerSet',
   'ReferenceGrant',
+  'TCPRoute',
+  'TLSRoute',
+  'TLSRouteModeMixed',
+  'TLSRouteModeTerminate',
+  'UDPRoute',
 ] as const
 
 export function isOurClass(name: string, object: GatewayClass | undefined): boolean {
@@ -42,14 +71,18 @@ export function gatewayClassStatus(object: GatewayClass): StatusUpdate | undefin
     name,
     observedGeneration: generation,
     status: {
-      conditions: [
-        condition(generation, 'Accepted', {
-          status: true,
-          reason: 'Accepted',
-          message: 'Handled by the mesh',
-        }),
-      ],
+      conditions: [condition(generation, 'Accepted', acceptedOutcome(object))],
       supportedFeatures: SUPPORTED_FEATURES.map((feature) => ({ name: feature })),
     },
   }
+}
+
+/** Gateway API: parameters that are not read must not be passed over. Its Gateways are served all the same. */
+function acceptedOutcome({ spec }: GatewayClass) {
+  const { parametersRef } = spec
+  if (parametersRef === undefined) {
+    return { status: true, reason: 'Accepted', message: 'Handled by the mesh' }
+  }
+  const message = `spec.parametersRef ${parametersRef.kind}/${parametersRef.name} is not read: remove it, and give each Gateway its own with spec.infrastructure.parametersRef`
+  return { status: false, reason: 'InvalidParameters', message }
 }
