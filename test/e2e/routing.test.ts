@@ -9,6 +9,7 @@ import { httpRouteMatchTests } from './routing/http-route-matches.ts'
 import { httpRouteParentTests } from './routing/http-route-parents.ts'
 import { httpRouteStatusTests } from './routing/http-route-status.ts'
 import { serviceEntryTests } from './routing/service-entries.ts'
+import { serviceRouteTests } from './routing/service-routes.ts'
 import { sidecarTests } from './routing/sidecar.ts'
 import { virtualServiceMatchTests } from './routing/virtual-service-matches.ts'
 import { virtualServiceScopeTests } from './routing/virtual-service-scopes.ts'
@@ -29,4 +30,5 @@ virtualServiceMatchTests(ready)
 virtualServiceTests(ready)
 virtualServiceScopeTests(ready)
 sidecarTests(ready)
+serviceRouteTests(ready)
 serviceEntryTests(ready)
