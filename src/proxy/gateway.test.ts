@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import type { ModelObject, Service } from '../model/index.ts'
+import { createManualClock, systemRandom } from '../base/index.ts'
+import {
+  type ConnectionRoute,
+  type Listener,
+  type ModelObject,
+  routeName,
+  type Service,
+} from '../model/index.ts'
+import { createProxyThread } from './exchange/thread.ts'
 import {
   changesOf,
   createTestProxy,
@@ -200,6 +209,44 @@ describe('a port of a gateway', () => {
       await start(proxy, port, [route])
       const kept = await exchangeBytes(port, [head('/'), head('/')], (text) => text.split('now').length === 3)
       assert.doesNotMatch(kept, /connection: close/i)
+    } finally {
+      proxy.close()
+      server.close()
+    }
+  })
+
+  test('that nothing listens on any more lets connections of bytes go on for as long as Envoy does', async () => {
+    const server = await rawServer((socket) => socket.pipe(socket))
+    const port = await freePort()
+    const clock = createManualClock(1_000_000)
+    const proxy = createTestProxy({ thread: createProxyThread({ clock, random: systemRandom }) })
+    const { service, objects } = backend('one', server.port)
+    const origin = { kind: 'TCPRoute', namespace: 'demo', name: 'one', rule: 0 }
+    const listener: Listener = { ...listenerObject(port), protocol: 'tcp' }
+    const route: ConnectionRoute = {
+      type: 'connection-route',
+      key: routeName(origin),
+      scope: { kind: 'gateway', listeners: [listener.key] },
+      matches: [{ order: [0] }],
+      destinations: [{ weight: 1, target: { kind: 'service', service: service.key, port: 80 } }],
+      origin,
+    }
+    assert.deepEqual(proxy.accept(changesOf([meshObject(), ...objects, listener, route])), [])
+    await until(() => proxy.isBound(), 'the port is bound')
+    try {
+      const socket = connect(port, '127.0.0.1')
+      const says = async (text: string) => {
+        socket.write(text)
+        assert.equal(String((await once(socket, 'data'))[0]), text)
+      }
+      await says('before')
+      proxy.accept([{ kind: 'remove', type: 'listener', key: listener.key }])
+      proxy.accept([{ kind: 'remove', type: 'connection-route', key: route.key }])
+      clock.advance(44_000)
+      await says('while it drains')
+      const closed = once(socket, 'close')
+      clock.advance(2_000)
+      await closed
     } finally {
       proxy.close()
       server.close()

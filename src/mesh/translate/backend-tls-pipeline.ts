@@ -76,5 +76,7 @@ function servicesOf(route: Route | ConnectionRoute): readonly string[] {
 
 function targetsOf(route: Route | ConnectionRoute): readonly Destination[] {
   if (route.type === 'connection-route') return route.destinations.map(({ target }) => target)
-  return route.action.kind === 'forward' ? route.action.destinations.map(({ target }) => target) : []
+  const mirrors = route.filters.flatMap((filter) => (filter.kind === 'mirror' ? [filter.target] : []))
+  const { action } = route
+  return [...mirrors, ...(action.kind === 'forward' ? action.destinations.map(({ target }) => target) : [])]
 }

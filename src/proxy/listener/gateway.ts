@@ -8,6 +8,7 @@ import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import type { Exchange, HttpContext } from '../exchange/types.ts'
 import { runChain } from '../filters/run.ts'
 import type { BoundListener, Network } from '../net/network.ts'
+import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { ConnectionParts } from '../tcp/route-connection.ts'
 import { createPortServer, type GatewayPortServer, planOfPort, type PortPlan } from './gateway-port.ts'
 import { createGatewayTls } from './gateway-tls.ts'
@@ -47,6 +48,9 @@ interface OpenPort {
   bound: BoundListener | undefined
   closed: boolean
 }
+
+/** Istio's drainDuration: so long the connections of a port live on that nothing listens on any more. */
+const DRAIN_MS = 45_000
 
 export interface GatewayListenersOptions {
   readonly network: Network
@@ -128,15 +132,22 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       open.closed = true
       open.bound?.close()
       ports.delete(port)
-      open.isLeaving = true
-      open.connections.drain()
+      leave(open)
     }
     if (stopped) return
     for (const port of plans.keys()) if (!ports.has(port)) openPort(port)
   }
 
+  /** HTTP ends by itself; bytes go on for as long as Envoy lets them. */
+  function leave(open: OpenPort): void {
+    const { wheel } = options.parts.thread
+    open.isLeaving = true
+    open.connections.drain()
+    if (open.connections.size() > 0) wheel.set(createWheelTimer(open.connections.destroy), DRAIN_MS)
+  }
+
   function openPort(port: number): void {
-    const connections = options.parts.connections.part(`port ${port}`)
+    const connections = options.parts.connections.part()
     const place = { port, scheme: 'http' } as const
     const context = options.context(place, (exchange) => handle(exchange, tables.ofPort(port)))
     const server = createPortServer({

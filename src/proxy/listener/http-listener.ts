@@ -21,8 +21,10 @@ export interface ConnectionSet {
   /** Anything else that ends by itself or by force. */
   readonly add: (connection: Drainable) => () => void
   readonly size: () => number
-  /** A part of this set that can be drained by itself; the same name gives the same part. */
-  readonly part: (name: string) => ConnectionSet
+  /** A part of this set that can be drained by itself. */
+  readonly part: () => ConnectionSet
+  /** It has been drained, and all are gone. */
+  readonly isOver: () => boolean
   /** Idle connections are closed, the others after their response. */
   readonly drain: () => void
   readonly destroy: () => void
@@ -40,7 +42,8 @@ const PREFACE_MS = 60_000
 
 export function createConnectionSet(): ConnectionSet {
   const connections = new Set<Drainable>()
-  const parts = new Map<string, ConnectionSet>()
+  const parts = new Set<ConnectionSet>()
+  let isDrained = false
 
   function serveHttp1(accepted: AcceptedSocket, context: HttpContext): void {
     const handle = createServerConnection({
@@ -126,20 +129,23 @@ export function createConnectionSet(): ConnectionSet {
     },
     size() {
       let size = connections.size
-      for (const part of parts.values()) size += part.size()
+      for (const part of parts) size += part.size()
       return size
     },
-    part(name) {
-      let part = parts.get(name)
-      if (part === undefined) parts.set(name, (part = createConnectionSet()))
-      return part
+    part() {
+      for (const part of parts) if (part.isOver()) parts.delete(part)
+      const added = createConnectionSet()
+      parts.add(added)
+      return added
     },
+    isOver: () => isDrained && connections.size === 0,
     drain() {
-      for (const part of parts.values()) part.drain()
+      isDrained = true
+      for (const part of parts) part.drain()
       for (const connection of connections) connection.drain()
     },
     destroy() {
-      for (const part of parts.values()) part.destroy()
+      for (const part of parts) part.destroy()
       for (const connection of connections) connection.destroy()
     },
   }

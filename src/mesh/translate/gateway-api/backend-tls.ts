@@ -137,6 +137,9 @@ export function backendTlsOf(
   return ports.length === 0 ? undefined : Object.fromEntries(ports)
 }
 
+/** Gateway API, PolicyStatus: where there are more, those that are named are enough. */
+const ANCESTORS_MAX = 16
+
 /**
  * One entry for each Gateway whose routes lead to a target.
  * @param gateways `<namespace>/<name>`
@@ -172,7 +175,7 @@ export function backendTlsStatus(
     name,
     observedGeneration: generation,
     status: {
-      ancestors: gateways.map((gateway) => {
+      ancestors: gateways.slice(0, ANCESTORS_MAX).map((gateway) => {
         const [gatewayNamespace = '', gatewayName = ''] = gateway.split('/')
         return {
           ancestorRef: {
