@@ -2,13 +2,15 @@ import { parseDurationMs } from '../base/index.ts'
 import { type CommandCall, textOption } from './command-call.ts'
 import { CliError, ExitCode } from './exit.ts'
 
-/** @throws CliError for what is not a whole number from `least` on */
-export function countOption(call: CommandCall, name: string, least = 1): number | undefined {
+/** @throws CliError for what is not a whole number from `least` to `most` */
+export function countOption(call: CommandCall, name: string, least = 1, most = Infinity): number | undefined {
   const text = textOption(call, name)
   if (text === undefined) return undefined
   const count = Number(text)
-  if (!Number.isSafeInteger(count) || count < least)
-    throw wrong(name, `a whole number from ${least} on`, text)
+  if (!Number.isSafeInteger(count) || count < least || count > most) {
+    const range = most === Infinity ? `from ${least} on` : `from ${least} to ${most}`
+    throw wrong(name, `a whole number ${range}`, text)
+  }
   return count
 }
 

@@ -300,6 +300,7 @@ const mesh = object<Mesh>({
   connectTimeoutMs: integer(1),
   outbound: oneOf('allow-any', 'registry-only'),
   pathNormalization: optional(oneOf('none', 'base', 'merge-slashes', 'decode-and-merge-slashes')),
+  acceptsHttp10: optional(flag),
   tlsDefaults: optional(tlsDefaults),
   accessLog: optional(logFormat),
   telemetry: optional(meshTelemetry),

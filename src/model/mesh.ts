@@ -12,6 +12,8 @@ export interface Mesh {
   readonly outbound: 'allow-any' | 'registry-only'
   /** What of a path is made one before it is looked at; absent: `base`. */
   readonly pathNormalization?: 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes'
+  /** HTTP/1.0 is not refused, whatever proxies say themselves. */
+  readonly acceptsHttp10?: boolean
   readonly tlsDefaults?: TlsDefaults
   /** What every proxy writes, where no Telemetry says otherwise; absent: no access log. */
   readonly accessLog?: LogFormat

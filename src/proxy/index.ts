@@ -13,6 +13,7 @@ export {
   createLocalProxy,
   createNodeProxy,
   type LocalProxy,
+  type RequestBounds,
   type ModelChanges,
   type NodeProxy,
   type NodeProxyOptions,

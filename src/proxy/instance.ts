@@ -160,8 +160,11 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       const rejections = runtime.accept(changes)
       if (changes.some(({ type }) => type === 'mesh' || type === 'telemetry')) telemetry.refresh()
       if (own() !== ownBefore || changes.some(({ type }) => type === 'service')) forgetSeries()
-      const normalization = runtime.store.mesh()?.pathNormalization ?? 'base'
-      for (const side of Object.values(rules)) side.normalization = normalization
+      const mesh = runtime.store.mesh()
+      for (const side of Object.values(rules)) {
+        side.normalization = mesh?.pathNormalization ?? 'base'
+        side.acceptsHttp10 = side.acceptHttp10 || mesh?.acceptsHttp10 === true
+      }
       for (const { type, key, reason } of rejections) {
         logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
       }

@@ -1,5 +1,5 @@
 import { type Clock, type Logger, messageOf, type Random } from '../base/index.ts'
-import { createLocalProxy, type LocalProxy, takeOver } from '../proxy/index.ts'
+import { createLocalProxy, type LocalProxy, type RequestBounds, takeOver } from '../proxy/index.ts'
 import { readFiles, watchFiles } from './files.ts'
 import { createLoader, type Loader } from './loader.ts'
 import { impliedMeshConfig, type TelemetryOptions } from './mesh-config.ts'
@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly connectionsMax?: number
   /** Bytes of memory beyond which it takes less upon itself. */
   readonly memoryMax?: number
+  /** What requests are bounded by. */
+  readonly http?: RequestBounds
   /** A hot restart: the process that is asked for its place, and the path on which this one is asked for it. */
   readonly restart?: RestartOptions
   /** How long requests under way may take when it is asked to end. */
@@ -86,6 +88,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     clusterDomain: CLUSTER_DOMAIN,
     proxyProtocol: options.proxyProtocol ?? false,
     trustedProxies: options.trustedProxies ?? 0,
+    ...(options.http && { http: options.http }),
     predecessor,
     writeLog: options.writeLog,
     ...(options.environment && { environment: options.environment }),

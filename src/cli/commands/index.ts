@@ -170,6 +170,22 @@ export const COMMANDS: readonly CommandFace[] = [
         .option('--max-connections <number>', 'open connections beyond which new ones are refused')
         .option('--max-memory <size>', 'memory beyond which it takes less upon itself, such as 512Mi')
         .option(
+          '--max-request-headers-kb <number>',
+          'size of a request head beyond which it is refused',
+          '60',
+        )
+        .option(
+          '--max-request-headers-count <number>',
+          'fields of a request head beyond which it is refused',
+          '100',
+        )
+        .option('--request-headers-timeout <duration>', 'how long a request head may take to come', '60s')
+        .option(
+          '--stream-idle-timeout <duration>',
+          'how long a request may stand still before it is ended; 0s: for ever',
+          '0s',
+        )
+        .option(
           '--hot-restart-socket <path>',
           'take the place of the process that listens there, and let the next one take this one’s',
         )

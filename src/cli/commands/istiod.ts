@@ -19,6 +19,7 @@ export async function run(call: CommandCall): Promise<void> {
       clusterDomain: argument(call, '--domain') ?? DEFAULT_SETTINGS.clusterDomain,
       rootNamespace: namespace,
       trustDomain: env['TRUST_DOMAIN'] ?? DEFAULT_SETTINGS.trustDomain,
+      acceptsHttp10: isTrue(env['PILOT_HTTP10']),
     },
     revision: env['REVISION'] ?? 'default',
     podName: env['POD_NAME'] ?? 'istiod',
@@ -35,6 +36,11 @@ export async function run(call: CommandCall): Promise<void> {
   })
   // A connection that somebody has opened and says nothing on must not hold up the end.
   exitWith(0)
+}
+
+/** As Istio's own reads it. */
+function isTrue(text: string | undefined): boolean {
+  return text === '1' || text?.toLowerCase() === 'true' || text === 't' || text === 'T'
 }
 
 /** `--name value` or `--name=value`, as istiod's command line has both. */

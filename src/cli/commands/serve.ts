@@ -39,6 +39,7 @@ export async function run(call: CommandCall): Promise<void> {
       proxyProtocol: call.options['proxyProtocol'] === true,
       trustedProxies: countOption(call, 'trustedProxies', 0) ?? 0,
       ...(await limitOptions(call)),
+      http: requestBounds(call),
       restart: restartOptions(call, logger),
       drainMs: DEFAULT_DRAIN_MS,
       version: PACKAGE_VERSION,
@@ -64,6 +65,20 @@ export async function run(call: CommandCall): Promise<void> {
   }
   if (pidFile !== undefined) removeOwn(pidFile)
   exitWith(0)
+}
+
+/** Envoy's own bound on how large a request head may be made. */
+const HEAD_KB_MAX = 8192
+const HEAD_FIELDS_MAX = 10_000
+
+function requestBounds(call: CommandCall) {
+  const kb = countOption(call, 'maxRequestHeadersKb', 1, HEAD_KB_MAX) ?? 60
+  const fieldsMax = countOption(call, 'maxRequestHeadersCount', 1, HEAD_FIELDS_MAX) ?? 100
+  return {
+    requestHead: { bytesMax: kb * 1024, fieldsMax },
+    headTimeoutMs: Math.max(1, durationOption(call, 'requestHeadersTimeout')),
+    streamIdleTimeoutMs: durationOption(call, 'streamIdleTimeout'),
+  }
 }
 
 async function limitOptions(call: CommandCall) {

@@ -36,6 +36,7 @@ export function translateMeshConfig(
       connectTimeoutMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       outbound: outboundMode(config, problems),
       ...pathNormalization(config, problems),
+      ...(settings.acceptsHttp10 === true && { acceptsHttp10: true }),
       ...tlsDefaults(config, problems),
       ...telemetry,
     },

@@ -8,6 +8,8 @@ export interface MeshSettings {
   readonly rootNamespace: string
   /** Used while the mesh's ConfigMap names none. */
   readonly trustDomain: string
+  /** Proxies do not refuse HTTP/1.0 (PILOT_HTTP10). */
+  readonly acceptsHttp10?: boolean
 }
 
 export const DEFAULT_SETTINGS: MeshSettings = {

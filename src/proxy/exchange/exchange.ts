@@ -68,6 +68,7 @@ export function createExchange(options: {
     tried: undefined,
     timer: undefined,
     tryTimer: undefined,
+    idle: undefined,
     deadlineAt: 0,
     status: 0,
     flags: 0,

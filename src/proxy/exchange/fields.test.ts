@@ -194,8 +194,9 @@ describe('what a proxy adds to requests and answers, and what it takes away', ()
 })
 
 test('ProxyConfig says it in Istio’s words', () => {
-  assert.deepEqual(readHttpSettings({}, 'router'), HTTP_SETTINGS)
-  assert.deepEqual(readHttpSettings({ proxyHeaders: 'x', gatewayTopology: [] }, 'router'), HTTP_SETTINGS)
+  const ISTIO = { ...HTTP_SETTINGS, acceptHttp10: false }
+  assert.deepEqual(readHttpSettings({}, 'router'), ISTIO)
+  assert.deepEqual(readHttpSettings({ proxyHeaders: 'x', gatewayTopology: [] }, 'router'), ISTIO)
   const proxyHeaders = {
     server: { value: 'a\r\nb: c' },
     requestId: { disabled: true },
@@ -208,6 +209,7 @@ test('ProxyConfig says it in Istio’s words', () => {
   }
   const gatewayTopology = { numTrustedProxies: 2, forwardClientCertDetails: 'APPEND_FORWARD' }
   assert.deepEqual(readHttpSettings({ proxyHeaders, gatewayTopology }, 'router'), {
+    ...ISTIO,
     trustedProxies: 2,
     clientCertificate: 'append-forward',
     requestId: false,
@@ -222,8 +224,11 @@ test('ProxyConfig says it in Istio’s words', () => {
     { proxyHeaders: { ...proxyHeaders, server: { disabled: true } } },
     'sidecar',
   )
-  assert.equal(readHttpSettings({}, 'router', '30s').idleTimeoutMs, 30_000)
-  assert.equal(readHttpSettings({}, 'router', 'soon').idleTimeoutMs, HTTP_SETTINGS.idleTimeoutMs)
+  assert.equal(readHttpSettings({}, 'router', { ISTIO_META_IDLE_TIMEOUT: '30s' }).idleTimeoutMs, 30_000)
+  assert.equal(
+    readHttpSettings({}, 'router', { ISTIO_META_IDLE_TIMEOUT: 'soon' }).idleTimeoutMs,
+    HTTP_SETTINGS.idleTimeoutMs,
+  )
   assert.equal(sidecar.clientCertificate, 'sanitize')
   assert.deepEqual(sidecar.server, { kind: 'upstream' })
   assert.equal(readHttpSettings({ gatewayTopology }, 'sidecar').trustedProxies, 0)

@@ -9,6 +9,7 @@ export function settle(exchange: Exchange): void {
   exchange.durationMs = clock.monotonic() - exchange.startedAt
   if (exchange.timer) wheel.clear(exchange.timer)
   if (exchange.tryTimer) wheel.clear(exchange.tryTimer)
+  if (exchange.idle) wheel.clear(exchange.idle.timer)
   if (exchange.retrying) endRetry(exchange)
   dropKept(exchange)
   exchange.context.record(exchange)

@@ -1,3 +1,4 @@
+import { HEAD_LIMITS, type HeadLimits } from '../http1/head-block.ts'
 import { FIELD, type KnownField } from '../http1/known-fields.ts'
 
 export type ProxyRole = 'gateway' | 'outbound' | 'inbound'
@@ -29,6 +30,13 @@ export interface HttpSettings {
   readonly keepsCase: boolean
   /** A client's connection without a request is closed after so long (ISTIO_META_IDLE_TIMEOUT). */
   readonly idleTimeoutMs: number
+  /** HTTP/1.0 is answered like any other, and not with 426 (ISTIO_META_HTTP10). */
+  readonly acceptHttp10: boolean
+  readonly requestHead: HeadLimits
+  /** Time for a whole request head once its first byte is there. */
+  readonly headTimeoutMs: number
+  /** A request is ended when nothing of it or of its answer has moved for so long; 0: never, as in Istio. */
+  readonly streamIdleTimeoutMs: number
 }
 
 export const HTTP_SETTINGS: HttpSettings = {
@@ -40,6 +48,10 @@ export const HTTP_SETTINGS: HttpSettings = {
   forwardedPort: false,
   keepsCase: false,
   idleTimeoutMs: 3_600_000,
+  acceptHttp10: true,
+  requestHead: HEAD_LIMITS,
+  headTimeoutMs: 60_000,
+  streamIdleTimeoutMs: 0,
 }
 
 /** The settings as they hold for one side of a proxy, with the work done that depends on no request. */
@@ -50,7 +62,8 @@ export interface HttpRules extends HttpSettings {
   /** Fields that go no further, as bits of known fields. */
   readonly droppedFromRequest: number
   readonly droppedFromResponse: number
-  /** Changes with the mesh's settings. */
+  /** These change with the mesh's settings. */
+  acceptsHttp10: boolean
   normalization: PathNormalization
 }
 
@@ -81,6 +94,7 @@ export function rulesOf(role: ProxyRole, settings: HttpSettings): HttpRules {
     serverLine: own ? `server: ${name}\r\n` : '',
     droppedFromRequest: role === 'inbound' ? DROPPED_FROM_REQUEST : DROPPED_WHERE_COUNTED,
     droppedFromResponse: own ? DROPPED_FROM_RESPONSE : DROPPED_FROM_RESPONSE & ~(1 << FIELD.server),
+    acceptsHttp10: settings.acceptHttp10,
     normalization: 'base',
   }
 }

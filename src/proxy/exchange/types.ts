@@ -323,6 +323,8 @@ export interface Exchange {
   tried: string[] | undefined
   timer: WheelTimer | undefined
   tryTimer: WheelTimer | undefined
+  /** Watches a request that may not stand still for ever. */
+  idle: StreamIdle | undefined
   /** When the route's time is over; 0 while it has not begun. */
   deadlineAt: number
 
@@ -352,6 +354,13 @@ export interface Exchange {
   /** The cluster and endpoint that served it, for telemetry. */
   target: ForwardTarget | undefined
   host: ForwardHost | undefined
+}
+
+/** @see stream-idle.ts */
+export interface StreamIdle {
+  readonly timer: WheelTimer
+  mark: number
+  since: number
 }
 
 /** Response fields that an access-log format asks for, by name. */

@@ -97,8 +97,7 @@ interface ProxyConfig {
 
 function parseConfig(env: Environment, role: 'sidecar' | 'router'): Result<ProxyConfig, string> {
   const text = env['PROXY_CONFIG']
-  const idleTimeout = env['ISTIO_META_IDLE_TIMEOUT']
-  if (text === undefined || text === '') return ok({ http: readHttpSettings({}, role, idleTimeout) })
+  if (text === undefined || text === '') return ok({ http: readHttpSettings({}, role, env) })
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -112,7 +111,7 @@ function parseConfig(env: Environment, role: 'sidecar' | 'router'): Result<Proxy
   const duration = fields['terminationDrainDuration']
   const drain = typeof duration === 'string' ? /^(\d+)s$/.exec(duration) : null
   return ok({
-    http: readHttpSettings(fields, role, idleTimeout),
+    http: readHttpSettings(fields, role, env),
     ...(typeof address === 'string' && { discoveryAddress: address }),
     ...(fields['controlPlaneAuthPolicy'] === 'NONE' && { plaintext: true }),
     ...(isObject(topology) && isObject(topology['proxyProtocol']) && { proxyProtocol: true }),

@@ -14,14 +14,14 @@ const CERTIFICATE_FORWARDING: Readonly<Record<string, CertificateForwarding>> = 
 /**
  * What ProxyConfig says of fields: `proxyHeaders`, and for gateways `gatewayTopology`. What it does not say, or says in
  * a way that is not understood, is as Istio has it.
- * @param idleTimeout such as `30s` (ISTIO_META_IDLE_TIMEOUT)
+ * @param environment of which it reads ISTIO_META_IDLE_TIMEOUT, such as `30s`, and ISTIO_META_HTTP10, which is `1`
  */
 export function readHttpSettings(
   config: Fields,
   role: 'sidecar' | 'router',
-  idleTimeout?: string,
+  environment: Readonly<Record<string, string | undefined>> = {},
 ): HttpSettings {
-  const idleTimeoutMs = parseDurationMs(idleTimeout ?? '') ?? 0
+  const idleTimeoutMs = parseDurationMs(environment['ISTIO_META_IDLE_TIMEOUT'] ?? '') ?? 0
   const headers = fieldsOf(config['proxyHeaders'])
   const topology = role === 'router' ? fieldsOf(config['gatewayTopology']) : {}
   const forwarding = role === 'router' ? topology['forwardClientCertDetails'] : headers['forwardedClientCert']
@@ -29,6 +29,8 @@ export function readHttpSettings(
   const trusted = topology['numTrustedProxies']
   const server = serverOf(fieldsOf(headers['server']))
   return {
+    ...HTTP_SETTINGS,
+    acceptHttp10: environment['ISTIO_META_HTTP10'] === '1',
     trustedProxies: Number.isSafeInteger(trusted) && Number(trusted) > 0 ? Number(trusted) : 0,
     requestId: !isDisabled(headers['requestId']),
     attemptCount: !isDisabled(headers['attemptCount']),

@@ -3,7 +3,13 @@
  * (`createNodeProxy`), each with sockets in its pod's network namespace, a subscription, a log and an end of its own;
  * or one that is told its configuration by the process that it lives in (`createLocalProxy`).
  */
-export { createLocalProxy, type LocalProxy, type LocalProxyOptions, type ModelChanges } from './local.ts'
+export {
+  createLocalProxy,
+  type LocalProxy,
+  type LocalProxyOptions,
+  type ModelChanges,
+  type RequestBounds,
+} from './local.ts'
 import type { NodeProxy, NodeProxyOptions } from './node-proxy.ts'
 import type { RunProxyOptions } from './single.ts'
 

@@ -10,7 +10,7 @@ import {
   type ModelType,
 } from '../../model/index.ts'
 import type { XdsChange } from '../../xds/client/index.ts'
-import { HTTP_SETTINGS } from '../exchange/rules.ts'
+import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
 import type { ProxyHandle } from './proxy-handle.ts'
 import { createProxyProcess } from './proxy-process.ts'
 import { createSuccession, type Succession } from './succession.ts'
@@ -33,6 +33,8 @@ export interface LocalProxyOptions {
   readonly proxyProtocol?: boolean
   /** Proxies before this one whose `x-forwarded-for` is believed. */
   readonly trustedProxies?: number
+  /** What requests are bounded by. */
+  readonly http?: RequestBounds
   /** The process whose place this one takes. */
   readonly predecessor: Predecessor | undefined
   readonly writeLog: (line: string) => void
@@ -42,6 +44,11 @@ export interface LocalProxyOptions {
   readonly random: Random
   readonly logger: Logger
 }
+
+/** Where one is absent it is as usual. */
+export type RequestBounds = Partial<
+  Pick<HttpSettings, 'requestHead' | 'headTimeoutMs' | 'streamIdleTimeoutMs'>
+>
 
 /** What becomes of the model in one step. */
 export interface ModelChanges {
@@ -186,7 +193,7 @@ function bootstrapOf(options: LocalProxyOptions) {
     clusterDomain,
     logLevel: 'info',
     drainMs: 0,
-    http: { ...HTTP_SETTINGS, trustedProxies },
+    http: { ...HTTP_SETTINGS, ...options.http, trustedProxies },
     proxyProtocol,
     ...(options.environment && { environment: options.environment }),
   }

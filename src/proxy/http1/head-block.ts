@@ -5,6 +5,14 @@ import { textOf } from './latin1.ts'
 export const HEAD_BYTES_MAX = 60 * 1024
 export const HEAD_FIELDS_MAX = 100
 
+/** What a head may be. */
+export interface HeadLimits {
+  readonly bytesMax: number
+  readonly fieldsMax: number
+}
+
+export const HEAD_LIMITS: HeadLimits = { bytesMax: HEAD_BYTES_MAX, fieldsMax: HEAD_FIELDS_MAX }
+
 /** Integers per field in `HeadBlock.fields`: where name and value are, the name's hash, and marks. */
 export const FIELD_STRIDE = 6
 export const NAME_START = 0
@@ -32,9 +40,11 @@ export interface HeadBlock {
   /** Bytes of the head, the empty line included. */
   length: number
   count: number
-  readonly fields: Int32Array
+  fields: Int32Array
+  /** Of the head that is being read. */
+  limits: HeadLimits
   /** By field number: 1 + index of its first line, or 0. */
-  readonly known: Uint8Array
+  readonly known: Uint16Array
   /** Bit per field number: it occurs more than once. */
   repeated: number
   /** Request: end of the method and of the target. Response: end of the version, start of the reason. */
@@ -63,7 +73,8 @@ export function createHeadBlock(): HeadBlock {
     length: 0,
     count: 0,
     fields: new Int32Array(HEAD_FIELDS_MAX * FIELD_STRIDE),
-    known: new Uint8Array(KNOWN_COUNT),
+    limits: HEAD_LIMITS,
+    known: new Uint16Array(KNOWN_COUNT),
     repeated: 0,
     firstEnd: 0,
     secondEnd: 0,
@@ -83,12 +94,20 @@ export function resetHeadBlock(block: HeadBlock): void {
   block.base = 0
   block.length = 0
   block.count = 0
+  block.limits = HEAD_LIMITS
   block.known.fill(0)
   block.repeated = 0
   block.next = 0
   block.searched = 0
   block.added.length = 0
   block.cased = undefined
+}
+
+/** Makes room for another field where the limits allow for more than is usual. */
+export function growFields(block: HeadBlock): void {
+  const larger = new Int32Array(block.fields.length * 2)
+  larger.set(block.fields)
+  block.fields = larger
 }
 
 /** Moves the head into memory of its own, for one that must outlive the read buffer. */
@@ -247,6 +266,7 @@ export function copyHead(from: HeadBlock, to: HeadBlock): void {
   to.base = 0
   to.length = from.length
   to.count = from.count
+  while (to.fields.length < from.fields.length) growFields(to)
   to.fields.set(from.fields.subarray(0, from.count * FIELD_STRIDE))
   to.known.set(from.known)
   to.repeated = from.repeated

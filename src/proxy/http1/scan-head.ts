@@ -2,8 +2,7 @@ import { NAME_LOWER, TARGET_BYTE, VALUE_BYTE } from './characters.ts'
 import {
   equalsText,
   FIELD_STRIDE,
-  HEAD_BYTES_MAX,
-  HEAD_FIELDS_MAX,
+  growFields,
   type HeadBlock,
   isKnownName,
   MARK_REWRITE,
@@ -84,7 +83,7 @@ function scanHead(
     }
     if (result === LINE_END_OF_HEAD) {
       block.length = line + 2 - start
-      return block.length > HEAD_BYTES_MAX ? SCAN.tooLarge : SCAN.done
+      return block.length > block.limits.bytesMax ? SCAN.tooLarge : SCAN.done
     }
     if (result === LINE_MORE) {
       block.next = line - start
@@ -96,7 +95,7 @@ function scanHead(
 
 function incomplete(block: HeadBlock, start: number, end: number): ScanOutcome {
   block.searched = end - start
-  return end - start >= HEAD_BYTES_MAX ? SCAN.tooLarge : SCAN.more
+  return end - start >= block.limits.bytesMax ? SCAN.tooLarge : SCAN.more
 }
 
 function scanRequestLine(block: HeadBlock, bytes: Buffer, start: number, end: number): number {
@@ -180,9 +179,10 @@ function scanField(block: HeadBlock, bytes: Buffer, start: number, end: number):
   if (next < 0) return next
   let valueEnd = i
   while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1] as number)) valueEnd--
-  if (block.count === HEAD_FIELDS_MAX) return LINE_TOO_MANY
+  if (block.count >= block.limits.fieldsMax) return LINE_TOO_MANY
   const asItStands = valueEnd === i && valueStart === nameEnd + 2 && bytes[nameEnd + 1] === SPACE
   const at = block.count * FIELD_STRIDE
+  if (at === block.fields.length) growFields(block)
   const { fields, base } = block
   fields[at + NAME_START] = start - base
   fields[at + NAME_END] = nameEnd - base

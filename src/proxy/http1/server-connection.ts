@@ -26,7 +26,6 @@ import {
   DISCARD_BYTES_MAX,
   DISCARD_TIMEOUT_MS,
   HALF_CLOSED_WAIT_MS,
-  HEAD_TIMEOUT_MS,
   type ServerConnection,
 } from './server-state.ts'
 import { closedByResponse, putChunk, putResponseHead } from './write-response.ts'
@@ -383,7 +382,7 @@ function onTimer(connection: ServerConnection): void {
   switch (connection.at as (typeof AT)[keyof typeof AT]) {
     case AT.head: {
       if (connection.partial !== undefined) {
-        const left = connection.headSince + HEAD_TIMEOUT_MS - now
+        const left = connection.headSince + connection.context.rules.headTimeoutMs - now
         if (left > 0) thread.wheel.set(connection.timer, left)
         else refuse(connection, 408, 'request_header_timeout')
         return

@@ -5,7 +5,7 @@ import { dropKnown, hasField, type HeadBlock, isRepeated, knownValue, retainHead
 import { appendPartialHead, createPartialHead, keepCase } from './partial-head.ts'
 import { readTarget } from './request-target.ts'
 import { SCAN, scanRequestHead, type ScanOutcome } from './scan-head.ts'
-import { AT, HEAD_TIMEOUT_MS, type ServerConnection } from './server-state.ts'
+import { AT, type ServerConnection } from './server-state.ts'
 import { FIELD } from './known-fields.ts'
 
 /**
@@ -26,7 +26,10 @@ export function readHead(connection: ServerConnection, bytes: Buffer, start: num
       if (i === end) return end
     }
   }
-  connection.block ??= connection.context.thread.blocks.acquire()
+  if (connection.block === undefined) {
+    connection.block = connection.context.thread.blocks.acquire()
+    connection.block.limits = connection.context.rules.requestHead
+  }
   const { block, partial } = connection
   noteCase(connection, bytes, i, end)
   if (partial === undefined) {
@@ -69,7 +72,7 @@ const LF = 10
 function keepPartial(connection: ServerConnection, bytes: Buffer, start: number, end: number): number {
   connection.partial = createPartialHead(bytes, start, end)
   connection.headSince = connection.context.thread.clock.monotonic()
-  connection.context.thread.wheel.set(connection.timer, HEAD_TIMEOUT_MS)
+  connection.context.thread.wheel.set(connection.timer, connection.context.rules.headTimeoutMs)
   return end
 }
 
@@ -104,6 +107,8 @@ export function refuse(connection: ServerConnection, status: number, details: st
 
 function startRequest(connection: ServerConnection, block: HeadBlock): void {
   const { framing, target } = connection.context.thread
+  if (block.minor === 0 && !connection.context.rules.acceptsHttp10)
+    return refuse(connection, 426, 'low_version')
   const problem = requestFraming(block, framing) ?? readTarget(block, target)
   if (problem !== undefined) return refuse(connection, 400, problem)
   const expects = hasField(block, FIELD.expect)

@@ -8,8 +8,6 @@ import type { PartialHead } from './partial-head.ts'
 /** Where a connection is in the life of a request. */
 export const AT = { head: 0, length: 1, chunked: 2, response: 3, tunnel: 4, discard: 5, closed: 6 } as const
 
-/** Time for a whole head once its first byte is there. */
-export const HEAD_TIMEOUT_MS = 60_000
 /** A client that sent the end of its stream is answered, but silence is not waited for longer than this. */
 export const HALF_CLOSED_WAIT_MS = 5_000
 /** After a reply to a request that is still arriving: what is thrown away so that the client can read the reply. */

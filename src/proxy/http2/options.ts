@@ -1,3 +1,4 @@
+import { HEAD_LIMITS, type HeadLimits } from '../http1/head-block.ts'
 import { TABLE_SIZE_DEFAULT } from './hpack/limits.ts'
 
 /** Settings and limits of connections; the defaults are those of Envoy (1.36 and later) where it has them. */
@@ -11,6 +12,8 @@ export interface Http2Options {
    * the table once; without this a thousand such requests would take 60 MiB.
    */
   readonly maxHeadBytes: number
+  /** Of one request. */
+  readonly requestHead: HeadLimits
   /** Bytes that the peer may send on a stream, and on all of them, before the reader takes them. */
   readonly streamWindow: number
   readonly connectionWindow: number
@@ -49,6 +52,7 @@ export const HTTP2_DEFAULTS: Http2Options = {
   headerTableSize: TABLE_SIZE_DEFAULT,
   maxConcurrentStreams: 1024,
   maxHeadBytes: 8 * 1024 * 1024,
+  requestHead: HEAD_LIMITS,
   streamWindow: 16 * 1024 * 1024,
   connectionWindow: 24 * 1024 * 1024,
   allowConnect: true,

@@ -4,7 +4,7 @@ import { textOf } from '../http1/latin1.ts'
 import { breakByPeer, noteEmptyFrame, noteReset } from './flood.ts'
 import { decodeSection } from './hpack/decoder.ts'
 import { beginHead, HEAD_PROBLEM, SECTION } from './hpack/head-assembly.ts'
-import { ERROR, FLAG } from './protocol.ts'
+import { ERROR, FLAG, FRAME_BYTES_MAX } from './protocol.ts'
 import { endInput, isExpected, isIdle } from './receive-data.ts'
 import { failConnection, writeReset } from './send-control.ts'
 import { createStream } from './stream.ts'
@@ -14,8 +14,8 @@ import type { Connection, Stream } from './types.ts'
 import { announcedLength, type HeadProblem, requestProblem, responseStatus } from './validate.ts'
 import { FIELD } from '../http1/known-fields.ts'
 
-/** Compressed bytes of one field section: no more than what it may be when it is decoded. */
-const SECTION_BYTES_MAX = 64 * 1024
+/** Compressed bytes of one field section: little more than what it may be when it is decoded. */
+const SECTION_BYTES_MORE = 4 * 1024
 /** Responses before the final one. */
 const INFORMATIONAL_MAX = 8
 
@@ -59,7 +59,7 @@ export function readContinuation(connection: Connection, bytes: Buffer, start: n
     return failConnection(connection, ERROR.protocol, 'CONTINUATION without HEADERS')
   const isLast = (connection.frameFlags & FLAG.endHeaders) !== 0
   // CVE-2024-27316: a section without an end.
-  if (++connection.sectionFrames > connection.options.maxContinuations)
+  if (++connection.sectionFrames > continuationsMax(connection))
     return failConnection(connection, ERROR.enhanceYourCalm, 'http2.continuation_flood')
   if (start === end && !isLast) noteEmptyFrame(connection)
   if (connection.phase === PHASE.closed) return
@@ -71,11 +71,16 @@ export function readContinuation(connection: Connection, bytes: Buffer, start: n
   readSection(connection, section, 0, sectionLength)
 }
 
+/** More than is usual where a head may be larger than is usual. */
+function continuationsMax({ options }: Connection): number {
+  return Math.max(options.maxContinuations, Math.ceil(options.requestHead.bytesMax / FRAME_BYTES_MAX) + 1)
+}
+
 const EMPTY = Buffer.alloc(0)
 
 function keepFragment(connection: Connection, bytes: Buffer, start: number, end: number): void {
   const length = connection.sectionLength + end - start
-  if (length > SECTION_BYTES_MAX)
+  if (length > connection.options.requestHead.bytesMax + SECTION_BYTES_MORE)
     return failConnection(connection, ERROR.enhanceYourCalm, HEAD_PROBLEM.tooLarge)
   if (length > connection.section.length) {
     const larger = Buffer.allocUnsafeSlow(length * 2)
@@ -127,6 +132,7 @@ function readRequest(connection: Connection, id: number, bytes: Buffer, start: n
   const { thread, options, events } = connection
   connection.lastPeerStream = id
   const block = thread.blocks.acquire()
+  block.limits = options.requestHead
   const isDecoded = decode(connection, SECTION.request, block, bytes, start, end)
   if (!isDecoded || id > connection.lastServed) {
     thread.blocks.release(block)

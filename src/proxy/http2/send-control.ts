@@ -39,7 +39,7 @@ export function writeFirstSettings(connection: Connection): void {
   const { options, isServer } = connection
   const settings: [number, number][] = [
     [SETTING.initialWindowSize, options.streamWindow],
-    [SETTING.maxHeaderListSize, HEAD_LIST_BYTES],
+    [SETTING.maxHeaderListSize, options.requestHead.bytesMax + HEAD_LIST_MORE],
   ]
   if (options.headerTableSize !== connection.decoder.sizeLimit)
     settings.push([SETTING.headerTableSize, options.headerTableSize])
@@ -60,8 +60,8 @@ export function writeFirstSettings(connection: Connection): void {
   if (more > 0) writeWindowUpdate(connection, 0, more)
 }
 
-/** The limit on a head as a peer counts it, with 32 bytes for each field. */
-const HEAD_LIST_BYTES = 64 * 1024
+/** Beyond the limit on a head, as a peer counts it with 32 bytes for each field. */
+const HEAD_LIST_MORE = 4 * 1024
 
 /** One more answer that the peer made us write: there is an end to how many wait for it. */
 function noteControl(connection: Connection): void {

@@ -28,7 +28,11 @@ export function serveHttp2(options: {
     thread: context.thread.http2,
     events: eventsOf(context),
     endpoints: endpointsOf(socket, context),
-    options: { idleTimeoutMs: context.rules.idleTimeoutMs },
+    options: {
+      idleTimeoutMs: context.rules.idleTimeoutMs,
+      headTimeoutMs: context.rules.headTimeoutMs,
+      requestHead: context.rules.requestHead,
+    },
     work: context.work,
     onClose: options.onClose,
   })

@@ -1,7 +1,6 @@
 import {
   FIELD_STRIDE,
-  HEAD_BYTES_MAX,
-  HEAD_FIELDS_MAX,
+  growFields,
   type HeadBlock,
   MARKS,
   NAME_END,
@@ -263,12 +262,13 @@ function keepLine(
 ): void {
   const { block, tail } = assembly
   const length = nameLength + valueLength + LINE_EXTRA
-  if (tail + length > HEAD_BYTES_MAX) assembly.excess ??= HEAD_PROBLEM.tooLarge
-  if (block.count === HEAD_FIELDS_MAX) assembly.excess ??= HEAD_PROBLEM.tooMany
+  if (tail + length > block.limits.bytesMax) assembly.excess ??= HEAD_PROBLEM.tooLarge
+  if (block.count >= block.limits.fieldsMax) assembly.excess ??= HEAD_PROBLEM.tooMany
   if (assembly.excess !== undefined) return
   const known = marks & 0xff
-  const { fields } = block
   const at = block.count * FIELD_STRIDE
+  if (at === block.fields.length) growFields(block)
+  const { fields } = block
   fields[at + NAME_START] = tail
   fields[at + NAME_END] = tail + nameLength
   fields[at + VALUE_START] = tail + nameLength + 2
@@ -284,7 +284,7 @@ function keepLine(
 }
 
 function keepCookie(assembly: HeadAssembly, start: number, length: number, marks: number): void {
-  if (assembly.tail + assembly.cookiesLength + length + 2 > HEAD_BYTES_MAX)
+  if (assembly.tail + assembly.cookiesLength + length + 2 > assembly.block.limits.bytesMax)
     assembly.excess ??= HEAD_PROBLEM.tooLarge
   if (assembly.excess !== undefined) return
   if (assembly.cookiesLength + length + 2 > assembly.cookies.length) {

@@ -1,0 +1,216 @@
+/** What requests are bounded by: the size of their heads, the version, and time. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect, type Socket } from 'node:net'
+import { afterEach, describe, test } from 'node:test'
+import { createManualClock, systemRandom } from '../base/index.ts'
+import { createProxyThread } from './exchange/thread.ts'
+import { HTTP_SETTINGS, type HttpSettings } from './exchange/rules.ts'
+import {
+  changesOf,
+  createTestProxy,
+  exchangeBytes,
+  forwardTo,
+  freePort,
+  listenerObject,
+  meshObject,
+  ok,
+  rawServer,
+  routeObject,
+  serviceObject,
+  type TestProxy,
+  until,
+  workloadObject,
+} from './testing.ts'
+
+const clock = createManualClock()
+let proxy: TestProxy
+let closeServer = () => {}
+const clients: Socket[] = []
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.destroy()
+  proxy.close()
+  closeServer()
+})
+
+async function serve(
+  settings: Partial<HttpSettings>,
+  server: (socket: Socket) => void,
+  mesh: object = {},
+): Promise<number> {
+  const port = await freePort()
+  const upstream = await rawServer(server)
+  closeServer = () => upstream.close()
+  proxy = createTestProxy({
+    thread: createProxyThread({ clock, random: systemRandom }),
+    http: { ...HTTP_SETTINGS, ...settings },
+  })
+  const service = serviceObject('s', { ports: [{ port: 80, name: 'p', protocol: 'http' }] })
+  const workload = workloadObject('w', {
+    address: '127.0.0.1',
+    services: { [service.key]: { ports: { '80': upstream.port }, ready: true } },
+  })
+  const objects = [
+    { ...meshObject('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'), ...mesh },
+    service,
+    workload,
+    listenerObject(port),
+    routeObject('r', { port, action: forwardTo(service) }),
+  ]
+  assert.deepEqual(proxy.accept(changesOf(objects)), [])
+  await until(() => proxy.isBound(), 'the port is bound')
+  return port
+}
+
+/** Answers each request with how large its head was. */
+function measure(socket: Socket): void {
+  let head = ''
+  socket.on('data', (chunk) => {
+    head += chunk.toString('latin1')
+    if (!head.includes('\r\n\r\n')) return
+    socket.write(ok(String(head.length)))
+    head = ''
+  })
+}
+
+async function dial(
+  port: number,
+): Promise<{ socket: Socket; received: () => string; closed: () => boolean }> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  clients.push(socket)
+  let received = ''
+  let closed = false
+  socket.on('data', (chunk) => (received += chunk.toString('latin1')))
+  socket.on('error', () => {})
+  socket.on('end', () => (closed = true))
+  socket.on('close', () => (closed = true))
+  await once(socket, 'connect')
+  return { socket, received: () => received, closed: () => closed }
+}
+
+const fieldsOf = (count: number, value = 'v') =>
+  Array.from({ length: count }, (_, i) => `x-${i}: ${value}\r\n`).join('')
+const requestWith = (lines: string) => `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines}\r\n`
+
+describe('a request head', () => {
+  test('may have 60 KiB and 100 fields', async () => {
+    const port = await serve({}, measure)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(90))), /^HTTP\/1.1 200/)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(120))), /^HTTP\/1.1 431/)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(50, 'v'.repeat(1000)))), /^HTTP\/1.1 200/)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(70, 'v'.repeat(1000)))), /^HTTP\/1.1 431/)
+  })
+
+  test('may have more, or less, where that is asked for', async () => {
+    const port = await serve({ requestHead: { bytesMax: 300 * 1024, fieldsMax: 600 } }, measure)
+    const large = requestWith(fieldsOf(500, 'v'.repeat(500)))
+    const answer = await exchangeBytes(port, large)
+    assert.match(answer, /^HTTP\/1.1 200/)
+    assert.ok(Number(answer.slice(answer.indexOf('\r\n\r\n') + 4)) > large.length)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(620))), /^HTTP\/1.1 431/)
+    proxy.close()
+    closeServer()
+    const narrow = await serve({ requestHead: { bytesMax: 1024, fieldsMax: 5 } }, measure)
+    assert.match(await exchangeBytes(narrow, requestWith(fieldsOf(2))), /^HTTP\/1.1 200/)
+    assert.match(await exchangeBytes(narrow, requestWith(fieldsOf(5))), /^HTTP\/1.1 431/)
+    assert.match(await exchangeBytes(narrow, requestWith(fieldsOf(1, 'v'.repeat(1100)))), /^HTTP\/1.1 431/)
+  })
+
+  test('is bounded in the same way in HTTP/2', async () => {
+    const port = await serve({ requestHead: { bytesMax: 300 * 1024, fieldsMax: 600 } }, measure)
+    const session = connectHttp2(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 1_000_000 })
+    const ask = async (count: number) => {
+      const headers = Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'v'.repeat(400)]))
+      const [head] = (await once(session.request({ ':path': '/', ...headers }), 'response')) as [
+        { ':status': number },
+      ]
+      return head[':status']
+    }
+    assert.equal(await ask(500), 200)
+    assert.equal(await ask(601), 431)
+    session.destroy()
+  })
+
+  test('that does not come to its end is answered with 408 after the time that it may take', async () => {
+    const port = await serve({ headTimeoutMs: 2000 }, measure)
+    const { socket, received } = await dial(port)
+    socket.write('GET / HTTP/1.1\r\nHo')
+    await until(() => proxy.work.events > 0, 'it has come')
+    clock.advance(1000)
+    assert.equal(received(), '')
+    clock.advance(1100)
+    await until(() => received().startsWith('HTTP/1.1 408'), 'it is refused')
+  })
+})
+
+describe('HTTP/1.0', () => {
+  const REQUEST = 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'
+
+  test('is answered as any other', async () => {
+    assert.match(await exchangeBytes(await serve({}, measure), REQUEST), /^HTTP\/1.1 200/)
+  })
+
+  test('is refused with 426 by proxies of a mesh', async () => {
+    const port = await serve({ acceptHttp10: false }, measure)
+    assert.match(await exchangeBytes(port, REQUEST), /^HTTP\/1.1 426 Upgrade Required\r\n/)
+    assert.ok(proxy.logLines.some((line) => line.includes('426') && line.includes('low_version')))
+  })
+
+  test('is answered where the mesh says so', async () => {
+    const port = await serve({ acceptHttp10: false }, measure, { acceptsHttp10: true })
+    assert.match(await exchangeBytes(port, REQUEST), /^HTTP\/1.1 200/)
+  })
+})
+
+describe('a request that stands still', () => {
+  const logged = () => proxy.logLines.join('')
+
+  test('is answered with 408 while it is still coming', async () => {
+    const port = await serve({ streamIdleTimeoutMs: 8000 }, () => {})
+    const { socket, received } = await dial(port)
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nab')
+    let events = 0
+    await until(() => proxy.work.events > 0, 'it has come')
+    // What moves is not ended.
+    for (let i = 0; i < 5; i++) {
+      events = proxy.work.events
+      clock.advance(5000)
+      socket.write('c')
+      await until(() => proxy.work.events > events, 'more of it has come')
+    }
+    assert.equal(received(), '')
+    clock.advance(9100)
+    await until(() => received().startsWith('HTTP/1.1 408'), 'it is ended')
+    assert.match(logged(), /408 SI stream_idle_timeout/)
+  })
+
+  test('is answered with 504 when its answer does not come', async () => {
+    let asked = false
+    const port = await serve({ streamIdleTimeoutMs: 8000 }, (socket) =>
+      socket.on('data', () => (asked = true)),
+    )
+    const { socket, received } = await dial(port)
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => asked, 'the server has it')
+    clock.advance(9100)
+    await until(() => received().startsWith('HTTP/1.1 504'), 'it is ended')
+    assert.match(received(), /stream timeout$/)
+    assert.match(logged(), /504 SI stream_idle_timeout/)
+  })
+
+  test('is broken off when its answer stops', async () => {
+    const port = await serve({ streamIdleTimeoutMs: 8000 }, (socket) =>
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')),
+    )
+    const { socket, received, closed } = await dial(port)
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => received().endsWith('half'), 'it has begun')
+    clock.advance(7000)
+    assert.equal(closed(), false)
+    clock.advance(9100)
+    await until(closed, 'it is broken off')
+    assert.match(logged(), /200 SI stream_idle_timeout/)
+  })
+})
