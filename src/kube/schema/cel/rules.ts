@@ -105,8 +105,7 @@ function checkNode(node: RuleNode, programs: ProgramCache): readonly FieldError[
   const rules = rulesOf(node.schema)
   if (rules.length === 0) return []
   const unchanged = node.old !== undefined && deepEqual(node.old.value, node.value)
-  const self = toCelValue(node.schema, node.value, node.root)
-  const oldSelf = node.old === undefined ? undefined : toCelValue(node.schema, node.old.value, node.root)
+  let values: Pick<RuleRun, 'self' | 'oldSelf'> | undefined
   return rules.flatMap((rule) => {
     const planned = programs.get(rule.rule)
     if (planned.kind === 'invalid') {
@@ -114,10 +113,17 @@ function checkNode(node: RuleNode, programs: ProgramCache): readonly FieldError[
     }
     const { program } = planned
     if (unchanged && !program.usesOldSelf) return []
-    if (program.usesOldSelf && oldSelf === undefined && !rule.optionalOldSelf) return []
-    const error = checkRule({ node, rule, program, programs, self, oldSelf })
+    if (program.usesOldSelf && node.old === undefined && !rule.optionalOldSelf) return []
+    values ??= valuesOf(node)
+    const error = checkRule({ node, rule, program, programs, ...values })
     return error ? [error] : []
   })
+}
+
+/** What rules see of a node; most of an update is unchanged and needs none of it. */
+function valuesOf({ schema, value, old, root }: RuleNode): Pick<RuleRun, 'self' | 'oldSelf'> {
+  const oldSelf = old === undefined ? undefined : toCelValue(schema, old.value, root)
+  return { self: toCelValue(schema, value, root), oldSelf }
 }
 
 interface RuleRun {

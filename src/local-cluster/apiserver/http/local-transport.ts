@@ -39,17 +39,37 @@ export function createLocalTransport(routes: Routes, user: User): KubeTransport 
           throw new Error('a client in this process has no connection that could change its protocol')
       }
     },
-    async *watch(request) {
-      const response = await handle(request)
-      if (response.kind !== 'watch') throw toApiError(response)
-      yield* response.frames
-    },
+    watch: (request) =>
+      openedWhenRead(async () => {
+        const response = await handle(request)
+        if (response.kind !== 'watch') throw toApiError(response)
+        return response.frames
+      }),
     async *stream(request) {
       const response = await handle(request)
       if (response.kind !== 'stream') throw toApiError(response)
       yield* response.chunks
     },
     close: () => {},
+  }
+}
+
+/** Hands on what the other yields: a generator that delegates costs several turns for each of its values. */
+function openedWhenRead<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      let opened: AsyncIterator<T> | undefined
+      return {
+        async next() {
+          opened ??= (await open())[Symbol.asyncIterator]()
+          return opened.next()
+        },
+        async return() {
+          await opened?.return?.()
+          return { done: true, value: undefined }
+        },
+      }
+    },
   }
 }
 
