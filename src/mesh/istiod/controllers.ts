@@ -12,7 +12,7 @@ import {
   type Sources,
   type Translation,
 } from '../translate/index.ts'
-import { GATEWAY_GROUP, type GatewayClass } from '../resources/index.ts'
+import { GATEWAY_EXPERIMENTAL_GROUP, GATEWAY_GROUP, type GatewayClass } from '../resources/index.ts'
 import type { LiveProxySettings } from './proxy-settings.ts'
 import { observedObject } from './watch.ts'
 import { createCaBundlePatcher } from './webhook-config.ts'
@@ -85,12 +85,15 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
   await Promise.all([patcher.stop(), roots.stop(), deployments.stop(), statuses.stop(), classes])
 }
 
+const GROUPS_WITH_STATUS: ReadonlySet<string> = new Set([GATEWAY_GROUP, GATEWAY_EXPERIMENTAL_GROUP])
+
 /** A status that somebody else wrote over, or that was decided on an old copy of the object. */
 function watchStatuses(sources: Sources, look: (key: string) => void): () => void {
-  const stops = SOURCE_KINDS.filter(({ kind }) => kind.group === GATEWAY_GROUP).map(({ source, kind }) =>
-    (sources[source] as Source<KubeObject>).subscribe((changes) => {
-      for (const { key, after } of changes) if (after) look(`${kind.kind}/${key}`)
-    }),
+  const stops = SOURCE_KINDS.filter(({ kind }) => GROUPS_WITH_STATUS.has(kind.group)).map(
+    ({ source, kind }) =>
+      (sources[source] as Source<KubeObject>).subscribe((changes) => {
+        for (const { key, after } of changes) if (after) look(`${kind.kind}/${key}`)
+      }),
   )
   return () => stops.forEach((stop) => stop())
 }

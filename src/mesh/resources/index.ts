@@ -6,4 +6,10 @@ export { crds, gatewayApiCrds, istioCrds } from './crds.ts'
 export type { GatewayApiEdition } from './gateway/edition.ts'
 export type * from './gateway/types.ts'
 export type * from './istio/types.ts'
-export { GATEWAY_GROUP, ISTIO_NETWORKING_GROUP, type KindRef, RESOURCE_KINDS } from './kinds.ts'
+export {
+  GATEWAY_EXPERIMENTAL_GROUP,
+  GATEWAY_GROUP,
+  ISTIO_NETWORKING_GROUP,
+  type KindRef,
+  RESOURCE_KINDS,
+} from './kinds.ts'

@@ -29,6 +29,7 @@ export const RESOURCE_KINDS = {
   deployment: kind('apps', 'v1', 'Deployment', 'deployments'),
   endpointSlice: kind('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
   gatewayClass: kind(GATEWAY_GROUP, 'v1', 'GatewayClass', 'gatewayclasses', false),
+  xMesh: kind(GATEWAY_EXPERIMENTAL_GROUP, 'v1alpha1', 'XMesh', 'xmeshes', false),
   gateway: kind(GATEWAY_GROUP, 'v1', 'Gateway', 'gateways'),
   listenerSet: kind(GATEWAY_GROUP, 'v1', 'ListenerSet', 'listenersets'),
   httpRoute: kind(GATEWAY_GROUP, 'v1', 'HTTPRoute', 'httproutes'),

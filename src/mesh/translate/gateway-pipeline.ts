@@ -8,6 +8,7 @@ import {
 } from '../resources/index.ts'
 import type { Material } from './credentials/material.ts'
 import { gatewayClassStatus, isOurClass } from './gateway-api/class.ts'
+import { meshStatus } from './gateway-api/mesh.ts'
 import { type GatewayDeployment, gatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { gatewayStatus } from './gateway-api/gateway-status.ts'
 import { judgeGateway } from './gateway-api/gateway-verdict.ts'
@@ -127,6 +128,11 @@ export function createGatewayPipeline(
         name: 'gateway class statuses',
         input: sources.gatewayClasses,
         transform: (object) => asList(gatewayClassStatus(object)),
+      }),
+      graph.derive({
+        name: 'mesh statuses',
+        input: sources.meshes,
+        transform: (object) => asList(meshStatus(object)),
       }),
       createGatewayStatuses(graph, sources, { gateways, attachments, settings }),
       ...connections.map((input) =>

@@ -31,6 +31,7 @@ import {
   type UDPRoute,
   type VirtualService,
   type WorkloadEntry,
+  type XMesh,
 } from '../resources/index.ts'
 import { objectKey } from './names.ts'
 import { narrowConfigMap, narrowSecret } from './narrow.ts'
@@ -45,6 +46,7 @@ export interface Sources {
   readonly pods: Source<Pod>
   readonly endpointSlices: Source<EndpointSlice>
   readonly gatewayClasses: Source<GatewayClass>
+  readonly meshes: Source<XMesh>
   readonly gateways: Source<Gateway>
   readonly listenerSets: Source<ListenerSet>
   readonly httpRoutes: Source<HTTPRoute>
@@ -90,6 +92,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'pods', kind: RESOURCE_KINDS.pod },
   { source: 'endpointSlices', kind: RESOURCE_KINDS.endpointSlice },
   { source: 'gatewayClasses', kind: RESOURCE_KINDS.gatewayClass },
+  { source: 'meshes', kind: RESOURCE_KINDS.xMesh },
   { source: 'gateways', kind: RESOURCE_KINDS.gateway },
   { source: 'listenerSets', kind: RESOURCE_KINDS.listenerSet },
   { source: 'httpRoutes', kind: RESOURCE_KINDS.httpRoute },
@@ -119,6 +122,7 @@ export function createSources(graph: Graph): Sources {
     pods: graph.source('pods'),
     endpointSlices: graph.source('endpointSlices'),
     gatewayClasses: graph.source('gatewayClasses'),
+    meshes: graph.source('meshes'),
     gateways: graph.source('gateways'),
     listenerSets: graph.source('listenerSets'),
     httpRoutes: graph.source('httpRoutes'),

@@ -22,6 +22,9 @@ export interface GatewayClass extends KubeObject {
   }
 }
 
+/** What a GatewayClass is for gateways, for the mesh. */
+export type XMesh = Omit<GatewayClass, 'kind'> & { readonly kind: 'XMesh' }
+
 export interface Gateway extends KubeObject {
   readonly kind: 'Gateway'
   readonly spec: GatewaySpec
