@@ -1,7 +1,7 @@
 /** What bounds a process as a whole, however many threads it serves with. */
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, test } from 'node:test'
 import { backendRef, createServeBench, gatewayFile, hostFile, type ServeBench } from './testing.ts'
@@ -72,4 +72,46 @@ spec:
       return held.length === 3
     })
   })
+})
+
+test('lateen serve without memory answers requests with 503, and says why in its log', async () => {
+  const MORE = 200 * 1024 * 1024
+  const log: string[] = []
+  const bench = await createServeBench({
+    memoryMax: process.memoryUsage.rss() + MORE,
+    accessLog: true,
+    writeLog: (line) => log.push(line),
+  })
+  const app = await bench.backend((_request, response) => void response.end('app'))
+  bench.write(
+    'all.yaml',
+    `${gatewayFile(bench.port)}${hostFile('app', [app])}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app')}] }] }
+`,
+  )
+  const client = new Socket()
+  try {
+    await bench.start()
+    client.connect(bench.port, '127.0.0.1')
+    await once(client, 'connect')
+    let answer = ''
+    client.on('data', (chunk) => (answer += chunk.toString('latin1')))
+    client.on('error', () => {})
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await bench.until('it is answered', () => answer.endsWith('app'))
+    answer = ''
+    const ballast = Buffer.alloc(MORE, 1)
+    await bench.until('it is overloaded', () => bench.log().includes('overload: requests are refused'))
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await bench.until('it is refused', () => answer.startsWith('HTTP/1.1 503'))
+    assert.match(answer, /\r\nconnection: close\r\n/)
+    await bench.until('it is logged', () => log.some((line) => line.includes(' 503 OM overload ')))
+    assert.equal(ballast.length, MORE)
+  } finally {
+    client.destroy()
+    await bench.stop()
+  }
 })

@@ -193,6 +193,35 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [${backendRef('app'
     )
   })
 
+  test('a WebSocket goes on in the old process until its drain time is over', async () => {
+    app.once('upgrade', (_request, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n')
+      socket.on('error', () => {})
+      socket.pipe(socket)
+    })
+    const first = start('--drain-time=4s')
+    await untilServed(0)
+    const exit = once(first, 'exit')
+    const client = connect(port, '127.0.0.1')
+    let received = ''
+    let ended = false
+    client.on('error', () => {})
+    client.on('data', (bytes) => (received += bytes.toString('latin1')))
+    client.on('close', () => (ended = true))
+    client.write(
+      'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    await until('it is open', async () => received.startsWith('HTTP/1.1 101'))
+    start()
+    await untilServed(1)
+    client.write('still here')
+    await until('it is answered', async () => received.endsWith('still here'))
+    await until('it is closed', async () => ended)
+    assert.equal((await exit)[0], 0)
+    assert.equal(await ask(port, false), 200)
+  })
+
   test('whichever process is killed, the other one serves', async () => {
     const first = start()
     await untilServed(0)

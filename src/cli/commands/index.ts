@@ -167,8 +167,14 @@ export const COMMANDS: readonly CommandFace[] = [
           '0',
         )
         .option('--concurrency <number>', 'worker threads that serve connections', '1')
-        .option('--max-connections <number>', 'open connections beyond which new ones are refused')
-        .option('--max-memory <size>', 'memory beyond which it takes less upon itself, such as 512Mi')
+        .option(
+          '--max-connections <number>',
+          'open connections beyond which new ones are refused; 0: no bound (default: half of the descriptors)',
+        )
+        .option(
+          '--max-memory <size>',
+          'memory beyond which it takes less upon itself, such as 512Mi; 0: no bound (default: the limit of the control group)',
+        )
         .option(
           '--max-request-headers-kb <number>',
           'size of a request head beyond which it is refused',

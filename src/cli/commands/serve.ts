@@ -10,6 +10,7 @@ import { type CommandCall, textOption } from '../command-call.ts'
 import { PACKAGE_VERSION, processLogger, terminationSignal } from '../environment.ts'
 import { CliError, ExitCode, exitWith } from '../exit.ts'
 import { bytesOption, countOption, durationOption } from '../options.ts'
+import { connectionsFor, readResourceLimits } from '../resource-limits.ts'
 import { telemetryOptions } from '../telemetry-options.ts'
 
 const DEFAULT_DRAIN_MS = 5000
@@ -82,13 +83,20 @@ function requestBounds(call: CommandCall) {
 }
 
 async function limitOptions(call: CommandCall) {
-  const connectionsMax = countOption(call, 'maxConnections')
-  const memoryMax = await bytesOption(call, 'maxMemory')
+  const limits = readResourceLimits()
+  const connectionsMax = orNone(countOption(call, 'maxConnections', 0) ?? connectionsFor(limits.descriptors))
+  const isUnguarded = textOption(call, 'maxMemory') === '0'
+  const memoryMax = isUnguarded ? undefined : ((await bytesOption(call, 'maxMemory')) ?? limits.memory)
   return {
     concurrency: countOption(call, 'concurrency') ?? 1,
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(memoryMax !== undefined && { memoryMax }),
   }
+}
+
+/** 0: no bound. */
+function orNone(count: number | undefined): number | undefined {
+  return count === 0 ? undefined : count
 }
 
 /**
