@@ -1,10 +1,11 @@
-import type {
-  Deployment,
-  KubeObject,
-  OwnerReference,
-  PodTemplateSpec,
-  Service,
-  ServiceAccount,
+import {
+  applyStrategicMergePatch,
+  type Deployment,
+  type KubeObject,
+  type OwnerReference,
+  type PodTemplateSpec,
+  type Service,
+  type ServiceAccount,
 } from '../../kube/index.ts'
 import {
   PROMETHEUS_ANNOTATIONS,
@@ -15,14 +16,50 @@ import {
   proxyProbe,
   type ProxySettings,
 } from '../injection/index.ts'
-import { BUILT_IN_CLASS, GATEWAY_NAME_LABEL, type GatewayDeployment } from '../translate/index.ts'
+import {
+  BUILT_IN_CLASS,
+  GATEWAY_NAME_LABEL,
+  type GatewayDeployment,
+  OVERLAID_KINDS,
+  type OverlaidKind,
+} from '../translate/index.ts'
 
 const MANAGED_LABEL = 'gateway.istio.io/managed'
 const MANAGED_BY = 'istio.io-gateway-controller'
 
 /** What is deployed for a managed Gateway, in the order in which it is applied. */
 export function gatewayObjects(wanted: GatewayDeployment, settings: ProxySettings): readonly KubeObject[] {
-  return [serviceAccount(wanted), deployment(wanted, settings), service(wanted)]
+  return [
+    overlaid(serviceAccount(wanted), 'serviceAccount', wanted),
+    overlaid(deployment(wanted, settings), 'deployment', wanted),
+    overlaid(service(wanted), 'service', wanted),
+  ]
+}
+
+/** With what the Gateway's owner lays over it; whose it is and what it is called stays. */
+function overlaid(object: KubeObject, kind: OverlaidKind, wanted: GatewayDeployment): KubeObject {
+  const overlay = wanted.overlays?.[kind]
+  if (overlay === undefined) return object
+  const merged = applyStrategicMergePatch(object, overlay, OVERLAID_KINDS[kind])
+  if (!merged.ok) {
+    const parameters = `${wanted.gateway.spec.infrastructure?.parametersRef?.name} of Gateway ${wanted.key}`
+    throw new Error(`${kind} in ConfigMap ${parameters} cannot be applied: ${merged.error.message}`)
+  }
+  const { apiVersion, kind: ownKind } = object
+  const { name, namespace, labels, ownerReferences } = object.metadata
+  const result = merged.value as KubeObject
+  return {
+    ...result,
+    apiVersion,
+    kind: ownKind,
+    metadata: {
+      ...result.metadata,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { ...result.metadata.labels, ...labels },
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+  }
 }
 
 function tieLabels(wanted: GatewayDeployment): Readonly<Record<string, string>> {

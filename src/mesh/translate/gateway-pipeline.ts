@@ -64,6 +64,7 @@ export function createGatewayPipeline(
             translateGateway(object, {
               sets: read.lookup(setsByParent, `${namespaceOf(object)}/${object.metadata.name}`),
               namespaceLabels: (name) => read.get(sources.namespaces, name)?.metadata.labels ?? {},
+              configMap: (key) => read.get(sources.configMaps, key),
               material: (key) => read.get(materials, key),
               grants: (namespace) => read.lookup(grants, namespace),
               settings,

@@ -6,6 +6,7 @@
  */
 export { BUILT_IN_CLASS, SUPPORTED_FEATURES } from './gateway-api/class.ts'
 export type { GatewayDeployment, GatewayPort } from './gateway-api/gateway-deployment.ts'
+export { OVERLAID_KINDS, type OverlaidKind } from './gateway-api/gateway-parameters.ts'
 export { GATEWAY_NAME_LABEL } from './gateway-api/gateway.ts'
 export { objectKey, resolveShortHost, serviceHostname } from './names.ts'
 export type { Problem } from './problem.ts'

@@ -37,7 +37,7 @@ describe('what istiod keeps of a Secret', () => {
   })
 })
 
-test('of ConfigMaps the mesh’s settings and bundles of certificates are kept', () => {
+test('of ConfigMaps the mesh’s settings, bundles of certificates and parameters of Gateways are kept', () => {
   const configMap = (data: object): KubeObject => {
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'demo' }, data }
     return object
@@ -47,4 +47,8 @@ test('of ConfigMaps the mesh’s settings and bundles of certificates are kept',
   assert.equal(narrowConfigMap(configMap({ 'nginx.conf': 'server {}' })), undefined)
   const bundle = narrowConfigMap(configMap({ 'ca.crt': 'pem', other: 'long' })) as { data?: object }
   assert.deepEqual(bundle.data, { 'ca.crt': 'pem' })
+  const parameters = narrowConfigMap(configMap({ deployment: 'spec: {}', other: 'long' })) as {
+    data?: object
+  }
+  assert.deepEqual(parameters.data, { deployment: 'spec: {}' })
 })

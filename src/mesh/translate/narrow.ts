@@ -1,4 +1,5 @@
 import type { ConfigMap, KubeObject, Secret } from '../../kube/index.ts'
+import { PARAMETER_MEMBERS } from './gateway-api/gateway-parameters.ts'
 
 /** Kubernetes' own members of a TLS Secret, and Istio's older ones. */
 const SECRET_MEMBERS = ['tls.crt', 'tls.key', 'ca.crt', 'ca.crl', 'cert', 'key', 'cacert'] as const
@@ -35,18 +36,23 @@ function isKeyed(data: Readonly<Record<string, string>>): boolean {
   return has('tls.crt', 'tls.key') || has('cert', 'key') || has('ca.crt') || has('cacert')
 }
 
-/** The mesh's own settings, and bundles of certificates; what else applications keep in ConfigMaps is left alone. */
+/** The mesh's own settings, bundles of certificates, and parameters of Gateways; what else applications keep in ConfigMaps is left alone. */
 export function narrowConfigMap(object: KubeObject): KubeObject | undefined {
   const { data = {} } = object as ConfigMap
   if (SETTINGS_MEMBERS.some((member) => member in data)) return object
-  const trust = data[TRUST_MEMBER]
-  if (trust === undefined) return undefined
+  const kept = Object.fromEntries(
+    [TRUST_MEMBER, ...PARAMETER_MEMBERS].flatMap((member) => {
+      const text = data[member]
+      return text === undefined ? [] : [[member, text] as const]
+    }),
+  )
+  if (Object.keys(kept).length === 0) return undefined
   const { name, namespace } = object.metadata
   const narrowed: ConfigMap = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    data: { [TRUST_MEMBER]: trust },
+    data: kept,
   }
   return narrowed
 }

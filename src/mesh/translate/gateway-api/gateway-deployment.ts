@@ -1,6 +1,7 @@
 import type { Gateway, GatewayAddress } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
 import { allListeners, deploymentName, deploymentServiceAccount, type GatewayState } from './gateway.ts'
+import type { DeploymentOverlays } from './gateway-parameters.ts'
 
 /** What is to be deployed for a managed Gateway. */
 export interface GatewayDeployment {
@@ -17,6 +18,8 @@ export interface GatewayDeployment {
   readonly annotations: Readonly<Record<string, string>>
   readonly serviceType: 'LoadBalancer' | 'ClusterIP' | 'NodePort'
   readonly loadBalancerIP?: string
+  /** What its owner lays over these. */
+  readonly overlays?: DeploymentOverlays
 }
 
 export interface GatewayPort {
@@ -53,6 +56,7 @@ export function gatewayDeployment(object: Gateway, state: GatewayState): Gateway
     ),
     serviceType: serviceTypeOf(own[SERVICE_TYPE]),
     ...(requested === undefined ? {} : { loadBalancerIP: requested }),
+    ...(Object.keys(state.overlays).length === 0 ? {} : { overlays: state.overlays }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Service as KubeService } from '../../../kube/index.ts'
+import type { ConfigMap, Service as KubeService } from '../../../kube/index.ts'
 import { type GatewayName, gatewayName, type Listener, listenerName } from '../../../model/index.ts'
 import type { Gateway, GatewayAddress, ListenerSet } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
@@ -6,6 +6,7 @@ import type { MeshSettings } from '../settings.ts'
 import { type BackendCertificate, backendCertificate } from './backend-certificate.ts'
 import type { CertificateContext } from './certificate-reference.ts'
 import { frontendValidation, insecurePlaces } from './client-validation.ts'
+import { type DeploymentOverlays, gatewayParameters } from './gateway-parameters.ts'
 import { byPrecedence, denialOf, type ListenerSetState } from './listener-set.ts'
 import { isServable, type ListenerState } from './listener-state.ts'
 import { type ListenerGroup, listenerStates } from './listener-states.ts'
@@ -28,6 +29,8 @@ export interface GatewayState {
   readonly insecurePlaces: readonly string[]
   readonly placement: Placement
   readonly requestedAddresses: readonly GatewayAddress[]
+  /** What its owner lays over what is deployed for it. */
+  readonly overlays: DeploymentOverlays
   readonly fault: GatewayFault | undefined
   /** Absent: it names none. */
   readonly backendCertificate?: BackendCertificate
@@ -53,6 +56,7 @@ export interface GatewayContext extends CertificateContext {
   /** Those whose parent the Gateway is. */
   readonly sets: readonly ListenerSet[]
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>
+  readonly configMap: (key: string) => ConfigMap | undefined
   readonly settings: MeshSettings
 }
 
@@ -61,6 +65,7 @@ export function translateGateway(object: Gateway, context: GatewayContext): Gate
   const { name, generation = 0 } = object.metadata
   const { listeners, tls, allowedListeners } = object.spec
   const gateway = gatewayName('Gateway', namespace, name)
+  const parameters = gatewayParameters(object, context.configMap)
   const shown = backendCertificate(object.spec, namespace, context)
   const referrer = { kind: 'Gateway', namespace } as const
   const sets = byPrecedence(context.sets).map((set) => ({
@@ -97,7 +102,8 @@ export function translateGateway(object: Gateway, context: GatewayContext): Gate
     insecurePlaces: insecurePlaces(tls?.frontend),
     placement: placementOf(object, namespace, context.settings),
     requestedAddresses: (object.spec.addresses ?? []).filter((address) => (address.value ?? '') !== ''),
-    fault: faultOf(object),
+    overlays: typeof parameters === 'string' ? {} : parameters,
+    fault: faultOf(object, parameters),
     ...(shown === undefined ? {} : { backendCertificate: shown }),
   }
 }
@@ -151,7 +157,7 @@ function placementOf(object: Gateway, namespace: string, settings: MeshSettings)
   return { kind: 'existing', services }
 }
 
-function faultOf(object: Gateway): GatewayFault | undefined {
+function faultOf(object: Gateway, parameters: DeploymentOverlays | string): GatewayFault | undefined {
   const unknown = object.spec.addresses?.find(
     (address) => address.type !== undefined && address.type !== 'IPAddress' && address.type !== 'Hostname',
   )
@@ -161,12 +167,7 @@ function faultOf(object: Gateway): GatewayFault | undefined {
       message: `Address type ${unknown.type} is not known; use IPAddress or Hostname`,
     }
   }
-  const parameters = object.spec.infrastructure?.parametersRef
-  if (parameters === undefined) return undefined
-  return {
-    reason: 'InvalidParameters',
-    message: `infrastructure.parametersRef ${parameters.kind}/${parameters.name} is not served yet; remove it`,
-  }
+  return typeof parameters === 'string' ? { reason: 'InvalidParameters', message: parameters } : undefined
 }
 
 const MODEL_PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
