@@ -96,6 +96,8 @@ describe('messages that are committed', () => {
     }
     endSocket(out, ours)
     assert.equal(await text(theirs), Buffer.concat(sent).toString('latin1'))
+    ours.destroy()
+    theirs.destroy()
   })
 })
 
