@@ -46,6 +46,7 @@ export {
   PROXY_SOCKET_MARK,
 } from './node-proxy-protocol.ts'
 export { openPty, type Pty, setTerminalSize } from './pty.ts'
+export { releaseMemory } from './release-memory.ts'
 export type { SocketAddress } from './socket-address.ts'
 export {
   closeFd,

@@ -26,6 +26,8 @@ export interface Libc {
   /** Where a buffer's bytes are, for structures that point at them. It must live outside the heap (`allocUnsafeSlow`). */
   readonly addressOf: (buffer: Uint8Array) => bigint
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
+  readonly madvise: (address: number, length: number, advice: number) => number
+  readonly malloc_trim: (keep: number) => number
   readonly errno: () => number
 }
 
@@ -77,6 +79,8 @@ function load(): Libc {
     recvmsg: library.func('long recvmsg(int fd, void *message, int flags)') as Libc['recvmsg'],
     addressOf: (buffer) => koffi.address(buffer),
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)') as Libc['ioctl'],
+    madvise: library.func('int madvise(uintptr_t address, size_t length, int advice)') as Libc['madvise'],
+    malloc_trim: library.func('int malloc_trim(size_t keep)') as Libc['malloc_trim'],
     errno: () => koffi.errno(),
   }
 }

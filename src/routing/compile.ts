@@ -87,7 +87,7 @@ export function compileRoute(route: Route): Result<CompiledRoute> {
   const violations: Violation[] = []
   const reject: Reject = (path, message) => violations.push({ path, message })
   const matches: CompiledMatch[] = []
-  const compiled: CompiledRoute = {
+  const compiled: { -readonly [K in keyof CompiledRoute]: CompiledRoute[K] } = {
     key: route.key,
     name: route.name ?? route.key,
     origin: route.origin,
@@ -100,6 +100,8 @@ export function compileRoute(route: Route): Result<CompiledRoute> {
     const one = compileMatch(compiled, match, i, (path, message) => reject(`matches[${i}].${path}`, message))
     if (one !== undefined) matches.push(one)
   })
+  // An array that grew keeps room for sixteen more.
+  compiled.matches = matches.slice()
   return violations.length === 0 ? ok(compiled) : fail(violations)
 }
 

@@ -216,7 +216,7 @@ function formatString(match: StringMatch): string {
 
 /** The path condition; the tables find candidates by index and use this where they cannot, and to explain. */
 export function compilePath(path: PathMatch | undefined): Result<Condition, string> {
-  if (path === undefined) return ok(pathCondition('any', () => true))
+  if (path === undefined) return ANY_PATH
   switch (path.kind) {
     case 'exact':
       return ok(pathCondition(JSON.stringify(path.value), compileEqual(path.value, path.ignoreCase)))
@@ -238,6 +238,9 @@ export function compilePath(path: PathMatch | undefined): Result<Condition, stri
       return unreachable(path)
   }
 }
+
+/** Made once: most routes ask for no path. */
+const ANY_PATH = ok(pathCondition('any', () => true))
 
 function pathCondition(expected: string, test: TextTest): Condition {
   return { name: 'path', expected, holds: ({ path }) => test(path), actual: ({ path }) => path }

@@ -1,34 +1,35 @@
 import { type CompiledMatch, compareMatches } from './compile.ts'
 import type { Subject } from './condition.ts'
 
-/** Matches in their order. */
+/** Matches in their order. Data alone: with 5,000 hosts there are 5,000 of them. */
 export interface MatchList {
-  readonly items: readonly CompiledMatch[]
-  readonly insert: (match: CompiledMatch) => void
-  readonly remove: (match: CompiledMatch) => void
+  readonly items: CompiledMatch[]
 }
 
-export function createMatchList(): MatchList {
-  const items: CompiledMatch[] = []
-  /** The place of the first item that is not before the match. */
-  function placeOf(match: CompiledMatch): number {
-    let low = 0
-    let high = items.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (compareMatches(items[middle] as CompiledMatch, match) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+/** An array that grows would keep room for sixteen more. */
+export function createMatchList(match: CompiledMatch): MatchList {
+  return { items: [match] }
+}
+
+export function insertMatch({ items }: MatchList, match: CompiledMatch): void {
+  items.splice(placeOf(items, match), 0, match)
+}
+
+export function removeMatch({ items }: MatchList, match: CompiledMatch): void {
+  const place = placeOf(items, match)
+  if (items[place] === match) items.splice(place, 1)
+}
+
+/** The place of the first item that is not before the match. */
+function placeOf(items: readonly CompiledMatch[], match: CompiledMatch): number {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareMatches(items[middle] as CompiledMatch, match) < 0) low = middle + 1
+    else high = middle
   }
-  return {
-    items,
-    insert: (match) => void items.splice(placeOf(match), 0, match),
-    remove(match) {
-      const place = placeOf(match)
-      if (items[place] === match) items.splice(place, 1)
-    },
-  }
+  return low
 }
 
 /**

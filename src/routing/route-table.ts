@@ -4,7 +4,13 @@ import { type CompiledRoute, type RouteMatchResult, compileRoute } from './compi
 import { type Subject, subjectOf } from './condition.ts'
 import { createDomainMap } from './domain-map.ts'
 import { type Explanation, explainMatches } from './explain.ts'
-import { type PathIndex, createPathIndex } from './path-index.ts'
+import {
+  bestInIndex,
+  createPathIndex,
+  insertIntoIndex,
+  type PathIndex,
+  removeFromIndex,
+} from './path-index.ts'
 import { type RouteRequest, hostOf, pathOnly, queryOf } from './request.ts'
 
 /**
@@ -33,7 +39,8 @@ export interface RouteTable {
 
 interface VirtualHost {
   readonly domain: string
-  readonly routes: Set<CompiledRoute>
+  /** One, as most hosts have, is kept without a set. */
+  routes: CompiledRoute | Set<CompiledRoute> | undefined
   readonly index: PathIndex
 }
 
@@ -48,9 +55,11 @@ export function createRouteTable(): RouteTable {
     for (const domain of new Set(route.source.domains)) {
       let host = hosts.get(domain)
       if (host === undefined)
-        hosts.set(domain, (host = { domain, routes: new Set(), index: createPathIndex() }))
-      host.routes.add(route)
-      for (const match of route.matches) host.index.insert(match)
+        hosts.set(domain, (host = { domain, routes: undefined, index: createPathIndex() }))
+      if (host.routes === undefined) host.routes = route
+      else if (host.routes instanceof Set) host.routes.add(route)
+      else host.routes = new Set([host.routes, route])
+      for (const match of route.matches) insertIntoIndex(host.index, match)
     }
   }
 
@@ -61,9 +70,9 @@ export function createRouteTable(): RouteTable {
     for (const domain of new Set(route.source.domains)) {
       const host = hosts.get(domain)
       if (host === undefined) continue
-      host.routes.delete(route)
-      for (const match of route.matches) host.index.remove(match)
-      if (host.routes.size === 0) hosts.delete(domain)
+      for (const match of route.matches) removeFromIndex(host.index, match)
+      if (host.routes instanceof Set) host.routes.delete(route)
+      if (host.routes === route || routesOf(host).length === 0) hosts.delete(domain)
     }
   }
 
@@ -86,21 +95,21 @@ export function createRouteTable(): RouteTable {
       if (host === undefined) return undefined
       if (scratch === undefined) scratch = subjectOf(request)
       else refill(scratch, request)
-      return host.index.best(scratch)?.result
+      return bestInIndex(host.index, scratch)?.result
     },
     explain(request, domain) {
       const name = domain ?? hostOf(request.authority)
       const host = hosts.find(name)
-      return explainMatches(
-        name,
-        host?.domain,
-        host === undefined ? [] : [...host.routes],
-        subjectOf(request),
-      )
+      return explainMatches(name, host?.domain, host === undefined ? [] : routesOf(host), subjectOf(request))
     },
     hasHost: (host) => hosts.find(host) !== undefined,
     size: () => routes.size,
   }
+}
+
+function routesOf({ routes }: VirtualHost): readonly CompiledRoute[] {
+  if (routes === undefined) return []
+  return routes instanceof Set ? [...routes] : [routes]
 }
 
 function refill(subject: Subject, request: RouteRequest): void {

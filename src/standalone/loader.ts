@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { getCompileCacheDir } from 'node:module'
 import { extname, join } from 'node:path'
 import { type Clock, type Logger, messageOf } from '../base/index.ts'
@@ -30,7 +31,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const { proxy, clock, logger } = options
   /** What the proxy has been told of. */
   const known = new Map<string, string>()
-  let last: readonly FileText[] = []
+  let last = ''
   let remarked = new Set<string>()
   let child: LoadingProcess | undefined
   let cancelEnd: () => void = () => {}
@@ -55,7 +56,7 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   async function take(files: readonly FileText[]): Promise<readonly ConfigurationProblem[]> {
-    last = files
+    last = identityOf(files)
     const answer = await ask(files)
     if (answer.kind === 'bad') return answer.problems
     const { changes, versions, remarks, objects } = answer
@@ -73,10 +74,7 @@ export function createLoader(options: LoaderOptions): Loader {
   return {
     take,
     async retake(files) {
-      const isSame =
-        files.length === last.length &&
-        files.every(({ path, text }, i) => last[i]?.path === path && last[i].text === text)
-      if (isSame) return
+      if (identityOf(files) === last) return
       const problems = await take(files)
       if (problems.length === 0) return
       for (const problem of problems) logger.error(formatProblem(problem))
@@ -84,6 +82,13 @@ export function createLoader(options: LoaderOptions): Loader {
     },
     close: end,
   }
+}
+
+/** Tells files from other ones without keeping their text. */
+function identityOf(files: readonly FileText[]): string {
+  const sum = createHash('sha256')
+  for (const { path, text } of files) sum.update(`${path.length} ${text.length} ${path}${text}`)
+  return sum.digest('base64')
 }
 
 interface LoadingProcess {

@@ -13,6 +13,7 @@ import type { XdsChange } from '../../xds/client/index.ts'
 import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
 import type { ProxyHandle } from './proxy-handle.ts'
 import { createProxyProcess } from './proxy-process.ts'
+import { createSpareMemory } from './spare-memory.ts'
 import { createSuccession, type Succession } from './succession.ts'
 import type { Predecessor } from './take-over.ts'
 
@@ -87,6 +88,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
   const ticketKey = ticketKeyOf(predecessor) ?? randomBytes(TICKET_KEY_BYTES)
   const restartEpoch = predecessor === undefined ? 0 : predecessor.epoch + 1
   const running = createProxyProcess({ ...options, predecessor })
+  const spare = createSpareMemory(clock, options.logger)
   let stopping = false
   const inherited = () => predecessor?.inherited(options.name) ?? []
   const handle = running.host.create({
@@ -111,7 +113,10 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
 
   return {
     start: handle.start,
-    apply: (changes) => handle.accept(toXdsChanges(changes)).map(({ key, reason }) => ({ key, reason })),
+    apply(changes) {
+      spare.expect()
+      return handle.accept(toXdsChanges(changes)).map(({ key, reason }) => ({ key, reason }))
+    },
     listeners() {
       const { ports, problems } = handle.ports()
       return { ports, problems: new Map(problems) }
@@ -143,6 +148,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
     },
     async stop(graceMs) {
       stopping = true
+      spare.close()
       handle.statusChanged()
       await drainHandle(handle, clock, graceMs)
       handle.close()

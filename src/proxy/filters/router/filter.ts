@@ -15,17 +15,16 @@ export const routerFilter: HttpFilterFactory = (route, context) => {
   if (action.kind !== 'forward') return undefined
   const response = responseChanges(route.filters)
   const session = action.session && createSession(action.session)
-  const sends = new Map(
-    action.destinations.map((destination) => [
-      destination,
-      compileDestination(action, destination, { response, session }, context),
-    ]),
+  const sends = action.destinations.map((destination) =>
+    compileDestination(action, destination, { response, session }, context),
   )
+  const [only] = sends
+  if (only !== undefined && sends.length === 1 && session === undefined) return { request: only }
   const sessionDestination = session && destinationFinder(action, session, context)
   return {
     request(exchange, match) {
       const destination = sessionDestination?.(exchange) ?? pickDestination(action, context.random)
-      return (sends.get(destination) as RequestFilter)(exchange, match)
+      return (sends[action.destinations.indexOf(destination)] as RequestFilter)(exchange, match)
     },
   }
 }
