@@ -41,7 +41,7 @@ function buildGraph(graph: Graph): {
     transform: (item, read, key) => [
       {
         key: `${key}/sum`,
-        text: String(read.lookup(byGroup, item.group).reduce((sum, other) => sum + other.value, 0)),
+        text: `${read.count(byGroup, item.group)}: ${read.lookup(byGroup, item.group).reduce((sum, other) => sum + other.value, 0)}`,
       },
     ],
   })

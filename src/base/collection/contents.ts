@@ -9,14 +9,19 @@ export interface Contents<T> {
   readonly list: () => readonly T[]
 }
 
+/** Of what is listed seldom or never: so many changes of keys are kept, or as many as there are keys. */
+const KEYS_CHANGED_MIN = 1000
+
 /** Costs: get, set, delete constant; the first list after a change is linear, however many keys came or went since. */
 export function createContents<T>(): Contents<T> {
   const values = new Map<string, T>()
-  let sorted: readonly string[] = []
+  /** As they were at the last list; undefined when sorting all is less work than what has changed since. */
+  let sorted: readonly string[] | undefined = []
   let keysChanged = new Set<string>()
   let listed: readonly T[] | undefined = []
 
   function sortedKeys(): readonly string[] {
+    if (sorted === undefined) return (sorted = [...values.keys()].sort(byCodeUnit))
     if (keysChanged.size === 0) return sorted
     const added = [...keysChanged].filter((key) => values.has(key)).sort(byCodeUnit)
     sorted = mergeSorted(
@@ -27,18 +32,25 @@ export function createContents<T>(): Contents<T> {
     return sorted
   }
 
+  function noteKey(key: string): void {
+    listed = undefined
+    if (sorted === undefined) return
+    keysChanged.add(key)
+    if (keysChanged.size <= Math.max(KEYS_CHANGED_MIN, values.size)) return
+    sorted = undefined
+    keysChanged = new Set()
+  }
+
   return {
     get: (key) => values.get(key),
     has: (key) => values.has(key),
     set(key, value) {
-      if (!values.has(key)) keysChanged.add(key)
+      if (values.has(key)) listed = undefined
+      else noteKey(key)
       values.set(key, value)
-      listed = undefined
     },
     delete(key) {
-      if (!values.delete(key)) return
-      keysChanged.add(key)
-      listed = undefined
+      if (values.delete(key)) noteKey(key)
     },
     size: () => values.size,
     keys: () => values.keys(),

@@ -83,6 +83,12 @@ export function createGraph(): Graph {
       readNames.add(node.name)
       return node
     }
+    function register(index: unknown, indexKey: string): IndexNode {
+      const node = known(indexOf, index, 'the index')
+      check(node.owner)
+      node.readers.add(indexKey, reader)
+      return node
+    }
     return {
       get<T>(collection: Collection<T>, key: string) {
         const node = check(known(nodeOf, collection, `collection ${collection.name}`))
@@ -95,11 +101,9 @@ export function createGraph(): Graph {
         return node.contents.list() as readonly T[]
       },
       lookup<T>(index: Index<T>, indexKey: string) {
-        const node = known(indexOf, index, 'the index')
-        check(node.owner)
-        node.readers.add(indexKey, reader)
-        return node.lookup(indexKey) as readonly T[]
+        return register(index, indexKey).lookup(indexKey) as readonly T[]
       },
+      count: (index, indexKey) => register(index, indexKey).count(indexKey),
     }
   }
 

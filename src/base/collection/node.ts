@@ -27,6 +27,7 @@ export interface IndexNode {
   readonly owner: Node
   readonly readers: ReaderTable
   readonly lookup: (indexKey: string) => readonly unknown[]
+  readonly count: (indexKey: string) => number
   readonly apply: (changes: readonly Change<unknown>[]) => void
 }
 
@@ -94,6 +95,7 @@ export function createIndexNode(
     owner,
     readers,
     lookup: (indexKey) => buckets.get(indexKey)?.list() ?? [],
+    count: (indexKey) => buckets.get(indexKey)?.size() ?? 0,
     apply(changes) {
       for (const { key, before, after } of changes) {
         const old = before === undefined ? [] : keysOf(before)

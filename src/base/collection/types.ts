@@ -37,6 +37,8 @@ export interface Read {
   /** Depends on every object of the collection: prefer `get` and `lookup`. */
   readonly list: <T>(collection: Collection<T>) => readonly T[]
   readonly lookup: <T>(index: Index<T>, indexKey: string) => readonly T[]
+  /** How many objects `lookup` would give, without the cost of each. */
+  readonly count: <T>(index: Index<T>, indexKey: string) => number
 }
 
 export type Equal<T> = (a: T, b: T) => boolean

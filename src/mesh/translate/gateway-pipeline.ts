@@ -12,7 +12,7 @@ import { meshStatus } from './gateway-api/mesh.ts'
 import { type GatewayDeployment, gatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { gatewayStatus } from './gateway-api/gateway-status.ts'
 import { judgeGateway } from './gateway-api/gateway-verdict.ts'
-import { type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
+import { allListeners, type GatewayState, modelListeners, translateGateway } from './gateway-api/gateway.ts'
 import { parentGateway } from './gateway-api/listener-set.ts'
 import { listenerSetStatuses } from './gateway-api/listener-set-status.ts'
 import { type ConnectionRouteResult, translateConnectionRoute } from './gateway-api/connection-route.ts'
@@ -195,15 +195,14 @@ function createGatewayStatuses(
     readonly settings: MeshSettings
   },
 ): Collection<StatusUpdate> {
-  const byGateway = graph.index(from.attachments, 'attachments by gateway', ({ gateway }) => [gateway])
+  const byListener = graph.index(from.attachments, 'attachments by listener', ({ listener }) => [listener])
   return graph.derive({
     name: 'gateway statuses',
     input: from.gateways,
     transform: (state, read) => {
-      const attachedRoutes = new Map<ListenerName, number>()
-      for (const { listener } of read.lookup(byGateway, state.key)) {
-        attachedRoutes.set(listener, (attachedRoutes.get(listener) ?? 0) + 1)
-      }
+      const attachedRoutes: ReadonlyMap<ListenerName, number> = new Map(
+        allListeners(state).map(({ key }) => [key, read.count(byListener, key)]),
+      )
       const judged = judgeGateway(state, {
         service: (key) => read.get(sources.services, key),
         deployment: (key) => read.get(sources.deployments, key),

@@ -38,9 +38,8 @@ export function translateConnectionRoute(
   return {
     key,
     routes: rules.flatMap((backends, rule) => modelRoutes(route, kind, { backends, rule, bindings })),
-    attachments: bindings.map(({ gateway, listener }) => ({
+    attachments: bindings.map(({ listener }) => ({
       key: `${listener.key}|${key}`,
-      gateway: gateway.key,
       listener: listener.key,
     })),
     status: {

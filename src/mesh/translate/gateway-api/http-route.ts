@@ -26,8 +26,6 @@ export interface HttpRouteResult {
 /** A route counted by a listener. */
 export interface Attachment {
   readonly key: string
-  /** `<namespace>/<name>` of the Gateway. */
-  readonly gateway: string
   readonly listener: ListenerName
 }
 
@@ -58,9 +56,8 @@ export function translateHttpRoute(
         modelRoutes(route, rule, { index, places: services.flatMap(meshPlaces), before: places.length }),
       ),
     ],
-    attachments: bindings.map(({ gateway, listener }) => ({
+    attachments: bindings.map(({ listener }) => ({
       key: `${listener.key}|${kind.kind}/${key}`,
-      gateway: gateway.key,
       listener: listener.key,
     })),
     status: {
