@@ -113,7 +113,8 @@ export interface Handle {
   readonly scheduler: Scheduler
 }
 
-const READ_BYTES = 64 * 1024
+/** Who reads here copies at once. */
+const SCRATCH = new Uint8Array(64 * 1024)
 
 /** @param given end: absent for a connection that is asked for through the handle */
 export function createHandle(
@@ -150,7 +151,7 @@ export function createHandle(
   function readOnce(): void {
     if (!isReading || isClosed || end === undefined || !end.isConnected()) return
     // TLS has a buffer of its own.
-    const buffer = (secured === undefined ? ownBuffer : undefined) ?? new Uint8Array(READ_BYTES)
+    const buffer = (secured === undefined ? ownBuffer : undefined) ?? SCRATCH
     const count = end.read(buffer)
     if (count === 0) return
     if (count > 0) {

@@ -20,6 +20,7 @@ interface HandleHolder {
 }
 
 // The handshake's bound is set while a socket of TLS is made: it has to be virtual from the beginning.
+// oxlint-disable-next-line typescript/unbound-method -- called with the socket as `this` below
 const { setTimeout: realTimeout } = TLSSocket.prototype
 TLSSocket.prototype.setTimeout = function (this: TLSSocket, ms: number, callback?: () => void) {
   const scheduler = (this as unknown as HandleHolder)._handle?._parent?.scheduler
