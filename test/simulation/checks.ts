@@ -1,4 +1,5 @@
 import type { Cluster } from '../../src/proxy/upstream/cluster.ts'
+import { checkSession } from './byte-sessions.ts'
 import { bodyOf } from './byte-stream.ts'
 import type { Arrival, Ledger, Sent } from './ledger.ts'
 import type { Answer, Scenario } from './scenario.ts'
@@ -104,7 +105,19 @@ export function checkRequests(world: World): void {
     checkAttempts(world, sent)
     checkCopies(world, sent)
   }
+  checkSessions(world)
   checkLog(world)
+}
+
+function checkSessions({ ledger, scenario }: World): void {
+  const { config, events, tls } = scenario
+  const terms = {
+    isKept: config.traffic.connections === undefined && events.every(({ kind }) => kind === 'crash'),
+    isCalm: isCalm(scenario),
+    // With TLS an end is an end: Node does not tell one that was not announced.
+    tells: { client: tls?.down !== true && tls?.up !== true, server: tls?.down !== true && tls?.up !== true },
+  }
+  for (const session of ledger.sessions.values()) checkSession(session, terms, ledger.fail)
 }
 
 function checkAnswered({ ledger }: World, { script, answer, isWhole, excuse }: Sent): void {
@@ -167,11 +180,12 @@ function mayBeFollowed(arrival: Arrival, retryOn: readonly string[], isPair: boo
   if (arrival.answered === 'refused') return true
   if (arrival.answered === 'no' && !isPair) return false
   // What breaks off behind the second sidecar is its 503 to the first.
-  const status = arrival.answered === 'no' ? 503 : arrival.script.status
+  const isBroken = isPair && arrival.answered !== 'whole'
+  const possible = isBroken ? [503, arrival.script.status] : [arrival.script.status]
   const statuses = retryOn.filter((word) => /^\d+$/.test(word)).map(Number)
-  const isListed = statuses.length > 0 ? statuses.includes(status) : status === 503
+  const isListed = possible.some((one) => (statuses.length > 0 ? statuses.includes(one) : one === 503))
   const isDefault = retryOn.length === 0 || statuses.length > 0
-  return (isDefault && isListed) || (retryOn.includes('retriable-4xx') && status === 409)
+  return (isDefault && isListed) || (retryOn.includes('retriable-4xx') && possible.includes(409))
 }
 
 /** The client, which stayed, has less than the host has sent. */
@@ -214,6 +228,8 @@ function checkLog(world: World): void {
   const seen = new Map<number, number>()
   for (const line of proxy.logLines) {
     const [id = '', status = '', flags = '', duration = '', details = ''] = line.trim().split(' ')
+    // A connection of bytes has no such field.
+    if (id === '-' && (scenario.sessions?.length ?? 0) > 0) continue
     if (!/^\d+$/.test(id)) {
       ledger.fail(`the log has a line for nobody: ${line.trim()}`)
       continue

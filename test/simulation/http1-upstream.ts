@@ -146,8 +146,11 @@ export function createHttp1Upstream({ scheduler, ledger, host, openStream }: Ups
       arrival.hasEnded = cut === undefined
       if (cut !== undefined) finish(connection, cut.how === 'reset' ? 'reset' : 'close')
       else if (script.closes || script.body.kind === 'until-close') finish(connection, 'close')
-      else if (script.isTwice)
+      else if (script.isTwice) {
+        // It may be taken for the answer to the next request; from then on nobody could tell which is whose.
         connection.stream.send('HTTP/1.1 200 OK\r\nx-id: 0\r\ncontent-length: 4\r\n\r\nevil')
+        finish(connection, 'close')
+      }
     }
     if (script.pauseMs > 0) scheduler.at(script.pauseMs, rest)
     else rest()

@@ -1,9 +1,12 @@
+import type { Session } from './byte-sessions.ts'
 import type { Answer, RequestScript } from './scenario.ts'
 
 /** What both ends of the simulation have seen of each request, and what they found wrong. */
 export interface Ledger {
   readonly sent: Map<number, Sent>
   readonly arrivals: Map<number, Arrival[]>
+  /** Connections that only carry bytes. */
+  readonly sessions: Map<number, Session>
   readonly violations: string[]
   /** Notes a broken law, with the time. */
   readonly fail: (what: string) => void
@@ -61,6 +64,7 @@ export function createLedger(now: () => number): Ledger {
   return {
     sent: new Map(),
     arrivals: new Map(),
+    sessions: new Map(),
     violations,
     fail: (what) => {
       violations.push(what)

@@ -1,8 +1,11 @@
 import { createSeededRandom } from '../../src/base/index.ts'
 import {
-  credentialName,
   type Credential,
+  credentialName,
+  type Listener,
+  listenerName,
   type ModelObject,
+  routeName,
   type TrafficPolicy,
   type UpstreamTls,
 } from '../../src/model/index.ts'
@@ -12,6 +15,7 @@ import {
   changesOf,
   createTestProxy,
   forwardTo,
+  GATEWAY,
   listenerObject,
   meshObject,
   routeObject,
@@ -40,8 +44,13 @@ export interface Member {
 export const FRONT_ADDRESS = '10.1.0.1'
 export const FIRST_HOST_PORT = 9000
 export const SHADOW_PORT = 9500
+/** Of what only carries bytes. */
+export const FIRST_BYTES_PORT = 9200
 const LISTENER_PORT = 8000
+const BYTES_LISTENER_PORT = 8001
 const SERVICE_ADDRESS = '10.43.0.1'
+const BYTES_ADDRESS = '10.43.0.2'
+const BYTES_PORT = 6379
 const OUTBOUND_PORT = 15_001
 const FIRST_INBOUND_PORT = 16_000
 /** What a sidecar's connections to its application come from, as in Istio. */
@@ -57,6 +66,13 @@ export function targetOf({ role }: Scenario): Place {
     : { address: SERVICE_ADDRESS, port: 80 }
 }
 
+/** What clients of bytes dial. */
+export function bytesTargetOf({ role }: Scenario): Place {
+  return role === undefined
+    ? { address: FRONT_ADDRESS, port: BYTES_LISTENER_PORT }
+    : { address: BYTES_ADDRESS, port: BYTES_PORT }
+}
+
 /** What clients dial is always there; connections to hosts may fail, and those of a sidecar to its application. */
 export function mannersOf(scenario: Scenario, draw: () => number): NetworkManners {
   const { latencyMaxMs, pieceMax, capacity, refused, hanging } = scenario.network
@@ -66,14 +82,14 @@ export function mannersOf(scenario: Scenario, draw: () => number): NetworkManner
     pieceMax,
     capacity,
     connect({ port }) {
-      if (port === targetOf(scenario).port) return 'accept'
+      if (port === targetOf(scenario).port || port === bytesTargetOf(scenario).port) return 'accept'
       const drawn = draw()
       return drawn < refused ? 'refuse' : drawn < refused + hanging ? 'hang' : 'accept'
     },
     redirect({ address, port }, from) {
       if (role === undefined) return undefined
-      if (address === SERVICE_ADDRESS) return OUTBOUND_PORT
-      const index = port - FIRST_HOST_PORT
+      if (address === SERVICE_ADDRESS || address === BYTES_ADDRESS) return OUTBOUND_PORT
+      const index = port < FIRST_BYTES_PORT ? port - FIRST_HOST_PORT : port - FIRST_BYTES_PORT
       const isCaptured = role === 'pair' && from !== INBOUND_SOURCE && index < scenario.hosts
       return isCaptured ? FIRST_INBOUND_PORT + index : undefined
     },
@@ -142,6 +158,7 @@ function configurationOf(scenario: Scenario): ModelObject[] {
   return [
     meshObject(LOG_FORMAT),
     serviceOf(scenario, config.traffic),
+    bytesService(scenario, config.traffic),
     ...(shadow ?? []),
     ...endpointsOf(scenario),
     routeOf(scenario, config.requestTimeoutMs),
@@ -149,10 +166,14 @@ function configurationOf(scenario: Scenario): ModelObject[] {
   ]
 }
 
-function listenersOf({ role, tls }: Scenario): ModelObject[] {
+function listenersOf(scenario: Scenario): ModelObject[] {
+  const { role, tls } = scenario
   if (role !== undefined) return []
   const listener = listenerObject(LISTENER_PORT)
-  if (tls?.down !== true) return [listener]
+  const key = listenerName(GATEWAY, 'bytes')
+  const bytes: Listener = { ...listenerObject(BYTES_LISTENER_PORT), key, protocol: 'tcp' }
+  const routes = [listener, bytesRoute(scenario)]
+  if (tls?.down !== true) return [...routes, bytes]
   const credential: Credential = {
     type: 'credential',
     key: credentialName('Secret', 'demo', 'own'),
@@ -162,7 +183,12 @@ function listenersOf({ role, tls }: Scenario): ModelObject[] {
   }
   const certificates = [{ source: 'Secret' as const, name: 'own' }]
   const terms = { kind: 'terminate', certificates, clients: { kind: 'none' } } as const
-  return [credential, { ...listener, protocol: 'https', tls: terms }]
+  return [
+    credential,
+    ...routes,
+    { ...listener, protocol: 'https', tls: terms },
+    { ...bytes, protocol: 'tls', tls: terms },
+  ]
 }
 
 export function serviceOf(scenario: Scenario, traffic: TrafficPolicy) {
@@ -171,6 +197,31 @@ export function serviceOf(scenario: Scenario, traffic: TrafficPolicy) {
   const service = serviceObject('app', { ports, addresses: [SERVICE_ADDRESS] })
   const secured = scenario.tls?.up === true ? { ...traffic, tls: originate() } : traffic
   return { ...service, policies: [{ traffic: secured, ports: {}, subsets: [], origin: service.origin }] }
+}
+
+/** Only what holds of connections: nobody answers health checks there. */
+function bytesService(scenario: Scenario, { connectTimeoutMs, connections }: TrafficPolicy) {
+  const ports = [{ port: BYTES_PORT, name: 'bytes', protocol: 'tcp' }] as const
+  const service = serviceObject('bytes', { ports, addresses: [BYTES_ADDRESS] })
+  const traffic = {
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+    ...(connections && { connections }),
+    ...(scenario.tls?.up === true && { tls: originate() }),
+  }
+  return { ...service, policies: [{ traffic, ports: {}, subsets: [], origin: service.origin }] }
+}
+
+function bytesRoute(scenario: Scenario): ModelObject {
+  const origin = { kind: 'TCPRoute', namespace: 'demo', name: 'bytes', rule: 0 }
+  const service = bytesService(scenario, {}).key
+  return {
+    type: 'connection-route',
+    key: routeName(origin),
+    scope: { kind: 'gateway', listeners: [listenerName(GATEWAY, 'bytes')] },
+    matches: [{ order: [0] }],
+    destinations: [{ weight: 1, target: { kind: 'service', service, port: BYTES_PORT } }],
+    origin,
+  }
 }
 
 function originate(): UpstreamTls {
@@ -186,7 +237,11 @@ function shadowService(traffic: TrafficPolicy) {
 
 /** Without a policy nothing is asked for by itself. */
 export function unpoliced(scenario: Scenario): ModelObject[] {
-  return [serviceOf(scenario, {}), ...(scenario.mirror ? [shadowService({})] : [])]
+  return [
+    serviceOf(scenario, {}),
+    bytesService(scenario, {}),
+    ...(scenario.mirror ? [shadowService({})] : []),
+  ]
 }
 
 function shadowEndpoint() {
@@ -203,6 +258,10 @@ export function endpointsOf(scenario: Scenario): ModelObject[] {
       address: hostAddress(index),
       services: {
         [serviceOf(scenario, {}).key]: { ports: { '80': FIRST_HOST_PORT + index }, ready: true },
+        [bytesService(scenario, {}).key]: {
+          ports: { [String(BYTES_PORT)]: FIRST_BYTES_PORT + index },
+          ready: true,
+        },
       },
     }),
   )

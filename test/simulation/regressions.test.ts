@@ -205,3 +205,19 @@ test('a sidecar that is closed closes the connection on which a request has come
   const outcome = await run({ role: 'pair', clients: [client([get(1, [{}]), lost])] })
   assert.equal(outcome.answered, 2)
 })
+
+for (const role of [undefined, 'outbound', 'pair'] as const) {
+  const names = { outbound: 'a sidecar', pair: 'two sidecars' }
+  test(`who breaks off bytes behind ${role === undefined ? 'a gateway' : names[role]} is not taken for one that has ended`, async () => {
+    const session = { startMs: 0, up: 1000, down: 1000, clientMs: 30, serverMs: 30 }
+    const outcome = await run({
+      ...(role !== undefined && { role }),
+      sessions: [
+        { ...session, id: 1, client: 'waits', server: 'reset' },
+        { ...session, id: 2, client: 'reset', server: 'end', serverMs: 300 },
+      ],
+    })
+    assert.ok(outcome.trace.some((line) => line.endsWith('hears reset in session 1')))
+    assert.ok(outcome.trace.some((line) => line.endsWith('the server of session 2 hears reset')))
+  })
+}

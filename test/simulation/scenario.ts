@@ -24,6 +24,22 @@ export interface Scenario {
   /** Which side of the proxy speaks TLS. */
   readonly tls?: { readonly down: boolean; readonly up: boolean }
   readonly mirror?: Mirror
+  readonly sessions?: readonly ByteScript[]
+}
+
+/** A connection that only carries bytes. */
+export interface ByteScript {
+  readonly id: number
+  readonly startMs: number
+  /** What the client sends, and the server. */
+  readonly up: number
+  readonly down: number
+  /** So long after its bytes the client ends its side, or breaks off; or it does when the server has. */
+  readonly client: 'end' | 'reset' | 'waits'
+  readonly clientMs: number
+  /** So long after the first bytes, or when the client has ended. */
+  readonly server: 'end' | 'reset' | 'after-client'
+  readonly serverMs: number
 }
 
 /** Copies go to a host of their own, which does with them what it likes. */
@@ -162,7 +178,7 @@ export function generateScenario(seed: number, steps: number, mix: Mix): Scenari
   return isCalm ? calmed(scenario) : scenario
 }
 
-function surroundingsOf(dice: Dice): Pick<Scenario, 'role' | 'tls' | 'mirror'> {
+function surroundingsOf(dice: Dice): Pick<Scenario, 'role' | 'tls' | 'mirror' | 'sessions'> {
   const role = dice.one(['gateway', 'gateway', 'gateway', 'outbound', 'pair'])
   // What is captured by a sidecar is encrypted by its clients, or not at all.
   const tls = { down: role === 'gateway' && dice.chance(0.3), up: role !== 'pair' && dice.chance(0.3) }
@@ -172,6 +188,25 @@ function surroundingsOf(dice: Dice): Pick<Scenario, 'role' | 'tls' | 'mirror'> {
     ...(role !== 'gateway' && { role }),
     ...((tls.down || tls.up) && { tls }),
     ...(dice.chance(0.3) && { mirror }),
+    ...(dice.chance(0.3) && {
+      sessions: Array.from({ length: 1 + dice.below(4) }, (_, index) => sessionOf(dice, index + 1)),
+    }),
+  }
+}
+
+function sessionOf(dice: Dice, id: number): ByteScript {
+  const server = dice.one(['end', 'end', 'after-client', 'reset'])
+  return {
+    id,
+    startMs: dice.below(400),
+    up: dice.one(SIZES),
+    down: dice.one(SIZES),
+    // One of the two has to be the first.
+    client:
+      server === 'after-client' ? dice.one(['end', 'end', 'reset']) : dice.one(['end', 'waits', 'reset']),
+    clientMs: dice.one([0, 1, 30, 300]),
+    server,
+    serverMs: dice.one([0, 1, 30, 300]),
   }
 }
 

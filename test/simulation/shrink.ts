@@ -44,6 +44,9 @@ function* candidatesOf(scenario: Scenario): Generator<Scenario> {
   if (scenario.tls !== undefined) yield unencrypted
   const { mirror: _mirror, ...unmirrored } = scenario
   if (scenario.mirror !== undefined) yield unmirrored
+  const { sessions = [], ...withoutSessions } = scenario
+  if (sessions.length > 0) yield withoutSessions
+  for (const session of sessions) yield { ...scenario, sessions: without(sessions, session) }
   if (scenario.hosts > 1) yield { ...scenario, hosts: 1, events: [] }
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { simulate } from './run.ts'
 
 /** A short form of `npm run test:simulation`. */
-const SCENARIOS = 40
+const SCENARIOS = 16
 const STEPS = 10
 
 for (const down of ['http1', 'http2'] as const) {

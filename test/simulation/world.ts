@@ -1,5 +1,6 @@
 import { createSeededRandom } from '../../src/base/index.ts'
 import type { ModelObject } from '../../src/model/index.ts'
+import { createByteClient, createByteServer } from './byte-sessions.ts'
 import { createByteStream, type OpenStream } from './byte-stream.ts'
 import { checkAtRest, checkClosed, checkNow, checkRequests } from './checks.ts'
 import { createHttp1Client, type SimulatedClient } from './http1-client.ts'
@@ -10,7 +11,9 @@ import { createKernel, type Kernel } from './kernel.ts'
 import { createLedger, type Ledger, shadowLedger } from './ledger.ts'
 import {
   acceptAll,
+  bytesTargetOf,
   endpointsOf,
+  FIRST_BYTES_PORT,
   FIRST_HOST_PORT,
   mannersOf,
   type Member,
@@ -21,7 +24,7 @@ import {
   targetOf,
   unpoliced,
 } from './members.ts'
-import type { ClientScript, Scenario, WorldEvent } from './scenario.ts'
+import type { ByteScript, ClientScript, Scenario, WorldEvent } from './scenario.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { createSecureStream, type SecureTerms } from './secure-stream.ts'
 
@@ -63,7 +66,10 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   const { scheduler, ledger } = world
   const hosts = startHosts(world)
   startShadow(world)
-  const clients = scenario.clients.map((script, index) => startClient(world, script, index))
+  const clients = [
+    ...scenario.clients.map((script, index) => startClient(world, script, index)),
+    ...(scenario.sessions ?? []).map((script) => startSession(world, script)),
+  ]
   for (const event of scenario.events) scheduler.at(event.atMs, () => happen(world, hosts, event))
   const end = scheduler.monotonic() + LONGEST_MS
   while (!clients.every((client) => client.isDone()) && ledger.violations.length === 0) {
@@ -132,13 +138,24 @@ function startHosts(world: World): SimulatedHost[] {
     const openStream = opener(world, scenario.tls?.up === true ? terms : undefined)
     const parts = { scheduler, ledger, host: index, openStream }
     const upstream = isHttp1 ? createHttp1Upstream(parts) : createHttp2Upstream(parts, scenario.http2)
+    const bytes = createByteServer({ scheduler, ledger, openStream })
     let close = (): void => {}
     const host: SimulatedHost = {
       ...upstream,
       start: () => {
-        close = kernel.listen(FIRST_HOST_PORT + index, upstream)
+        const closers = [
+          kernel.listen(FIRST_HOST_PORT + index, upstream),
+          kernel.listen(FIRST_BYTES_PORT + index, bytes),
+        ]
+        close = () => {
+          for (const one of closers) one()
+        }
       },
       stop: () => close(),
+      crash() {
+        upstream.crash()
+        bytes.crash()
+      },
     }
     host.start()
     return host
@@ -168,6 +185,22 @@ function startClient(world: World, script: ClientScript, index: number): Simulat
   if (stall !== undefined) scheduler.at(script.startMs + stall.atMs, () => client.stall(stall.ms))
   if (leave !== undefined) scheduler.at(script.startMs + leave.atMs, () => client.leave(leave.how))
   return client
+}
+
+function startSession(world: World, script: ByteScript): SimulatedClient {
+  const { scheduler, kernel, ledger, scenario } = world
+  const terms = { isServer: false, protocol: 'http/1.1' } as const
+  const openStream = opener(world, scenario.tls?.down === true ? terms : undefined)
+  const from = `10.2.1.${script.id}`
+  return createByteClient({
+    scheduler,
+    kernel,
+    ledger,
+    target: bytesTargetOf(scenario),
+    from,
+    script,
+    openStream,
+  })
 }
 
 /** A client that rests after each read, and allows little at once, would take for ever. */

@@ -7,7 +7,7 @@ import { plainAddress } from '../net/plain-address.ts'
 import type { OnRead, SocketTarget } from '../net/network.ts'
 import { describeSocketError } from '../net/socket-error.ts'
 import { createWheelTimer, type WheelTimer } from '../net/timer-wheel.ts'
-import { closeWhenSent, unsentBytes } from '../net/unsent.ts'
+import { breakOff, closeWhenSent, unsentBytes } from '../net/unsent.ts'
 import { readyEvent } from '../tls/client.ts'
 import { EXPIRED } from '../upstream/dial.ts'
 import type { Host } from '../upstream/host.ts'
@@ -62,6 +62,9 @@ interface TcpSession {
   flags: number
   failure: string
   downstreamEnded: boolean
+  upstreamEnded: boolean
+  /** The server has broken off in the middle: the client must not take that for an end. */
+  upstreamBroke: boolean
   over: boolean
 }
 
@@ -87,6 +90,8 @@ export function proxyTcp(options: TcpProxyOptions): void {
     flags: options.flags ?? 0,
     failure: '-',
     downstreamEnded: false,
+    upstreamEnded: false,
+    upstreamBroke: false,
     over: false,
   }
   options.accepted.receiver.receive = (bytes, start, end) => onDownstream(session, bytes, start, end)
@@ -114,11 +119,17 @@ export function proxyTcp(options: TcpProxyOptions): void {
       closeWhenSent(upstream, thread)
       upstream.once('close', over)
     } else {
-      upstream?.destroy()
+      if (upstream !== undefined) leaveUpstream(session, upstream, hadError)
       over()
     }
   })
   connect(session)
+}
+
+/** A client that has broken off is not one that has ended. */
+function leaveUpstream(session: TcpSession, upstream: Socket, isBroken: boolean): void {
+  if (isBroken && session.connected && !session.downstreamEnded && !upstream.destroyed) breakOff(upstream)
+  else upstream.destroy()
 }
 
 /** Both directions have ended, but the server has not taken all that the client has sent. */
@@ -156,16 +167,21 @@ function connect(session: TcpSession): void {
   options.thread.wheel.set(session.timer, options.connectTimeoutMs)
   upstream.on(readyEvent(upstream), () => onConnected(session))
   upstream.on('drain', () => session.downstream.resume())
-  upstream.on('end', () => session.downstream.end())
+  upstream.on('end', () => {
+    session.upstreamEnded = true
+    session.downstream.end()
+  })
   upstream.on(EXPIRED, () => {
     session.flags |= FLAG.DT
   })
   upstream.on('error', (error: NodeJS.ErrnoException) => {
     if (!session.connected) session.failure = describeSocketError(error)
+    else if (!session.upstreamEnded) session.upstreamBroke = true
   })
   upstream.on('close', () => {
     if (session.upstream !== upstream) return
     if (!session.connected) connectFailed(session)
+    else if (session.upstreamBroke) breakOff(session.downstream)
     else if (session.downstream.writableLength === 0) session.downstream.destroy()
     else session.downstream.end()
   })
