@@ -122,7 +122,10 @@ describe('the routes of the mesh', () => {
     assert.equal(text(table.ofHost(ask(8080), CART)), 'all')
     assert.equal(text(table.ofHost(ask(80), undefined)), 'all')
     assert.equal(table.ofHost(ask(9000), CART), undefined)
-    assert.equal(tableFor('demo').ofHost(ask(80), CART), undefined)
+    assert.equal(table.looksAtHosts(), true)
+    const empty = tableFor('demo', route('cart', { service: CART }))
+    assert.equal(empty.looksAtHosts(), false)
+    assert.equal(empty.ofHost(ask(80), CART), undefined)
   })
 
   test('the order in which routes come and go never matters, and the explanation agrees with the decision', () => {

@@ -17,6 +17,8 @@ export interface MeshTable {
   readonly delete: (key: RouteName) => void
   /** By the routes attached to the service; undefined: none speaks of the request's port. */
   readonly ofService: (request: RouteRequest, service: Service) => MeshDecision | undefined
+  /** Whether any route goes by the Host: without one nobody need find out whom it names. */
+  readonly looksAtHosts: () => boolean
   /** By the routes for the request's host; undefined: there are none. @param named the service of that name */
   readonly ofHost: (request: RouteRequest, named: Service | undefined) => MeshDecision | undefined
   readonly explain: (request: RouteRequest, at: MeshPlace) => MeshExplanation | undefined
@@ -106,8 +108,8 @@ export function createMeshTable(clientNamespace: string): MeshTable {
       const table = attached(request, service)
       return table === undefined ? undefined : (table.match(request, service.hostname) ?? NO_ROUTE)
     },
+    looksAtHosts: () => hosts.size() > 0,
     ofHost(request, named) {
-      if (hosts.size() === 0) return undefined
       const domain = domainOf(request, named)
       return domain === undefined ? undefined : (hosts.match(request, domain) ?? NO_ROUTE)
     },

@@ -96,6 +96,10 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
       follow(exchange, attached)
       return
     }
+    if (frontend !== undefined && !table.looksAtHosts()) {
+      routeWithout(exchange, destination, frontend)
+      return
+    }
     const service = store.serviceNamed(hostOf(exchange.authority), parts.namespace)
     const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
     const decision = attachedByName(exchange, named) ?? table.ofHost(exchange, named)
