@@ -110,7 +110,10 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
         name,
         message: `${kind} is not served: the object has no effect`,
       }))
-      return [...problems, ...conditions, ...ignored]
+      // What a status says is often a problem too.
+      const all = [...problems, ...conditions, ...ignored]
+      const said = ({ kind, namespace, name, message }: Remark) => `${kind} ${namespace} ${name} ${message}`
+      return [...new Map(all.map((one) => [said(one), one])).values()]
     },
   }
 }

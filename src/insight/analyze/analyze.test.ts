@@ -425,3 +425,49 @@ test('no object, however odd, makes analyze throw', () => {
     { numRuns: 300 },
   )
 })
+
+test('policies that are not enforced are warned of (LAT0001)', () => {
+  const objects = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody, namespace: demo }
+spec: {}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: strict, namespace: demo }
+spec: { portLevelMtls: { 8080: { mode: STRICT } } }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: as-it-is, namespace: demo }
+spec: { mtls: { mode: PERMISSIVE } }
+---
+apiVersion: security.istio.io/v1beta1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: demo }
+spec: { jwtRules: [{ issuer: a, jwksUri: 'https://a/keys' }] }
+`
+  assert.deepEqual(
+    analyze(parse(objects))
+      .filter(({ code }) => code === 'LAT0001')
+      .map(({ level, object, text }) => [level, object.metadata.name, text]),
+    [
+      [
+        'Warning',
+        'nobody',
+        'Not served: AuthorizationPolicy is not enforced yet, it has no effect: requests that it would refuse are let through.',
+      ],
+      [
+        'Warning',
+        'strict',
+        'Not served: PeerAuthentication is not enforced yet, it has no effect: connections without mutual TLS are taken.',
+      ],
+      [
+        'Warning',
+        'tokens',
+        'Not served: RequestAuthentication is not enforced yet, it has no effect: tokens of requests are not looked at.',
+      ],
+    ],
+  )
+})

@@ -11,6 +11,7 @@ import { meshHosts } from './analyzers/mesh-hosts.ts'
 import { portNames } from './analyzers/port-names.ts'
 import { routeReferences } from './analyzers/route-references.ts'
 import { schema } from './analyzers/schema.ts'
+import { security } from './analyzers/security.ts'
 import { unreachableRules } from './analyzers/unreachable-rules.ts'
 import { virtualServiceGateways } from './analyzers/virtual-service-gateways.ts'
 import { type Analyzer, createContext, fullName, messageNamespace } from './context.ts'
@@ -31,6 +32,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   portNames,
   routeReferences,
   schema,
+  security,
   unreachableRules,
   virtualServiceGateways,
 ]

@@ -31,6 +31,8 @@ const KINDS = {
   workloadEntry: [ISTIO_NETWORKING_GROUP, 'WorkloadEntry'],
   envoyFilter: [ISTIO_NETWORKING_GROUP, 'EnvoyFilter'],
   authorizationPolicy: ['security.istio.io', 'AuthorizationPolicy'],
+  peerAuthentication: ['security.istio.io', 'PeerAuthentication'],
+  requestAuthentication: ['security.istio.io', 'RequestAuthentication'],
 } as const
 
 export type AnalyzedKind = keyof typeof KINDS

@@ -30,6 +30,11 @@ const ISTIOD_RULES: readonly PolicyRule[] = [
     ['workloadentries', 'workloadentries/status', 'serviceentries/status'],
     WRITE,
   ),
+  rule(
+    ['security.istio.io'],
+    ['authorizationpolicies/status', 'peerauthentications/status', 'requestauthentications/status'],
+    ['update', 'patch'],
+  ),
   rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], READ),
   rule([''], ['pods', 'nodes', 'services', 'namespaces', 'endpoints'], READ),
   rule(['discovery.k8s.io'], ['endpointslices'], READ),

@@ -47,5 +47,8 @@ export const RESOURCE_KINDS = {
   sidecar: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Sidecar', 'sidecars'),
   workloadEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadEntry', 'workloadentries'),
   telemetry: kind(ISTIO_TELEMETRY_GROUP, 'v1', 'Telemetry', 'telemetries'),
+  authorizationPolicy: kind(ISTIO_SECURITY_GROUP, 'v1', 'AuthorizationPolicy', 'authorizationpolicies'),
+  peerAuthentication: kind(ISTIO_SECURITY_GROUP, 'v1', 'PeerAuthentication', 'peerauthentications'),
+  requestAuthentication: kind(ISTIO_SECURITY_GROUP, 'v1', 'RequestAuthentication', 'requestauthentications'),
   workloadGroup: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadGroup', 'workloadgroups'),
 } as const satisfies Readonly<Record<string, KindRef>>

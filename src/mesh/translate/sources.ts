@@ -11,6 +11,7 @@ import {
   type Service,
 } from '../../kube/index.ts'
 import {
+  type AuthorizationPolicy,
   type BackendTLSPolicy,
   type DestinationRule,
   type EnvoyFilter,
@@ -22,7 +23,9 @@ import {
   type IstioTelemetry,
   type KindRef,
   type ListenerSet,
+  type PeerAuthentication,
   type ReferenceGrant,
+  type RequestAuthentication,
   RESOURCE_KINDS,
   type ServiceEntry,
   type Sidecar,
@@ -64,6 +67,9 @@ export interface Sources {
   readonly sidecars: Source<Sidecar>
   readonly workloadEntries: Source<WorkloadEntry>
   readonly telemetries: Source<IstioTelemetry>
+  readonly authorizationPolicies: Source<AuthorizationPolicy>
+  readonly peerAuthentications: Source<PeerAuthentication>
+  readonly requestAuthentications: Source<RequestAuthentication>
 }
 
 export interface SourceKind {
@@ -110,6 +116,9 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'sidecars', kind: RESOURCE_KINDS.sidecar },
   { source: 'workloadEntries', kind: RESOURCE_KINDS.workloadEntry },
   { source: 'telemetries', kind: RESOURCE_KINDS.telemetry },
+  { source: 'authorizationPolicies', kind: RESOURCE_KINDS.authorizationPolicy },
+  { source: 'peerAuthentications', kind: RESOURCE_KINDS.peerAuthentication },
+  { source: 'requestAuthentications', kind: RESOURCE_KINDS.requestAuthentication },
 ]
 
 export function createSources(graph: Graph): Sources {
@@ -140,6 +149,9 @@ export function createSources(graph: Graph): Sources {
     sidecars: graph.source('sidecars'),
     workloadEntries: graph.source('workloadEntries'),
     telemetries: graph.source('telemetries'),
+    authorizationPolicies: graph.source('authorizationPolicies'),
+    peerAuthentications: graph.source('peerAuthentications'),
+    requestAuthentications: graph.source('requestAuthentications'),
   }
 }
 

@@ -19,6 +19,7 @@ import { createBackendTls } from './backend-tls-pipeline.ts'
 import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
+import { createSecurityPipeline } from './security-pipeline.ts'
 import type { StatusUpdate } from './status.ts'
 import { createTelemetryPipeline } from './telemetry-pipeline.ts'
 
@@ -47,6 +48,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
   const gateway = createGatewayPipeline(graph, sources, { registry, materials, settings })
   const istio = createIstioPipeline(graph, sources, registry, settings)
   const telemetry = createTelemetryPipeline(graph, sources, { mesh: registry.mesh, settings })
+  const security = createSecurityPipeline(graph, sources)
   return {
     model: {
       mesh: registry.mesh,
@@ -66,12 +68,18 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
+      ...security.statuses,
       backendTls.statuses([gateway.routes, gateway.connectionRoutes], (service) => {
         const [namespace = '', name = ''] = service.split('/')
         return registryKey(namespace, name, settings)
       }),
     ]),
     gatewayDeployments: gateway.deployments,
-    problems: graph.merge('problems', [...registry.problems, ...istio.problems, telemetry.problems]),
+    problems: graph.merge('problems', [
+      ...registry.problems,
+      ...istio.problems,
+      telemetry.problems,
+      ...security.problems,
+    ]),
   }
 }

@@ -376,6 +376,22 @@ export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
 }
 
+/** Of these three only as much as says what is not done when they are not enforced. */
+export interface AuthorizationPolicy extends KubeObject {
+  readonly kind: 'AuthorizationPolicy'
+  readonly spec?: { readonly action?: string }
+}
+export interface PeerAuthentication extends KubeObject {
+  readonly kind: 'PeerAuthentication'
+  readonly spec?: {
+    readonly mtls?: { readonly mode?: string }
+    readonly portLevelMtls?: Readonly<Record<string, { readonly mode?: string }>>
+  }
+}
+export interface RequestAuthentication extends KubeObject {
+  readonly kind: 'RequestAuthentication'
+}
+
 /** What users say of logs, traces and metrics. */
 export interface IstioTelemetry extends KubeObject {
   readonly kind: 'Telemetry'
