@@ -117,6 +117,7 @@ describe('routes attached to a Service', () => {
 
   test('hold for a Service without an address by its name, as nothing else tells it', async () => {
     assert.equal(await ask('127.0.0.1', 80, 'headless', '/routed'), '299 attached to headless')
+    assert.equal(await ask('10.43.0.61', 80, 'headless', '/routed'), '200 by shop')
   })
 
   test('stand before those of a VirtualService, which go by the Host', async () => {

@@ -102,7 +102,8 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     }
     const service = store.serviceNamed(hostOf(exchange.authority), parts.namespace)
     const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
-    const decision = attachedByName(exchange, named) ?? table.ofHost(exchange, named)
+    const decision =
+      (frontend === undefined ? attachedByName(exchange, named) : undefined) ?? table.ofHost(exchange, named)
     if (decision !== undefined) follow(exchange, decision)
     else routeWithout(exchange, destination, frontend ?? named)
   }
