@@ -125,7 +125,9 @@ export function createByteServer(parts: {
 
     function crash(): void {
       if (isOver) return
-      if (session !== undefined) session.server.said = 'reset'
+      if (session?.server.said === 'nothing') session.server.said = 'reset'
+      // What it would have heard is its own doing.
+      if (session !== undefined) note(session.server, 'reset')
       stream.finish('reset')
       over()
     }

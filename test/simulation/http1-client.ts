@@ -211,7 +211,10 @@ export function createHttp1Client(parts: ClientParts): SimulatedClient {
     for (const sent of mine.sent) {
       const { answer } = sent
       sent.excuse = reason
-      const isCut = ledger.arrivals.get(sent.script.id)?.some(({ script }) => script.cut !== undefined)
+      // To a HEAD all may have come that a client sees, while its host has not ended the answer.
+      const isCut = ledger.arrivals
+        .get(sent.script.id)
+        ?.some(({ script, answered }) => script.cut !== undefined || answered === 'begun')
       // One that is whole by its length may still have broken off behind the proxy.
       if (answer?.isComplete === false || isCut === true) reason ??= 'an answer before it broke off'
       else if (answer?.headers.get('connection') === 'close')

@@ -221,3 +221,26 @@ for (const role of [undefined, 'outbound', 'pair'] as const) {
     assert.ok(outcome.trace.some((line) => line.endsWith('the server of session 2 hears reset')))
   })
 }
+
+test('a client whose server has lived its time does not keep its connection', async () => {
+  await run({
+    tls: { down: false, up: true },
+    config: {
+      requestTimeoutMs: 5000,
+      retries: { attempts: 0, retryOn: [] },
+      traffic: { connections: { durationMaxMs: 30 } },
+    },
+    sessions: [
+      {
+        id: 1,
+        startMs: 0,
+        up: 70_000,
+        down: 200_000,
+        client: 'end',
+        clientMs: 0,
+        server: 'end',
+        serverMs: 1,
+      },
+    ],
+  })
+})

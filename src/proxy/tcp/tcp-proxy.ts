@@ -183,8 +183,16 @@ function connect(session: TcpSession): void {
     if (!session.connected) connectFailed(session)
     else if (session.upstreamBroke) breakOff(session.downstream)
     else if (session.downstream.writableLength === 0) session.downstream.destroy()
-    else session.downstream.end()
+    else endDownstream(session)
   })
+}
+
+/** The server has gone: the client still gets what has come from there, and what it says is for nobody. */
+function endDownstream({ options, downstream }: TcpSession): void {
+  options.accepted.receiver.receive = () => {}
+  downstream.resume()
+  downstream.end()
+  closeWhenSent(downstream, options.thread)
 }
 
 function onTimer(session: TcpSession): void {
