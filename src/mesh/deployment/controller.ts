@@ -37,6 +37,8 @@ export function createDeploymentController(options: DeploymentControllerOptions)
 
   const reconcile = async (key: string): Promise<undefined> => {
     const deployment = wanted.get(key)
+    // What is left over from another name stays too, until it can be replaced.
+    if (deployment?.isHeld === true) return undefined
     if (deployment) {
       for (const object of gatewayObjects(deployment, options.settings())) await apply(client, object)
     }

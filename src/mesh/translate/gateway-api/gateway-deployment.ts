@@ -18,6 +18,8 @@ export interface GatewayDeployment {
   readonly annotations: Readonly<Record<string, string>>
   readonly serviceType: 'LoadBalancer' | 'ClusterIP' | 'NodePort'
   readonly loadBalancerIP?: string
+  /** Its parameters cannot be used: what is deployed stays as it is, and nothing new is. */
+  readonly isHeld?: true
   /** What its owner lays over these. */
   readonly overlays?: DeploymentOverlays
 }
@@ -56,6 +58,7 @@ export function gatewayDeployment(object: Gateway, state: GatewayState): Gateway
     ),
     serviceType: serviceTypeOf(own[SERVICE_TYPE]),
     ...(requested === undefined ? {} : { loadBalancerIP: requested }),
+    ...(state.fault?.reason === 'InvalidParameters' ? { isHeld: true } : {}),
     ...(Object.keys(state.overlays).length === 0 ? {} : { overlays: state.overlays }),
   }
 }

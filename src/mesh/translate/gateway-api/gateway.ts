@@ -184,7 +184,8 @@ export function modelListeners(
   service: (key: string) => KubeService | undefined,
 ): readonly Listener[] {
   const selector = selectorOf(state, service)
-  if (selector === undefined || state.fault !== undefined) return []
+  // Parameters are about what is deployed: what runs goes on serving while they cannot be used.
+  if (selector === undefined || state.fault?.reason === 'UnsupportedAddress') return []
   const shown = state.backendCertificate?.reference
   return allListeners(state)
     .filter(isServable)
