@@ -7,6 +7,7 @@ import type { LocalProxy } from '../proxy/index.ts'
 import type { FileText } from './files.ts'
 import { type LoadAnswer, type LoadingBirth, type LoadingMessage, modelId } from './loading-protocol.ts'
 import { type ConfigurationProblem, formatProblem } from './problem.ts'
+import { shareEqual } from './share-equal.ts'
 
 /** Makes the proxy serve what files say. One call at a time. */
 export interface Loader {
@@ -60,6 +61,7 @@ export function createLoader(options: LoaderOptions): Loader {
     const answer = await ask(files)
     if (answer.kind === 'bad') return answer.problems
     const { changes, versions, remarks, objects } = answer
+    shareEqual(changes.set)
     for (const { key, reason } of proxy.apply(changes)) {
       logger.warn(`${key} is not taken, its last good version stays: ${reason}`)
     }
