@@ -11,6 +11,7 @@ const UNIT = [
   'src/**/*.test.ts',
   'samples/**/*.test.ts',
   'test/architecture/*.test.ts',
+  'test/conformance/*.test.ts',
   'scripts/**/*.test.ts',
   'bench/**/*.test.ts',
 ]

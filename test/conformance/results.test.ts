@@ -48,3 +48,11 @@ test('a failure is told in the words of its assertions, those of its cases too',
   assert.match(tests[0]?.failure ?? '', /Should be true/)
   assert.doesNotMatch(tests[0]?.failure ?? '', /polled|other/)
 })
+
+test('a failure without assertions is told by the last lines', () => {
+  const { others } = resultsOf(
+    output('TestConformance', 'panic: nothing there\n'),
+    end('fail', 'TestConformance'),
+  )
+  assert.match(others[0]?.failure ?? '', /nothing there/)
+})

@@ -22,6 +22,8 @@ export interface Results {
 }
 
 const ROOT = 'TestConformance'
+/** Of a test that failed without an assertion: a panic with its stack. */
+const LAST_LINES = 30
 
 /** Takes events in their order; parallel tests end after the ones that follow them. */
 export function createResults(ended: (result: TestResult) => void = () => {}) {
@@ -32,7 +34,9 @@ export function createResults(ended: (result: TestResult) => void = () => {}) {
   /** Of the test and of all within it. */
   function failureOf(name: string): string {
     const texts = [...outputs].filter(([test]) => test === name || test.startsWith(`${name}/`))
-    return texts.map(([, text]) => assertionsIn(text)).join('')
+    const assertions = texts.map(([, text]) => assertionsIn(text)).join('')
+    if (assertions !== '') return assertions
+    return (outputs.get(name) ?? '').split('\n').slice(-LAST_LINES).join('\n')
   }
 
   function end(name: string, outcome: TestResult['outcome'], seconds: number): void {

@@ -4,6 +4,7 @@ package standard
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	v1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/apis/v1beta1"
 	"sigs.k8s.io/gateway-api/conformance"
@@ -17,6 +18,7 @@ func TestConformance(t *testing.T) {
 	options.UsableNetworkAddresses = []v1beta1.GatewaySpecAddress{{Type: &address, Value: "10.44.0.200"}}
 	options.UnusableNetworkAddresses = []v1beta1.GatewaySpecAddress{{Type: &address, Value: "198.51.100.1"}}
 	if options.EnableAllSupportedFeatures {
+		options.ExemptFeatures = sets.New[features.FeatureName]()
 		for feature := range features.AllFeatures {
 			if feature.Channel != features.FeatureChannelStandard {
 				options.ExemptFeatures.Insert(feature.Name)
