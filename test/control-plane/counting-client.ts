@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/base/index.ts'
 import {
   ApiError,
   createKubeClient,
@@ -17,6 +18,9 @@ export interface CountingClient {
 
 const GONE = { kind: 'Status', status: 'Failure', reason: 'Expired', message: 'too old', code: 410 }
 
+/** By so much events come after the answer to the request that caused them, as they may over a network. */
+const EVENTS_LATE_MS = 3
+
 export function createCountingClient(transport: KubeTransport): CountingClient {
   let written: string[] = []
   const watches = new Set<AbortController>()
@@ -31,7 +35,11 @@ export function createCountingClient(transport: KubeTransport): CountingClient {
     const expiry = new AbortController()
     watches.add(expiry)
     try {
-      yield* transport.watch({ ...request, signal: AbortSignal.any([request.signal, expiry.signal]) })
+      const signal = AbortSignal.any([request.signal, expiry.signal])
+      for await (const frames of transport.watch({ ...request, signal })) {
+        await systemClock.sleep(EVENTS_LATE_MS)
+        yield frames
+      }
       if (expiry.signal.aborted) throw new ApiError(410, GONE)
     } finally {
       watches.delete(expiry)

@@ -4,6 +4,7 @@ import { isConflict, isNotFound, type KubeClient } from '../../kube/client/index
 import { RESOURCE_KINDS } from '../resources/index.ts'
 import type { ConditionIntent, StatusUpdate } from '../translate/index.ts'
 import { isSameStatus, mergeStatus } from './merge.ts'
+import { createOwnWrites } from './own-writes.ts'
 
 export interface StatusWriterOptions {
   readonly client: KubeClient
@@ -35,42 +36,48 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { client, statuses, clock } = options
   /** What was said last of objects about which nothing is said any more. */
   const withdrawn = new Map<string, StatusUpdate>()
+  const ownWrites = createOwnWrites()
   let unsubscribe = (): void => {}
 
   const reconcile = async (key: string): Promise<undefined> => {
     const update = statuses.get(key) ?? withdrawal(withdrawn.get(key))
     if (!update) return undefined
-    const seen = options.observed(update)
-    if (!seen || isNewer(seen, update)) {
+    const observed = options.observed(update)
+    const seen = ownWrites.latest(key, observed)
+    if (!observed || !seen || isNewer(seen, update)) {
       // Gone, or changed meanwhile: then a newer update is on its way.
       withdrawn.delete(key)
       return undefined
     }
-    if (await write(seen, update)) options.written(update)
+    const written = await write(seen, update)
+    if (written) {
+      ownWrites.wrote(key, observed, written)
+      options.written(update)
+    }
     withdrawn.delete(key)
     return undefined
   }
 
-  const write = async (seen: KubeObject, update: StatusUpdate): Promise<boolean> => {
+  /** @returns the object with its new status; undefined when there was nothing to write */
+  const write = async (seen: KubeObject, update: StatusUpdate): Promise<KubeObject | undefined> => {
     const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z')
     const merged = (object: KubeObject) => mergeStatus(object.status, update.status, now)
     // Where older definitions serve another version, objects are read and written in that one.
     const kind = { ...update.kind, version: parseApiVersion(seen.apiVersion).version }
-    if (isSameStatus(seen.status, merged(seen))) return false
+    if (isSameStatus(seen.status, merged(seen))) return undefined
     try {
-      await client.update(kind, { ...seen, status: merged(seen) }, { subresource: 'status' })
-      return true
+      return await client.update(kind, { ...seen, status: merged(seen) }, { subresource: 'status' })
     } catch (error) {
       if (!isConflict(error)) {
-        if (isNotFound(error)) return false
+        if (isNotFound(error)) return undefined
         throw error
       }
     }
-    // The informer was behind (often by our own last write): once more on what the API server has now.
+    // The informer was behind: once more on what the API server has now.
     const present = await client.get<KubeObject>(kind, update.name, update.namespace)
-    if (!present || isNewer(present, update) || isSameStatus(present.status, merged(present))) return false
-    await client.update(kind, { ...present, status: merged(present) }, { subresource: 'status' })
-    return true
+    if (!present || isNewer(present, update) || isSameStatus(present.status, merged(present)))
+      return undefined
+    return client.update(kind, { ...present, status: merged(present) }, { subresource: 'status' })
   }
 
   const queue = createWorkQueue({
