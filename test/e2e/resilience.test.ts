@@ -1,7 +1,7 @@
 /** Nothing that is edited, rolled or killed makes a request fail. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
@@ -138,6 +138,25 @@ test('kill -9 of the process that took over leaves the one before it, or the nex
   await expectEditIsLive()
 })
 
+test('lateen up of another version replaces what runs, and fails no request', async () => {
+  const names = ['supervisor', 'api-server', 'node-proxy']
+  const before = names.map(recordedPid)
+  // As a version before this one has left it.
+  for (const name of names) {
+    const record = JSON.parse(readFileSync(recordOf(name), 'utf8')) as object
+    writeFileSync(recordOf(name), JSON.stringify({ ...record, version: '0.0.0-before' }))
+  }
+  begin()
+  const up = await cluster.lateen('up')
+  assert.equal(up.status, 0, up.stdout + up.stderr)
+  assert.match(up.stdout + up.stderr, /replacing version 0\.0\.0-before by /)
+  await waitFor('all three to be replaced', () =>
+    names.every((name, i) => recordedPid(name) !== before[i] && isRunning(recordedPid(name))),
+  )
+  await expectEditIsLive()
+  await expectNoFailure()
+})
+
 test('everything killed at once recovers with all data', async () => {
   for (const name of ['supervisor', 'api-server', 'node-proxy']) await kill(recordedPid(name))
   const up = await cluster.lateen('up')
@@ -216,10 +235,12 @@ async function expectEditIsLive(): Promise<void> {
   await set(50)
 }
 
+function recordOf(name: string): string {
+  return join(cluster.stateDirectory, 'run', `${name}.pid`)
+}
+
 function recordedPid(name: string): number {
-  return (
-    JSON.parse(readFileSync(join(cluster.stateDirectory, 'run', `${name}.pid`), 'utf8')) as { pid: number }
-  ).pid
+  return (JSON.parse(readFileSync(recordOf(name), 'utf8')) as { pid: number }).pid
 }
 
 /** The process of istiod of this cluster: the only one in the network namespace of its pod, which is named after it. */
