@@ -18,6 +18,7 @@ import type {
 import { createKubeClient, KINDS, type KubeClient } from '../../src/kube/client/index.ts'
 import { createApiServer, createPki } from '../../src/local-cluster/apiserver/index.ts'
 import { createSqliteStore } from '../../src/local-cluster/store/index.ts'
+import { RESOURCE_KINDS } from '../../src/mesh/resources/index.ts'
 import { planInstallation, renderInstallation, uninstallMesh } from '../../src/mesh/install/index.ts'
 import { type IstiodPorts, runIstiod, runLeaderElection } from '../../src/mesh/istiod/index.ts'
 import { DEFAULT_SETTINGS } from '../../src/mesh/translate/index.ts'
@@ -290,6 +291,22 @@ describe('the control plane on a real API server', () => {
       const status = (await client.get(KINDS.httpRoute, 'app', 'demo'))?.status
       return JSON.stringify(status).includes('Accepted') || undefined
     })
+  })
+
+  test('a policy that is not enforced says so in its status', async () => {
+    const { client } = plane
+    const { authorizationPolicy } = RESOURCE_KINDS
+    await client.create(authorizationPolicy, {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'nobody', namespace: 'demo' },
+      spec: {},
+    })
+    const found = await eventually('its status', async () => {
+      const policy = await client.get(authorizationPolicy, 'nobody', 'demo')
+      return (policy as { readonly status?: Conditions } | undefined)?.status?.conditions[0]
+    })
+    assert.deepEqual([found.type, found.status], ['Accepted', 'False'])
   })
 
   test('on the secure port a proxy is let in by the token of its own ServiceAccount', async () => {
