@@ -31,9 +31,10 @@ export function createResults(ended: (result: TestResult) => void = () => {}) {
   const tests: TestResult[] = []
   const others: TestResult[] = []
 
-  /** Of the test and of all within it. */
+  /** Of the test and of all within it; what is within the root has been told before. */
   function failureOf(name: string): string {
-    const texts = [...outputs].filter(([test]) => test === name || test.startsWith(`${name}/`))
+    const isWithin = (test: string) => name !== ROOT && test.startsWith(`${name}/`)
+    const texts = [...outputs].filter(([test]) => test === name || isWithin(test))
     const assertions = texts.map(([, text]) => assertionsIn(text)).join('')
     if (assertions !== '') return assertions
     return (outputs.get(name) ?? '').split('\n').slice(-LAST_LINES).join('\n')

@@ -18,10 +18,12 @@ func TestConformance(t *testing.T) {
 	options.UsableNetworkAddresses = []v1beta1.GatewaySpecAddress{{Type: &address, Value: "10.44.0.200"}}
 	options.UnusableNetworkAddresses = []v1beta1.GatewaySpecAddress{{Type: &address, Value: "198.51.100.1"}}
 	if options.EnableAllSupportedFeatures {
-		options.ExemptFeatures = sets.New[features.FeatureName]()
+		// With "all" this version asks for the experimental ones too, whatever is exempt.
+		options.EnableAllSupportedFeatures = false
+		options.SupportedFeatures = sets.New[features.FeatureName]()
 		for feature := range features.AllFeatures {
-			if feature.Channel != features.FeatureChannelStandard {
-				options.ExemptFeatures.Insert(feature.Name)
+			if feature.Channel == features.FeatureChannelStandard {
+				options.SupportedFeatures.Insert(feature.Name)
 			}
 		}
 	}
