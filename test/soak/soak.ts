@@ -76,7 +76,7 @@ async function startBench(folder: string, options: SoakOptions, children: ChildP
   children.push(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }))
   await until('the proxy answers', READY_MS, async () => {
     const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)
-    return response?.status === 200
+    return response?.status === 200 && servingPid(folder) !== undefined
   })
   return bench
 }
