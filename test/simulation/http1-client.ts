@@ -212,9 +212,9 @@ export function createHttp1Client(parts: ClientParts): SimulatedClient {
       const { answer } = sent
       sent.excuse = reason
       // To a HEAD all may have come that a client sees, while its host has not ended the answer.
-      const isCut = ledger.arrivals
-        .get(sent.script.id)
-        ?.some(({ script, answered }) => script.cut !== undefined || answered === 'begun')
+      const isCut =
+        sent.script.method === 'HEAD' ||
+        ledger.arrivals.get(sent.script.id)?.some(({ script }) => script.cut !== undefined)
       // One that is whole by its length may still have broken off behind the proxy.
       if (answer?.isComplete === false || isCut === true) reason ??= 'an answer before it broke off'
       else if (answer?.headers.get('connection') === 'close')

@@ -12,6 +12,8 @@ interface Exchange {
   trailers: Map<string, string>
   body: Buffer[]
   isOver: boolean
+  /** What may still come was on its way. */
+  isCancelled: boolean
 }
 
 interface Line {
@@ -124,6 +126,7 @@ export function createHttp2Client(parts: ClientParts & { readonly window: number
       trailers: new Map(),
       body: [],
       isOver: false,
+      isCancelled: false,
     }
     mine.exchanges.set(stream, exchange)
     ledger.sent.set(request.id, sent)
@@ -131,6 +134,7 @@ export function createHttp2Client(parts: ClientParts & { readonly window: number
     const hasBody = request.body.kind !== 'none'
     if (!hasBody) sent.isWhole = true
     mine.peer.sendHead(stream, headOf(request), !hasBody)
+    if (request.cancelMs !== undefined) scheduler.at(request.cancelMs, () => cancel(mine, exchange))
     if (!hasBody) return sendNext(mine)
     isSending = true
     const body = bodyOf(request.id, request.body.bytes)
@@ -150,8 +154,18 @@ export function createHttp2Client(parts: ClientParts & { readonly window: number
     else rest()
   }
 
+  function cancel(mine: Line, exchange: Exchange): void {
+    if (mine.isOver || exchange.isOver) return
+    exchange.isCancelled = true
+    ledger.trace(`${parts.from} cancels ${exchange.sent.script.id}`)
+    mine.peer.reset(exchange.stream, ERROR.cancel)
+    if (exchange.fields.size > 0) answered(mine, exchange, false)
+    over(mine, exchange, 'the client has cancelled it')
+  }
+
   function head(mine: Line, id: number, fields: readonly Field[], ends: boolean): void {
     const exchange = mine.exchanges.get(id)
+    if (exchange?.isCancelled === true) return
     if (exchange === undefined || exchange.isOver)
       return ledger.fail(`a client got an answer on stream ${id}, where nothing is asked`)
     if (exchange.fields.size > 0) exchange.trailers = new Map(fields)
@@ -164,6 +178,7 @@ export function createHttp2Client(parts: ClientParts & { readonly window: number
 
   function data(mine: Line, id: number, bytes: Buffer, ends: boolean): void {
     const exchange = mine.exchanges.get(id)
+    if (exchange?.isCancelled === true) return
     if (exchange === undefined || exchange.isOver || exchange.fields.size === 0)
       return ledger.fail(`a client got data on stream ${id}, where there is no answer`)
     exchange.body.push(bytes)

@@ -88,6 +88,8 @@ export interface RequestScript {
   readonly expects: boolean
   readonly asksToClose: boolean
   readonly gapMs: number
+  /** The stream is reset by its client so long after it has begun, if there is no answer by then. HTTP/2 only. */
+  readonly cancelMs?: number
   /** What the upstream does at the first arrival, at the second, …; the last holds for all that follow. */
   readonly answers: readonly Answer[]
 }
@@ -175,7 +177,9 @@ export function generateScenario(seed: number, steps: number, mix: Mix): Scenari
     events: eventsOf(dice, trouble, hosts),
   }
   const scenario = { ...plain, ...surroundingsOf(dice) }
-  return isCalm ? calmed(scenario) : scenario
+  return isCalm
+    ? calmed(scenario)
+    : { ...scenario, clients: clients.map((client) => impatient(dice, trouble, client)) }
 }
 
 function surroundingsOf(dice: Dice): Pick<Scenario, 'role' | 'tls' | 'mirror' | 'sessions'> {
@@ -208,6 +212,15 @@ function sessionOf(dice: Dice, id: number): ByteScript {
     server,
     serverMs: dice.one([0, 1, 30, 300]),
   }
+}
+
+/** Some give up what they have asked for. */
+function impatient(dice: Dice, trouble: number, client: ClientScript): ClientScript {
+  if (client.protocol === 'http1') return client
+  const requests = client.requests.map((request) =>
+    dice.chance(trouble) ? { ...request, cancelMs: dice.one([0, 1, 20, 100]) } : request,
+  )
+  return { ...client, requests }
 }
 
 /** Nobody is slow and nothing is bounded, but buffers are small all the same. */
