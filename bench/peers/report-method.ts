@@ -1,3 +1,5 @@
+import { PROFILE } from './report-profile.ts'
+
 /** What docs/performance.md says in words: how it was measured, how to read it, what is unlike. */
 export const METHOD = {
   start: `What a proxied request costs, beside nginx, HAProxy and Envoy. Ours is \`lateen serve\` as it comes: all filters, Istio's
@@ -32,16 +34,21 @@ neighbours is noisy: a tenth is no difference, and only figures of one run can b
 - **Bodies** of 1 MB are copied once in user space on their way, from the buffer that all sockets read into to the one that all write
   from; Envoy passes on the memory that it has read into.
 - **HTTP/2 and gRPC** write several streams' frames at once, as HAProxy and Envoy do; what is left is JavaScript per stream.
-- **Memory**: 51 MiB are pages of Node's own file, shared by all of its processes (35 in an empty one); 26 of heap are the program; a host
-  with its route takes 6.6 KB, in the model, its compiled form and the index; code that was compiled under load and the young
-  generation are 10 to 15. What was done: files are read in a process that ends (80 MiB with 5,000 hosts), the package runs without
-  the compiler that strips types (28), no empty parts in the index of a host (13), a small young generation (5 to 20). What did not
-  help: loading gRPC and protobuf late (2), collecting garbage after the start (2), a thread instead of a process (its process
-  keeps 70), \`--optimize-for-size\` (5), \`--single-threaded-gc\` (15 more).
+- **Memory**: a worker with 5,000 hosts has 74 MiB, one with a single route 47: 16 are pages of Node's own file that are in use at
+  rest, 8 an empty process's own, 14 of heap are the program, 5.5 KB a host with its route. A worker that is loaded at once when it
+  starts has 20 to 30 more until it has let go of what its start needed. Under load come
+  code that was compiled, the compiler's memory and the young generation (10 to 20), and 12 more pages of the file. What was done: files are
+  read in a process that ends (80 MiB with 5,000 hosts), the package runs without the compiler that strips types (28); CEL, protobuf, gRPC,
+  YAML and \`node:http\` are loaded when they are first needed (12); pages of the file that were needed at the start alone are let
+  go, 11 s and a minute after a change and every ten minutes (25 of 50), with what the C library keeps of freed memory (3); no empty
+  parts in the index of a host, and no maps, sets or closures for a host with one route (20); a small young generation (5 to 20).
+  What did not help: collecting garbage after the start (2), a thread instead of a process (its process keeps 70),
+  \`--optimize-for-size\` (5), \`--single-threaded-gc\` (15 more), fewer threads of V8 (\`--v8-pool-size=1\`: nothing), fewer arenas
+  of malloc (nothing); a young generation of 1 MiB takes 8 less under load and costs CPU.
 - **Compiling** while the program runs takes a processor for some seconds after the start; under pressure from neighbours it is seen in
   the first round.
 
-## What is unlike
+${PROFILE}## What is unlike
 
 - **Envoy as Istio** is the upstream distribution with what istiod puts into a gateway's configuration: request ids, header
   sanitising, path normalisation, sampling for traces, retries, circuit breakers that count, gRPC statistics, fault and CORS filters,
