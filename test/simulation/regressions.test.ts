@@ -244,3 +244,28 @@ test('a client whose server has lived its time does not keep its connection', as
     ],
   })
 })
+
+test('bodies of one connection that wait in turn for slow hosts are not mixed up', async () => {
+  const post = { method: 'POST', isVersion10: false, pauseMs: 0, gapMs: 0 } as const
+  const large = { ...post, body: { kind: 'chunked', bytes: 200_000 } } as const
+  await run({
+    seed: 4,
+    hosts: 2,
+    config: {
+      requestTimeoutMs: 5000,
+      retries: { attempts: 0, retryOn: [] },
+      traffic: { connections: { connectionsMax: 1 } },
+    },
+    network: { latencyMaxMs: 0, pieceMax: 1100, capacity: 20_000, refused: 0, hanging: 0 },
+    clients: [
+      client(
+        [
+          get(1, [{ isEarly: true, delayMs: 150 }], { ...post, body: { kind: 'chunked', bytes: 10 } }),
+          get(2, [{ body: { kind: 'chunked', bytes: 70_000 } }], large),
+          get(3, [{ delayMs: 150, status: 503 }], large),
+        ],
+        { protocol: 'http2', pipelines: true },
+      ),
+    ],
+  })
+})

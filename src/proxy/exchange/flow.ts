@@ -3,7 +3,6 @@ import { normalizePath, normalizePathBy } from '../../routing/index.ts'
 import { FLAG, lineValue } from '../../telemetry/index.ts'
 import type { Framing } from '../http1/framing.ts'
 import { BODY } from '../http1/framing.ts'
-import { discardMessage } from '../http1/out-buffer.ts'
 import { fieldValue, hasField, type HeadBlock } from '../http1/head-block.ts'
 import { FIELD } from '../http1/known-fields.ts'
 import { reasonOf } from '../http1/status-line.ts'
@@ -69,7 +68,6 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
       return
     }
     dropUpstream(exchange)
-    discardMessage(exchange.context.thread.out)
     if (!exchange.tunnel) {
       exchange.flags |= reason === 'malformed' ? FLAG.DPE : FLAG.DC
       exchange.details = reason === 'malformed' ? 'http1.codec_error' : 'downstream_remote_disconnect'

@@ -1,5 +1,4 @@
 import { BODY } from '../http1/framing.ts'
-import { discardMessage } from '../http1/out-buffer.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import { createExchange } from './exchange.ts'
 import { grpcStatusOf, isGrpc, percentEncode } from './grpc.ts'
@@ -98,8 +97,6 @@ function classify(failure: UpstreamFailure): { reason: string; flag: number; sta
 export function sendLocalReply(exchange: Exchange, reply: LocalReply): void {
   const { context, stream } = exchange
   dropUpstream(exchange)
-  // What was put together for the upstream is of no use now.
-  discardMessage(context.thread.out)
   exchange.status = reply.status
   exchange.flags |= reply.flags
   exchange.details = reply.details

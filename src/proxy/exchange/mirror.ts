@@ -45,7 +45,7 @@ export function mirrorTo(exchange: Exchange, target: ForwardTarget): void {
   mirror.requestId = exchange.requestId
   dropKnown(head, FIELD.host)
   head.added.push(`host: ${mirror.authority}\r\n`)
-  // What it writes goes out at once: the request itself is put together in the same memory.
+  // No read of a client's ends with it: what it writes goes out at once.
   mirror.dispatching = false
   exchange.mirrors ??= []
   exchange.mirrors.push(mirror)
@@ -73,8 +73,6 @@ function planFor(target: ForwardTarget): ForwardPlan {
 }
 
 export function mirrorData(exchange: Exchange, bytes: Buffer, start: number, end: number): void {
-  // What of the request itself is put together goes out first: both share the memory.
-  if (exchange.upstreamReady) exchange.upstream?.flush()
   for (const one of exchange.mirrors ?? []) {
     const mirror = one as Mirror
     if (mirror.finished) continue
@@ -91,7 +89,6 @@ export function mirrorData(exchange: Exchange, bytes: Buffer, start: number, end
 }
 
 export function mirrorEnd(exchange: Exchange, trailers: string): void {
-  if (exchange.upstreamReady) exchange.upstream?.flush()
   for (const mirror of exchange.mirrors ?? []) {
     mirror.requestDone = true
     mirror.requestTrailers = trailers

@@ -28,7 +28,7 @@ import {
   knownValue,
   resetHeadBlock,
 } from './head-block.ts'
-import { commit, endSocket, putText } from './out-buffer.ts'
+import { commit, discardMessage, endSocket, putText, writeFor } from './out-buffer.ts'
 import { appendPartialHead, createPartialHead, keepCase, type PartialHead } from './partial-head.ts'
 import { SCAN, scanResponseHead } from './scan-head.ts'
 import { putRequestHead } from './write-request.ts'
@@ -188,12 +188,18 @@ function streamOf(connection: ClientConnection): UpstreamStream {
       connection.at = AT.head
       connection.requestChunked = exchange.hasBody && exchange.bodyLength < 0
       connection.requestEnded = !exchange.hasBody
+      writeFor(out, socket)
       putRequestHead(out, exchange)
     },
-    sendData: (bytes, start, end) => putChunk(out, bytes, start, end, connection.requestChunked),
+    sendData: (bytes, start, end) => {
+      writeFor(out, socket)
+      putChunk(out, bytes, start, end, connection.requestChunked)
+    },
     sendEnd: (trailers) => {
       connection.requestEnded = true
-      if (connection.requestChunked) putText(out, `0\r\n${trailers}\r\n`)
+      if (!connection.requestChunked) return
+      writeFor(out, socket)
+      putText(out, `0\r\n${trailers}\r\n`)
     },
     flush: () => commit(out, socket),
     pauseResponse: () => socket.pause(),
@@ -223,6 +229,7 @@ function cancel(connection: ClientConnection): void {
   // A tunnel whose directions have both ended: what was sent before still goes out.
   if (at === AT.tunnel && socket.writableEnded && unsentBytes(socket) > 0)
     return closeWhenSent(socket, connection.thread)
+  discardMessage(connection.thread.out, socket)
   // A response that is still to come would be taken for that of the next request.
   socket.destroy()
 }

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { connect as connectTls, TLSSocket } from 'node:tls'
+import fc from 'fast-check'
 import { createTestAuthority } from '../tls/testing/authority.ts'
 import {
   commit,
@@ -14,6 +15,7 @@ import {
   type OutBuffer,
   putSlice,
   putText,
+  writeFor,
 } from './out-buffer.ts'
 
 describe('messages that are committed', () => {
@@ -54,14 +56,45 @@ describe('messages that are committed', () => {
     const out = createOutBuffer(() => {})
     const { ours, theirs } = await pair()
     say(out, ours, 'one ')
+    writeFor(out, ours)
     putText(out, 'thrown away')
-    discardMessage(out)
+    discardMessage(out, ours)
     putText(out, 'two ')
     flushCommitted(out)
     putText(out, 'and its end')
     commit(out, ours)
     endSocket(out, ours)
     assert.equal(await text(theirs), 'one two and its end')
+  })
+
+  it('are only for whom they were put together, whoever begins, commits or throws away in between', async () => {
+    const peers = await Promise.all([pair(), pair(), pair()])
+    const step = fc.record({
+      who: fc.nat(peers.length - 1),
+      what: fc.constantFrom('put', 'put', 'put', 'commit', 'flush', 'discardOfAnother'),
+      bytes: fc.nat(30_000),
+    })
+    const said = peers.map(() => '')
+    const out = createOutBuffer(() => {})
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        for (const { who, what, bytes } of steps) {
+          const { ours } = peers[who] as (typeof peers)[number]
+          if (what === 'put') {
+            const words = `${who}`.repeat(bytes)
+            writeFor(out, ours)
+            putText(out, words)
+            said[who] += words
+          } else if (what === 'commit') commit(out, ours)
+          else if (what === 'flush') flushCommitted(out)
+          else if (out.writer !== ours) discardMessage(out, ours)
+        }
+      }),
+      { numRuns: 40 },
+    )
+    const heard = Promise.all(peers.map(({ theirs }) => text(theirs)))
+    for (const { ours } of peers) endSocket(out, ours)
+    assert.deepEqual(await heard, said)
   })
 
   it('do not wait when they are many bytes, and arrive whole when the kernel cannot take them at once', async () => {
@@ -71,6 +104,7 @@ describe('messages that are committed', () => {
     for (let round = 0; round < 200; round++) {
       const message = Buffer.alloc(64 * 1024, 97 + (round % 26))
       sent.push(message)
+      writeFor(out, ours)
       putSlice(out, message, 0, message.length)
       commit(out, ours)
     }
@@ -88,6 +122,7 @@ describe('messages that are committed', () => {
     for (let round = 0; round < 300; round++) {
       const message = Buffer.alloc(1 + ((round * 7919) % 40_000), 97 + (round % 26))
       sent.push(message)
+      writeFor(out, ours)
       putSlice(out, message, 0, message.length)
       commit(out, ours)
       flushCommitted(out)
@@ -114,6 +149,7 @@ async function securePair(): Promise<{ readonly ours: Socket; readonly theirs: S
 }
 
 function say(out: OutBuffer, socket: Socket, words: string): void {
+  writeFor(out, socket)
   putText(out, words)
   commit(out, socket)
 }

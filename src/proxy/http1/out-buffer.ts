@@ -13,6 +13,8 @@ export interface OutBuffer {
   length: number
   /** Where the message that is being put together begins; before it are those that are committed. */
   start: number
+  /** Whom it is for. Messages of others are never put behind it: see `writeFor`. */
+  writer: Socket | undefined
   /** The committed messages, in order: to whom, and up to where. */
   readonly sockets: Socket[]
   readonly ends: number[]
@@ -37,6 +39,7 @@ export function createOutBuffer(
     bytes: Buffer.allocUnsafeSlow(OUT_BYTES),
     length: 0,
     start: 0,
+    writer: undefined,
     sockets: [],
     ends: [],
     defer,
@@ -44,6 +47,17 @@ export function createOutBuffer(
     direct: createDirectWriter(),
   }
   return out
+}
+
+/**
+ * What is put from here on is for `socket`. What another has put together so far goes out first, as far as it is: whoever
+ * calls whom, and in the middle of what, no byte can come to be sent to somebody else.
+ */
+export function writeFor(out: OutBuffer, socket: Socket): void {
+  const { writer } = out
+  if (writer === socket) return
+  if (writer !== undefined) commit(out, writer)
+  out.writer = socket
 }
 
 /** Makes sure that `bytes` more fit. */
@@ -95,22 +109,22 @@ export function putNumber(out: OutBuffer, value: number): void {
   }
 }
 
-/** Forgets the message that is being put together. */
-export function discardMessage(out: OutBuffer): void {
-  out.length = out.start
+/** Forgets what is being put together for the socket. */
+export function discardMessage(out: OutBuffer, socket: Socket): void {
+  if (out.writer === socket) out.length = out.start
 }
 
 /**
- * The message is whole and goes out, at the end of the turn at the latest.
+ * What is put together for the socket goes out, at the end of the turn at the latest.
  * @returns false when the peer is slow: wait for `drain` before producing more
  */
 export function commit(out: OutBuffer, socket: Socket): boolean {
   const { start, length } = out
-  if (length === start) return !socket.writableNeedDrain
+  if (length === start || out.writer !== socket) return !socket.writableNeedDrain
   if (socket.writableLength > 0) {
     // Others wait in line already: the bytes get memory of their own size.
     out.length = start
-    return socket.write(Buffer.copyBytesFrom(out.bytes, start, length - start))
+    return socket.destroyed || socket.write(Buffer.copyBytesFrom(out.bytes, start, length - start))
   }
   out.start = length
   out.ends.push(length)
@@ -119,8 +133,9 @@ export function commit(out: OutBuffer, socket: Socket): boolean {
   return !socket.writableNeedDrain
 }
 
-/** Ends the socket behind what was committed to it. */
+/** Ends the socket behind what was put together for it. */
 export function endSocket(out: OutBuffer, socket: Socket): void {
+  commit(out, socket)
   flushCommitted(out)
   socket.end()
 }

@@ -19,7 +19,7 @@ import {
 } from './chunked.ts'
 import { BODY } from './framing.ts'
 import { hasField } from './head-block.ts'
-import { commit, endSocket, flushCommitted, putText } from './out-buffer.ts'
+import { commit, endSocket, flushCommitted, putText, writeFor } from './out-buffer.ts'
 import { readHead, refuse } from './server-head.ts'
 import {
   AT,
@@ -112,15 +112,21 @@ function streamOf(connection: ServerConnection): DownstreamStream {
     sendHead: (response) => sendHead(connection, response),
     sendInformational: (status, head) => {
       if (connection.block?.minor === 0) return
+      writeFor(out, socket)
       putResponseHead(
         out,
         { status, block: head, lines: '', kind: BODY.none, length: 0, close: false },
         'informational',
       )
     },
-    sendData: (bytes, start, end) => putChunk(out, bytes, start, end, connection.chunking),
+    sendData: (bytes, start, end) => {
+      writeFor(out, socket)
+      putChunk(out, bytes, start, end, connection.chunking)
+    },
     sendEnd: (trailers) => {
-      if (connection.chunking) putText(out, `0\r\n${trailers}\r\n`)
+      if (!connection.chunking) return
+      writeFor(out, socket)
+      putText(out, `0\r\n${trailers}\r\n`)
     },
     flush: () => commit(out, socket),
     becomeTunnel: () => becomeTunnel(connection),
@@ -247,6 +253,7 @@ function sendHead(connection: ServerConnection, response: ResponseHead): void {
   if (untilClose && minor === 0) connection.keepAlive = false
   connection.chunking = minor === 1 && (response.kind === BODY.chunked || response.kind === BODY.untilClose)
   const option = closedByResponse(connection.keepAlive, minor)
+  writeFor(out, connection.socket)
   putResponseHead(
     out,
     exchange?.tunnel === true ? tunnelled(exchange, response) : framed(connection, response),

@@ -56,8 +56,6 @@ export function endEarly(stream: Stream, end: StreamEnd): void {
   if (isClosed(stream)) return
   const { connection } = stream
   const isOver = (stream.state & IS.done) !== 0
-  // What its user does may throw away what is put together, and that may be another stream's.
-  if (connection.current !== undefined && connection.current !== stream) switchStream(connection, undefined)
   closeStream(stream)
   if (!isOver) connection.events.closed(stream, end)
   releaseHead(stream)
@@ -80,7 +78,7 @@ export function noteBroken(connection: Connection, id: number): void {
   }
 }
 
-/** What has been reported of another stream is flushed first: users put messages together in shared memory. */
+/** What has been reported of another stream is flushed first: each hears once where its part of a read ends. */
 export function switchStream(connection: Connection, stream: Stream | undefined): void {
   const { current } = connection
   connection.current = stream
