@@ -213,6 +213,46 @@ test('metrics and health are served to all, the admin interface inside the pod o
     assert.match(metrics, new RegExp(`^${name}(\\{| )`, 'm'))
 })
 
+test('probes reach the application through the proxy, which knows what the kubelet cannot see', async () => {
+  await cluster.kubectl('apply -n enabled -f -', { input: PROBED })
+  await cluster.kubectl('wait pod/probed -n enabled --for=condition=Ready --timeout=60s')
+  const { spec } = JSON.parse(await cluster.kubectl('get pod probed -n enabled -o json')) as {
+    readonly spec: {
+      readonly containers: readonly Readonly<Record<string, { readonly httpGet?: unknown }>>[]
+      readonly initContainers: readonly { readonly env?: readonly { name: string; value?: string }[] }[]
+    }
+  }
+  for (const [member, word] of [
+    ['readinessProbe', 'readyz'],
+    ['livenessProbe', 'livez'],
+    ['startupProbe', 'startupz'],
+  ] as const) {
+    const path = `/app-health/app/${word}`
+    assert.deepEqual(spec.containers[0]?.[member]?.httpGet, { path, port: 15020, scheme: 'HTTP' })
+  }
+  const { value } = spec.initContainers[1]?.env?.find(({ name }) => name === 'ISTIO_KUBE_APP_PROBERS') ?? {}
+  assert.deepEqual(JSON.parse(value ?? ''), {
+    '/app-health/app/livez': {
+      httpGet: { path: '/live', port: 8080, scheme: 'HTTP' },
+      timeoutSeconds: 1,
+    },
+    '/app-health/app/readyz': { tcpSocket: { port: 8081 }, timeoutSeconds: 1 },
+    '/app-health/app/startupz': { tcpSocket: { port: 8080 }, timeoutSeconds: 1 },
+  })
+  const pod = await podOf('enabled', 'app=probed')
+  // The sidecar takes connections for 8081 too, whoever listens there.
+  await inPod(pod, ['curl', '-s', 'http://127.0.0.1:8080/close'])
+  await cluster.kubectl('wait pod/probed -n enabled --for=condition=Ready=false --timeout=30s')
+  await inPod(pod, ['curl', '-s', 'http://127.0.0.1:8080/sick'])
+  await waitFor('a restart of the application alone', async () => {
+    const counts =
+      'jsonpath={.status.containerStatuses[0].restartCount}{.status.initContainerStatuses[1].restartCount}'
+    return (await cluster.kubectl(`get pod probed -n enabled -o ${counts}`)) === '10'
+  })
+  await cluster.kubectl('wait pod/probed -n enabled --for=condition=Ready --timeout=60s')
+  await cluster.kubectl('delete pod probed -n enabled')
+})
+
 test('a Job completes although the sidecar of its pod would go on', async () => {
   await cluster.kubectl('apply -n enabled -f -', { input: TASK })
   await cluster.kubectl('wait job/task -n enabled --for=condition=Complete --timeout=60s')
@@ -376,6 +416,34 @@ spec:
               http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
           ports: [{ containerPort: 8080 }]
           readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+`
+
+const PROBED = `
+apiVersion: v1
+kind: Pod
+metadata: { name: probed, labels: { app: probed } }
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: app
+      image: alpine
+      command: [python3, -u, -c]
+      args:
+        - |
+          import http.server, socket
+          other = socket.create_server(("", 8081))
+          sick = False
+          class Handler(http.server.BaseHTTPRequestHandler):
+              def do_GET(self):
+                  global sick
+                  if self.path == "/close": other.close()
+                  if self.path == "/sick": sick = True
+                  self.send_response(500 if sick else 200); self.end_headers()
+              def log_message(self, *args): pass
+          http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+      startupProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, failureThreshold: 60 }
+      livenessProbe: { httpGet: { path: /live, port: 8080 }, periodSeconds: 1, failureThreshold: 2 }
+      readinessProbe: { tcpSocket: { port: 8081 }, periodSeconds: 1, failureThreshold: 2 }
 `
 
 const CLIENT = `

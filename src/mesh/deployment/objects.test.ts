@@ -16,6 +16,7 @@ const settings: ProxySettings = {
   logLevel: 'warning',
   componentLogLevel: '',
   resources: {},
+  rewritesAppProbes: true,
   proxyConfig: {},
   ignoredNamespaces: [],
 }

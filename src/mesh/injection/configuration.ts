@@ -36,6 +36,7 @@ export function proxySettingsOf(sources: ProxySettingsSources): ProxySettings {
     ...(isPullPolicy(pullPolicy) ? { imagePullPolicy: pullPolicy } : {}),
     logLevel: text(proxy, 'logLevel') ?? 'warning',
     componentLogLevel: text(proxy, 'componentLogLevel') ?? 'misc:error',
+    rewritesAppProbes: record(values, 'sidecarInjectorWebhook')['rewriteAppHTTPProbe'] !== false,
     resources: (proxy['resources'] as ResourceRequirements | undefined) ?? DEFAULT_PROXY_RESOURCES,
     proxyConfig: record(mesh, 'defaultConfig'),
     ignoredNamespaces: IGNORED_NAMESPACES,

@@ -132,6 +132,135 @@ describe('sidecar', () => {
   })
 })
 
+describe('probes of the application', () => {
+  const container: Container = {
+    name: 'web',
+    image: 'web',
+    ports: [{ name: 'http', containerPort: 8080 }],
+    readinessProbe: {
+      httpGet: { path: '/ready', port: 'http', scheme: 'HTTPS', httpHeaders: [{ name: 'X-A', value: '1' }] },
+      timeoutSeconds: 3,
+      periodSeconds: 5,
+    },
+    livenessProbe: { tcpSocket: { port: 9000 }, timeoutSeconds: 1, failureThreshold: 5 },
+    startupProbe: { grpc: { port: 9001, service: 'echo' }, timeoutSeconds: 1 },
+    lifecycle: {
+      preStop: { httpGet: { path: '/bye', port: 8080 } },
+      postStart: { exec: { command: ['a'] } },
+    },
+  }
+  const probed = (own: Partial<Pod['metadata']> = {}, containers = [container]) =>
+    testPod({ metadata: own, spec: { containers } })
+  const probersOf = (pod: Pod): unknown => {
+    const text = envOf(pod.spec.initContainers?.[1])['ISTIO_KUBE_APP_PROBERS']
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+
+  test('go to the proxy in Istio’s form, and the proxy is told what they were', () => {
+    const injected = injectSidecar(probed(), 'demo', settings)
+    assert.deepEqual(injected.spec.containers, [
+      {
+        ...container,
+        readinessProbe: {
+          httpGet: {
+            path: '/app-health/web/readyz',
+            port: 15020,
+            scheme: 'HTTP',
+            httpHeaders: [{ name: 'X-A', value: '1' }],
+          },
+          timeoutSeconds: 3,
+          periodSeconds: 5,
+        },
+        livenessProbe: {
+          httpGet: { path: '/app-health/web/livez', port: 15020 },
+          timeoutSeconds: 1,
+          failureThreshold: 5,
+        },
+        startupProbe: { httpGet: { path: '/app-health/web/startupz', port: 15020 }, timeoutSeconds: 1 },
+        lifecycle: {
+          preStop: { httpGet: { path: '/app-lifecycle/web/prestopz', port: 15020 } },
+          postStart: { exec: { command: ['a'] } },
+        },
+      },
+    ])
+    assert.deepEqual(probersOf(injected), {
+      '/app-health/web/livez': { tcpSocket: { port: 9000 }, timeoutSeconds: 1 },
+      '/app-health/web/readyz': {
+        httpGet: {
+          path: '/ready',
+          port: 8080,
+          scheme: 'HTTPS',
+          httpHeaders: [{ name: 'X-A', value: '1' }],
+        },
+        timeoutSeconds: 3,
+      },
+      '/app-health/web/startupz': { grpc: { port: 9001, service: 'echo' }, timeoutSeconds: 1 },
+      '/app-lifecycle/web/prestopz': { httpGet: { path: '/bye', port: 8080 } },
+    })
+    assert.deepEqual(injectSidecar(injected, 'demo', settings), injected)
+  })
+
+  test('of a container that came after an injection are added to those before', () => {
+    const injected = injectSidecar(probed(), 'demo', settings)
+    const late: Container = { name: 'late', readinessProbe: { tcpSocket: { port: 1 } } }
+    const own: Container = { name: 'istio-proxy', env: [{ name: 'EXTRA', value: '1' }] }
+    const again = injectSidecar(
+      { ...injected, spec: { ...injected.spec, containers: [...injected.spec.containers, late, own] } },
+      'demo',
+      settings,
+    )
+    assert.deepEqual(Object.keys(probersOf(again) as object), [
+      '/app-health/late/readyz',
+      '/app-health/web/livez',
+      '/app-health/web/readyz',
+      '/app-health/web/startupz',
+      '/app-lifecycle/web/prestopz',
+    ])
+  })
+
+  test('stay where the pod, or the mesh, says so', () => {
+    const no = { annotations: { 'sidecar.istio.io/rewriteAppHTTPProbers': 'false' } }
+    const yes = { annotations: { 'sidecar.istio.io/rewriteAppHTTPProbers': 'true' } }
+    const off = { ...settings, rewritesAppProbes: false }
+    for (const [own, its] of [
+      [no, settings],
+      [{}, off],
+    ] as const) {
+      const injected = injectSidecar(probed(own), 'demo', its)
+      assert.deepEqual(injected.spec.containers, [container])
+      assert.equal(probersOf(injected), undefined)
+    }
+    assert.notEqual(probersOf(injectSidecar(probed(yes), 'demo', off)), undefined)
+    assert.equal(
+      proxySettingsOf({
+        revision: 'default',
+        istioNamespace: 'istio-system',
+        clusterId: 'c',
+        clusterDomain: 'cluster.local',
+        values: '{"sidecarInjectorWebhook":{"rewriteAppHTTPProbe":false}}',
+        mesh: undefined,
+      }).rewritesAppProbes,
+      false,
+    )
+  })
+
+  test('that the proxy could not ask in the kubelet’s place stay as they are', () => {
+    const actions: readonly Container['readinessProbe'][] = [
+      { exec: { command: ['true'] } },
+      { httpGet: { port: 'unknown' } },
+      { httpGet: { host: '10.0.0.1', port: 80 } },
+      { tcpSocket: { host: '10.0.0.1', port: 80 } },
+      { grpc: { port: 80, mode: 'TLS' } },
+    ]
+    for (const readinessProbe of actions) {
+      const one: Container = { name: 'web', ...(readinessProbe && { readinessProbe }) }
+      const injected = injectSidecar(probed({}, [one]), 'demo', settings)
+      assert.deepEqual(injected.spec.containers, [one])
+      assert.equal(probersOf(injected), undefined)
+    }
+  })
+})
+
 describe('selection', () => {
   const kindOf = (pod: Pod, namespace = 'demo') => selectPod(pod, namespace, settings).kind
   test('the pod’s label decides, then its annotation', () => {

@@ -14,6 +14,8 @@ export interface ProxySettings {
   readonly logLevel: string
   readonly componentLogLevel: string
   readonly resources: ResourceRequirements
+  /** Probes of applications are sent to the proxy, where a pod's annotation says nothing else. */
+  readonly rewritesAppProbes: boolean
   /** MeshConfig's `defaultConfig`, laid over the address of the control plane. */
   readonly proxyConfig: Readonly<Record<string, unknown>>
   /** Namespaces in which pods are never injected, whatever their labels say. */

@@ -1,4 +1,11 @@
 import type { Container, Pod } from '../../kube/index.ts'
+import {
+  type AppProbers,
+  PROBERS_VARIABLE,
+  probersText,
+  readProbers,
+  rewriteAppProbes,
+} from './app-probes.ts'
 import { annotatedProxyConfig } from './yaml-mapping.ts'
 import { mergeBy, mergeContainer } from './merge-container.ts'
 import { workloadOwner } from './owner.ts'
@@ -19,10 +26,8 @@ const INIT_CONTAINER = 'istio-init'
 export function injectSidecar(pod: Pod, namespace: string, settings: ProxySettings): Pod {
   const owner = workloadOwner(pod, namespace)
   const own = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(isProxy)
-  const apps = pod.spec.containers.filter((container) => !isProxy(container))
-  const inits = (pod.spec.initContainers ?? []).filter(
-    (container) => !isProxy(container) && container.name !== INIT_CONTAINER,
-  )
+  const { apps, inits, probers } = appContainers(pod, settings)
+  const known = { ...readProbers(variableOf(own, PROBERS_VARIABLE)), ...probers }
   return {
     ...pod,
     metadata: {
@@ -34,13 +39,56 @@ export function injectSidecar(pod: Pod, namespace: string, settings: ProxySettin
       ...pod.spec,
       initContainers: [
         initContainer(pod, settings),
-        mergeContainer(sidecarContainer(pod, apps, owner, settings), own),
+        mergeContainer(withProbers(sidecarContainer(pod, apps, owner, settings), known), withoutProbers(own)),
         ...inits,
       ],
       containers: apps,
       volumes: mergeBy(PROXY_VOLUMES, pod.spec.volumes, (volume) => volume.name),
     },
   }
+}
+
+/** All but the proxy's own, with their probes as the mesh wants them. */
+function appContainers(
+  pod: Pod,
+  settings: ProxySettings,
+): {
+  readonly apps: readonly Container[]
+  readonly inits: readonly Container[]
+  readonly probers: AppProbers
+} {
+  const apps = pod.spec.containers.filter((container) => !isProxy(container))
+  const inits = (pod.spec.initContainers ?? []).filter(
+    (container) => !isProxy(container) && container.name !== INIT_CONTAINER,
+  )
+  const wish = GO_BOOLEANS.get(annotation(pod, 'sidecar.istio.io/rewriteAppHTTPProbers') ?? '')
+  if (!(wish ?? settings.rewritesAppProbes)) return { apps, inits, probers: {} }
+  const { containers, probers } = rewriteAppProbes([...apps, ...inits])
+  return { apps: containers.slice(0, apps.length), inits: containers.slice(apps.length), probers }
+}
+
+/** What Go reads as a boolean. */
+const GO_BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
+])
+
+function variableOf(container: Container | undefined, name: string): string | undefined {
+  return container?.env?.find((entry) => entry.name === name)?.value
+}
+
+function withProbers(container: Container, probers: AppProbers): Container {
+  if (Object.keys(probers).length === 0) return container
+  return {
+    ...container,
+    env: [...(container.env ?? []), { name: PROBERS_VARIABLE, value: probersText(probers) }],
+  }
+}
+
+/** What an injection before this one has said is among what is said now. */
+function withoutProbers(own: Container | undefined): Container | undefined {
+  if (own?.env === undefined) return own
+  return { ...own, env: own.env.filter(({ name }) => name !== PROBERS_VARIABLE) }
 }
 
 function isProxy(container: Container): boolean {

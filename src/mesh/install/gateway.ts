@@ -205,6 +205,7 @@ function proxySettings(installation: Installation): ProxySettings {
     logLevel: textSetting(installation, 'values.global.proxy.logLevel') ?? 'warning',
     componentLogLevel: textSetting(installation, 'values.global.proxy.componentLogLevel') ?? 'misc:error',
     resources: {},
+    rewritesAppProbes: true,
     proxyConfig: settingsBelow(installation.settings, 'meshConfig.defaultConfig'),
     ignoredNamespaces: IGNORED_NAMESPACES,
   }

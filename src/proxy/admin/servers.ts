@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { messageOf, onDemand } from '../../base/index.ts'
 import type { BoundListener, Network } from '../net/network.ts'
 import { text } from './answers.ts'
+import type { AppProbes } from './app-probes.ts'
 import { answerPage, methodRefused, TAP_PATH } from './pages.ts'
 import { registerProxyStats } from './stats.ts'
 import { statsPage } from './stats-query.ts'
@@ -38,6 +39,8 @@ export function createAdminServers(
     /** Istio's four, or one port on 127.0.0.1 for all of it. */
     readonly ports: 'istio' | 'none' | number
     readonly gather?: Gather
+    /** Absent: nothing is asked of an application. */
+    readonly appProbes?: AppProbes
   },
 ): AdminServers {
   const context: AdminContext = {
@@ -55,7 +58,8 @@ export function createAdminServers(
 
   async function openPort(address: string, port: number, pages: Pages): Promise<void> {
     const server = http().createServer((request, response) => {
-      const parts = { pages, context, gather: options.gather }
+      const { gather, appProbes } = options
+      const parts = { pages, context, gather, appProbes: pages === 'agent' ? appProbes : undefined }
       // Who asks again asks the process that took this one's place.
       if (context.instance.isDraining()) response.setHeader('connection', 'close')
       respond(request, response, parts).catch((error: unknown) => {
@@ -125,11 +129,18 @@ function answerAny(path: string, request: AdminRequest, context: AdminContext): 
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  parts: { readonly pages: Pages; readonly context: AdminContext; readonly gather: Gather | undefined },
+  parts: {
+    readonly pages: Pages
+    readonly context: AdminContext
+    readonly gather: Gather | undefined
+    readonly appProbes: AppProbes | undefined
+  },
 ): Promise<void> {
   const { pages, context, gather } = parts
   const [path = '/', query = ''] = (request.url ?? '/').split('?')
   const method = request.method ?? 'GET'
+  const probed = parts.appProbes?.answer(path, { headers: request.headers, signal: goneSignal(response) })
+  if (probed !== undefined) return send(response, method, await probed)
   const ask = async (path: string, method: string, query: string) => {
     const asked = { method, query: new URLSearchParams(query) }
     const own = path.startsWith(`${TAP_PATH}/`)
@@ -143,6 +154,13 @@ async function respond(
     return serveTap(request, response, { context, ask: (path, query) => ask(path, 'POST', query) })
   }
   return send(response, method, await ask(path, method, query))
+}
+
+/** Aborted when the connection ends before the answer. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  return gone.signal
 }
 
 function emptyRequest(method: string): AdminRequest {

@@ -1,4 +1,5 @@
 import { fail, ok, type Result } from '../../base/index.ts'
+import { type AppProbers, PROBERS_VARIABLE, readAppProbers } from './app-probers.ts'
 import type { HttpSettings } from '../exchange/rules.ts'
 import { readHttpSettings } from './http-settings.ts'
 import { nodeId } from '../../xds/types/index.ts'
@@ -26,6 +27,8 @@ export interface Bootstrap {
   readonly proxyProtocol?: boolean
   /** ProxyConfig's proxyHeaders and gatewayTopology. */
   readonly http: HttpSettings
+  /** What is asked of the application in the kubelet's place. */
+  readonly appProbers?: AppProbers
 }
 
 const DEFAULT_DISCOVERY = 'istiod.istio-system.svc:15012'
@@ -61,6 +64,8 @@ export function readBootstrap(options: {
   if (ip === undefined) return fail('the environment must have INSTANCE_IP (the downward API, status.podIP)')
   const config = parseConfig(env, role)
   if (!config.ok) return config
+  const appProbers = readAppProbers(env[PROBERS_VARIABLE])
+  if (!appProbers.ok) return appProbers
   const clusterDomain = domainOf(flag(args, '--domain'), namespace)
   return ok({
     node: {
@@ -82,6 +87,7 @@ export function readBootstrap(options: {
     drainMs: config.value.drainMs ?? DEFAULT_DRAIN_MS,
     proxyProtocol: config.value.proxyProtocol === true,
     http: config.value.http,
+    appProbers: appProbers.value,
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { GatewayName } from '../../model/index.ts'
-import { createAdminServers } from '../admin/servers.ts'
+import { type AppProbes, createAppProbes } from '../admin/app-probes.ts'
+import { AGENT_PORT, createAdminServers } from '../admin/servers.ts'
 import type { AdminAnswer, AdminRequest, Gather } from '../admin/types.ts'
 import type { Interner } from '../config/interner.ts'
 import type { ProxyThread } from '../exchange/types.ts'
@@ -70,6 +71,7 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     clock: options.clock,
     logger: options.logger,
     onQuit: options.onQuit,
+    ...appProbesOf(options, instance),
     ...(options.gather !== undefined && { gather: options.gather }),
   })
 
@@ -99,6 +101,28 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     connections: async () => instance.connections.size(),
     events: async () => instance.work.events,
     statistics: async () => instance.registry.text(),
+  }
+}
+
+function appProbesOf(
+  { spec, network, thread, clock, logger }: ServedProxyOptions,
+  instance: ProxyInstance,
+): { readonly appProbes?: AppProbes } {
+  const { appProbers: probers = {}, node } = spec.bootstrap
+  const address = node.ips.find((ip) => !ip.includes(':')) ?? node.ips[0]
+  if (node.role !== 'sidecar' || address === undefined) return {}
+  return {
+    appProbes: createAppProbes({
+      probers,
+      agentPort: AGENT_PORT,
+      address,
+      localAddress: address.includes(':') ? undefined : spec.inboundSource,
+      network,
+      thread,
+      work: instance.work,
+      clock,
+      logger: logger.scope('probes'),
+    }),
   }
 }
 
