@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts'
@@ -40,6 +40,7 @@ export async function startCluster(): Promise<TestCluster> {
       return result.stdout
     },
     async stop() {
+      tellOfEnds(stateDirectory)
       const result = await lateen('down --delete')
       rmSync(stateDirectory, { recursive: true, force: true })
       assert.equal(result.status, 0, result.stdout + result.stderr)
@@ -55,6 +56,25 @@ export async function startCluster(): Promise<TestCluster> {
     assert.fail(`lateen up: ${failure}`)
   }
   return cluster
+}
+
+/** A process that ended is started again within a moment: without its last words nobody would know of it. */
+function tellOfEnds(stateDirectory: string): void {
+  const logs = join(stateDirectory, 'logs')
+  const log = (name: string) => readIfPresent(join(logs, `${name}.log`))
+  const ended = new Set(
+    [...log('supervisor').matchAll(/ended; starting it again\s+process=(\S+)/g)].map(
+      ([, name]) => name ?? '',
+    ),
+  )
+  for (const name of ended)
+    console.error(`${name} ended and was started again. Its log:\n${log(name).slice(-LOG_TAIL_CHARACTERS)}`)
+}
+
+const LOG_TAIL_CHARACTERS = 6000
+
+function readIfPresent(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
 /** Splits like a shell as far as tests need it: blanks, and single quotes around words with blanks. */
