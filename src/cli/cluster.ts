@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { systemClock } from '../base/index.ts'
 import {
   createKubeClient,
   httpsTransport,
@@ -56,7 +57,7 @@ export function kubeconfig(call: CommandCall): KubeconfigContext {
 
 /** The client of a program that runs in a pod. */
 export function connectInCluster(): KubeClient {
-  const config = inClusterConfig((path) => readFileSync(path, 'utf8'), process.env)
+  const config = inClusterConfig((path) => readFileSync(path, 'utf8'), process.env, systemClock)
   if (!config)
     throw new CliError(
       'this program runs in a pod, and here is none: KUBERNETES_SERVICE_HOST is not set',

@@ -1,5 +1,5 @@
 import { parse as parseYaml } from 'yaml'
-import { fail, ok, type Result } from '../../base/index.ts'
+import { type Clock, fail, ok, type Result } from '../../base/index.ts'
 import type { HttpsTransportConfig } from './https-transport.ts'
 
 export interface KubeconfigContext extends HttpsTransportConfig {
@@ -81,14 +81,18 @@ function textAt(value: unknown, member: string): string | undefined {
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 
+/** The token's file is renewed long before the old token ends; Kubernetes' own clients look once a minute. */
+const TOKEN_KEPT_MS = 10_000
+
 /**
  * How a pod reaches its own API server: the address from its environment, the authority and token from its files.
- * The token is read again for each request, since it is renewed in place.
+ * The token is read again every few seconds, since it is renewed in place.
  * @returns undefined outside a pod
  */
 export function inClusterConfig(
   readFile: (path: string) => string,
   environment: Readonly<Record<string, string | undefined>>,
+  clock: Pick<Clock, 'monotonic'>,
 ): (HttpsTransportConfig & { readonly namespace: string }) | undefined {
   const host = environment['KUBERNETES_SERVICE_HOST']
   const port = environment['KUBERNETES_SERVICE_PORT']
@@ -96,7 +100,16 @@ export function inClusterConfig(
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     ca: readFile(`${SERVICE_ACCOUNT}/ca.crt`),
-    token: () => readFile(`${SERVICE_ACCOUNT}/token`).trim(),
+    token: keptFor(TOKEN_KEPT_MS, clock, () => readFile(`${SERVICE_ACCOUNT}/token`).trim()),
     namespace: readFile(`${SERVICE_ACCOUNT}/namespace`).trim(),
+  }
+}
+
+function keptFor(ms: number, clock: Pick<Clock, 'monotonic'>, read: () => string): () => string {
+  let kept: { readonly value: string; readonly at: number } | undefined
+  return () => {
+    const now = clock.monotonic()
+    if (kept === undefined || now - kept.at >= ms) kept = { value: read(), at: now }
+    return kept.value
   }
 }

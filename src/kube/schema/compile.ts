@@ -8,7 +8,7 @@ import { type FieldError, invalidType } from './field-error.ts'
 import { validateListTypes } from './list-type.ts'
 import { messageSchemas } from './message-schema.ts'
 import { pruneValue } from './prune.ts'
-import { createPatternCache } from './regex.ts'
+import { createPatternCache, type PatternCache } from './regex.ts'
 import type { StructuralSchema } from './structural.ts'
 import { typeName, validateValue } from './validate.ts'
 
@@ -53,9 +53,9 @@ export function compileSchema(schema: StructuralSchema, options: CompileOptions 
       const oldNode = old === undefined ? undefined : { value: old }
       const errors = [
         ...(resource ? validateTypeMeta(value) : []),
-        ...(resource ? checkMetadata(value, checkName) : []),
+        ...(resource ? checkMetadata(value, checkName, { patterns, old }) : []),
         ...validateValue({ schema, value, path: '', old: oldNode }, patterns),
-        ...validateListTypes(schema, value, ''),
+        ...listErrors(schema, value, oldNode),
         ...(options.check?.(value) ?? []),
       ]
       if (!rules.hasRules) return errors.map(withRoot)
@@ -63,6 +63,17 @@ export function compileSchema(schema: StructuralSchema, options: CompileOptions 
       return [...errors, ...(blocked ? [NOT_CHECKED] : rules.check(value, oldNode))].map(withRoot)
     },
   }
+}
+
+/** Who has had an item twice before may go on with it, as in Kubernetes. */
+function listErrors(
+  schema: StructuralSchema,
+  value: unknown,
+  old: { readonly value: unknown } | undefined,
+): readonly FieldError[] {
+  const errors = validateListTypes(schema, value, '', old)
+  if (errors.length === 0 || !old) return errors
+  return validateListTypes(schema, old.value, '').length > 0 ? [] : errors
 }
 
 function pruneObject(schema: StructuralSchema, value: unknown, resource: boolean): PruneResult {
@@ -91,11 +102,31 @@ function cleanMetadata(metadata: unknown): unknown {
   return defaultValue(messageSchemas.get('meta/v1.ObjectMeta') ?? {}, metadata)
 }
 
-export function checkMetadata(value: unknown, checkName: NameCheck): readonly FieldError[] {
+const withoutRecord = new WeakMap<StructuralSchema, StructuralSchema>()
+
+/** The record of who owns which fields is the server's own: it takes nothing into it that it cannot read. */
+function metadataTypes(): StructuralSchema {
+  const whole = messageSchemas.get('meta/v1.ObjectMeta') ?? {}
+  const known = withoutRecord.get(whole)
+  if (known) return known
+  const { managedFields: _, ...properties } = whole.properties ?? {}
+  const types = { ...whole, properties }
+  withoutRecord.set(whole, types)
+  return types
+}
+
+/** @param seen the object that it replaces: of its metadata, what is the same has the right types */
+export function checkMetadata(
+  value: unknown,
+  checkName: NameCheck,
+  seen: { readonly patterns?: PatternCache; readonly old?: unknown } = {},
+): readonly FieldError[] {
   if (!isRecord(value)) return []
   const metadata = getOwn(value, 'metadata')
-  const schema = messageSchemas.get('meta/v1.ObjectMeta') ?? {}
-  const types = validateValue({ schema, value: metadata ?? {}, path: 'metadata' }, createPatternCache())
+  const schema = metadataTypes()
+  const old = isRecord(seen.old) ? { value: getOwn(seen.old, 'metadata') } : undefined
+  const patterns = seen.patterns ?? createPatternCache()
+  const types = validateValue({ schema, value: metadata ?? {}, path: 'metadata', old }, patterns)
   return types.some((error) => error.wrongType) ? types : validateObjectMeta(metadata ?? {}, checkName)
 }
 

@@ -4,12 +4,17 @@ import { fieldSchema } from './prune.ts'
 import type { StructuralSchema } from './structural.ts'
 import { listMapKey } from './validate.ts'
 
-/** Checks that lists declared as sets and maps hold no item twice, and that the items of a map are objects. */
+/**
+ * Checks that lists declared as sets and maps hold no item twice, and that the items of a map are objects.
+ * @param old what the value replaces: of it, what is the very same is passed over
+ */
 export function validateListTypes(
   schema: StructuralSchema,
   value: unknown,
   path: string,
+  old?: { readonly value: unknown },
 ): readonly FieldError[] {
+  if (old && old.value === value) return []
   if (Array.isArray(value)) {
     const itemSchema = schema.items
     const nested = itemSchema
@@ -19,10 +24,16 @@ export function validateListTypes(
     return [...(strangers.length > 0 ? strangers : duplicatesIn(schema, value, path)), ...nested]
   }
   if (!isRecord(value)) return []
-  return Object.entries(value).flatMap(([key, item]) => {
+  const before = isRecord(old?.value) ? old.value : undefined
+  const errors: FieldError[] = []
+  for (const [key, item] of Object.entries(value)) {
+    if (typeof item !== 'object' || item === null) continue
     const field = fieldSchema(schema, key)
-    return field ? validateListTypes(field, item, child(path, key)) : []
-  })
+    if (!field) continue
+    const oldItem = before ? { value: getOwn(before, key) } : undefined
+    errors.push(...validateListTypes(field, item, child(path, key), oldItem))
+  }
+  return errors
 }
 
 /** Items without keys: where there are any, the keys of the others are not compared. */

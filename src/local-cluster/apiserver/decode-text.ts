@@ -66,12 +66,16 @@ function strictProblemsOf(text: string, members: number, unknown: readonly strin
   )
 }
 
+const COLON = 0x3a
+const QUOTE = 0x22
+
 /** Every member has a colon, and all other colons stand in texts. */
 function countMembers(text: string): number {
   let count = 0
   for (let at = 0; at < text.length; at += 1) {
-    if (text[at] === ':') count += 1
-    else if (text[at] === '"') at = endOfText(text, at)
+    const code = text.charCodeAt(at)
+    if (code === COLON) count += 1
+    else if (code === QUOTE) at = endOfText(text, at)
   }
   return count
 }

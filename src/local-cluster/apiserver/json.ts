@@ -40,12 +40,18 @@ export function textsAt(value: unknown, ...path: readonly string[]): Readonly<Re
 
 /** A copy with members changed; `undefined` removes one. */
 export function withMembers<T extends object>(object: T, changes: Readonly<Record<string, unknown>>): T {
-  const copy: { [name: string]: unknown } = Object.fromEntries(Object.entries(object))
-  for (const [key, value] of Object.entries(changes)) {
-    if (value === undefined) delete copy[key]
-    else copy[key] = value
+  const copy = { ...object } as { [name: string]: unknown }
+  let removes = false
+  for (const key of Object.keys(changes)) {
+    const value = changes[key]
+    if (value !== undefined) copy[key] = value
+    else removes ||= Object.hasOwn(copy, key)
   }
-  return copy as T
+  if (!removes) return copy as T
+  // A member that is deleted would leave a slow object behind, and objects are read and written many times.
+  const isKept = ([key]: readonly [string, unknown]) =>
+    !Object.hasOwn(changes, key) || changes[key] !== undefined
+  return Object.fromEntries(Object.entries(copy).filter(isKept)) as T
 }
 
 type MetaChanges = { readonly [K in keyof ObjectMeta]?: ObjectMeta[K] | undefined }

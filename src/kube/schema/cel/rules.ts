@@ -17,6 +17,8 @@ interface RuleNode {
   readonly path: string
   readonly old: { readonly value: unknown } | undefined
   readonly root: boolean
+  /** what it is a part of is as it was, so no rule of its own may refuse it: only what looks at the change may */
+  readonly unchanged: boolean
 }
 
 /** Evaluates `x-kubernetes-validations` in a value and everything under it. */
@@ -31,31 +33,46 @@ export function createRuleChecker(
   programs: ProgramCache,
   resource: boolean,
 ): RuleChecker {
-  const withRules = new Map<StructuralSchema, boolean>()
+  const anyRules = rememberSearch((rules) => rules.length > 0)
+  const changeRules = rememberSearch((rules) => rules.some(looksAtChange))
   const walk = (node: RuleNode): FieldError[] => {
-    if (node.value === null || node.value === undefined || !hasRules(node.schema, withRules)) return []
-    return [...checkNode(node, programs), ...children(node).flatMap(walk)]
+    if (node.value === null || node.value === undefined || !anyRules(node.schema)) return []
+    const unchanged = node.unchanged || (node.old !== undefined && deepEqual(node.old.value, node.value))
+    if (unchanged && !changeRules(node.schema)) return []
+    const seen = unchanged === node.unchanged ? node : { ...node, unchanged }
+    return [...checkNode(seen, programs), ...children(seen).flatMap(walk)]
   }
   return {
     get hasRules() {
-      return hasRules(schema, withRules)
+      return anyRules(schema)
     },
-    check: (value, old) => walk({ schema, value, path: '', old, root: resource }),
+    check: (value, old) => walk({ schema, value, path: '', old, root: resource, unchanged: false }),
   }
 }
 
-/** Whether a schema or anything under it has rules; remembered, so that subtrees without rules cost nothing. */
-function hasRules(schema: StructuralSchema, known: Map<StructuralSchema, boolean>): boolean {
-  const found = known.get(schema)
-  if (found !== undefined) return found
-  const additional = schema.additionalProperties
-  const result =
-    rulesOf(schema).length > 0 ||
-    Object.values(schema.properties ?? {}).some((property) => hasRules(property, known)) ||
-    (typeof additional === 'object' && hasRules(additional, known)) ||
-    (schema.items !== undefined && hasRules(schema.items, known))
-  known.set(schema, result)
-  return result
+/** By the text alone, which needs no plan: a rule that only seems to is looked at once more. */
+function looksAtChange({ rule }: ValidationRule): boolean {
+  return rule.includes('oldSelf')
+}
+
+/** Whether a schema or anything under it has such rules; remembered, so that subtrees without cost nothing. */
+function rememberSearch(
+  wanted: (rules: readonly ValidationRule[]) => boolean,
+): (schema: StructuralSchema) => boolean {
+  const known = new Map<StructuralSchema, boolean>()
+  const search = (schema: StructuralSchema): boolean => {
+    const found = known.get(schema)
+    if (found !== undefined) return found
+    const additional = schema.additionalProperties
+    const result =
+      wanted(rulesOf(schema)) ||
+      Object.values(schema.properties ?? {}).some(search) ||
+      (typeof additional === 'object' && search(additional)) ||
+      (schema.items !== undefined && search(schema.items))
+    known.set(schema, result)
+    return result
+  }
+  return search
 }
 
 function rulesOf(schema: StructuralSchema): readonly ValidationRule[] {
@@ -65,7 +82,7 @@ function rulesOf(schema: StructuralSchema): readonly ValidationRule[] {
 }
 
 function children(node: RuleNode): readonly RuleNode[] {
-  const { schema, value, path, old } = node
+  const { schema, value, path, old, unchanged } = node
   if (Array.isArray(value)) {
     const itemSchema = schema.items
     if (!itemSchema) return []
@@ -76,13 +93,14 @@ function children(node: RuleNode): readonly RuleNode[] {
       path: `${path}[${index}]`,
       old: oldOf(item),
       root: false,
+      unchanged,
     }))
   }
   return isRecord(value) ? fieldNodes(node, value) : []
 }
 
 function fieldNodes(node: RuleNode, value: JsonRecord): readonly RuleNode[] {
-  const { schema, path, old } = node
+  const { schema, path, old, unchanged } = node
   const oldFields = isRecord(old?.value) ? old.value : undefined
   const isMap = typeof schema.additionalProperties === 'object'
   return Object.entries(value).flatMap(([key, item]) => {
@@ -96,6 +114,7 @@ function fieldNodes(node: RuleNode, value: JsonRecord): readonly RuleNode[] {
         path: isMap ? `${path}[${key}]` : child(path, key),
         old: oldItem,
         root: false,
+        unchanged,
       },
     ]
   })
@@ -104,7 +123,6 @@ function fieldNodes(node: RuleNode, value: JsonRecord): readonly RuleNode[] {
 function checkNode(node: RuleNode, programs: ProgramCache): readonly FieldError[] {
   const rules = rulesOf(node.schema)
   if (rules.length === 0) return []
-  const unchanged = node.old !== undefined && deepEqual(node.old.value, node.value)
   let values: Pick<RuleRun, 'self' | 'oldSelf'> | undefined
   return rules.flatMap((rule) => {
     const planned = programs.get(rule.rule)
@@ -112,7 +130,7 @@ function checkNode(node: RuleNode, programs: ProgramCache): readonly FieldError[
       return [invalid(node.path, node.schema.type ?? '', `rule compile error: ${planned.message}`)]
     }
     const { program } = planned
-    if (unchanged && !program.usesOldSelf) return []
+    if (node.unchanged && !program.usesOldSelf) return []
     if (program.usesOldSelf && node.old === undefined && !rule.optionalOldSelf) return []
     values ??= valuesOf(node)
     const error = checkRule({ node, rule, program, programs, ...values })

@@ -50,8 +50,8 @@ function matchesRule(
   const { group, version, plural, namespaced } = resource.info
   const scope = stringAt(rule, 'scope') ?? '*'
   return (
-    includesOrAll(listAt(rule, 'operations'), operation) &&
     includesOrAll(listAt(rule, 'apiGroups'), group) &&
+    includesOrAll(listAt(rule, 'operations'), operation) &&
     includesOrAll(listAt(rule, 'apiVersions'), version) &&
     (scope === '*' || (scope === 'Namespaced') === namespaced) &&
     matchesName(listAt(rule, 'resourceNames'), object?.metadata.name ?? asked.path.name) &&

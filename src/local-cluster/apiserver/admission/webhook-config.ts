@@ -1,3 +1,4 @@
+import type { KubeObject } from '../../../kube/index.ts'
 import type { Store } from '../../store/index.ts'
 import { isObject, type JsonObject, listAt, stringAt } from '../json.ts'
 import type { Resources, ServedResource } from '../resources.ts'
@@ -26,11 +27,20 @@ export function listWebhooks(store: Store, kind: WebhookKind): readonly Webhook[
   if (store.count(`${GROUP}/${kind}`) === 0) return []
   const listed = store.list({ collection: `${GROUP}/${kind}` })
   if (listed.kind !== 'listed') return []
-  return listed.objects.flatMap(({ object }) =>
-    listAt(object, 'webhooks')
-      .filter(isObject)
-      .map((raw) => toWebhook(object.metadata.name, raw)),
-  )
+  return listed.objects.flatMap(({ object }) => webhooksIn(object))
+}
+
+const read = new WeakMap<KubeObject, readonly Webhook[]>()
+
+/** Every write asks for them; a configuration that is stored does not change. */
+function webhooksIn(configuration: KubeObject): readonly Webhook[] {
+  const known = read.get(configuration)
+  if (known) return known
+  const webhooks = listAt(configuration, 'webhooks')
+    .filter(isObject)
+    .map((raw) => toWebhook(configuration.metadata.name, raw))
+  read.set(configuration, webhooks)
+  return webhooks
 }
 
 function toWebhook(configuration: string, raw: JsonObject): Webhook {

@@ -38,3 +38,25 @@ test('bodies are held until their answers are sent, and what does not fit meanwh
   third.incoming.push(null)
   await reader.read(third.incoming, third.outgoing)
 })
+
+test('a client that goes away, before its body is read or in the middle of it, is an error', async () => {
+  const reader = createBodyReader()
+  const early = message()
+  early.incoming.destroy()
+  await assert.rejects(reader.read(early.incoming, early.outgoing), /the client went away/)
+  const late = message()
+  late.incoming.push('123')
+  const reading = reader.read(late.incoming, late.outgoing)
+  setImmediate(() => late.incoming.destroy())
+  await assert.rejects(reading, /the client went away/)
+})
+
+test('a body that was read is empty when it is read again', async () => {
+  const reader = createBodyReader()
+  const { incoming, outgoing } = message()
+  incoming.push('12')
+  incoming.push(null)
+  await reader.read(incoming, outgoing)
+  const again = await reader.read(incoming, outgoing)
+  assert.ok(again.kind === 'bytes' && again.bytes.length === 0)
+})

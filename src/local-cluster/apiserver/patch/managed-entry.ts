@@ -73,8 +73,13 @@ function isEntry(entry: unknown): entry is ManagedEntry {
     entry['fieldsType'] === 'FieldsV1' &&
     (entry['operation'] === 'Apply' || entry['operation'] === 'Update') &&
     typeof entry['manager'] === 'string' &&
-    typeof entry['apiVersion'] === 'string'
+    typeof entry['apiVersion'] === 'string' &&
+    isTime(entry['time'])
   )
+}
+
+function isTime(time: unknown): boolean {
+  return time === undefined || (typeof time === 'string' && !Number.isNaN(Date.parse(time)))
 }
 
 export function entriesOf(object: KubeObject): readonly ManagedEntry[] {
