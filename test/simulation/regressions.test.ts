@@ -269,3 +269,60 @@ test('bodies of one connection that wait in turn for slow hosts are not mixed up
     ],
   })
 })
+
+test('a client that goes while its upload is answered is missed, though a slow host had it stopped', async () => {
+  const post = { method: 'POST' } as const
+  const session = { startMs: 156, up: 10, down: 1000, client: 'waits', clientMs: 30, serverMs: 1 } as const
+  await run({
+    seed: 3,
+    role: 'pair',
+    config: {
+      requestTimeoutMs: 5000,
+      retries: { attempts: 0, retryOn: [] },
+      traffic: {
+        connectTimeoutMs: 50,
+        connections: {
+          connectionsMax: 1,
+          pendingMax: 3,
+          retriesMax: 2,
+          requestsPerConnectionMax: 1,
+          idleTimeoutMs: 20,
+        },
+      },
+    },
+    network: { latencyMaxMs: 1, pieceMax: 1007, capacity: 20_000, refused: 0, hanging: 0 },
+    clients: [
+      client([get(1, [{ body: { kind: 'length', bytes: 10 } }], { body: { kind: 'length', bytes: 10 } })], {
+        startMs: 20,
+        pipelines: true,
+      }),
+      client(
+        [
+          get(9, [{ body: { kind: 'until-close', bytes: 1000 }, isEarly: true, delayMs: 1 }], {
+            ...post,
+            body: { kind: 'length', bytes: 10 },
+          }),
+          get(10, [{ kind: 'silent', body: { kind: 'length', bytes: 10 } }], {
+            ...post,
+            body: { kind: 'chunked', bytes: 200_000 },
+          }),
+        ],
+        { startMs: 147 },
+      ),
+    ],
+    sessions: [
+      { ...session, id: 1, server: 'reset' },
+      { ...session, id: 2, startMs: 157, up: 5000, clientMs: 1, server: 'end' },
+      {
+        id: 3,
+        startMs: 150,
+        up: 1,
+        down: 10,
+        client: 'reset',
+        clientMs: 300,
+        server: 'after-client',
+        serverMs: 0,
+      },
+    ],
+  })
+})

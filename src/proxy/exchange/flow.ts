@@ -169,7 +169,8 @@ export const UPSTREAM_EVENTS: UpstreamEvents = {
     finish(exchange)
   },
   drained(exchange) {
-    if (!exchange.requestDone || exchange.tunnel) exchange.stream.resumeRequest()
+    // Though all of the request may have been read: who does not read does not hear that the client has gone.
+    exchange.stream.resumeRequest()
   },
   failed: onFailed,
 }
