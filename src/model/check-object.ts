@@ -19,6 +19,7 @@ import {
 } from './check.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
+import { checkHttpBounds } from './check-http-bounds.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject } from './check-route.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
@@ -315,6 +316,7 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   route: checkRouteObject,
   'connection-route': checkConnectionRoute,
   'rate-limit': checkRateLimit,
+  'http-bounds': checkHttpBounds,
   telemetry: checkTelemetry,
 }
 

@@ -17,6 +17,8 @@ export {
   type ListenerName,
   listenerName,
   type Origin,
+  type HttpBoundsName,
+  httpBoundsName,
   type RateLimitName,
   rateLimitName,
   type RouteName,
@@ -31,6 +33,7 @@ export {
   workloadUid,
 } from './names.ts'
 export { compareOrderKeys } from './order.ts'
+export type { HttpBounds, HttpBoundsPlace } from './http-bounds.ts'
 export type { RateLimit, RateLimitPlace, TokenBucket, TrafficSide } from './rate-limit.ts'
 export type {
   CorsPolicy,

@@ -1,5 +1,6 @@
 import type { ConnectionRoute } from './connection-route.ts'
 import type { Credential } from './credential.ts'
+import type { HttpBounds } from './http-bounds.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -17,6 +18,7 @@ export type ModelObject =
   | Route
   | ConnectionRoute
   | RateLimit
+  | HttpBounds
   | Mesh
   | Telemetry
 
@@ -33,6 +35,7 @@ export const MODEL_TYPES = [
   'service',
   'credential',
   'rate-limit',
+  'http-bounds',
   'route',
   'connection-route',
   'listener',

@@ -15,6 +15,8 @@ export type ListenerName = Brand<string, 'ListenerName'>
 export type RouteName = Brand<string, 'RouteName'>
 /** `<kind>/<namespace>/<name>/<part>`, e.g. `EnvoyFilter/demo/limits/0`. */
 export type RateLimitName = Brand<string, 'RateLimitName'>
+/** As for a rate limit. */
+export type HttpBoundsName = Brand<string, 'HttpBoundsName'>
 /** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
 export type CredentialName = Brand<string, 'CredentialName'>
 /** `<namespace>/<name>` of a Telemetry, e.g. `istio-system/mesh-default`. */
@@ -52,6 +54,10 @@ export function routeName(origin: Origin, variant?: string): RouteName {
 
 export function rateLimitName(origin: Origin, part: string): RateLimitName {
   return `${origin.kind}/${origin.namespace}/${origin.name}/${part}` as RateLimitName
+}
+
+export function httpBoundsName(origin: Origin, part: string): HttpBoundsName {
+  return `${origin.kind}/${origin.namespace}/${origin.name}/${part}` as HttpBoundsName
 }
 
 export function credentialName(

@@ -13,13 +13,8 @@ import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
 import type { Interner } from './config/interner.ts'
 import { createRuntime, type RouteSink, type Runtime, selectsProxy } from './config/runtime.ts'
 import { UPSTREAM_EVENTS } from './exchange/flow.ts'
-import {
-  HTTP_SETTINGS,
-  type HttpRules,
-  type HttpSettings,
-  type ProxyRole,
-  rulesOf,
-} from './exchange/rules.ts'
+import { HTTP_SETTINGS, type HttpSettings, type ProxyRole } from './exchange/rules.ts'
+import { createRulesTable, type RulesTable } from './exchange/rules-table.ts'
 import { REPLIES, sendLocalReply } from './exchange/local-reply.ts'
 import type { Exchange, HttpContext, ProxyThread, WorkCounter } from './exchange/types.ts'
 import { createGatewayListeners, type GatewayListeners } from './listener/gateway.ts'
@@ -104,7 +99,14 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
   const registry = createMetricsRegistry()
   const metrics = createIstioMetrics(registry)
   const connections = createConnectionSet()
-  const upstream: UpstreamSettings = { thread, network, events: UPSTREAM_EVENTS, work }
+  const http = options.http ?? HTTP_SETTINGS
+  const upstream: UpstreamSettings = {
+    thread,
+    network,
+    events: UPSTREAM_EVENTS,
+    work,
+    responseHead: (source) => runtime.bounds.ofResponses(source, http.responseHead),
+  }
   let draining = false
   const runtime = createRuntime({
     upstream,
@@ -120,12 +122,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     sink: () => sink,
   })
   const { own } = runtime
-  const http = options.http ?? HTTP_SETTINGS
-  const rules = {
-    gateway: rulesOf('gateway', http),
-    inbound: rulesOf('inbound', http),
-    outbound: rulesOf('outbound', http),
-  }
+  const rules = createRulesTable(http, () => runtime.bounds)
   const recorders = new Map<ProxyRole, Recorder>()
   const forgetSeries = () => {
     for (const recorder of recorders.values()) recorder.forget()
@@ -160,11 +157,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       const rejections = runtime.accept(changes)
       if (changes.some(({ type }) => type === 'mesh' || type === 'telemetry')) telemetry.refresh()
       if (own() !== ownBefore || changes.some(({ type }) => type === 'service')) forgetSeries()
-      const mesh = runtime.store.mesh()
-      for (const side of Object.values(rules)) {
-        side.normalization = mesh?.pathNormalization ?? 'base'
-        side.acceptsHttp10 = side.acceptHttp10 || mesh?.acceptsHttp10 === true
-      }
+      rules.follow(runtime.store.mesh())
       for (const { type, key, reason } of rejections) {
         logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
       }
@@ -325,7 +318,7 @@ interface ContextBase {
   readonly isDraining: () => boolean
   readonly refusesRequests: (() => boolean) | undefined
   readonly recorders: Map<ProxyRole, Recorder>
-  readonly rules: Readonly<Record<ProxyRole, HttpRules>>
+  readonly rules: RulesTable
 }
 
 function httpContext(
@@ -340,13 +333,14 @@ function httpContext(
 ): HttpContext {
   const { role, port, handle, original } = options
   const workload = base.own()
+  const rules = base.rules.of(role, port)
   return {
     thread: base.thread,
     role,
     scheme: options.scheme ?? 'http',
     port,
-    serverLine: base.rules[role].serverLine,
-    rules: base.rules[role],
+    serverLine: rules.serverLine,
+    rules,
     handle: unlessOverloaded(base, handle),
     telemetry: base.telemetry.of(role),
     record: recorderOf(base, role).record,

@@ -1,10 +1,15 @@
 /** What requests are bounded by: the size of their heads, the version, and time. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect as connectHttp2 } from 'node:http2'
-import { connect, type Socket } from 'node:net'
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type ServerHttp2Session,
+} from 'node:http2'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { createManualClock, systemRandom } from '../base/index.ts'
+import { type HttpBounds, httpBoundsName } from '../model/index.ts'
 import { createProxyThread } from './exchange/thread.ts'
 import { HTTP_SETTINGS, type HttpSettings } from './exchange/rules.ts'
 import {
@@ -39,6 +44,7 @@ async function serve(
   settings: Partial<HttpSettings>,
   server: (socket: Socket) => void,
   mesh: object = {},
+  http2?: number,
 ): Promise<number> {
   const port = await freePort()
   const upstream = await rawServer(server)
@@ -47,10 +53,12 @@ async function serve(
     thread: createProxyThread({ clock, random: systemRandom }),
     http: { ...HTTP_SETTINGS, ...settings },
   })
-  const service = serviceObject('s', { ports: [{ port: 80, name: 'p', protocol: 'http' }] })
+  const service = serviceObject('s', {
+    ports: [{ port: 80, name: 'p', protocol: http2 === undefined ? 'http' : 'http2' }],
+  })
   const workload = workloadObject('w', {
     address: '127.0.0.1',
-    services: { [service.key]: { ports: { '80': upstream.port }, ready: true } },
+    services: { [service.key]: { ports: { '80': http2 ?? upstream.port }, ready: true } },
   })
   const objects = [
     { ...meshObject('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'), ...mesh },
@@ -62,6 +70,23 @@ async function serve(
   assert.deepEqual(proxy.accept(changesOf(objects)), [])
   await until(() => proxy.isBound(), 'the port is bound')
   return port
+}
+
+/** As an EnvoyFilter of `demo` would, unless said otherwise for gateways. */
+function setBounds(bounds: Partial<Omit<HttpBounds, 'key'>> & { readonly name?: string }): void {
+  const { name = 'b', ...rest } = bounds
+  const origin = { kind: 'EnvoyFilter', namespace: 'demo', name }
+  const object = {
+    type: 'http-bounds',
+    key: httpBoundsName(origin, '0'),
+    selector: { labels: {} },
+    sides: ['gateway'],
+    place: { kind: 'listener' },
+    order: [0],
+    origin,
+    ...rest,
+  }
+  assert.deepEqual(proxy.accept(changesOf([object as HttpBounds])), [])
 }
 
 /** Answers each request with how large its head was. */
@@ -142,6 +167,140 @@ describe('a request head', () => {
     assert.equal(received(), '')
     clock.advance(1100)
     await until(() => received().startsWith('HTTP/1.1 408'), 'it is refused')
+  })
+})
+
+describe('the head of a response', () => {
+  const respond = (fields: () => string) => (socket: Socket) =>
+    socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\n${fields()}content-length: 0\r\n\r\n`))
+  const lastLog = () => proxy.logLines.join('').trim().split('\n').at(-1)
+
+  test('may have 60 KiB and 100 fields', async () => {
+    let fields = fieldsOf(90)
+    const port = await serve(
+      {},
+      respond(() => fields),
+    )
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 200/)
+    fields = fieldsOf(120)
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 502/)
+    assert.match(lastLog() ?? '', /^502 UPE /)
+    fields = fieldsOf(50, 'v'.repeat(1000))
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 200/)
+    fields = fieldsOf(70, 'v'.repeat(1000))
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 502/)
+  })
+
+  test('may have more, or less, where that is asked for', async () => {
+    let fields = fieldsOf(500, 'v'.repeat(500))
+    const port = await serve(
+      { responseHead: { bytesMax: 300 * 1024, fieldsMax: 600 } },
+      respond(() => fields),
+    )
+    const answer = await exchangeBytes(port, requestWith(''))
+    assert.match(answer, /^HTTP\/1.1 200/)
+    assert.match(answer, /x-499: v/)
+    fields = fieldsOf(620)
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 502/)
+  })
+
+  test('is bounded in the same way in HTTP/2', async () => {
+    const server = createHttp2Server()
+    let count = 90
+    server.on('stream', (stream) => {
+      stream.respond(Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'v'])))
+      stream.end()
+    })
+    const sessions: ServerHttp2Session[] = []
+    server.on('session', (session) => sessions.push(session))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port: upstreamPort } = server.address() as AddressInfo
+    const port = await serve({}, () => {}, {}, upstreamPort)
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 200/)
+    count = 120
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 502/)
+    setBounds({ place: { kind: 'cluster' }, headFieldsMax: 200 })
+    const [before] = sessions
+    before?.destroy()
+    const [host] = [...proxy.runtime.clusters()].flatMap((cluster) => [...cluster.hosts()])
+    await until(() => host?.counters.connectionsActive === 0, 'the connection is gone')
+    assert.match(await exchangeBytes(port, requestWith('')), /^HTTP\/1.1 200/)
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+})
+
+describe('bounds that the control plane sends', () => {
+  test('hold for the ports that they name, and from the moment that they come until they go', async () => {
+    const port = await serve({}, measure)
+    const { socket, received } = await dial(port)
+    const narrow = { place: { kind: 'listener', port }, headFieldsMax: 5 } as const
+    setBounds({ place: { kind: 'listener', port: port === 1 ? 2 : 1 }, headFieldsMax: 5 })
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(50))), /^HTTP\/1.1 200/)
+    socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${fieldsOf(50)}\r\n`)
+    await until(() => received().startsWith('HTTP/1.1 200'), 'it is answered')
+    setBounds(narrow)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(50))), /^HTTP\/1.1 431/)
+    socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${fieldsOf(50)}\r\n`)
+    await until(() => received().includes('HTTP/1.1 431'), 'a connection that there was follows too')
+    setBounds({ ...narrow, sides: ['inbound', 'outbound'] })
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(50))), /^HTTP\/1.1 200/)
+    setBounds(narrow)
+    proxy.accept([{ kind: 'remove', type: 'http-bounds', key: 'EnvoyFilter/demo/b/0' }])
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(50))), /^HTTP\/1.1 200/)
+  })
+
+  test('of which the later counts, member by member', async () => {
+    const port = await serve({}, measure)
+    setBounds({ place: { kind: 'listener' }, headFieldsMax: 5, headBytesMax: 200 })
+    setBounds({ name: 'c', place: { kind: 'listener', port }, headFieldsMax: 60, order: [1] })
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(10))), /^HTTP\/1.1 200/)
+    assert.match(await exchangeBytes(port, requestWith(fieldsOf(1, 'v'.repeat(300)))), /^HTTP\/1.1 431/)
+  })
+
+  test('of responses hold for the services that they name', async () => {
+    const port = await serve({}, (socket) =>
+      socket.on('data', () => socket.end(`HTTP/1.1 200 OK\r\n${fieldsOf(20)}content-length: 0\r\n\r\n`)),
+    )
+    const status = async () => (await exchangeBytes(port, requestWith(''))).slice(9, 12)
+    const hostname = 's.demo.svc.cluster.local'
+    setBounds({ place: { kind: 'cluster', hostname: 'other', port: 80 }, headFieldsMax: 5 })
+    assert.equal(await status(), '200')
+    setBounds({ place: { kind: 'cluster', hostname, port: 81 }, headFieldsMax: 5 })
+    assert.equal(await status(), '200')
+    setBounds({ place: { kind: 'cluster', hostname, port: 80, subset: 'v1' }, headFieldsMax: 5 })
+    assert.equal(await status(), '200')
+    setBounds({ place: { kind: 'cluster', hostname, port: 80 }, headFieldsMax: 5 })
+    assert.equal(await status(), '502')
+  })
+})
+
+describe('a request that does not come to its end', () => {
+  test('is answered with 408 after the time that the whole of it may take', async () => {
+    const port = await serve({}, () => {})
+    setBounds({ place: { kind: 'listener' }, requestTimeoutMs: 8000 })
+    const { socket, received } = await dial(port)
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nab')
+    await until(() => proxy.work.events > 0, 'it has come')
+    clock.advance(7000)
+    assert.equal(received(), '')
+    clock.advance(2100)
+    await until(() => received().startsWith('HTTP/1.1 408'), 'it is ended')
+    assert.match(received(), /request timeout$/)
+    assert.match(proxy.logLines.join(''), /408 - request_overall_timeout/)
+  })
+
+  test('goes on when it is there, or when an answer has begun', async () => {
+    const port = await serve({ requestTimeoutMs: 8000 }, (socket) =>
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')),
+    )
+    const { socket, received, closed } = await dial(port)
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nab')
+    await until(() => received().endsWith('half'), 'it has begun')
+    clock.advance(20_000)
+    assert.equal(closed(), false)
+    assert.doesNotMatch(received(), /408/)
   })
 })
 

@@ -41,7 +41,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const sources = createSources(graph)
   const translation = createTranslation(graph, sources, options.settings)
   const { mesh, workloads, services, credentials, listeners, routes } = translation.model
-  const { connectionRoutes, rateLimits, telemetry } = translation.model
+  const { connectionRoutes, rateLimits, httpBounds, telemetry } = translation.model
   let present = new Map<string, KubeObject>()
   let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
@@ -72,6 +72,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     services,
     credentials,
     rateLimits,
+    httpBounds,
     listeners,
     routes,
     connectionRoutes,

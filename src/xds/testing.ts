@@ -13,6 +13,7 @@ import {
 } from '../base/index.ts'
 import {
   type ConnectionRoute,
+  type HttpBounds,
   type RateLimit,
   type Credential,
   gatewayName,
@@ -43,6 +44,7 @@ export interface TestSources {
   readonly route: Source<Route>
   readonly 'connection-route': Source<ConnectionRoute>
   readonly 'rate-limit': Source<RateLimit>
+  readonly 'http-bounds': Source<HttpBounds>
   readonly telemetry: Source<Telemetry>
 }
 
@@ -59,6 +61,7 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       route: graph.source<Route>('route'),
       'connection-route': graph.source<ConnectionRoute>('connection-route'),
       'rate-limit': graph.source<RateLimit>('rate-limit'),
+      'http-bounds': graph.source<HttpBounds>('http-bounds'),
       telemetry: graph.source<Telemetry>('telemetry'),
     },
   }

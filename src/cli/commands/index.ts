@@ -185,6 +185,16 @@ export const COMMANDS: readonly CommandFace[] = [
           'fields of a request head beyond which it is refused',
           '100',
         )
+        .option(
+          '--max-response-headers-kb <number>',
+          'size of the head of a response beyond which it is not passed on',
+          '60',
+        )
+        .option(
+          '--max-response-headers-count <number>',
+          'fields of the head of a response beyond which it is not passed on',
+          '100',
+        )
         .option('--request-headers-timeout <duration>', 'how long a request head may take to come', '60s')
         .option(
           '--stream-idle-timeout <duration>',

@@ -77,6 +77,10 @@ function requestBounds(call: CommandCall) {
   const fieldsMax = countOption(call, 'maxRequestHeadersCount', 1, HEAD_FIELDS_MAX) ?? 100
   return {
     requestHead: { bytesMax: kb * 1024, fieldsMax },
+    responseHead: {
+      bytesMax: (countOption(call, 'maxResponseHeadersKb', 1, HEAD_KB_MAX) ?? 60) * 1024,
+      fieldsMax: countOption(call, 'maxResponseHeadersCount', 1, HEAD_FIELDS_MAX) ?? 100,
+    },
     headTimeoutMs: Math.max(1, durationOption(call, 'requestHeadersTimeout')),
     streamIdleTimeoutMs: durationOption(call, 'streamIdleTimeout'),
   }

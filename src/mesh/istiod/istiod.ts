@@ -166,6 +166,7 @@ async function createCore(
       route: model.routes,
       'connection-route': model.connectionRoutes,
       'rate-limit': model.rateLimits,
+      'http-bounds': model.httpBounds,
       telemetry: model.telemetry,
     },
     controlPlane: JSON.stringify({

@@ -12,6 +12,7 @@ const TYPE_LABELS = {
   route: 'rds',
   'connection-route': 'tcp',
   'rate-limit': 'ecds',
+  'http-bounds': 'bounds',
   telemetry: 'telemetry',
 } as const satisfies Readonly<Record<ModelType, string>>
 

@@ -1,6 +1,6 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
-import type { ConnectionRoute, Listener, RateLimit, Route } from '../../model/index.ts'
+import type { ConnectionRoute, HttpBounds, Listener, RateLimit, Route } from '../../model/index.ts'
 import { translateEnvoyFilter } from './istio-api/envoy-filter/envoy-filter.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
 import { delegatesOf } from './istio-api/delegate.ts'
@@ -20,6 +20,7 @@ export interface IstioPipeline {
   readonly routes: Collection<Route>
   readonly connectionRoutes: Collection<ConnectionRoute>
   readonly rateLimits: Collection<RateLimit>
+  readonly httpBounds: Collection<HttpBounds>
   readonly problems: readonly Collection<Problem>[]
 }
 
@@ -46,6 +47,11 @@ export function createIstioPipeline(
       name: 'rate limits',
       input: filters,
       transform: (result) => result.limits,
+    }),
+    httpBounds: graph.derive({
+      name: 'http bounds',
+      input: filters,
+      transform: (result) => result.bounds,
     }),
     connectionRoutes: graph.derive({
       name: 'virtual service connection routes',

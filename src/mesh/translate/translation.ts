@@ -4,6 +4,7 @@ import type {
   Credential,
   Listener,
   Mesh,
+  HttpBounds,
   RateLimit,
   Route,
   Service,
@@ -33,6 +34,7 @@ export interface Translation {
     readonly routes: Collection<Route>
     readonly connectionRoutes: Collection<ConnectionRoute>
     readonly rateLimits: Collection<RateLimit>
+    readonly httpBounds: Collection<HttpBounds>
     readonly telemetry: Collection<Telemetry>
   }
   readonly statuses: Collection<StatusUpdate>
@@ -63,6 +65,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       listeners: graph.merge('listeners', [gateway.listeners, istio.listeners]),
       routes: graph.merge('routes', [gateway.routes, istio.routes]),
       rateLimits: istio.rateLimits,
+      httpBounds: istio.httpBounds,
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
       telemetry: telemetry.telemetry,
     },

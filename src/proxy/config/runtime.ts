@@ -3,6 +3,7 @@ import { deepEqual, unreachable } from '../../base/index.ts'
 import type {
   CredentialName,
   CredentialReference,
+  HttpBoundsName,
   Listener,
   ListenerName,
   ModelType,
@@ -19,6 +20,7 @@ import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
 import type { UpstreamSettings } from '../upstream/pool.ts'
 import { createNameTable, pairFamilies, type ResolvedName } from '../upstream/names.ts'
+import { createHttpBoundsTable, type HttpBoundsTable } from './http-bounds.ts'
 import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
 import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'
@@ -45,6 +47,7 @@ export interface Runtime {
   readonly chain: (route: CompiledRoute) => FilterChain
   readonly routes: () => Iterable<CompiledRoute>
   readonly limits: RateLimits
+  readonly bounds: HttpBoundsTable
   /** Routes for connections that are passed on as bytes. */
   readonly connectionRoutes: ConnectionTable
   /** Routes that wait for a service they name. */
@@ -184,6 +187,7 @@ export function createRuntime(options: {
     tokens: options.upstream.thread.tokens,
     proxy,
   })
+  const bounds = createHttpBoundsTable(options.isGateway)
   const side = options.isGateway ? 'gateway' : 'outbound'
   const filterContext: FilterContext = {
     random: options.upstream.thread.random,
@@ -279,6 +283,9 @@ export function createRuntime(options: {
       case 'rate-limit':
         limits.set(object)
         return undefined
+      case 'http-bounds':
+        bounds.set(object)
+        return undefined
       default:
         return unreachable(object)
     }
@@ -316,6 +323,8 @@ export function createRuntime(options: {
         return connectionRoutes.delete(key as RouteName)
       case 'rate-limit':
         return limits.delete(key as RateLimitName)
+      case 'http-bounds':
+        return bounds.delete(key as HttpBoundsName)
       default:
         return unreachable(type)
     }
@@ -359,6 +368,7 @@ export function createRuntime(options: {
     chain: (route) => chains.get(route) ?? NO_FILTERS,
     routes: () => served.values(),
     limits,
+    bounds,
     connectionRoutes,
     waiting: () => waiting.keys(),
     own,

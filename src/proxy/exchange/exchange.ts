@@ -69,6 +69,7 @@ export function createExchange(options: {
     timer: undefined,
     tryTimer: undefined,
     idle: undefined,
+    requestTimer: undefined,
     deadlineAt: 0,
     status: 0,
     flags: 0,

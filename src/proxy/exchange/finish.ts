@@ -10,6 +10,7 @@ export function settle(exchange: Exchange): void {
   if (exchange.timer) wheel.clear(exchange.timer)
   if (exchange.tryTimer) wheel.clear(exchange.tryTimer)
   if (exchange.idle) wheel.clear(exchange.idle.timer)
+  if (exchange.requestTimer) wheel.clear(exchange.requestTimer)
   if (exchange.retrying) endRetry(exchange)
   dropKept(exchange)
   exchange.context.record(exchange)

@@ -14,6 +14,7 @@ import { REPLIES, sendLocalReply, sendRefusal } from './local-reply.ts'
 import { countMessages, createMessageCounts } from './messages.ts'
 import { mirrorData, mirrorEnd, mirrorGone } from './mirror.ts'
 import { isRetriableResponse } from './retry.ts'
+import { watchRequest } from './request-timeout.ts'
 import { watchIdle } from './stream-idle.ts'
 import { acceptLine, isFalseConsent, opensTunnel } from './tunnel.ts'
 import type { DownstreamEvents, Exchange, ForwardPlan, UpstreamEvents } from './types.ts'
@@ -25,6 +26,7 @@ export const DOWNSTREAM_EVENTS: DownstreamEvents = {
     if (telemetry.tap !== undefined) telemetry.tap.begin(exchange)
     prepareRequest(exchange)
     if (exchange.context.rules.streamIdleTimeoutMs > 0) watchIdle(exchange)
+    if (exchange.hasBody && exchange.context.rules.requestTimeoutMs > 0) watchRequest(exchange)
     if (telemetry.tracer !== undefined) telemetry.tracer.begin(exchange)
     if (isGrpc(exchange)) exchange.messages = createMessageCounts()
     if (!normalize(exchange)) {

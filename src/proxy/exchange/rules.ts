@@ -33,8 +33,11 @@ export interface HttpSettings {
   /** HTTP/1.0 is answered like any other, and not with 426 (ISTIO_META_HTTP10). */
   readonly acceptHttp10: boolean
   readonly requestHead: HeadLimits
+  readonly responseHead: HeadLimits
   /** Time for a whole request head once its first byte is there. */
   readonly headTimeoutMs: number
+  /** Time for a whole request, if nothing is answered before; 0: no bound, as in Envoy. */
+  readonly requestTimeoutMs: number
   /** A request is ended when nothing of it or of its answer has moved for so long; 0: never, as in Istio. */
   readonly streamIdleTimeoutMs: number
 }
@@ -50,7 +53,9 @@ export const HTTP_SETTINGS: HttpSettings = {
   idleTimeoutMs: 3_600_000,
   acceptHttp10: true,
   requestHead: HEAD_LIMITS,
+  responseHead: HEAD_LIMITS,
   headTimeoutMs: 60_000,
+  requestTimeoutMs: 0,
   streamIdleTimeoutMs: 0,
 }
 
@@ -65,6 +70,11 @@ export interface HttpRules extends HttpSettings {
   /** These change with the mesh's settings. */
   acceptsHttp10: boolean
   normalization: PathNormalization
+  requestHead: HeadLimits
+  headTimeoutMs: number
+  requestTimeoutMs: number
+  streamIdleTimeoutMs: number
+  idleTimeoutMs: number
 }
 
 /** @see Istio, MeshConfig pathNormalization */

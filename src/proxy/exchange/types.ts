@@ -325,6 +325,8 @@ export interface Exchange {
   tryTimer: WheelTimer | undefined
   /** Watches a request that may not stand still for ever. */
   idle: StreamIdle | undefined
+  /** While the request is bounded in time. */
+  requestTimer: WheelTimer | undefined
   /** When the route's time is over; 0 while it has not begun. */
   deadlineAt: number
 

@@ -36,6 +36,8 @@ const LAME_DUCK_MS = 1500
 const DRAIN_POLL_MS = 20
 /** What every proxy wants of all that it may see. */
 const COMMON_TYPES = ['mesh', 'telemetry', 'workload', 'service'] as const
+/** And of what is for single ones. */
+const PROXY_TYPES = ['rate-limit', 'http-bounds'] as const
 const ROUTE_TYPES = ['route', 'connection-route'] as const
 
 export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
@@ -100,7 +102,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
 
   function isSynced(): boolean {
     if (!COMMON_TYPES.every((type) => xds.synced(type, '*'))) return false
-    if (!xds.synced('rate-limit', 'proxy/*')) return false
+    if (!PROXY_TYPES.every((type) => xds.synced(type, 'proxy/*'))) return false
     if (!isGateway) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
     return xds.synced('listener', 'proxy/*') && handle.gatewayNames().every(hasRoutes)
   }
@@ -120,7 +122,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     async start() {
       await handle.start()
       for (const type of COMMON_TYPES) xds.subscribe(type, ['*'])
-      xds.subscribe('rate-limit', ['proxy/*'])
+      for (const type of PROXY_TYPES) xds.subscribe(type, ['proxy/*'])
       if (isGateway) {
         xds.subscribe('credential', ['proxy/*'])
         xds.subscribe('listener', ['proxy/*'])

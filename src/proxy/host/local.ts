@@ -48,7 +48,7 @@ export interface LocalProxyOptions {
 
 /** Where one is absent it is as usual. */
 export type RequestBounds = Partial<
-  Pick<HttpSettings, 'requestHead' | 'headTimeoutMs' | 'streamIdleTimeoutMs'>
+  Pick<HttpSettings, 'requestHead' | 'responseHead' | 'headTimeoutMs' | 'streamIdleTimeoutMs'>
 >
 
 /** What becomes of the model in one step. */
@@ -222,10 +222,12 @@ function ownListener(listener: Listener): Listener {
   }
 }
 
-/** Every gateway, and every limit, is for this proxy. */
+/** Every gateway, and every limit and bound, is for this proxy. */
 function owned(object: ModelObject): ModelObject {
   if (object.type === 'listener') return ownListener(object)
-  return object.type === 'rate-limit' ? { ...object, selector: { labels: {} } } : object
+  return object.type === 'rate-limit' || object.type === 'http-bounds'
+    ? { ...object, selector: { labels: {} } }
+    : object
 }
 
 /** In the order of a push: what others need first, removals the other way. */

@@ -25,6 +25,7 @@ import {
   dropKnown,
   hasField,
   type HeadBlock,
+  type HeadLimits,
   knownValue,
   resetHeadBlock,
 } from './head-block.ts'
@@ -60,6 +61,7 @@ interface ClientConnection {
   readonly events: UpstreamEvents
   readonly owner: ClientConnectionOwner
   readonly handle: ClientConnectionHandle
+  readonly responseHead: HeadLimits
   at: number
   exchange: Exchange | undefined
   /** The request of the response being read, for HEAD and CONNECT. */
@@ -113,6 +115,7 @@ export function createClientConnection(options: {
   readonly work: WorkCounter
   readonly events: UpstreamEvents
   readonly owner: ClientConnectionOwner
+  readonly responseHead: HeadLimits
 }): ClientConnectionHandle {
   const { socket, thread, work, events, owner } = options
   const handle: ClientConnectionHandle = {
@@ -134,6 +137,7 @@ export function createClientConnection(options: {
     events,
     owner,
     handle,
+    responseHead: options.responseHead,
     at: AT.connecting,
     exchange: undefined,
     bodyless: false,
@@ -273,12 +277,14 @@ function readHead(connection: ClientConnection, bytes: Buffer, start: number, en
     to = connection.partial.length
   } else {
     resetHeadBlock(block)
+    block.limits = connection.responseHead
   }
   const outcome = scanResponseHead(block, source, from, to)
   if (outcome === SCAN.more) {
     if (connection.partial === undefined) {
       connection.partial = createPartialHead(bytes, start, end)
       connection.partialBlock = createHeadBlock()
+      connection.partialBlock.limits = connection.responseHead
     }
     return end
   }

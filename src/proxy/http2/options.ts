@@ -12,7 +12,7 @@ export interface Http2Options {
    * the table once; without this a thousand such requests would take 60 MiB.
    */
   readonly maxHeadBytes: number
-  /** Of one request. */
+  /** Of one request; of a response to a client. */
   readonly requestHead: HeadLimits
   /** Bytes that the peer may send on a stream, and on all of them, before the reader takes them. */
   readonly streamWindow: number

@@ -121,7 +121,10 @@ function decode(
   end: number,
 ): boolean {
   const { assembly, lentBlock } = connection.thread
-  if (block === lentBlock) resetHeadBlock(block)
+  if (block === lentBlock) {
+    resetHeadBlock(block)
+    block.limits = connection.options.requestHead
+  }
   beginHead(assembly, section, block)
   if (decodeSection(connection.decoder, assembly, bytes, start, end)) return true
   failConnection(connection, ERROR.compression, 'a field section that cannot be decoded')

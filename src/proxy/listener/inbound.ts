@@ -18,6 +18,7 @@ export function createInbound(parts: SidecarParts) {
     settings: upstream,
     connectTimeoutMs,
     workloadAt: store.workloadAt,
+    source: { isInbound: true },
     ...(parts.inboundSource !== undefined && { localAddress: parts.inboundSource }),
   })
   const plans = new Map<string, ForwardPlan>()

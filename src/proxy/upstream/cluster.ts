@@ -161,6 +161,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   const passed = createDirectHosts({
     settings,
     load,
+    source: key,
     protocol: () => protocol,
     tls: () => (security.kind === 'secured' ? security.connector : undefined),
     workloadAt: sources.workloadAt,
@@ -244,6 +245,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       port,
       weight,
       workload,
+      source: key,
       hasFallbacks: true,
       // All that come together are equally new.
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),

@@ -1,6 +1,6 @@
 import type { Workload } from '../../model/index.ts'
 import type { ForwardTarget } from '../exchange/types.ts'
-import { createHost, type Host, type UpstreamProtocol } from './host.ts'
+import { createHost, type Host, type HostOptions, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad } from './load.ts'
 import type { ProxyProtocolVersion } from '../proxy-protocol/write.ts'
 import type { TlsConnector } from '../tls/client.ts'
@@ -31,6 +31,8 @@ export function createDirectHosts(options: {
   /** Absent: what the client speaks. */
   readonly protocol?: () => UpstreamProtocol
   readonly tls?: () => TlsConnector | undefined
+  /** Of the service whose hosts they are, or of the application. */
+  readonly source?: HostOptions['source']
   readonly proxyProtocol?: () => ProxyProtocolVersion | undefined
 }): DirectHosts {
   const hosts = new Map<string, Host>()
@@ -53,6 +55,7 @@ export function createDirectHosts(options: {
         proxyProtocol: options.proxyProtocol?.(),
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
+        ...(options.source !== undefined && { source: options.source }),
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
         onUsed: () => void connected.add(made),
         onEmpty: () => {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Workload } from '../../model/index.ts'
 import { isGrpc } from '../exchange/grpc.ts'
 import type { Exchange, ForwardHost } from '../exchange/types.ts'
+import { HEAD_LIMITS } from '../http1/head-block.ts'
 import type { OnRead } from '../net/network.ts'
 import { readyEvent, type TlsConnector } from '../tls/client.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
@@ -12,7 +13,7 @@ import { createDial, limitLife } from './dial.ts'
 import { createHttp1Pool } from './http1-pool.ts'
 import { createHttp2Pool } from './http2-pool.ts'
 import { type ClusterLoad, countConnection, mayConnect as hasRoom } from './load.ts'
-import type { HostCounters, PoolParts, UpstreamSettings } from './pool.ts'
+import type { HostCounters, PoolParts, ResponseSource, UpstreamSettings } from './pool.ts'
 import type { Outcome } from './outlier.ts'
 import type { Joined } from './warmup.ts'
 
@@ -75,6 +76,8 @@ export interface HostOptions {
   readonly localAddress?: string
   /** There is a connection where there was none. */
   readonly onUsed?: () => void
+  /** Absent: an address that was dialled. */
+  readonly source?: Omit<ResponseSource, 'port'> & { readonly port?: number }
   /** All connections are closed and none is in use. */
   readonly onEmpty?: () => void
   /** How requests end here, for whoever watches. */
@@ -87,6 +90,7 @@ export function createHost(options: HostOptions): Host {
   const address = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
   const counters = zeroCounters()
   let { weight, workload } = options
+  const source = { port, ...options.source }
   let connectRefused = false
   let removed = false
   const openSocket = createDial({
@@ -99,6 +103,7 @@ export function createHost(options: HostOptions): Host {
     counters,
     load,
     mayConnect,
+    responseHead: () => settings.responseHead?.(source) ?? HEAD_LIMITS,
     connect(receive, watch) {
       opened()
       const onread: OnRead = {

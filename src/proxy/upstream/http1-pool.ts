@@ -162,6 +162,7 @@ export function createHttp1Pool(parts: PoolParts): Http1Pool {
       thread,
       work: settings.work,
       events: settings.events,
+      responseHead: parts.responseHead(),
       owner: {
         released: () => pooled && release(pooled),
         closed: (_handle, failure) => pooled && forget(pooled, failure),

@@ -122,6 +122,7 @@ export function createHttp2Pool(parts: PoolParts): Http2Pool {
       work: settings.work,
       events: settings.events,
       keepAlive: load.limits.http2KeepAlive,
+      responseHead: parts.responseHead(),
       owner: {
         connectRefused: () => parts.connectRefused?.(),
         released: () => pooled && release(pooled),

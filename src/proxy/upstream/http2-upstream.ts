@@ -9,7 +9,7 @@ import type {
 } from '../exchange/types.ts'
 import { isGrpc } from '../exchange/grpc.ts'
 import { BODY, type BodyKind, createFraming } from '../http1/framing.ts'
-import { dropKnown, type HeadBlock } from '../http1/head-block.ts'
+import { dropKnown, type HeadBlock, type HeadLimits } from '../http1/head-block.ts'
 import { IS } from '../http2/stream-state.ts'
 import { createHttp2Client, type Http2ClientHandle } from '../http2/client.ts'
 import type { Http2Thread, RequestParts, Stream, StreamEnd, StreamEvents } from '../http2/types.ts'
@@ -68,6 +68,7 @@ export function createHttp2Upstream(options: {
   readonly work: WorkCounter
   readonly events: UpstreamEvents
   readonly owner: Http2UpstreamOwner
+  readonly responseHead: HeadLimits
   readonly keepAlive?: { readonly intervalMs: number; readonly timeoutMs: number } | undefined
 }): Http2Upstream {
   const { socket, owner, keepAlive } = options
@@ -88,9 +89,13 @@ export function createHttp2Upstream(options: {
     socket,
     ...(options.isEncrypted !== undefined && { isEncrypted: options.isEncrypted }),
     thread: options.thread,
-    ...(keepAlive !== undefined && {
-      options: { keepAliveIntervalMs: keepAlive.intervalMs, keepAliveTimeoutMs: keepAlive.timeoutMs },
-    }),
+    options: {
+      requestHead: options.responseHead,
+      ...(keepAlive !== undefined && {
+        keepAliveIntervalMs: keepAlive.intervalMs,
+        keepAliveTimeoutMs: keepAlive.timeoutMs,
+      }),
+    },
     events: STREAM_EVENTS,
     endpoints: { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 },
     work: options.work,

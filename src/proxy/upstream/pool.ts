@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ProxyThread, UpstreamEvents, UpstreamFailure, WorkCounter } from '../exchange/types.ts'
+import type { HeadLimits } from '../http1/head-block.ts'
 import type { Network } from '../net/network.ts'
 import { type ClusterLoad, countRequest } from './load.ts'
 
@@ -9,6 +10,18 @@ export interface UpstreamSettings {
   readonly network: Network
   readonly events: UpstreamEvents
   readonly work: WorkCounter
+  /** What the head of a response from there may be. Absent: as is usual. */
+  readonly responseHead?: (source: ResponseSource) => HeadLimits
+}
+
+/** Where responses come from. */
+export interface ResponseSource {
+  /** The application behind a sidecar. */
+  readonly isInbound?: boolean
+  /** Absent: an address that was dialled. */
+  readonly hostname?: string
+  readonly port: number
+  readonly subset?: string | undefined
 }
 
 export interface HostCounters {
@@ -33,6 +46,8 @@ export interface PoolParts {
     receive: (bytes: Buffer, start: number, end: number) => void,
     watch: { readonly connected: () => void; readonly expired: () => void },
   ) => Socket
+  /** For connections that are opened from now on. */
+  readonly responseHead: () => HeadLimits
   /** @param own connections of the pool that asks: one without any may open one whatever others have */
   readonly mayConnect: (own: number) => boolean
   readonly closed: () => void

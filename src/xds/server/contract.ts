@@ -2,6 +2,7 @@ import type { Clock, Collection, Logger } from '../../base/index.ts'
 import type {
   ConnectionRoute,
   Credential,
+  HttpBounds,
   Listener,
   Mesh,
   ModelObject,
@@ -24,6 +25,7 @@ export interface ModelCollections {
   readonly route: Collection<Route>
   readonly 'connection-route': Collection<ConnectionRoute>
   readonly 'rate-limit': Collection<RateLimit>
+  readonly 'http-bounds': Collection<HttpBounds>
   readonly telemetry: Collection<Telemetry>
 }
 

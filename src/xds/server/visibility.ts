@@ -17,7 +17,8 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
     case 'proxy':
       return (
         object.type === 'credential' ||
-        ((object.type === 'listener' || object.type === 'rate-limit') && selects(object.selector, node))
+        ((object.type === 'listener' || object.type === 'rate-limit' || object.type === 'http-bounds') &&
+          selects(object.selector, node))
       )
     case 'gateway':
       return isRoute(object) && isOfGateway(object, subscription.gateway)
@@ -44,6 +45,7 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
     case 'workload':
     case 'listener':
     case 'rate-limit':
+    case 'http-bounds':
       return true
     default:
       return unreachable(object)

@@ -11,6 +11,7 @@ const TYPE_NAMES = {
   route: 'Route',
   'connection-route': 'ConnectionRoute',
   'rate-limit': 'RateLimit',
+  'http-bounds': 'HttpBounds',
   telemetry: 'Telemetry',
 } as const satisfies Readonly<Record<ModelType, string>>
 

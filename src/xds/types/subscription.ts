@@ -2,7 +2,7 @@ import type { ModelType } from '../../model/index.ts'
 
 /**
  * What a proxy may subscribe to within a type: one resource by its key, or a group of them.
- * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners and rate limits whose selector picks the
+ * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners, rate limits and bounds whose selector picks the
  * proxy, and the credentials that it may hold.
  * `gateway/<gateway name>/*`: routes attached to a listener of that gateway. `mesh/*`: routes of sidecars.
  */
@@ -14,7 +14,7 @@ export type Subscription =
   | { readonly kind: 'mesh' }
 
 /** What concerns single proxies. */
-const OF_PROXIES: ReadonlySet<ModelType> = new Set(['listener', 'credential', 'rate-limit'])
+const OF_PROXIES: ReadonlySet<ModelType> = new Set(['listener', 'credential', 'rate-limit', 'http-bounds'])
 
 export function parseSubscription(type: ModelType, name: string): Subscription {
   if (name === '*') return { kind: 'all' }

@@ -44,6 +44,7 @@ export const SECTIONS = [
   'routes',
   'connectionRoutes',
   'rateLimits',
+  'httpBounds',
   'services',
   'workloads',
   'telemetry',

@@ -1,8 +1,15 @@
-import { type OrderKey, type Origin, type RateLimit, rateLimitName } from '../../../../model/index.ts'
+import {
+  type HttpBounds,
+  httpBoundsName,
+  type Origin,
+  type RateLimit,
+  rateLimitName,
+} from '../../../../model/index.ts'
 import { type EnvoyFilter, GATEWAY_GROUP } from '../../../resources/index.ts'
 import { namespaceOf } from '../../names.ts'
 import { type Problem, problemsOf } from '../../problem.ts'
 import type { MeshSettings } from '../../settings.ts'
+import { type BoundsPatch, readClusterPatch, readConnectionManagerPatch } from './http-bounds.ts'
 import { type LimitTerms, LOCAL_RATE_LIMIT, readLocalRateLimit } from './local-rate-limit.ts'
 import { listenerPlace, routePlace, sidesOf } from './patch-match.ts'
 import { isRecord, memberOf, type Node, onlyMembers, textOf } from './read.ts'
@@ -11,14 +18,17 @@ export interface EnvoyFilterResult {
   /** `<namespace>/<name>` */
   readonly key: string
   readonly limits: readonly RateLimit[]
+  readonly bounds: readonly HttpBounds[]
   readonly problems: readonly Problem[]
 }
 
-const ONLY = 'the mesh has no Envoy whose configuration could be patched; local rate limits are the exception'
+const ONLY =
+  'the mesh has no Envoy whose configuration could be patched; local rate limits, and bounds on heads and times, are the exception'
 
 /**
  * Of the patches that EnvoyFilters make to Envoy's configuration the documented ones for local rate limits: the filter
- * put into listeners, and its terms for virtual hosts and routes. Every other patch is a problem.
+ * put into listeners, and its terms for virtual hosts and routes; and those for bounds of the HTTP connection manager
+ * and of clusters. Every other patch is a problem.
  */
 export function translateEnvoyFilter(object: EnvoyFilter, settings: MeshSettings): EnvoyFilterResult {
   const namespace = namespaceOf(object)
@@ -28,37 +38,63 @@ export function translateEnvoyFilter(object: EnvoyFilter, settings: MeshSettings
   const patches = (object.spec.configPatches ?? []).flatMap((value, index) => {
     const path = `spec.configPatches[${index}]`
     const found: string[] = []
-    const faults = { add: (at: string, message: string) => found.push(`${at} ${message}`) }
+    const faults = {
+      add: (at: string, message: string) => found.push(`${at} ${message}`),
+      note: (at: string, message: string) => problems.push(`${at} ${message}`),
+    }
     const patch = readPatch({ path, value, faults })
     problems.push(...found.map((message) => `${message}; the patch is not applied`))
     return patch === undefined || found.length > 0 ? [] : [{ ...patch, index }]
   })
-  const isInChain = (side: string): boolean =>
-    patches.some(({ place, sides }) => place.kind === 'listener' && sides.some((one) => one === side))
-  const priority = object.spec.priority ?? 0
   const isMeshWide = namespace === settings.rootNamespace
-  const limits = patches.flatMap(({ index, sides, place, terms }): readonly RateLimit[] => {
-    // Envoy looks at the terms of a route only where the filter is in the listener's chain.
-    const served = place.kind === 'listener' ? sides : sides.filter(isInChain)
-    if (served.length === 0) {
-      problems.push(
-        `spec.configPatches[${index}] has no effect: no HTTP_FILTER patch of this object puts ${LOCAL_RATE_LIMIT} there`,
-      )
-      return []
-    }
-    const order: OrderKey = [priority, isMeshWide ? 0 : 1, created, name, namespace, index]
-    return selectorsOf(object, problems).map((labels, part) => ({
-      type: 'rate-limit' as const,
-      key: rateLimitName(origin, part === 0 ? String(index) : `${index}/${part}`),
-      selector: { ...(isMeshWide ? {} : { namespace }), labels },
-      sides: served,
-      place,
-      ...terms,
-      order,
-      origin: { ...origin, rule: index },
-    }))
+  const selectors = patches.length === 0 ? [] : selectorsOf(object, problems)
+  const common = (index: number, labels: Readonly<Record<string, string>>): Common => ({
+    selector: { ...(isMeshWide ? {} : { namespace }), labels },
+    order: [object.spec.priority ?? 0, isMeshWide ? 0 : 1, created, name, namespace, index],
+    origin: { ...origin, rule: index },
   })
-  return { key: `${namespace}/${name}`, limits, problems: problemsOf(origin, problems) }
+  const named = ({ index }: Placed): readonly (readonly [part: string, common: Common])[] =>
+    selectors.map((labels, part) => [part === 0 ? String(index) : `${index}/${part}`, common(index, labels)])
+  const limits = servedLimits(patches, problems).flatMap((patch) =>
+    named(patch).map(([part, rest]): RateLimit => {
+      const { sides, place, terms } = patch
+      return { type: 'rate-limit', key: rateLimitName(origin, part), sides, place, ...terms, ...rest }
+    }),
+  )
+  const bounds = patches.flatMap((patch) =>
+    patch.kind !== 'bounds'
+      ? []
+      : named(patch).map(([part, rest]): HttpBounds => {
+          const { sides, place, terms } = patch
+          return { type: 'http-bounds', key: httpBoundsName(origin, part), sides, place, ...terms, ...rest }
+        }),
+  )
+  return { key: `${namespace}/${name}`, limits, bounds, problems: problemsOf(origin, problems) }
+}
+
+/** What all that comes of one object has. */
+type Common = Pick<RateLimit, 'selector' | 'order' | 'origin'>
+
+interface Placed {
+  readonly index: number
+}
+
+/** Envoy looks at the terms of a route only where the filter is in the listener's chain. */
+function servedLimits(
+  patches: readonly (Patch & Placed)[],
+  problems: string[],
+): readonly (LimitPatch & Placed)[] {
+  const limits = patches.filter((patch) => patch.kind === 'limit')
+  const isInChain = (side: string): boolean =>
+    limits.some(({ place, sides }) => place.kind === 'listener' && sides.some((one) => one === side))
+  return limits.flatMap((patch) => {
+    const sides = patch.place.kind === 'listener' ? patch.sides : patch.sides.filter(isInChain)
+    if (sides.length > 0) return [{ ...patch, sides }]
+    problems.push(
+      `spec.configPatches[${patch.index}] has no effect: no HTTP_FILTER patch of this object puts ${LOCAL_RATE_LIMIT} there`,
+    )
+    return []
+  })
 }
 
 /** The labels of the proxies that are meant, once for each target. */
@@ -72,7 +108,12 @@ function selectorsOf(object: EnvoyFilter, problems: string[]): readonly Readonly
   })
 }
 
-type Patch = Pick<RateLimit, 'sides' | 'place'> & { readonly terms: LimitTerms }
+interface LimitPatch extends Pick<RateLimit, 'sides' | 'place'> {
+  readonly kind: 'limit'
+  readonly terms: LimitTerms
+}
+
+type Patch = LimitPatch | BoundsPatch
 
 function readPatch(node: Node): Patch | undefined {
   const applyTo = textOf(memberOf(node, 'applyTo')) ?? ''
@@ -83,6 +124,10 @@ function readPatch(node: Node): Patch | undefined {
   switch (applyTo) {
     case 'HTTP_FILTER':
       return readFilterPatch(node, match, { operation, value })
+    case 'NETWORK_FILTER':
+      return readConnectionManagerPatch(node, match, { operation, value })
+    case 'CLUSTER':
+      return readClusterPatch(node, match, { operation, value })
     case 'VIRTUAL_HOST':
       return readRoutePatch(node, match, { operation, value, kind: 'virtual-host' })
     case 'HTTP_ROUTE':
@@ -99,7 +144,7 @@ function readFilterPatch(
   node: Node,
   match: Node | undefined,
   patch: { readonly operation: string; readonly value: Node | undefined },
-): Patch | undefined {
+): LimitPatch | undefined {
   const { operation, value } = patch
   const name = textOf(value && memberOf(value, 'name')) ?? ''
   if (value === undefined || name !== LOCAL_RATE_LIMIT) {
@@ -116,7 +161,7 @@ function readFilterPatch(
     return undefined
   }
   const terms = readLocalRateLimit(config, false)
-  return terms && { sides: sidesOf(match), place: listenerPlace(match), terms }
+  return terms && { kind: 'limit', sides: sidesOf(match), place: listenerPlace(match), terms }
 }
 
 function readRoutePatch(
@@ -127,7 +172,7 @@ function readRoutePatch(
     readonly value: Node | undefined
     readonly kind: 'virtual-host' | 'route'
   },
-): Patch | undefined {
+): LimitPatch | undefined {
   const { operation, value, kind } = patch
   const configs = value && memberOf(value, 'typed_per_filter_config')
   const config =
@@ -144,5 +189,5 @@ function readRoutePatch(
     if (key !== LOCAL_RATE_LIMIT) node.faults.add(`${configs.path}[${key}]`, `is not supported: ${ONLY}`)
   }
   const terms = readLocalRateLimit(config, true)
-  return terms && { sides: sidesOf(match), place: routePlace(match, kind), terms }
+  return terms && { kind: 'limit', sides: sidesOf(match), place: routePlace(match, kind), terms }
 }

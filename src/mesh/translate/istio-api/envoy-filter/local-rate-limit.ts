@@ -2,21 +2,17 @@ import type { HeaderValue, RateLimit, TokenBucket } from '../../../../model/inde
 import {
   flagOf,
   integerOf,
-  isRecord,
   listOf,
   memberOf,
   millisecondsOf,
   type Node,
   onlyMembers,
   textOf,
+  unwrapTyped,
 } from './read.ts'
 
 export const LOCAL_RATE_LIMIT = 'envoy.filters.http.local_ratelimit'
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'
-const TYPED_STRUCTS = [
-  'type.googleapis.com/udpa.type.v1.TypedStruct',
-  'type.googleapis.com/xds.type.v3.TypedStruct',
-]
 
 export type LimitTerms = Omit<RateLimit, 'type' | 'key' | 'selector' | 'sides' | 'place' | 'order' | 'origin'>
 
@@ -43,7 +39,7 @@ const MEMBERS = [
  * @returns undefined when it is something else, which is among the faults
  */
 export function readLocalRateLimit(node: Node, isPerRoute: boolean): LimitTerms | undefined {
-  const config = unwrap(node)
+  const config = unwrapTyped(node, TYPE)
   if (config === undefined) return undefined
   onlyMembers(config, config === node ? [...MEMBERS, '@type'] : MEMBERS)
   const statPrefix = textOf(memberOf(config, 'stat_prefix'))
@@ -63,23 +59,6 @@ export function readLocalRateLimit(node: Node, isPerRoute: boolean): LimitTerms 
     hasLimitHeaders: readVersion(memberOf(config, 'enable_x_ratelimit_headers')),
     isResourceExhausted: flagOf(memberOf(config, 'rate_limited_as_resource_exhausted')) ?? false,
   }
-}
-
-function unwrap(node: Node): Node | undefined {
-  const type = isRecord(node.value) ? node.value['@type'] : undefined
-  if (type === TYPE) return node
-  const isStruct = TYPED_STRUCTS.some((one) => one === type)
-  if (!isStruct) {
-    node.faults.add(`${node.path}.@type`, `must be ${TYPE}, or a TypedStruct of it`)
-    return undefined
-  }
-  onlyMembers(node, ['@type', 'type_url', 'value'])
-  const inner = memberOf(node, 'type_url')
-  if (textOf(inner) !== TYPE) {
-    node.faults.add(`${node.path}.type_url`, `must be ${TYPE}`)
-    return undefined
-  }
-  return memberOf(node, 'value') ?? { path: `${node.path}.value`, value: {}, faults: node.faults }
 }
 
 function readBucket(node: Node): TokenBucket | undefined {

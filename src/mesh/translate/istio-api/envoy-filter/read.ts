@@ -4,6 +4,8 @@ import { parseDurationMs } from '../../../../base/index.ts'
 /** What of Envoy's configuration cannot be taken over as it was meant. */
 export interface Faults {
   readonly add: (path: string, message: string) => void
+  /** What has no effect, but does not change what the rest means. */
+  readonly note: (path: string, message: string) => void
 }
 
 export interface Node {
@@ -37,6 +39,41 @@ export function onlyMembers(node: Node, names: readonly string[]): void {
   }
 }
 
+/** Everything but these has no effect: what is not looked at does not concern what is. */
+export function otherMembers(node: Node, names: readonly string[]): void {
+  if (!isRecord(node.value)) {
+    node.faults.add(node.path, 'must be an object')
+    return
+  }
+  const known = new Set(names.flatMap((name) => [name, camelCase(name)]))
+  for (const key of Object.keys(node.value)) {
+    if (!known.has(key)) node.faults.note(`${node.path}.${key}`, 'is not supported and has no effect')
+  }
+}
+
+const TYPED_STRUCTS = [
+  'type.googleapis.com/udpa.type.v1.TypedStruct',
+  'type.googleapis.com/xds.type.v3.TypedStruct',
+]
+
+/** A message of this type, as itself or inside of a TypedStruct. @returns undefined when it is something else */
+export function unwrapTyped(node: Node, type: string): Node | undefined {
+  const own = isRecord(node.value) ? node.value['@type'] : undefined
+  if (own === type) return node
+  const isStruct = TYPED_STRUCTS.some((one) => one === own)
+  if (!isStruct) {
+    node.faults.add(`${node.path}.@type`, `must be ${type}, or a TypedStruct of it`)
+    return undefined
+  }
+  onlyMembers(node, ['@type', 'type_url', 'value'])
+  const inner = memberOf(node, 'type_url')
+  if (textOf(inner) !== type) {
+    node.faults.add(`${node.path}.type_url`, `must be ${type}`)
+    return undefined
+  }
+  return memberOf(node, 'value') ?? { path: `${node.path}.value`, value: {}, faults: node.faults }
+}
+
 export function textOf(node: Node | undefined): string | undefined {
   if (node === undefined) return undefined
   if (typeof node.value === 'string') return node.value
@@ -65,7 +102,8 @@ export function millisecondsOf(node: Node | undefined, min: number): number | un
   if (node === undefined || text === undefined) return undefined
   const ms = parseDurationMs(text)
   if (ms !== undefined && ms >= min) return Math.round(ms)
-  node.faults.add(node.path, `must be a duration of ${min}ms at least, such as 60s`)
+  const bound = min === 0 ? '' : ` of ${min}ms at least`
+  node.faults.add(node.path, `must be a duration${bound}, such as 60s`)
   return undefined
 }
 
