@@ -89,7 +89,7 @@ spec:
       [200, 200, 429],
     )
     assert.equal(answers[2]?.headers.get('x-local-rate-limit'), 'true')
-    assert.match(bench.log(), /spec\.configPatches\[0\]\.applyTo CLUSTER is not supported/)
+    assert.match(bench.log(), /spec\.configPatches\[0\]\.patch\.value is not supported: of a cluster only/)
   })
 
   test('again where an HTTPRoute asks for it, on the codes that it names', async () => {

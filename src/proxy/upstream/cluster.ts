@@ -157,15 +157,12 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let health: HealthChecker<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const load = createLoad()
+  const common = { settings, load, source: key, protocol: () => protocol, connectTimeoutMs }
   /** Endpoints of a service that has none of its own: the addresses that clients ask for. */
   const passed = createDirectHosts({
-    settings,
-    load,
-    source: key,
-    protocol: () => protocol,
+    ...common,
     tls: () => (security.kind === 'secured' ? security.connector : undefined),
     workloadAt: sources.workloadAt,
-    connectTimeoutMs,
     proxyProtocol: () => proxyProtocol,
   })
   let isPassing = false
@@ -239,21 +236,17 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
 
   function newHost(workload: Workload, ip: string, port: number, weight: number): Host {
     return createHost({
-      settings,
-      load,
+      ...common,
       ip,
       port,
       weight,
       workload,
-      source: key,
       hasFallbacks: true,
       // All that come together are equally new.
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
-      protocol: () => protocol,
       tls: security.kind === 'secured' ? security.connector : undefined,
       proxyProtocol,
       report: (host, outcome) => outliers?.report(host, outcome),
-      connectTimeoutMs,
     })
   }
 
