@@ -6,6 +6,7 @@ import {
   createSecureContext,
   getCACertificates,
   type PeerCertificate,
+  type SecureContext,
   type TLSSocket,
 } from 'node:tls'
 import type { Credential, SubjectAltName, TlsDefaults } from '../../model/index.ts'
@@ -49,14 +50,8 @@ const SESSIONS_MAX = 4096
 
 /** @throws when the certificates make no context, without quoting them */
 export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
-  const { serverName, trust, certificate, revocations } = terms
-  const secureContext = createSecureContext({
-    minVersion: MIN_VERSION,
-    ...cipherOptions({}, terms.defaults),
-    ...(revocations.length > 0 && { crl: [...revocations] }),
-    ...(trust !== 'anyone' && { ca: trust === 'system' ? systemAuthorities() : [...trust] }),
-    ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),
-  })
+  const { serverName, trust } = terms
+  const secureContext = createUpstreamContext(terms)
   const sessions = new Map<string, Buffer>()
 
   function secureOn(
@@ -93,6 +88,18 @@ export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
   }
 }
 
+/** @throws as `createTlsConnector` */
+export function createUpstreamContext(terms: UpstreamTerms): SecureContext {
+  const { trust, certificate, revocations } = terms
+  return createSecureContext({
+    minVersion: MIN_VERSION,
+    ...cipherOptions({}, terms.defaults),
+    ...(revocations.length > 0 && { crl: [...revocations] }),
+    ...(trust !== 'anyone' && { ca: trust === 'system' ? systemAuthorities() : [...trust] }),
+    ...(certificate && { cert: certificate.chain, key: certificate.privateKey }),
+  })
+}
+
 /** The event that says that a socket can be used: with TLS, not before the other end has proven itself. */
 export function readyEvent(socket: Socket): 'connect' | 'secureConnect' {
   return (socket as Partial<TLSSocket>).encrypted === true ? 'secureConnect' : 'connect'
@@ -104,7 +111,7 @@ function systemAuthorities(): string[] {
 }
 
 /** Where names are given, one of them must be in the certificate; otherwise the server's name must. */
-function checkIdentity(terms: UpstreamTerms, peer: PeerCertificate): Error | undefined {
+export function checkIdentity(terms: UpstreamTerms, peer: PeerCertificate): Error | undefined {
   const { subjectAltNames, serverName } = terms
   if (subjectAltNames.length === 0) return checkServerIdentity(serverName, peer)
   const given = alternativeNames(peer.subjectaltname ?? '')

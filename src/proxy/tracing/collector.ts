@@ -14,8 +14,9 @@ export async function findCollector(
   if (isIP(host) !== 0) return { ip: host, port }
   const service = runtime.store.serviceNamed(host, provider.namespace ?? '')
   if (service?.ports.some((one) => one.port === port) === true) {
-    const endpoint = runtime.cluster({ service: service.key, port, subset: undefined }).pick()
-    return endpoint && { ip: endpoint.ip, port: endpoint.port }
+    const cluster = runtime.cluster({ service: service.key, port, subset: undefined })
+    const endpoint = cluster.pick()
+    return endpoint && { ip: endpoint.ip, port: endpoint.port, tls: cluster.tlsTerms() }
   }
   const [ip] = (await names.resolve(host)).addresses
   return ip === undefined ? undefined : { ip, port }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { fromBinary, toBinary, create } from '@bufbuild/protobuf'
 import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status } from '@grpc/grpc-js'
 import {
@@ -37,7 +38,22 @@ export interface TestCollector {
 
 type Open = Pick<TestCollector, 'port' | 'close'>
 
-export async function grpcCollector(): Promise<TestCollector> {
+/** With TLS, which every client has to bring a certificate for. */
+export interface CollectorTls {
+  readonly certificate: string
+  readonly privateKey: string
+  readonly clients: string
+}
+
+export async function grpcCollector(tls?: CollectorTls): Promise<TestCollector> {
+  const certified = tls && {
+    cert_chain: Buffer.from(tls.certificate),
+    private_key: Buffer.from(tls.privateKey),
+  }
+  const secured =
+    tls === undefined || certified === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(Buffer.from(tls.clients), [certified], true)
   const server = new Server()
   const collector = await collect(async (take, isFailing): Promise<Open> => {
     server.addService(
@@ -60,18 +76,16 @@ export async function grpcCollector(): Promise<TestCollector> {
       },
     )
     const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      )
+      server.bindAsync('127.0.0.1:0', secured, (error, bound) => (error ? reject(error) : resolve(bound)))
     })
     return { port, close: () => server.forceShutdown() }
   })
   return collector
 }
 
-export function httpCollector(): Promise<TestCollector> {
+export function httpCollector(tls?: CollectorTls): Promise<TestCollector> {
   return collect(async (take, isFailing) => {
-    const server = createServer((request, response) => {
+    const listener: RequestListener = (request, response) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
       request.on('end', () => {
@@ -82,7 +96,15 @@ export function httpCollector(): Promise<TestCollector> {
         const answer = take(Buffer.concat(chunks), { ...request.headers, ':path': request.url })
         response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end(answer)
       })
-    }).listen(0, '127.0.0.1')
+    }
+    const server =
+      tls === undefined
+        ? createServer(listener)
+        : createSecureServer(
+            { cert: tls.certificate, key: tls.privateKey, ca: tls.clients, requestCert: true },
+            listener,
+          )
+    server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
     return {

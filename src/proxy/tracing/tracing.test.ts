@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Mesh, MeshTelemetry, OpenTelemetryProvider, Telemetry, TracingRule } from '../../model/index.ts'
-import { telemetryName } from '../../model/index.ts'
+import { credentialName, telemetryName, type UpstreamTls } from '../../model/index.ts'
 import { startGateway, startSidecar, type TestGateway } from '../testing-gateway.ts'
-import { changesOf, exchangeBytes, meshObject, ok, rawServer, respondWith, until } from '../testing.ts'
+import {
+  changesOf,
+  exchangeBytes,
+  meshObject,
+  ok,
+  rawServer,
+  respondWith,
+  serviceObject,
+  until,
+  workloadObject,
+} from '../testing.ts'
+import { createTestAuthority, type TestAuthority } from '../tls/testing/authority.ts'
 import { type CollectedSpan, grpcCollector, httpCollector, type TestCollector } from './testing.ts'
+
+type Originate = Extract<UpstreamTls, { kind: 'originate' }>
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
@@ -79,7 +92,7 @@ async function withGateway(
       return options.answer?.(head) ?? ok('hello')
     }),
   )
-  const mesh = tracingMesh(provider(collector.port, options.provider), options.mesh)
+  const mesh = tracingMesh(provider(options.provider?.port ?? collector.port, options.provider), options.mesh)
   const instance = { surroundings: { hostname: 'h', environment: ENVIRONMENT } }
   const gateway = options.isSidecar
     ? await startSidecar({ upstreamPort: upstream.port, log: '%TRACE_ID%\n', forward: {} })
@@ -308,4 +321,93 @@ test('a sidecar is a client of its own only once: one span, whose id goes on', a
     assert.equal(field(heads[0], 'traceparent'), `00-${TRACE}-${client?.spanId}-01`)
     assert.equal(collector.spans.length, 1)
   })
+})
+
+describe('a collector with a DestinationRule', { concurrency: true }, () => {
+  /** The same service as client and as server of TLS: one authority, one certificate for each. */
+  async function overTls(
+    kind: 'grpc' | 'http',
+    terms: (authority: TestAuthority) => Partial<Originate>,
+    check: (traced: Traced) => Promise<void>,
+  ): Promise<void> {
+    const authority = createTestAuthority()
+    const server = authority.issue(['otel.example'])
+    const client = authority.issue(['client'])
+    const tls = { certificate: server.chain, privateKey: server.privateKey, clients: authority.certificate }
+    const key = credentialName('Secret', 'demo', 'client')
+    try {
+      await withGateway(
+        {
+          collector: () => (kind === 'grpc' ? grpcCollector(tls) : httpCollector(tls)),
+          provider: {
+            host: 'otel.demo.svc.cluster.local',
+            port: 4317,
+            ...(kind === 'http' && { http: { path: '/v1/traces', isSecure: false } }),
+          },
+        },
+        async (traced) => {
+          const certificate = { chain: client.chain, privateKey: client.privateKey }
+          const origin = { kind: 'DestinationRule', namespace: 'demo', name: 'otel' }
+          const plain = serviceObject('otel', { ports: [{ port: 4317, name: 'otlp', protocol: 'tcp' }] })
+          const originate: Originate = {
+            kind: 'originate',
+            serverName: 'otel.example',
+            subjectAltNames: [],
+            trust: { kind: 'certificates', pem: authority.certificate },
+            certificate: { source: 'Secret', name: 'client' },
+            ...terms(authority),
+          }
+          const { collector, gateway } = traced
+          const rejections = gateway.proxy.accept(
+            changesOf([
+              {
+                type: 'credential',
+                key,
+                holders: [{ namespace: 'demo', serviceAccounts: ['default'] }],
+                certificate,
+                origin: { ...origin, kind: 'Secret' },
+              },
+              { ...plain, policies: [{ traffic: { tls: originate }, ports: {}, subsets: [], origin }] },
+              workloadObject('otel-1', {
+                address: '127.0.0.1',
+                services: { [plain.key]: { ports: { '4317': collector.port }, ready: true } },
+              }),
+            ]),
+          )
+          assert.deepEqual(rejections, [])
+          await check(traced)
+        },
+      )
+    } finally {
+      authority.close()
+    }
+  }
+
+  for (const kind of ['grpc', 'http'] as const) {
+    test(`is reached by ${kind} with the TLS that it asks for, the client's certificate included`, async () => {
+      await overTls(
+        kind,
+        () => ({}),
+        async ({ ask, spans }) => {
+          await ask()
+          assert.equal((await spans(2)).length, 2)
+        },
+      )
+    })
+
+    test(`gets nothing by ${kind} when it is somebody else`, async () => {
+      await overTls(
+        kind,
+        () => ({ subjectAltNames: [{ kind: 'dns', value: 'another.example' }] }),
+        async ({ ask, collector, gateway }) => {
+          await ask()
+          await until(
+            () => /exports_failed(\{\})? 1$/m.test(gateway.proxy.registry.text()),
+            'the export has failed',
+          )
+          assert.equal(collector.spans.length, 0)
+        },
+      )
+    })
+  }
 })

@@ -1,8 +1,11 @@
 import { Agent, request as httpRequest } from 'node:http'
 import { Agent as SecureAgent, request as httpsRequest } from 'node:https'
-import { Client, credentials, Metadata } from '@grpc/grpc-js'
+import { isIP } from 'node:net'
+import type { PeerCertificate } from 'node:tls'
+import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { OpenTelemetryProvider } from '../../model/index.ts'
 import { decodeExportAnswer } from '../../telemetry/index.ts'
+import { checkIdentity, createUpstreamContext, type UpstreamTerms } from '../tls/client.ts'
 import type { SpanTransport } from './exporter.ts'
 
 /** Where the collector is just now. @returns undefined when it is nowhere */
@@ -11,6 +14,8 @@ export type FindCollector = () => Promise<CollectorAddress | undefined>
 export interface CollectorAddress {
   readonly ip: string
   readonly port: number
+  /** As its DestinationRule wants it, for any client of the mesh. The same object while nothing has changed. */
+  readonly tls?: UpstreamTerms | undefined
 }
 
 export function createTransport(provider: OpenTelemetryProvider, find: FindCollector): SpanTransport {
@@ -36,15 +41,19 @@ function createGrpcTransport(
   for (const { name, value } of provider.headers) metadata.set(name, value)
   let client: Client | undefined
   let target = ''
+  let terms: UpstreamTerms | undefined
 
-  /** A collector that has moved is followed at the next export. */
-  function clientFor({ ip, port }: CollectorAddress): Client {
+  /** A collector that has moved is followed at the next export, and so are other terms. */
+  function clientFor({ ip, port, tls }: CollectorAddress): Client {
     const wanted = ip.includes(':') ? `ipv6:[${ip}]:${port}` : `ipv4:${ip}:${port}`
-    if (client !== undefined && target === wanted) return client
+    if (client !== undefined && target === wanted && terms === tls) return client
     client?.close()
+    client = undefined
     target = wanted
-    return (client = new Client(wanted, credentials.createInsecure(), {
+    terms = tls
+    return (client = new Client(wanted, credentialsFor(tls), {
       'grpc.default_authority': place,
+      ...(tls !== undefined && isIP(tls.serverName) === 0 && { [SERVER_NAME_OPTION]: tls.serverName }),
       'grpc.enable_retries': 0,
       'grpc.service_config_disable_resolution': 1,
     }))
@@ -72,6 +81,20 @@ function createGrpcTransport(
   }
 }
 
+const SERVER_NAME_OPTION = 'grpc.ssl_target_name_override'
+
+function credentialsFor(tls: UpstreamTerms | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure()
+  return credentials.createFromSecureContext(createUpstreamContext(tls), verification(tls))
+}
+
+function verification(tls: UpstreamTerms) {
+  return {
+    rejectUnauthorized: tls.trust !== 'anyone',
+    checkServerIdentity: (_host: string, peer: PeerCertificate) => checkIdentity(tls, peer),
+  }
+}
+
 const ANSWER_BYTES_MAX = 64 * 1024
 
 function createHttpTransport(
@@ -80,25 +103,40 @@ function createHttpTransport(
   where: { readonly place: string; readonly locate: () => Promise<CollectorAddress> },
 ): SpanTransport {
   const settings = { keepAlive: true, maxSockets: 1 }
-  const agent = http.isSecure ? new SecureAgent(settings) : new Agent(settings)
-  const open = http.isSecure ? httpsRequest : httpRequest
+  let agent: Agent | undefined
+  let terms: UpstreamTerms | undefined
   const headers = {
     host: where.place,
     'content-type': 'application/x-protobuf',
     ...Object.fromEntries(provider.headers.map(({ name, value }) => [name, value])),
   }
+
+  function agentFor(tls: UpstreamTerms | undefined): Agent {
+    if (agent !== undefined && terms === tls) return agent
+    agent?.destroy()
+    agent = undefined
+    terms = tls
+    if (tls === undefined) return (agent = http.isSecure ? new SecureAgent(settings) : new Agent(settings))
+    const secured = { secureContext: createUpstreamContext(tls), ...verification(tls) }
+    return (agent = new SecureAgent({ ...settings, ...secured }))
+  }
+
   return {
     async send(body) {
-      const { ip, port } = await where.locate()
+      const { ip, port, tls } = await where.locate()
+      const isSecure = http.isSecure || tls !== undefined
+      const serverName = tls?.serverName ?? provider.host
+      const used = agentFor(tls)
       return new Promise((resolve, reject) => {
+        const open = isSecure ? httpsRequest : httpRequest
         const call = open({
-          agent,
+          agent: used,
           host: ip,
           port,
           path: http.path,
           method: 'POST',
           headers: { ...headers, 'content-length': body.byteLength },
-          ...(http.isSecure && { servername: provider.host }),
+          ...(isSecure && { servername: isIP(serverName) === 0 ? serverName : '' }),
           signal: AbortSignal.timeout(provider.timeoutMs),
         })
         call.on('error', reject)
@@ -119,7 +157,7 @@ function createHttpTransport(
         call.end(body)
       })
     },
-    close: () => agent.destroy(),
+    close: () => agent?.destroy(),
   }
 }
 

@@ -22,6 +22,7 @@ import { createDirectHosts } from './direct.ts'
 import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
 import { type ClusterLoad, createLoad, isLimited, limitsOf, retryPlaces, shareLoad } from './load.ts'
+import type { UpstreamTerms } from '../tls/client.ts'
 import { createProbe } from './probe.ts'
 import {
   createSession,
@@ -72,6 +73,8 @@ export interface Cluster extends ForwardTarget {
   readonly retired: Pick<HostCounters, 'connectionsTotal' | 'connectFailures' | 'requestsTotal'>
   /** Whether credentials matter to it. */
   readonly isSecured: () => boolean
+  /** What its connections are secured with; absent: nothing. */
+  readonly tlsTerms: () => UpstreamTerms | undefined
   /** Resolves policy and endpoints anew. */
   readonly refresh: () => void
   readonly close: () => void
@@ -375,6 +378,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     speaksGrpc: () => portProtocol === 'grpc',
     retired,
     isSecured: () => security.kind !== 'plain',
+    tlsTerms: () => (security.kind === 'secured' ? security.terms : undefined),
     refresh,
     close() {
       outliers?.close()
