@@ -18,6 +18,8 @@ export interface HostedProxyOptions {
   readonly logger: Logger
   readonly onReady: (ready: boolean) => void
   readonly onQuit: () => void
+  /** It has been told something. */
+  readonly onConfiguration?: () => void
 }
 
 /** A proxy with what it lives on: its subscription, its readiness, its ports for people and machines. */
@@ -60,6 +62,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     node: bootstrap.node,
     accept(changes) {
       const rejections = handle.accept(changes)
+      options.onConfiguration?.()
       // Not within the callback: what follows sends on the stream whose message is being taken.
       queueMicrotask(followGateways)
       return rejections

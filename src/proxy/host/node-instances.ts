@@ -54,6 +54,8 @@ export interface NodeInstancesOptions {
   readonly inherited: (id: string) => readonly StatisticsPart[]
   readonly tell: (event: NodeProxyEvent) => void
   readonly onLeave: (id: string) => void
+  /** One of them has been told something. */
+  readonly onConfiguration: () => void
 }
 
 const TICKET_KEY_BYTES = 48
@@ -143,6 +145,7 @@ export function createNodeInstances(options: NodeInstancesOptions): NodeInstance
       logger,
       onReady: (ready) => tell({ op: 'ready', id, ready }),
       onQuit: () => void stop(id, bootstrap.drainMs),
+      onConfiguration: options.onConfiguration,
     })
   }
 

@@ -10,6 +10,7 @@ import { type AgentServer, createAgentServer } from './agent-server.ts'
 import { createCpuShares } from './cpu-shares.ts'
 import { type CarriedInstance, createNodeInstances, type NodeInstances } from './node-instances.ts'
 import { createProxyProcess } from './proxy-process.ts'
+import { createSpareMemory } from './spare-memory.ts'
 import { createSuccession, type Succession } from './succession.ts'
 import { type Predecessor, takeOver } from './take-over.ts'
 
@@ -133,6 +134,7 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
     predecessor: predecessor && { ...predecessor, held },
   })
   const shares = createCpuShares(options.cpuMs)
+  const spare = createSpareMemory(clock, logger)
   const agents: AgentServer = createAgentServer({
     path: options.socketPath,
     logger,
@@ -146,6 +148,7 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
     inherited: (id) => predecessor?.inherited(id) ?? [],
     tell: agents.tell,
     onLeave: shares.forget,
+    onConfiguration: spare.expect,
   })
   for (const { instance, cpuMs } of carriedOf(predecessor)) shares.carry(instance.id, cpuMs)
   const usage = reportUsage({ instances, shares, clock, tell: agents.tell })
@@ -186,6 +189,7 @@ function assemble(options: NodeProxyOptions, predecessor: Predecessor | undefine
 
   async function close(): Promise<void> {
     usage.stop()
+    spare.close()
     succession?.close()
     agents.close()
     await instances.close()

@@ -3,7 +3,7 @@ import { releaseMemory } from '../../linux/index.ts'
 
 /** Gives memory back that only a change of the configuration needed. */
 export interface SpareMemory {
-  /** There is a change now. */
+  /** There is a change now. Those that follow soon put nothing off: where there is always another, it would never come. */
   readonly expect: () => void
   readonly close: () => void
 }
@@ -15,15 +15,18 @@ export interface SpareMemory {
 const WAITS_MS: readonly number[] = [11_000, 60_000]
 const INTERVAL_MS = 10 * 60_000
 
-export function createSpareMemory(clock: Clock, logger: Logger): SpareMemory {
+export function createSpareMemory(clock: Clock, logger: Logger, release = releaseMemory): SpareMemory {
   let cancel: () => void = () => {}
+  let waitsFor: number | undefined
 
   function schedule(turn: number): void {
+    waitsFor = turn
     cancel = clock.after(WAITS_MS[turn] ?? INTERVAL_MS, () => {
       try {
-        releaseMemory()
+        release()
         schedule(turn + 1)
       } catch (error) {
+        waitsFor = undefined
         logger.debug(`memory that is not needed cannot be given back: ${messageOf(error)}`)
       }
     })
@@ -31,6 +34,8 @@ export function createSpareMemory(clock: Clock, logger: Logger): SpareMemory {
 
   return {
     expect() {
+      // Either of the first waits is short enough.
+      if (waitsFor !== undefined && waitsFor < WAITS_MS.length) return
       cancel()
       schedule(0)
     },
