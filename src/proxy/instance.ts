@@ -122,7 +122,11 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     sink: () => sink,
   })
   const { own } = runtime
-  const rules = createRulesTable(http, () => runtime.bounds)
+  const rules = createRulesTable({
+    settings: http,
+    bounds: () => runtime.bounds,
+    targetPort: (port) => targetPort(own(), port),
+  })
   const recorders = new Map<ProxyRole, Recorder>()
   const forgetSeries = () => {
     for (const recorder of recorders.values()) recorder.forget()

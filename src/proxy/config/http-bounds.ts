@@ -18,7 +18,8 @@ export type RequestBounds = Pick<
 export interface HttpBoundsTable {
   readonly set: (bounds: HttpBounds) => void
   readonly delete: (key: HttpBoundsName) => void
-  readonly ofRequests: (side: TrafficSide, port: number, own: HttpSettings) => RequestBounds
+  /** @param ports those by which the listener may be named */
+  readonly ofRequests: (side: TrafficSide, ports: readonly number[], own: HttpSettings) => RequestBounds
   /** Whether it makes a difference at which port a request comes in. */
   readonly namesPort: (side: TrafficSide, port: number) => boolean
   readonly ofResponses: (source: ResponseSource, own: HeadLimits) => HeadLimits
@@ -44,10 +45,12 @@ export function createHttpBoundsTable(isGateway: boolean): HttpBoundsTable {
       byKey.delete(key)
       sort()
     },
-    ofRequests(side, port, own) {
+    ofRequests(side, ports, own) {
       const here = ordered.filter(
         ({ sides, place }) =>
-          place.kind === 'listener' && sides.includes(side) && (place.port ?? port) === port,
+          place.kind === 'listener' &&
+          sides.includes(side) &&
+          (place.port === undefined || ports.includes(place.port)),
       )
       return {
         requestHead: headOf(here, own.requestHead),

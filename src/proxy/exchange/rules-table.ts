@@ -18,14 +18,21 @@ interface Entry {
 /** No port: that of all that have no bounds of their own. */
 const ANY_PORT = 0
 
-export function createRulesTable(settings: HttpSettings, bounds: () => HttpBoundsTable): RulesTable {
+export function createRulesTable(options: {
+  readonly settings: HttpSettings
+  readonly bounds: () => HttpBoundsTable
+  /** Behind a port of a gateway: Istio's users name listeners by either. */
+  readonly targetPort: (port: number) => number
+}): RulesTable {
+  const { settings, bounds } = options
   const entries = new Map<string, Entry>()
   let current: Mesh | undefined
 
   function update({ role, port, rules }: Entry): void {
     rules.normalization = current?.pathNormalization ?? 'base'
     rules.acceptsHttp10 = rules.acceptHttp10 || current?.acceptsHttp10 === true
-    Object.assign(rules, bounds().ofRequests(role satisfies TrafficSide, port, settings))
+    const ports = role === 'gateway' ? [port, options.targetPort(port)] : [port]
+    Object.assign(rules, bounds().ofRequests(role satisfies TrafficSide, ports, settings))
   }
 
   return {
