@@ -161,7 +161,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
       const rejections = runtime.accept(changes)
       if (changes.some(({ type }) => type === 'mesh' || type === 'telemetry')) telemetry.refresh()
       if (own() !== ownBefore || changes.some(({ type }) => type === 'service')) forgetSeries()
-      rules.follow(runtime.store.mesh())
+      rules.follow(runtime.store.mesh(), own())
       for (const { type, key, reason } of rejections) {
         logger.warn(`rejected ${type} ${key}, its last good version stays: ${reason}`)
       }

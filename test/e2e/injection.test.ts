@@ -213,6 +213,19 @@ test('metrics and health are served to all, the admin interface inside the pod o
     assert.match(metrics, new RegExp(`^${name}(\\{| )`, 'm'))
 })
 
+test('an EnvoyFilter bounds what a workload is sent, and lets go of it', async () => {
+  const address = await cluster.kubectl('get service web -n enabled -o jsonpath={.spec.clusterIP}')
+  const client = await podOf('enabled', 'app=client')
+  const fields = Array.from({ length: 40 }, (_, i) => ['-H', `x-${i}: v`]).flat()
+  const call = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', ...fields, `http://${address}/`]
+  const answer = async () => (await inPod(client, call)).stdout
+  assert.equal(await answer(), '200')
+  await cluster.kubectl('apply -n enabled -f -', { input: BOUNDS })
+  await waitFor('requests with many fields to be refused', async () => (await answer()) === '431')
+  await cluster.kubectl('delete envoyfilter bounds -n enabled')
+  await waitFor('requests with many fields to be let through', async () => (await answer()) === '200')
+})
+
 test('probes reach the application through the proxy, which knows what the kubelet cannot see', async () => {
   await cluster.kubectl('apply -n enabled -f -', { input: PROBED })
   await cluster.kubectl('wait pod/probed -n enabled --for=condition=Ready --timeout=60s')
@@ -416,6 +429,27 @@ spec:
               http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
           ports: [{ containerPort: 8080 }]
           readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+`
+
+const BOUNDS = `
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: bounds }
+spec:
+  workloadSelector: { labels: { app: web } }
+  configPatches:
+    - applyTo: NETWORK_FILTER
+      match:
+        context: SIDECAR_INBOUND
+        listener:
+          portNumber: 8080
+          filterChain: { filter: { name: envoy.filters.network.http_connection_manager } }
+      patch:
+        operation: MERGE
+        value:
+          typed_config:
+            '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+            common_http_protocol_options: { max_headers_count: 30 }
 `
 
 const PROBED = `

@@ -34,18 +34,30 @@ describe('bounds of requests', () => {
     table.set(bounds({ streamIdleTimeoutMs: 5000, headFieldsMax: 9 }))
     const ofPort = bounds({ place: { kind: 'listener', port: 8080 }, headFieldsMax: 7, idleTimeoutMs: 0 })
     table.set(ofPort)
-    rules.follow(undefined)
+    rules.follow(undefined, undefined)
     const own = rules.of('inbound', 8080)
     assert.deepEqual(own.requestHead, { ...HEAD_LIMITS, fieldsMax: 7 })
     assert.equal(own.streamIdleTimeoutMs, 5000)
     assert.ok(own.idleTimeoutMs > HTTP_SETTINGS.idleTimeoutMs, '0 is endless')
     assert.equal(rules.of('inbound', 9090).requestHead.fieldsMax, 9)
     assert.equal(rules.of('outbound', 8080).requestHead.fieldsMax, HEAD_LIMITS.fieldsMax)
-    assert.equal(before.requestHead.fieldsMax, 9, 'connections that there were have what holds for all ports')
+    assert.equal(before.requestHead.fieldsMax, 7, 'connections that there were follow')
     table.delete(ofPort.key)
-    rules.follow(undefined)
+    rules.follow(undefined, undefined)
     assert.equal(own.requestHead.fieldsMax, 9)
     assert.equal(own.idleTimeoutMs, HTTP_SETTINGS.idleTimeoutMs)
+  })
+
+  test('are those of all ports where there are too many of them', () => {
+    const table = createHttpBoundsTable(false)
+    const settings = HTTP_SETTINGS
+    const rules = createRulesTable({ settings, bounds: () => table, targetPort: (port) => port })
+    const all = new Set(Array.from({ length: 5000 }, (_, i) => rules.of('outbound', i + 1)))
+    assert.ok(all.size < 300)
+    table.set(bounds({ sides: ['outbound'], place: { kind: 'listener', port: 4000 }, headFieldsMax: 7 }))
+    rules.follow(undefined, undefined)
+    assert.equal(rules.of('outbound', 4000).requestHead.fieldsMax, 7)
+    assert.equal(rules.of('outbound', 4001).requestHead.fieldsMax, HEAD_LIMITS.fieldsMax)
   })
 
   test('name a port of a gateway, or the one behind it', () => {

@@ -18,6 +18,8 @@ export type RequestBounds = Pick<
 export interface HttpBoundsTable {
   readonly set: (bounds: HttpBounds) => void
   readonly delete: (key: HttpBoundsName) => void
+  /** Changes with every change. */
+  readonly version: () => number
   /** @param ports those by which the listener may be named */
   readonly ofRequests: (side: TrafficSide, ports: readonly number[], own: HttpSettings) => RequestBounds
   /** Whether it makes a difference at which port a request comes in. */
@@ -31,8 +33,10 @@ const ENDLESS_MS = 2_000_000_000
 export function createHttpBoundsTable(isGateway: boolean): HttpBoundsTable {
   const byKey = new Map<HttpBoundsName, HttpBounds>()
   let ordered: readonly HttpBounds[] = []
+  let version = 0
 
   const sort = () => {
+    version++
     ordered = [...byKey.values()].toSorted((a, b) => compareOrderKeys(a.order, b.order))
   }
 
@@ -45,6 +49,7 @@ export function createHttpBoundsTable(isGateway: boolean): HttpBoundsTable {
       byKey.delete(key)
       sort()
     },
+    version: () => version,
     ofRequests(side, ports, own) {
       const here = ordered.filter(
         ({ sides, place }) =>

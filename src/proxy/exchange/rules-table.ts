@@ -1,12 +1,12 @@
-import type { Mesh, TrafficSide } from '../../model/index.ts'
+import type { Mesh, TrafficSide, Workload } from '../../model/index.ts'
 import type { HttpBoundsTable } from '../config/http-bounds.ts'
 import { type HttpRules, type HttpSettings, type ProxyRole, rulesOf } from './rules.ts'
 
-/** The rules of each side, and of single ports where these have bounds of their own; they change in place. */
+/** The rules of each side and port; they change in place. */
 export interface RulesTable {
   readonly of: (role: ProxyRole, port: number) => HttpRules
-  /** The mesh's settings, or bounds, have changed. */
-  readonly follow: (mesh: Mesh | undefined) => void
+  /** The mesh's settings, the proxy's own workload, or bounds may have changed. */
+  readonly follow: (mesh: Mesh | undefined, own: Workload | undefined) => void
 }
 
 interface Entry {
@@ -15,8 +15,9 @@ interface Entry {
   readonly rules: HttpRules
 }
 
-/** No port: that of all that have no bounds of their own. */
+/** No port: that of all beyond so many. */
 const ANY_PORT = 0
+const PORTS_MAX = 256
 
 export function createRulesTable(options: {
   readonly settings: HttpSettings
@@ -27,6 +28,8 @@ export function createRulesTable(options: {
   const { settings, bounds } = options
   const entries = new Map<string, Entry>()
   let current: Mesh | undefined
+  let workload: Workload | undefined
+  let version = bounds().version()
 
   function update({ role, port, rules }: Entry): void {
     rules.normalization = current?.pathNormalization ?? 'base'
@@ -37,8 +40,9 @@ export function createRulesTable(options: {
 
   return {
     of(role, port) {
-      // A gateway asks once for each of its few ports; a sidecar for each connection, to whichever port it goes.
-      const own = role === 'gateway' || bounds().namesPort(role, port) ? port : ANY_PORT
+      // Each port has its own from the first: connections that there are follow bounds that come later.
+      const mayBeOwn = entries.size < PORTS_MAX || bounds().namesPort(role, port)
+      const own = mayBeOwn || entries.has(`${role} ${port}`) ? port : ANY_PORT
       const id = `${role} ${own}`
       let entry = entries.get(id)
       if (entry === undefined) {
@@ -48,8 +52,11 @@ export function createRulesTable(options: {
       }
       return entry.rules
     },
-    follow(mesh) {
+    follow(mesh, own) {
+      if (mesh === current && own === workload && version === bounds().version()) return
       current = mesh
+      workload = own
+      version = bounds().version()
       for (const entry of entries.values()) update(entry)
     },
   }
