@@ -43,8 +43,9 @@ neighbours is noisy: a tenth is no difference, and only figures of one run can b
   go, 11 s and a minute after a change and every ten minutes (25 of 50), with what the C library keeps of freed memory (3); no empty
   parts in the index of a host, and no maps, sets or closures for a host with one route (20); a small young generation (5 to 20).
   What did not help: collecting garbage after the start (2), a thread instead of a process (its process keeps 70),
-  \`--optimize-for-size\` (5), \`--single-threaded-gc\` (15 more), fewer threads of V8 (\`--v8-pool-size=1\`: nothing), fewer arenas
-  of malloc (nothing); a young generation of 1 MiB takes 8 less under load and costs CPU.
+  \`--optimize-for-size\` (5), \`--single-threaded-gc\` (15 more), fewer threads of V8 (\`--v8-pool-size=1\`: no difference seen), fewer arenas
+  of malloc (no difference seen); a young generation of 1 MiB takes 8 less under load and seemed to cost CPU. Each of these was
+  measured once, on a machine with neighbours.
 - **Compiling** while the program runs takes a processor for some seconds after the start; under pressure from neighbours it is seen in
   the first round.
 
