@@ -173,9 +173,16 @@ describe('failures', () => {
       },
     })
     await node.until('live', (pod) => (statusOf(pod, 'c').restartCount ?? 0) >= 1, 'is restarted')
-    const events = await node.client.list(KINDS.event, { namespace: 'default' })
-    const messages = events.items.map((one) => (one as { message?: string }).message ?? '')
-    assert.ok(messages.includes('Container c failed liveness probe, will be restarted'), messages.join('\n'))
+    // Events are written behind the status, which nobody makes wait for them.
+    let messages: readonly string[] = []
+    await waitFor(
+      async () => {
+        const events = await node.client.list(KINDS.event, { namespace: 'default' })
+        messages = events.items.map((one) => (one as { message?: string }).message ?? '')
+        return messages.includes('Container c failed liveness probe, will be restarted') || undefined
+      },
+      () => `no event tells of the failed probe: ${messages.join('\n')}`,
+    )
     await remove('live')
   })
 
