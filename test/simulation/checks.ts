@@ -163,7 +163,7 @@ function checkAttempts({ ledger, scenario }: World, { script }: Sent): void {
     ledger.fail(`request ${script.id} came ${arrivals.length} times, where ${most} are allowed`)
   if (['GET', 'HEAD', 'PUT', 'DELETE'].includes(script.method)) return
   for (const arrival of arrivals.slice(0, -1)) {
-    if (!mayBeFollowed(arrival, retryOn, isPair))
+    if (!mayBeFollowed(arrival, retryOn, { isPair, latencyMaxMs: scenario.network.latencyMaxMs }))
       ledger.fail(`${script.method} ${script.id} was sent again after a host had got it`)
   }
 }
@@ -174,13 +174,22 @@ function checkCopies({ shadow }: World, { script }: Sent): void {
   if (copies > 1) shadow.fail(`request ${script.id} was copied ${copies} times`)
 }
 
+/** What was said may have been on its way when the connection ended, for what another stream on it had done. */
+function wasMissed({ saidAt, lostAt }: Arrival, latencyMaxMs: number): boolean {
+  return saidAt !== undefined && lostAt !== undefined && lostAt - saidAt <= 2 * latencyMaxMs
+}
+
 /** What the policy allows to be repeated whatever the method: what the host itself has answered or refused. */
-function mayBeFollowed(arrival: Arrival, retryOn: readonly string[], isPair: boolean): boolean {
+function mayBeFollowed(
+  arrival: Arrival,
+  retryOn: readonly string[],
+  { isPair, latencyMaxMs }: { readonly isPair: boolean; readonly latencyMaxMs: number },
+): boolean {
   if (retryOn.some((word) => word === '5xx' || word === 'reset' || word === 'gateway-error')) return true
   if (arrival.answered === 'refused') return true
   if (arrival.answered === 'no' && !isPair) return false
   // What breaks off behind the second sidecar is its 503 to the first.
-  const isBroken = isPair && arrival.answered !== 'whole'
+  const isBroken = isPair && (arrival.answered !== 'whole' || wasMissed(arrival, latencyMaxMs))
   const possible = isBroken ? [503, arrival.script.status] : [arrival.script.status]
   const statuses = retryOn.filter((word) => /^\d+$/.test(word)).map(Number)
   const isListed = possible.some((one) => (statuses.length > 0 ? statuses.includes(one) : one === 503))

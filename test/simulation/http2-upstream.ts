@@ -44,6 +44,7 @@ export function createHttp2Upstream(
         goAway: () => {},
         ended(how) {
           ledger.trace(`host ${host} hears ${how}`)
+          for (const { arrival } of connection.requests.values()) arrival.lostAt ??= scheduler.monotonic()
           if (how === 'end' && !connection.isOver) finish(connection, 'close')
           over(connection)
         },
@@ -199,6 +200,7 @@ export function createHttp2Upstream(
   function whole(connection: Connection, request: Request): void {
     const { script } = request.arrival
     request.arrival.answered = 'whole'
+    request.arrival.saidAt = scheduler.monotonic()
     request.arrival.hasEnded = true
     if (script.isTwice) {
       connection.peer.sendHead(request.stream, headOf(request.arrival), true)

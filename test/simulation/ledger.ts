@@ -55,6 +55,9 @@ export interface Arrival {
   isComplete: boolean
   /** How far the answer has gone. */
   answered: 'no' | 'begun' | 'whole' | 'refused'
+  /** When the host had said all of it, and when it heard that nobody listens to its connection any more. */
+  saidAt?: number
+  lostAt?: number
   hasEnded: boolean
 }
 
