@@ -259,6 +259,24 @@ describe('an exchange', () => {
     assert.match(await exchangeBytes(port, GET), /second$/)
   })
 
+  test('whose server takes longer than an HTTPRoute allows a backend goes to the next try', async () => {
+    let connections = 0
+    const server = await upstream((socket) => {
+      if (++connections > 1) respondWith(() => ok('second'))(socket)
+    })
+    // As rules of an HTTPRoute with `retry` and `timeouts.backendRequest` are translated.
+    const retryOn = ['connect-failure', 'refused-stream', 'reset', 'unavailable', 'cancelled']
+    await serve(
+      [server],
+      forwardTo(service, {
+        retries: { attempts: 1, retryOn, backoffMs: 1 },
+        timeouts: { requestMs: 5000, backendRequestMs: 40 },
+      }),
+    )
+    assert.match(await exchangeBytes(port, GET), /second$/)
+    assert.equal(connections, 2)
+  })
+
   test('streams a large body in both directions with back-pressure', async () => {
     const size = 8 * 1024 * 1024
     const server = await upstream((socket) => {
