@@ -206,14 +206,22 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
 }
 
-/** A free port of loopback. */
+/** Below those that the kernel gives to whoever dials: one of them could be taken before it is listened on. */
+const PORTS = { from: 20_000, to: 32_000 } as const
+
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** A server of raw bytes: the test decides what each connection gets. */
