@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { get } from 'node:http'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:http2'
+import { get as getSecurely } from 'node:https'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { waitFor } from '../../test/support/wait.ts'
-import { type Command, type Hop, type Identities, requestFor } from './hop.ts'
+import { type Command, type Hop, type Identities, requestFor, SERVER_NAME } from './hop.ts'
 import { makeIdentities } from './identities.ts'
 import { LOAD_CORE, type Target } from './load.ts'
 import { processTree } from './process-tree.ts'
@@ -76,7 +78,7 @@ export async function startContest(scenario: Scenario): Promise<Contest> {
       const core = (scenario.workers ?? 1) > 1 ? BOTH_CORES : PROXY_CORE
       const pids = commands.map((command) => start(core, command))
       const port = hops[0]?.listen ?? 0
-      const target = { port, ...requestFor(contestant.routes), directory, write }
+      const target = { port, ...requestFor(contestant.routes), directory, write, identities }
       try {
         await waitFor(`${contestant.name} to serve`, () => isServing(scenario, target), {
           deadlineMs: READY_MS,
@@ -108,30 +110,48 @@ function hopsOf(
   identities: Identities,
 ): readonly Hop[] {
   const upstream = SERVER_PORTS[scenario.server]
-  const { accepts, speaks, workers = 1 } = scenario
+  const { accepts, speaks, workers = 1, authorizes = false } = scenario
   const hop = { listen, accepts, upstream, speaks, workers, identities, ...(routes && { routes }) }
   if (scenario.isPair !== true) return [hop]
   return [
     { ...hop, upstream: listen + 1, speaks: 'mtls' },
-    { ...hop, listen: listen + 1, accepts: 'mtls' },
+    { ...hop, listen: listen + 1, accepts: 'mtls', ...(authorizes && { authorizes }) },
   ]
 }
 
-function isServing({ accepts, server }: Scenario, { port, host, path }: Target): Promise<boolean> {
-  return accepts === 'http2'
-    ? answersHttp2(port, server === 'grpc' ? GRPC_PATH : path)
-    : new Promise((resolve, reject) => {
-        const request = get(
-          { host: '127.0.0.1', port, path, headers: { host }, agent: false },
-          (response) => {
-            response.resume()
-            if (response.statusCode === 200) resolve(true)
-            else reject(new Error(`status ${response.statusCode}`))
-          },
-        )
-        request.on('error', reject)
-        request.setTimeout(2000, () => request.destroy(new Error('no answer')))
-      })
+/** What is left out has failed to do this: a policy that is not enforced costs nothing. */
+async function isServing({ accepts, server, authorizes }: Scenario, target: Target): Promise<boolean> {
+  const { port, path } = target
+  if (accepts === 'http2') return answersHttp2(port, server === 'grpc' ? GRPC_PATH : path)
+  await answers(target, { isSecure: accepts === 'mtls', status: 200 })
+  if (authorizes === true) await answers(target, { isSecure: false, method: 'DELETE', status: 403 })
+  return true
+}
+
+/** @throws Error when the status is another */
+async function answers(
+  { port, host, path, identities: { authority, client } }: Target,
+  want: { readonly isSecure: boolean; readonly status: number; readonly method?: string },
+): Promise<void> {
+  const options = {
+    host: '127.0.0.1',
+    port,
+    path,
+    headers: { host },
+    agent: false,
+    ...(want.method !== undefined && { method: want.method }),
+    signal: AbortSignal.timeout(2000),
+  }
+  const material = () => ({
+    ca: readFileSync(authority),
+    cert: readFileSync(client.certificate),
+    key: readFileSync(client.key),
+    servername: SERVER_NAME,
+  })
+  const request = want.isSecure ? getSecurely({ ...options, ...material() }) : get(options)
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.resume()
+  if (response.statusCode !== want.status) throw new Error(`status ${response.statusCode}`)
 }
 
 function answersHttp2(port: number, path: string): Promise<boolean> {

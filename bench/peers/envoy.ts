@@ -92,6 +92,7 @@ function manager(hop: Hop, asIstio: boolean): unknown {
     name: 'envoy.filters.http.router',
     typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` },
   }
+  const authorization = hop.authorizes === true ? [RBAC] : []
   const sanitizing = { forward_client_cert_details, set_current_client_cert_details }
   // A sidecar's inbound side adds to what the client says; only a gateway is an edge.
   const inner = {
@@ -107,14 +108,46 @@ function manager(hop: Hop, asIstio: boolean): unknown {
       codec_type: hop.accepts === 'http2' ? 'HTTP2' : 'AUTO',
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       route_config: { name: 'all', virtual_hosts: virtualHosts(hop.routes, asIstio) },
-      http_filters: [router],
+      http_filters: [...authorization, router],
       ...(asIstio && {
         ...istio,
         ...(hop.accepts === 'mtls' ? inner : sanitizing),
-        http_filters: [...istio.http_filters, router],
+        http_filters: [...authorization, ...istio.http_filters, router],
       }),
     },
   }
+}
+
+/** As istiod says it: who may do what; nobody else is let in. */
+const RBAC = {
+  name: 'envoy.filters.http.rbac',
+  typed_config: {
+    '@type': `${TYPE}.filters.http.rbac.v3.RBAC`,
+    rules: {
+      action: 'ALLOW',
+      policies: {
+        'ns[default]-policy[reads]-rule[0]': {
+          permissions: [
+            {
+              and_rules: {
+                rules: [
+                  { or_rules: { rules: [{ header: { name: ':method', string_match: { exact: 'GET' } } }] } },
+                ],
+              },
+            },
+          ],
+          principals: [
+            {
+              and_ids: {
+                ids: [{ or_ids: { ids: [{ authenticated: { principal_name: { exact: CLIENT_URI } } }] } }],
+              },
+            },
+          ],
+        },
+      },
+    },
+    shadow_rules_stat_prefix: 'istio_dry_run_allow_',
+  },
 }
 
 function virtualHosts(routes: Hop['routes'], asIstio: boolean): readonly unknown[] {

@@ -7,6 +7,7 @@ export const haproxy: Peer = {
   missing: () => (isInstalled('haproxy') ? undefined : 'HAProxy (apt-get install -y haproxy)'),
   version: () => /version (\S+)/.exec(execFileSync('haproxy', ['-v']).toString())?.[1] ?? '',
   configure(hop, write) {
+    if (hop.authorizes === true) return undefined // it does not read the names of a client's certificate
     const map = hop.routes && write(`haproxy-${hop.listen}.map`, mapText(hop.routes))
     return { program: 'haproxy', args: ['-f', write(`haproxy-${hop.listen}.cfg`, text(hop, map))] }
   },

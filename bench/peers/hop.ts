@@ -11,6 +11,8 @@ export interface Hop {
   readonly workers: number
   /** So many routes beside the one that takes what no other takes; all lead to the same server. */
   readonly routes?: { readonly kind: RouteKind; readonly count: number }
+  /** Only the client's identity is let in, to read. */
+  readonly authorizes?: boolean
   readonly identities: Identities
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY } from '../../scripts/run.ts'
 import {
+  CLIENT_URI,
   type Hop,
   hostOf,
   type Identities,
@@ -79,8 +80,19 @@ spec:
 ---
 ${accepts === 'tcp' ? tcpRoute(listen) : httpRoutes(hop.routes)}${accepts === 'mtls' ? serverSecret(identities) : ''}${
     speaks === 'mtls' ? destinationRule(identities) : ''
-  }`
+  }${hop.authorizes === true ? AUTHORIZATION : ''}`
 }
+
+const AUTHORIZATION = `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: reads }
+spec:
+  action: ALLOW
+  rules:
+    - from: [{ source: { principals: ['${CLIENT_URI.slice('spiffe://'.length)}'] } }]
+      to: [{ operation: { methods: [GET] } }]
+`
 
 const DESTINATION = 'route: [{ destination: { host: up.example } }]'
 

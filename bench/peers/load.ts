@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from '../../test/support/command.ts'
 import { percentile } from '../figures.ts'
+import type { Identities } from './hop.ts'
 
 /** What a run of a load generator saw. */
 export interface LoadResult {
@@ -15,6 +16,7 @@ export interface Target {
   readonly port: number
   readonly host: string
   readonly path: string
+  readonly identities: Identities
   /** for what the generators write */
   readonly directory: string
   readonly write: (name: string, text: string) => string
@@ -24,6 +26,7 @@ export type Load = (target: Target, seconds: number) => Promise<LoadResult>
 
 /** Load and servers have this core, the proxies the other one. */
 export const LOAD_CORE = '1'
+const HANDSHAKE_LOAD = join(import.meta.dirname, 'handshake-load.ts')
 const ECHO_LOAD = join(import.meta.dirname, 'echo-load.ts')
 
 async function generate(words: readonly string[]): Promise<string> {
@@ -105,6 +108,14 @@ export function echo(protocol: 'websocket' | 'grpc-stream'): Load {
   return async ({ port }, seconds) => {
     const stdout = await generate([process.execPath, ECHO_LOAD, protocol, String(port), String(seconds)])
     return JSON.parse(stdout) as LoadResult
+  }
+}
+
+/** Connections of mutual TLS with one request each; a connection counts as a request. */
+export function handshakes(kind: 'full' | 'resumed'): Load {
+  return async ({ port, host, identities: { authority, client } }, seconds) => {
+    const words = [kind, String(port), host, authority, client.certificate, client.key, String(seconds)]
+    return JSON.parse(await generate([process.execPath, HANDSHAKE_LOAD, ...words])) as LoadResult
   }
 }
 

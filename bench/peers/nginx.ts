@@ -9,6 +9,7 @@ export const nginx: Peer = {
   version: () => execFileSync('sh', ['-c', 'nginx -v 2>&1']).toString().trim().split('/')[1] ?? '',
   configure(hop, write) {
     if (hop.speaks === 'http2') return undefined // only gRPC goes upstream in HTTP/2
+    if (hop.authorizes === true) return undefined // it does not read the names of a client's certificate
     const text = hop.accepts === 'tcp' ? streamText(hop) : httpText(hop)
     const file = write(`nginx-${hop.listen}.conf`, text)
     return { program: 'nginx', args: ['-c', file, '-p', dirname(file)] }

@@ -2,7 +2,7 @@ import { envoy, envoyAsIstio } from './envoy.ts'
 import { haproxy } from './haproxy.ts'
 import type { Downstream, Hop, Peer, RouteKind, Upstream } from './hop.ts'
 import { lateen } from './lateen.ts'
-import { echo, h2load, type Load, wrk } from './load.ts'
+import { echo, h2load, handshakes, type Load, wrk } from './load.ts'
 import { nginx } from './nginx.ts'
 import { BODIES, GRPC_MESSAGE, GRPC_PATH, type Server } from './upstream.ts'
 
@@ -26,6 +26,8 @@ export interface Scenario {
   readonly unit: string
   /** Two proxies, the first to the second in mutual TLS; their costs are added. */
   readonly isPair?: boolean
+  /** The last proxy lets the client's identity in, for what it may do, and nobody else. */
+  readonly authorizes?: boolean
   readonly workers?: number
   readonly contestants: readonly Contestant[]
   /** At most this part of the named one's CPU per request. */
@@ -83,6 +85,23 @@ export const SCENARIOS: readonly Scenario[] = [
     load: wrk(),
     goals: envoys(0.5),
   },
+  {
+    ...http1,
+    id: 'pair-authz',
+    title: 'sidecar pair that authorizes: A → mutual TLS → B lets A in',
+    isPair: true,
+    authorizes: true,
+    load: wrk(),
+    goals: envoys(0.5),
+  },
+  ...(['full', 'resumed'] as const).map((kind): Scenario => ({
+    ...http1,
+    id: `handshake-${kind}`,
+    title: `connections in mutual TLS 1.3 with one request each, handshakes ${kind}`,
+    accepts: 'mtls',
+    unit: 'connection',
+    load: handshakes(kind),
+  })),
   {
     ...http1,
     id: 'http2-http1',
