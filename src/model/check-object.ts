@@ -296,6 +296,7 @@ const mesh = object<Mesh>({
   type: oneOf('mesh'),
   key: oneOf('mesh'),
   trustDomain: filledText,
+  trustBundle: optional(filledText),
   clusterDomain: filledText,
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),

@@ -6,6 +6,12 @@ export interface Mesh {
   readonly type: 'mesh'
   readonly key: 'mesh'
   readonly trustDomain: string
+  /**
+   * PEM: what chains of the mesh's own certificates may end in, more than one root while it changes. It goes out ahead of
+   * the first certificate under a new root. Absent: the control plane has said nothing yet (what came with the proxy's
+   * certificate holds).
+   */
+  readonly trustBundle?: string
   readonly clusterDomain: string
   readonly rootNamespace: string
   readonly connectTimeoutMs: number
