@@ -46,6 +46,7 @@ import type {
   Visibility,
   Warmup,
 } from './service.ts'
+import { checkSidecar } from './check-sidecar.ts'
 import type { Locality, Membership, Workload } from './workload.ts'
 
 const PROTOCOLS: { readonly [K in AppProtocol]: true } = {
@@ -319,6 +320,7 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   'rate-limit': checkRateLimit,
   'http-bounds': checkHttpBounds,
   telemetry: checkTelemetry,
+  sidecar: checkSidecar,
 }
 
 const anyObject = union<ModelType>('type', CHECKS)

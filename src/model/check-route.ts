@@ -114,7 +114,7 @@ const pathRewrite = union<PathRewrite['kind']>('kind', {
   regex: object<Variant<PathRewrite, 'regex'>>({ kind, pattern: filledText, substitution: text }),
 })
 
-const serviceTarget = object<Variant<Destination, 'service'>>({
+export const serviceTarget = object<Variant<Destination, 'service'>>({
   kind,
   service: filledText,
   port,

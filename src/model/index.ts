@@ -25,6 +25,8 @@ export {
   routeName,
   type ServiceName,
   serviceName,
+  type SidecarName,
+  sidecarName,
   type SpiffeId,
   spiffeId,
   type TelemetryName,
@@ -97,4 +99,6 @@ export type {
   TlsVersion,
   UpstreamTls,
 } from './tls.ts'
+export { hostCovers, hostsOverlap } from './hosts.ts'
+export type { EgressListener, IngressEndpoint, IngressListener, ScopedHosts, Sidecar } from './sidecar.ts'
 export type { Locality, Membership, Workload } from './workload.ts'

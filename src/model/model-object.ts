@@ -6,6 +6,7 @@ import type { Mesh } from './mesh.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import type { Service } from './service.ts'
+import type { Sidecar } from './sidecar.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { Workload } from './workload.ts'
 
@@ -21,6 +22,7 @@ export type ModelObject =
   | HttpBounds
   | Mesh
   | Telemetry
+  | Sidecar
 
 export type ModelType = ModelObject['type']
 
@@ -31,6 +33,7 @@ export type ModelType = ModelObject['type']
 export const MODEL_TYPES = [
   'mesh',
   'telemetry',
+  'sidecar',
   'workload',
   'service',
   'credential',

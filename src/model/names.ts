@@ -19,6 +19,8 @@ export type RateLimitName = Brand<string, 'RateLimitName'>
 export type HttpBoundsName = Brand<string, 'HttpBoundsName'>
 /** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
 export type CredentialName = Brand<string, 'CredentialName'>
+/** `<namespace>/<name>` of a Sidecar, e.g. `demo/default`. */
+export type SidecarName = Brand<string, 'SidecarName'>
 /** `<namespace>/<name>` of a Telemetry, e.g. `istio-system/mesh-default`. */
 export type TelemetryName = Brand<string, 'TelemetryName'>
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
@@ -70,6 +72,10 @@ export function credentialName(
 
 export function telemetryName(namespace: string, name: string): TelemetryName {
   return `${namespace}/${name}` as TelemetryName
+}
+
+export function sidecarName(namespace: string, name: string): SidecarName {
+  return `${namespace}/${name}` as SidecarName
 }
 
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {

@@ -41,7 +41,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const sources = createSources(graph)
   const translation = createTranslation(graph, sources, options.settings)
   const { mesh, workloads, services, credentials, listeners, routes } = translation.model
-  const { connectionRoutes, rateLimits, httpBounds, telemetry } = translation.model
+  const { connectionRoutes, rateLimits, httpBounds, telemetry, sidecars } = translation.model
   let present = new Map<string, KubeObject>()
   let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
@@ -77,6 +77,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     routes,
     connectionRoutes,
     telemetry,
+    sidecars,
   ]
   for (const collection of all) collection.subscribe(note)
   // The mesh's settings are there before any object is.

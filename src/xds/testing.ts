@@ -23,6 +23,7 @@ import {
   type Route,
   routeName,
   type Service,
+  type Sidecar,
   type Telemetry,
   serviceName,
   spiffeId,
@@ -46,6 +47,7 @@ export interface TestSources {
   readonly 'rate-limit': Source<RateLimit>
   readonly 'http-bounds': Source<HttpBounds>
   readonly telemetry: Source<Telemetry>
+  readonly sidecar: Source<Sidecar>
 }
 
 export function testSources(): { readonly graph: Graph; readonly sources: TestSources } {
@@ -63,6 +65,7 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       'rate-limit': graph.source<RateLimit>('rate-limit'),
       'http-bounds': graph.source<HttpBounds>('http-bounds'),
       telemetry: graph.source<Telemetry>('telemetry'),
+      sidecar: graph.source<Sidecar>('sidecar'),
     },
   }
 }

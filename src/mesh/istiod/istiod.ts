@@ -168,6 +168,7 @@ async function createCore(
       'rate-limit': model.rateLimits,
       'http-bounds': model.httpBounds,
       telemetry: model.telemetry,
+      sidecar: model.sidecars,
     },
     controlPlane: JSON.stringify({
       Component: 'istiod',

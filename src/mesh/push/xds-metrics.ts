@@ -14,6 +14,7 @@ const TYPE_LABELS = {
   'rate-limit': 'ecds',
   'http-bounds': 'bounds',
   telemetry: 'telemetry',
+  sidecar: 'sidecar',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** Istio's buckets of the convergence time, with finer ones below, where we live. */

@@ -1,5 +1,4 @@
 import type { Collection, Graph } from '../../base/index.ts'
-import type { KubeObject } from '../../kube/index.ts'
 import type { ConnectionRoute, HttpBounds, Listener, RateLimit, Route } from '../../model/index.ts'
 import { translateEnvoyFilter } from './istio-api/envoy-filter/envoy-filter.ts'
 import { type IstioGatewayState, translateIstioGateway } from './istio-api/gateway.ts'
@@ -7,7 +6,6 @@ import { delegatesOf } from './istio-api/delegate.ts'
 import { meshClaims, meshShare } from './istio-api/mesh-claim.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
 import { translateVirtualService, type VirtualServiceResult } from './istio-api/virtual-service.ts'
-import { namespaceOf } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import type { Registry } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
@@ -91,7 +89,6 @@ export function createIstioPipeline(
         input: filters,
         transform: (result) => result.problems,
       }),
-      notServed(graph, sources.sidecars),
     ],
   }
 }
@@ -130,17 +127,5 @@ function createVirtualServices(
         settings,
       }),
     ],
-  })
-}
-
-/** Kinds that the API takes and the mesh does not read yet: their authors are told. */
-function notServed(graph: Graph, input: Collection<KubeObject>): Collection<Problem> {
-  return graph.derive({
-    name: `${input.name} problems`,
-    input,
-    transform: (object) =>
-      problemsOf({ kind: object.kind, namespace: namespaceOf(object), name: object.metadata.name }, [
-        `${object.kind} is not served yet: the object has no effect`,
-      ]),
   })
 }

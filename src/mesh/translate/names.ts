@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../kube/index.ts'
+import { hostCovers } from '../../model/index.ts'
 import type { MeshSettings } from './settings.ts'
 
 /** The key of an object in its source: `namespace/name`, or the name alone for cluster-scoped kinds. */
@@ -27,15 +28,7 @@ export function resolveShortHost(host: string, namespace: string, settings: Mesh
   return serviceHostname(lower, namespace, settings)
 }
 
-/** Whether a concrete or wildcard host is covered by `pattern` (exact, `*.suffix` or `*`), both in lower case. */
-export function hostCovers(pattern: string, host: string): boolean {
-  if (pattern === '*' || pattern === host) return true
-  if (!pattern.startsWith('*')) return false
-  // `*.a` covers `x.a`, `y.x.a` and `*.x.a`, but not `a`.
-  const suffix = pattern.slice(1)
-  const bare = host.startsWith('*') ? host.slice(1) : host
-  return bare.length > suffix.length && bare.endsWith(suffix)
-}
+export { hostCovers }
 
 /** What two host patterns have in common: the narrower of the two, or nothing. */
 export function intersectHosts(a: string, b: string): string | undefined {

@@ -8,6 +8,7 @@ import type {
   RateLimit,
   Route,
   Service,
+  Sidecar,
   Telemetry,
   Workload,
 } from '../../model/index.ts'
@@ -21,6 +22,7 @@ import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
 import { createSecurityPipeline } from './security-pipeline.ts'
+import { createSidecarPipeline } from './sidecar-pipeline.ts'
 import type { StatusUpdate } from './status.ts'
 import { createTelemetryPipeline } from './telemetry-pipeline.ts'
 
@@ -36,6 +38,7 @@ export interface Translation {
     readonly rateLimits: Collection<RateLimit>
     readonly httpBounds: Collection<HttpBounds>
     readonly telemetry: Collection<Telemetry>
+    readonly sidecars: Collection<Sidecar>
   }
   readonly statuses: Collection<StatusUpdate>
   readonly gatewayDeployments: Collection<GatewayDeployment>
@@ -49,6 +52,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
   const registry = createRegistry(graph, sources, { backendTls, settings })
   const gateway = createGatewayPipeline(graph, sources, { registry, materials, settings })
   const istio = createIstioPipeline(graph, sources, registry, settings)
+  const sidecars = createSidecarPipeline(graph, sources, { registry, settings })
   const telemetry = createTelemetryPipeline(graph, sources, { mesh: registry.mesh, settings })
   const security = createSecurityPipeline(graph, sources)
   return {
@@ -68,6 +72,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       httpBounds: istio.httpBounds,
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
       telemetry: telemetry.telemetry,
+      sidecars: sidecars.sidecars,
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
@@ -82,6 +87,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       ...registry.problems,
       ...istio.problems,
       telemetry.problems,
+      sidecars.problems,
       ...security.problems,
     ]),
   }

@@ -1,4 +1,4 @@
-import { createAddressMap } from './address-map.ts'
+import { createServiceIndex, type ServiceAt } from './service-index.ts'
 import type {
   Credential,
   CredentialName,
@@ -7,7 +7,6 @@ import type {
   Mesh,
   Service,
   ServiceName,
-  ServicePort,
   Telemetry,
   TelemetryName,
   Workload,
@@ -34,7 +33,12 @@ export interface ModelStore {
   /** By fully qualified name, or as a pod of `namespace` may write it. */
   readonly serviceNamed: (host: string, namespace: string) => Service | undefined
   /** The service through which a workload is dialled at this port of its own address. */
-  readonly serviceOfWorkload: (workload: Workload, port: number) => ServiceAt | undefined
+  readonly serviceOfWorkload: (
+    workload: Workload,
+    port: number,
+    /** As who asks knows them. Absent: all of them. */
+    known?: (name: ServiceName) => Service | undefined,
+  ) => ServiceAt | undefined
 
   readonly setMesh: (mesh: Mesh | undefined) => void
   readonly setService: (service: Service) => void
@@ -50,16 +54,10 @@ export interface ModelStore {
   readonly deleteTelemetry: (name: TelemetryName) => void
 }
 
-export interface ServiceAt {
-  readonly service: Service
-  readonly port: ServicePort
-}
-
 export function createModelStore(): ModelStore {
   let mesh: Mesh | undefined
   const services = new Map<ServiceName, Service>()
-  const byHost = new Map<string, Service[]>()
-  const byAddress = createAddressMap<Service>()
+  const index = createServiceIndex(() => mesh?.clusterDomain ?? 'cluster.local')
   const workloads = new Map<WorkloadUid, Workload>()
   const members = new Map<ServiceName, Map<WorkloadUid, Workload>>()
   const workloadByAddress = new Map<string, Workload>()
@@ -71,10 +69,7 @@ export function createModelStore(): ModelStore {
     const service = services.get(name)
     if (service === undefined) return
     services.delete(name)
-    const same = (byHost.get(service.hostname) ?? []).filter((other) => other.key !== name)
-    if (same.length > 0) byHost.set(service.hostname, same)
-    else byHost.delete(service.hostname)
-    for (const address of service.addresses) byAddress.remove(address, service)
+    index.remove(service)
   }
 
   function deleteWorkload(uid: WorkloadUid): readonly ServiceName[] {
@@ -93,30 +88,6 @@ export function createModelStore(): ModelStore {
     return names
   }
 
-  function serviceNamed(host: string, namespace: string): Service | undefined {
-    const domain = mesh?.clusterDomain ?? 'cluster.local'
-    const candidates = [
-      host,
-      `${host}.${namespace}.svc.${domain}`,
-      `${host}.svc.${domain}`,
-      `${host}.${domain}`,
-    ]
-    for (const candidate of candidates) {
-      const found = byHost.get(candidate)
-      if (found !== undefined) return found.find((service) => service.namespace === namespace) ?? found[0]
-    }
-    return wildcardFor(host) ?? byAddress.find(host)[0]
-  }
-
-  /** The most specific `*.suffix` that holds the host. */
-  function wildcardFor(host: string): Service | undefined {
-    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-      const found = byHost.get(`*${host.slice(dot)}`)
-      if (found !== undefined) return found[0]
-    }
-    return undefined
-  }
-
   return {
     mesh: () => mesh,
     service: (name) => services.get(name),
@@ -133,17 +104,11 @@ export function createModelStore(): ModelStore {
       [...workloads.values()]
         .filter((workload) => workload.hostname === hostname)
         .flatMap((workload) => Object.keys(workload.services) as ServiceName[]),
-    serviceAt(address, portNumber) {
-      for (const service of byAddress.find(address)) {
-        const port = service.ports.find((one) => one.port === portNumber)
-        if (port !== undefined) return { service, port }
-      }
-      return undefined
-    },
-    serviceNamed,
-    serviceOfWorkload(workload, portNumber) {
+    serviceAt: index.at,
+    serviceNamed: index.named,
+    serviceOfWorkload(workload, portNumber, known = (name) => services.get(name)) {
       for (const [name, membership] of Object.entries(workload.services)) {
-        const service = services.get(name as ServiceName)
+        const service = known(name as ServiceName)
         if (service === undefined) continue
         const port = service.ports.find((one) => membership.ports[String(one.port)] === portNumber)
         if (port !== undefined) return { service, port }
@@ -156,8 +121,7 @@ export function createModelStore(): ModelStore {
     setService(service) {
       deleteService(service.key)
       services.set(service.key, service)
-      byHost.set(service.hostname, [...(byHost.get(service.hostname) ?? []), service])
-      for (const address of service.addresses) byAddress.add(address, service)
+      index.add(service)
     },
     deleteService,
     setWorkload(workload) {

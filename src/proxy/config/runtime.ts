@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import { deepEqual, unreachable } from '../../base/index.ts'
 import type {
+  ConnectionRoute,
   CredentialName,
   CredentialReference,
   HttpBoundsName,
@@ -10,6 +11,7 @@ import type {
   RateLimitName,
   Route,
   RouteName,
+  SidecarName,
   ServiceName,
   TelemetryName,
   Workload,
@@ -27,6 +29,7 @@ import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
 import { type ConnectionTable, createConnectionTable } from '../tcp/connection-table.ts'
 import type { Interner } from './interner.ts'
+import { type ClientScope, createClientScope } from './client-scope.ts'
 import { createModelStore, type ModelStore } from './model-store.ts'
 
 /** Where routes go: the tables of the gateway's ports, or the one of the mesh. */
@@ -40,6 +43,8 @@ export interface RouteSink {
 /** The configuration of one instance, as the control plane says it and as requests use it. */
 export interface Runtime {
   readonly store: ModelStore
+  /** What the application knows of it. */
+  readonly scope: ClientScope
   /** Applies what is good, names what is not. A batch takes effect as a whole: no request sees half of it. */
   readonly accept: (changes: readonly XdsChange[]) => readonly XdsRejection[]
   readonly cluster: (key: { service: ServiceName; port: number; subset: string | undefined }) => Cluster
@@ -80,7 +85,11 @@ export function createRuntime(options: {
 }): Runtime {
   const { logger, clock } = options
   const store = createModelStore()
-  const connectionRoutes = createConnectionTable({ namespace: options.clientNamespace })
+  const scope = createClientScope(store, { namespace: options.clientNamespace, labels: options.labels })
+  const connectionRoutes = createConnectionTable({
+    namespace: options.clientNamespace,
+    sees: (route) => scope.seesRoutes(route.origin.namespace, hostsOf(route)),
+  })
   const clusters = new Map<string, Cluster>()
   const chains = new Map<CompiledRoute, FilterChain>()
   const served = new Map<RouteName, CompiledRoute>()
@@ -208,7 +217,21 @@ export function createRuntime(options: {
     if (before !== undefined) chains.delete(before)
     served.set(route.key, route)
     chains.set(route, compileChain(route, filterContext))
-    options.sink().setRoute(route)
+    show(route)
+  }
+
+  /** Routes of a service come and go with it; those that go by hosts are known, or not, by theirs. */
+  function show(route: CompiledRoute): void {
+    const { origin, scope: place, domains } = route.source
+    const isOfHosts = place.kind === 'mesh' && place.service === undefined
+    if (!isOfHosts || scope.seesRoutes(origin.namespace, domains)) options.sink().setRoute(route)
+    else options.sink().deleteRoute(route.key)
+  }
+
+  function followScope(changes: readonly XdsChange[]): void {
+    if (!scope.follow(changes)) return
+    connectionRoutes.refresh()
+    for (const route of served.values()) show(route)
   }
 
   /** Make before break: the old version serves until the services of the new one are known. */
@@ -270,6 +293,9 @@ export function createRuntime(options: {
       case 'telemetry':
         store.setTelemetry(object)
         return undefined
+      case 'sidecar':
+        scope.set(object)
+        return undefined
       case 'credential':
         store.setCredential(object)
         credentialsChanged = true
@@ -314,6 +340,8 @@ export function createRuntime(options: {
         return store.deleteListener(key as ListenerName)
       case 'telemetry':
         return store.deleteTelemetry(key as TelemetryName)
+      case 'sidecar':
+        return scope.delete(key as SidecarName)
       case 'credential':
         credentialsChanged = true
         return store.deleteCredential(key as CredentialName)
@@ -333,6 +361,7 @@ export function createRuntime(options: {
   function settle(changes: readonly XdsChange[]): void {
     if (changes.some((change) => change.type === 'workload')) followOwn()
     if (options.isGateway && changes.some((change) => change.type === 'listener')) followListeners()
+    followScope(changes)
     refreshClusters()
     followLimits()
     for (const route of offered.splice(0)) offer(route)
@@ -350,6 +379,7 @@ export function createRuntime(options: {
 
   return {
     store,
+    scope,
     accept(changes) {
       const rejections: XdsRejection[] = []
       for (const change of changes) {
@@ -386,6 +416,10 @@ export function createRuntime(options: {
 const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['mesh', 'listener', 'workload', 'credential'])
 
 const NO_FILTERS: FilterChain = []
+
+function hostsOf({ matches }: ConnectionRoute): readonly string[] {
+  return matches.flatMap(({ hosts = [], serverNames = [] }) => [...hosts, ...serverNames])
+}
 
 function servicesOf(route: Route): readonly ServiceName[] {
   const mirrored = route.filters.flatMap((filter) =>

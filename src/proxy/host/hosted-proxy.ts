@@ -40,6 +40,8 @@ const DRAIN_POLL_MS = 20
 const COMMON_TYPES = ['mesh', 'telemetry', 'workload', 'service'] as const
 /** And of what is for single ones. */
 const PROXY_TYPES = ['rate-limit', 'http-bounds'] as const
+/** What only sidecars follow. */
+const SIDECAR_TYPES = ['sidecar'] as const
 const ROUTE_TYPES = ['route', 'connection-route'] as const
 
 export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
@@ -106,7 +108,12 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   function isSynced(): boolean {
     if (!COMMON_TYPES.every((type) => xds.synced(type, '*'))) return false
     if (!PROXY_TYPES.every((type) => xds.synced(type, 'proxy/*'))) return false
-    if (!isGateway) return ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
+    if (!isGateway) {
+      return (
+        SIDECAR_TYPES.every((type) => xds.synced(type, 'proxy/*')) &&
+        ROUTE_TYPES.every((type) => xds.synced(type, 'mesh/*'))
+      )
+    }
     return xds.synced('listener', 'proxy/*') && handle.gatewayNames().every(hasRoutes)
   }
 
@@ -129,7 +136,10 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
       if (isGateway) {
         xds.subscribe('credential', ['proxy/*'])
         xds.subscribe('listener', ['proxy/*'])
-      } else for (const type of ROUTE_TYPES) xds.subscribe(type, ['mesh/*'])
+      } else {
+        for (const type of SIDECAR_TYPES) xds.subscribe(type, ['proxy/*'])
+        for (const type of ROUTE_TYPES) xds.subscribe(type, ['mesh/*'])
+      }
       xds.start()
       logger.info('proxy started', { node: bootstrap.node.id, discovery: bootstrap.discoveryAddress })
     },

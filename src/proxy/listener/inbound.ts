@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { IngressEndpoint } from '../../model/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { INBOUND_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan } from '../exchange/types.ts'
@@ -13,7 +14,7 @@ import type { SidecarParts } from './sidecar-parts.ts'
 /** What calls the application: handed to it at the address and port that were dialled. */
 export function createInbound(parts: SidecarParts) {
   const { runtime, upstream } = parts
-  const { store } = runtime
+  const { store, scope } = runtime
   const hosts = createDirectHosts({
     settings: upstream,
     connectTimeoutMs,
@@ -32,7 +33,23 @@ export function createInbound(parts: SidecarParts) {
     return workload && store.serviceOfWorkload(workload, port)
   }
 
+  function endpointAt(port: number): IngressEndpoint | undefined {
+    return scope.sidecar()?.ingress.find((listener) => listener.port === port)?.endpoint
+  }
+
+  /** Where the application takes what was sent to this address. */
+  function handedTo(original: SocketTarget): SocketTarget {
+    const endpoint = endpointAt(original.port)
+    if (endpoint?.kind !== 'at') return original
+    const own = parts.own()?.addresses[0] ?? original.address
+    return { address: endpoint.address ?? own, port: endpoint.port }
+  }
+
   function serve(raw: Socket, original: SocketTarget): void {
+    if (endpointAt(original.port)?.kind === 'refused') {
+      raw.destroy()
+      return
+    }
     const accepted = acceptSocket(raw, upstream.network, upstream.thread)
     const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
     detect(accepted, { declared, thread: upstream.thread }, (found) => {
@@ -56,12 +73,13 @@ export function createInbound(parts: SidecarParts) {
 
   function planOf(original: SocketTarget): ForwardPlan {
     const name = clusterName(original.port)
+    const target = handedTo(original)
     // The first requests, probes mostly, may come before it is known which service the port belongs to.
-    const id = `${name} ${original.address} ${original.port}`
+    const id = `${name} ${target.address} ${target.port}`
     let plan = plans.get(id)
     if (plan === undefined) {
       plan = {
-        target: hosts.target(name, original.address, original.port),
+        target: hosts.target(name, target.address, target.port),
         requestTimeoutMs: 0,
         tryTimeoutMs: 0,
         retry: INBOUND_RETRY,
@@ -82,7 +100,8 @@ export function createInbound(parts: SidecarParts) {
   }
 
   function serveTcp(found: DetectedConnection, original: SocketTarget): void {
-    const target = hosts.target(clusterName(original.port), original.address, original.port)
+    const { address, port } = handedTo(original)
+    const target = hosts.target(clusterName(original.port), address, port)
     const at = serviceAt(original.port)
     proxyTcp({
       accepted: found.accepted,

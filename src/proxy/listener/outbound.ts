@@ -16,7 +16,7 @@ import { createDirectHosts } from '../upstream/direct.ts'
 import { acceptSocket } from './accept.ts'
 import { detect, type DetectedConnection } from './detect.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
-import type { ServiceAt } from '../config/model-store.ts'
+import type { ServiceAt } from '../config/service-index.ts'
 
 const PASSTHROUGH = 'PassthroughCluster'
 const BLACK_HOLE = 'BlackHoleCluster'
@@ -34,7 +34,7 @@ interface OutboundDestination {
 /** What the application calls: HTTP goes by its Host through the mesh's routes, the rest by its address. */
 export function createOutbound(parts: SidecarParts, table: MeshTable) {
   const { runtime } = parts
-  const { store } = runtime
+  const { store, scope } = runtime
   const directHosts = createDirectHosts({
     settings: parts.upstream,
     connectTimeoutMs,
@@ -58,10 +58,10 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
   }
 
   function resolve(original: SocketTarget): OutboundDestination {
-    const at = store.serviceAt(original.address, original.port)
+    const at = scope.serviceAt(original.address, original.port)
     if (at !== undefined) return { original, at, direct: false, frontend: frontendOf(at.service) }
     const workload = store.workloadAt(original.address)
-    const behind = workload && store.serviceOfWorkload(workload, original.port)
+    const behind = workload && scope.serviceOfWorkload(workload, original.port)
     return { original, at: behind, direct: true, frontend: undefined }
   }
 
@@ -100,7 +100,7 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
       routeWithout(exchange, destination, frontend)
       return
     }
-    const service = store.serviceNamed(hostOf(exchange.authority), parts.namespace)
+    const service = scope.serviceNamed(hostOf(exchange.authority), parts.namespace)
     const named = service?.ports.some((port) => port.port === original.port) ? service : undefined
     const decision =
       (frontend === undefined ? attachedByName(exchange, named) : undefined) ?? table.ofHost(exchange, named)
@@ -170,6 +170,13 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     hostname: string | undefined,
   ): void {
     const { address, port } = destination.original
+    const proxy = hostname === undefined ? scope.sidecar()?.egressProxy : undefined
+    if (proxy !== undefined) {
+      const { service, port: proxyPort, subset } = proxy
+      exchange.routeName = 'allow_any'
+      forward(exchange, planFor(runtime.cluster({ service, port: proxyPort, subset }), undefined))
+      return
+    }
     const name = hostname === undefined ? PASSTHROUGH : `outbound|${port}||${hostname}`
     exchange.routeName = hostname === undefined ? 'allow_any' : 'default'
     forward(exchange, planFor(directHosts.target(name, address, port), undefined))
@@ -177,7 +184,7 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
 
   /** A pod that is part of the mesh may be dialled directly whatever the mode; the rest of the world as it says. */
   function isAllowed(destination: OutboundDestination): boolean {
-    return destination.at !== undefined || store.mesh()?.outbound !== 'registry-only'
+    return destination.at !== undefined || scope.outbound() !== 'registry-only'
   }
 
   /** Routes first; then TLS goes to the service that it names, and the rest to what was dialled. */
@@ -205,7 +212,7 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     serverName: string,
     portNumber: number,
   ): Pick<OutboundDestination, 'at' | 'direct'> | undefined {
-    const service = store.serviceNamed(serverName, parts.namespace)
+    const service = scope.serviceNamed(serverName, parts.namespace)
     const port = service?.ports.find((one) => one.port === portNumber)
     if (service === undefined || (port?.protocol !== 'https' && port?.protocol !== 'tls')) return undefined
     return { at: { service, port }, direct: service.resolution === 'passthrough' }
@@ -216,9 +223,12 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     const { thread, work } = parts.upstream
     const isBlocked = at === undefined && !isAllowed(destination)
     const balanced = at !== undefined && !destination.direct
+    const proxy = at === undefined ? scope.sidecar()?.egressProxy : undefined
     const cluster = balanced
       ? runtime.cluster({ service: at.service.key, port: at.port.port, subset: undefined })
-      : directHosts.target(tcpName(at), original.address, original.port)
+      : proxy !== undefined
+        ? runtime.cluster({ service: proxy.service, port: proxy.port, subset: proxy.subset })
+        : directHosts.target(tcpName(at), original.address, original.port)
     proxyTcp({
       accepted: found.accepted,
       original,

@@ -30,6 +30,8 @@ export interface ConnectionTable {
     place: ListenerName | typeof MESH_ROUTES,
     facts: ConnectionFacts,
   ) => ConnectionRoute | undefined
+  /** What is known has changed. */
+  readonly refresh: () => void
   readonly routes: () => Iterable<ConnectionRoute>
 }
 
@@ -46,7 +48,11 @@ type Place = Map<string, Entry[]>
 
 const ANY_CONNECTION = ''
 
-export function createConnectionTable(options: { readonly namespace: string }): ConnectionTable {
+export function createConnectionTable(options: {
+  readonly namespace: string
+  /** Whether the mesh's routes are known here. Absent: they are. */
+  readonly sees?: (route: ConnectionRoute) => boolean
+}): ConnectionTable {
   const routes = new Map<RouteName, ConnectionRoute>()
   let places: Map<string, Place> | undefined
 
@@ -55,6 +61,7 @@ export function createConnectionTable(options: { readonly namespace: string }): 
     if (places !== undefined) return places
     places = new Map()
     for (const route of routes.values()) {
+      if (route.scope.kind === 'mesh' && options.sees?.(route) === false) continue
       for (const place of placesOf(route, options.namespace)) addTo(placeAt(places, place), route)
     }
     for (const place of places.values()) {
@@ -82,6 +89,9 @@ export function createConnectionTable(options: { readonly namespace: string }): 
         if (found !== undefined) return found.route
       }
       return undefined
+    },
+    refresh: () => {
+      places = undefined
     },
     routes: () => routes.values(),
   }

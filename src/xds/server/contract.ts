@@ -10,6 +10,7 @@ import type {
   RateLimit,
   Route,
   Service,
+  Sidecar,
   Telemetry,
   Workload,
 } from '../../model/index.ts'
@@ -27,6 +28,7 @@ export interface ModelCollections {
   readonly 'rate-limit': Collection<RateLimit>
   readonly 'http-bounds': Collection<HttpBounds>
   readonly telemetry: Collection<Telemetry>
+  readonly sidecar: Collection<Sidecar>
 }
 
 /** Who a connection is, by its credentials. */

@@ -18,7 +18,8 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
       return (
         object.type === 'credential' ||
         ((object.type === 'listener' || object.type === 'rate-limit' || object.type === 'http-bounds') &&
-          selects(object.selector, node))
+          selects(object.selector, node)) ||
+        (object.type === 'sidecar' && selects(object.scope, node))
       )
     case 'gateway':
       return isRoute(object) && isOfGateway(object, subscription.gateway)
@@ -41,6 +42,8 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
       return object.scope.clientNamespaces?.includes(node.namespace) ?? true
     case 'telemetry':
       return object.namespace === undefined || object.namespace === node.namespace
+    case 'sidecar':
+      return selects(object.scope, node)
     case 'mesh':
     case 'workload':
     case 'listener':

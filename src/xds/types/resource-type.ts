@@ -13,6 +13,7 @@ const TYPE_NAMES = {
   'rate-limit': 'RateLimit',
   'http-bounds': 'HttpBounds',
   telemetry: 'Telemetry',
+  sidecar: 'Sidecar',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** The name of a model type on the wire, e.g. `type.googleapis.com/lateen.v1.Route`. */

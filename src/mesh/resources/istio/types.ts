@@ -368,10 +368,46 @@ export interface EnvoyFilter extends KubeObject {
   }
 }
 
-/** Kinds whose own fields the mesh does not read yet. */
 export interface Sidecar extends KubeObject {
   readonly kind: 'Sidecar'
+  readonly spec?: {
+    readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> }
+    readonly egress?: readonly IstioEgressListener[]
+    readonly ingress?: readonly IstioIngressListener[]
+    readonly inboundConnectionPool?: IstioConnectionPool
+    readonly outboundTrafficPolicy?: {
+      readonly mode?: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+      readonly egressProxy?: IstioDestination
+    }
+  }
 }
+
+export interface IstioEgressListener {
+  readonly bind?: string
+  readonly captureMode?: IstioCaptureMode
+  readonly hosts?: readonly string[]
+  readonly port?: IstioSidecarPort
+}
+
+export interface IstioIngressListener {
+  readonly bind?: string
+  readonly captureMode?: IstioCaptureMode
+  readonly connectionPool?: IstioConnectionPool
+  readonly defaultEndpoint?: string
+  readonly port?: IstioSidecarPort
+  readonly tls?: unknown
+}
+
+export type IstioCaptureMode = 'DEFAULT' | 'IPTABLES' | 'NONE'
+
+export interface IstioSidecarPort {
+  readonly number?: number
+  readonly protocol?: string
+  readonly name?: string
+  readonly targetPort?: number
+}
+
+/** Kinds whose own fields the mesh does not read yet. */
 export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
 }

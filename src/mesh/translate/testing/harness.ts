@@ -48,6 +48,7 @@ export const SECTIONS = [
   'services',
   'workloads',
   'telemetry',
+  'sidecars',
   'statuses',
   'deployments',
   'problems',

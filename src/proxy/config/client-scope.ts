@@ -1,0 +1,88 @@
+import type { Mesh, Service, ServiceName, Sidecar, SidecarName, Workload } from '../../model/index.ts'
+import { createSidecarScope, pickSidecar, type ScopeClient, type SidecarScope } from '../../routing/index.ts'
+import type { XdsChange } from '../../xds/client/index.ts'
+import type { ModelStore } from './model-store.ts'
+import { createServiceIndex, type ServiceAt, type ServiceIndex } from './service-index.ts'
+
+/** What this proxy's application knows of the mesh: all that the store has, or what its Sidecar leaves of it. */
+export interface ClientScope {
+  readonly set: (sidecar: Sidecar) => void
+  readonly delete: (key: SidecarName) => void
+  /** Takes a batch into account. @returns whether routes are to be looked through anew */
+  readonly follow: (changes: readonly XdsChange[]) => boolean
+  /** The one that holds. */
+  readonly sidecar: () => Sidecar | undefined
+  readonly serviceAt: (address: string, port: number) => ServiceAt | undefined
+  readonly serviceNamed: (host: string, namespace: string) => Service | undefined
+  readonly serviceOfWorkload: (workload: Workload, port: number) => ServiceAt | undefined
+  readonly seesRoutes: (namespace: string, hosts: readonly string[]) => boolean
+  /** What becomes of what is not known. */
+  readonly outbound: () => Mesh['outbound']
+}
+
+/** What a Sidecar leaves. */
+interface Left {
+  readonly sidecar: Sidecar
+  readonly scope: SidecarScope
+  readonly index: ServiceIndex
+  readonly views: Map<ServiceName, Service>
+}
+
+export function createClientScope(store: ModelStore, client: ScopeClient): ClientScope {
+  const sidecars = new Map<SidecarName, Sidecar>()
+  let left: Left | undefined
+
+  function rebuild(sidecar: Sidecar | undefined): void {
+    left = sidecar && {
+      sidecar,
+      scope: createSidecarScope(sidecar, client.namespace),
+      index: createServiceIndex(() => store.mesh()?.clusterDomain ?? 'cluster.local'),
+      views: new Map(),
+    }
+    if (left !== undefined) for (const service of store.services()) look(left, service.key)
+  }
+
+  function look(into: Left, key: ServiceName): void {
+    const before = into.views.get(key)
+    if (before !== undefined) into.index.remove(before)
+    const service = store.service(key)
+    const view = service && into.scope.viewOf(service)
+    if (view === undefined) {
+      into.views.delete(key)
+      return
+    }
+    into.views.set(key, view)
+    into.index.add(view)
+  }
+
+  return {
+    set: (sidecar) => {
+      sidecars.set(sidecar.key, sidecar)
+    },
+    delete: (key) => {
+      sidecars.delete(key)
+    },
+    follow(changes) {
+      if (changes.some(({ type }) => type === 'sidecar')) {
+        const picked = pickSidecar(sidecars.values(), client)
+        if (picked !== left?.sidecar) {
+          rebuild(picked)
+          return true
+        }
+      }
+      if (left === undefined) return false
+      for (const { type, key } of changes) if (type === 'service') look(left, key as ServiceName)
+      return false
+    },
+    sidecar: () => left?.sidecar,
+    serviceAt: (address, port) => (left === undefined ? store.serviceAt : left.index.at)(address, port),
+    serviceNamed: (host, namespace) =>
+      (left === undefined ? store.serviceNamed : left.index.named)(host, namespace),
+    serviceOfWorkload(workload, port) {
+      if (left === undefined) return store.serviceOfWorkload(workload, port)
+      return store.serviceOfWorkload(workload, port, (key) => left?.views.get(key))
+    },
+    seesRoutes: (namespace, hosts) => left === undefined || left.scope.seesRoutes(namespace, hosts),
+    outbound: () => left?.sidecar.outbound ?? store.mesh()?.outbound ?? 'allow-any',
+  }
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { type ModelObject, type Sidecar, sidecarName } from '../model/index.ts'
+import { createPlainNetwork, type SocketTarget } from './net/network.ts'
+import {
+  changesOf,
+  createTestProxy,
+  exchangeBytes,
+  meshObject,
+  ok,
+  rawServer,
+  respondWith,
+  routeObject,
+  serviceObject,
+  type TestProxy,
+  workloadObject,
+} from './testing.ts'
+
+/** What applications get of services that a Sidecar leaves out, and how it hands on what comes in. */
+describe('with a Sidecar', () => {
+  let proxy: TestProxy
+  let original: SocketTarget | undefined
+  let outsidePort = 0
+  const closers: (() => void)[] = []
+  const ports = [{ port: 80, name: 'http', protocol: 'http' }] as const
+  const cart = serviceObject('cart', { ports, addresses: ['10.43.0.60'] })
+  const shop = serviceObject('shop', { ports, addresses: ['127.0.0.1'] })
+
+  before(async () => {
+    const servers = await Promise.all(
+      ['cart', 'shop', 'outside'].map((name) => rawServer(respondWith(() => ok(`by ${name}`)))),
+    )
+    closers.push(...servers.map(({ close }) => close))
+    const [cartPort = 0, shopPort = 0] = servers.map(({ port }) => port)
+    outsidePort = servers[2]?.port ?? 0
+    proxy = createTestProxy({
+      role: 'sidecar',
+      network: createPlainNetwork({ originalDestination: () => original }),
+      ports: { outbound: 0, inbound: 0 },
+      node: { ...createTestProxy().node, role: 'sidecar' },
+    })
+    await proxy.start()
+    const objects: ModelObject[] = [
+      meshObject(),
+      cart,
+      shop,
+      workloadObject('cart-1', {
+        address: '127.0.0.3',
+        services: { [cart.key]: { ports: { '80': cartPort }, ready: true } },
+      }),
+      workloadObject('shop-1', {
+        address: '127.0.0.2',
+        services: { [shop.key]: { ports: { '80': shopPort }, ready: true } },
+      }),
+      routeObject('virtual', {
+        mesh: true,
+        domains: [shop.hostname],
+        match: { path: { kind: 'exact', value: '/virtual' } },
+        action: { kind: 'respond', status: 298, body: 'by host', reason: 'test' },
+      }),
+    ]
+    assert.deepEqual(proxy.accept(changesOf(objects)), [])
+  })
+  beforeEach(() => without())
+  after(() => {
+    proxy.close()
+    for (const close of closers) close()
+  })
+
+  function hold(terms: Partial<Sidecar>): void {
+    const sidecar: Sidecar = {
+      type: 'sidecar',
+      key: sidecarName('demo', 'default'),
+      scope: { namespace: 'demo', labels: {} },
+      createdAt: '',
+      egress: [{ hosts: [{ namespace: '.', host: cart.hostname }] }],
+      ingress: [],
+      origin: { kind: 'Sidecar', namespace: 'demo', name: 'default' },
+      ...terms,
+    }
+    assert.deepEqual(proxy.accept(changesOf([sidecar])), [])
+  }
+
+  function without(): void {
+    proxy.accept([{ kind: 'remove', type: 'sidecar', key: 'demo/default' }])
+  }
+
+  async function ask(to: SocketTarget, host: string, path = '/'): Promise<string> {
+    original = to
+    const head = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+    const answer = await exchangeBytes(proxy.sidecar?.ports().outbound ?? 0, head)
+    return `${answer.slice(9, 12)} ${answer.slice(answer.indexOf('\r\n\r\n') + 4)}`
+  }
+
+  const atShop = { address: '127.0.0.1', port: 80 }
+
+  test('a service in scope is served, one out of scope is not found any more, and comes back without it', async () => {
+    assert.equal(await ask(atShop, 'shop', '/virtual'), '298 by host')
+    hold({ outbound: 'registry-only' })
+    assert.equal(await ask({ address: '10.43.0.60', port: 80 }, 'cart'), '200 by cart')
+    assert.match(await ask(atShop, 'shop'), /^502/)
+    assert.match(await ask(atShop, 'shop', '/virtual'), /^502/)
+    without()
+    assert.equal(await ask(atShop, 'shop', '/virtual'), '298 by host')
+  })
+
+  test('what is not known goes where it was dialled, as the mesh has it, or nowhere, as the Sidecar has it', async () => {
+    hold({})
+    assert.equal(await ask({ address: '127.0.0.1', port: outsidePort }, 'elsewhere.test'), '200 by outside')
+    hold({ outbound: 'registry-only' })
+    assert.match(await ask({ address: '127.0.0.1', port: outsidePort }, 'elsewhere.test'), /^502/)
+  })
+
+  test('what is not known goes through the egress proxy that it names', async () => {
+    hold({ egressProxy: { kind: 'service', service: shop.key, port: 80 } })
+    assert.equal(await ask({ address: '127.0.0.1', port: outsidePort }, 'elsewhere.test'), '200 by shop')
+    assert.equal(await ask({ address: '10.43.0.60', port: 80 }, 'cart'), '200 by cart')
+  })
+
+  test('what comes in at a port of its ingress goes to the endpoint there, or is refused where that cannot be', async () => {
+    hold({
+      ingress: [
+        { port: 9080, protocol: 'http', endpoint: { kind: 'at', address: '127.0.0.1', port: outsidePort } },
+        { port: 9081, protocol: 'http', endpoint: { kind: 'refused', reason: 'unix://' } },
+      ],
+    })
+    const inbound = proxy.sidecar?.ports().inbound ?? 0
+    const head = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    original = { address: '127.0.0.1', port: 9080 }
+    assert.match(await exchangeBytes(inbound, head), /by outside$/)
+    original = { address: '127.0.0.1', port: 9081 }
+    assert.equal(await exchangeBytes(inbound, head).catch(() => ''), '')
+  })
+})
