@@ -174,9 +174,14 @@ function checkCopies({ shadow }: World, { script }: Sent): void {
   if (copies > 1) shadow.fail(`request ${script.id} was copied ${copies} times`)
 }
 
-/** What was said may have been on its way when the connection ended, for what another stream on it had done. */
-function wasMissed({ saidAt, lostAt }: Arrival, latencyMaxMs: number): boolean {
-  return saidAt !== undefined && lostAt !== undefined && lostAt - saidAt <= 2 * latencyMaxMs
+/**
+ * What was said may have been on its way, or read and not looked at yet, when the connection ended for what another
+ * stream on it had done.
+ */
+function wasMissed({ readAt, lostAt }: Arrival, latencyMaxMs: number): boolean {
+  if (readAt === undefined || lostAt === undefined) return false
+  const at = readAt()
+  return at === undefined || lostAt - at <= 2 * latencyMaxMs
 }
 
 /** What the policy allows to be repeated whatever the method: what the host itself has answered or refused. */

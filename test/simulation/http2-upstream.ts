@@ -200,7 +200,10 @@ export function createHttp2Upstream(
   function whole(connection: Connection, request: Request): void {
     const { script } = request.arrival
     request.arrival.answered = 'whole'
-    request.arrival.saidAt = scheduler.monotonic()
+    const { stream } = connection.peer
+    // What still waits for room has no last byte yet.
+    const end = stream.isFlushed() && connection.peer.isSent(request.stream) ? stream.end.written() : Infinity
+    request.arrival.readAt = () => stream.end.readAt(end)
     request.arrival.hasEnded = true
     if (script.isTwice) {
       connection.peer.sendHead(request.stream, headOf(request.arrival), true)

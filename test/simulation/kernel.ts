@@ -77,6 +77,10 @@ export interface End {
   readonly isConnected: () => boolean
   /** Bytes that were sent and have not been read. */
   readonly waiting: () => number
+  /** Bytes that have been written. */
+  readonly written: () => number
+  /** When the other side had read so many of them; undefined: it never has. */
+  readonly readAt: (total: number) => number | undefined
 }
 
 interface Side extends End {
@@ -87,6 +91,9 @@ interface Side extends End {
   flightBytes: number
   inbox: Buffer[]
   inboxBytes: number
+  /** Totals of what was read here, each with its time. */
+  reads: { readonly at: number; readonly total: number }[]
+  writtenBytes: number
   finInFlight: boolean
   finArrived: boolean
   finRead: boolean
@@ -234,6 +241,7 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
     const { other } = side
     other.flight.push(Buffer.copyBytesFrom(bytes, 0, count))
     other.flightBytes += count
+    side.writtenBytes += count
     deliverTo(other)
     return count
   }
@@ -266,6 +274,7 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
       else side.inbox[0] = first.subarray(part.length)
     }
     side.inboxBytes -= count
+    side.reads.push({ at: scheduler.monotonic(), total: (side.reads.at(-1)?.total ?? 0) + count })
     const { other } = side
     scheduler.at(latency(), () => {
       if (other.state === 'open') other.onWritable()
@@ -290,12 +299,16 @@ export function createKernel(scheduler: Scheduler, random: Random, network: Netw
       isClosed: () => side.state === 'closed',
       isConnected: () => side.state === 'open',
       waiting: () => side.other.flightBytes + side.other.inboxBytes,
+      written: () => side.writtenBytes,
+      readAt: (total) => side.other.reads.find((one) => one.total >= total)?.at,
       state: 'connecting',
       other: undefined as unknown as Side,
       flight: [],
       flightBytes: 0,
       inbox: [],
       inboxBytes: 0,
+      reads: [],
+      writtenBytes: 0,
       finInFlight: false,
       finArrived: false,
       finRead: false,

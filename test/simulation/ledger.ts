@@ -55,8 +55,11 @@ export interface Arrival {
   isComplete: boolean
   /** How far the answer has gone. */
   answered: 'no' | 'begun' | 'whole' | 'refused'
-  /** When the host had said all of it, and when it heard that nobody listens to its connection any more. */
-  saidAt?: number
+  /**
+   * Of an answer that was said whole: when it was read to its end (undefined: it was not); and when its host heard that
+   * nobody listens to the connection any more.
+   */
+  readAt?: () => number | undefined
   lostAt?: number
   hasEnded: boolean
 }

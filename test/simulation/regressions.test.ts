@@ -326,3 +326,38 @@ test('a client that goes while its upload is answered is missed, though a slow h
     ],
   })
 })
+
+test('an answer that still waited for room when its connection ended has not been heard, so that its request may be sent again', async () => {
+  await run({
+    seed: 5_035_439,
+    role: 'pair',
+    upstreamProtocol: 'http2',
+    http2: { window: 1_000_000, streamsMax: 100 },
+    config: {
+      requestTimeoutMs: 1000,
+      retries: {
+        attempts: 3,
+        retryOn: ['connect-failure', 'refused-stream', '503'],
+        perTryTimeoutMs: 200,
+      },
+      traffic: {},
+    },
+    network: { latencyMaxMs: 1, pieceMax: 7, capacity: 2000, refused: 0, hanging: 0 },
+    clients: [
+      client(
+        [
+          get(10, [{ body: { kind: 'length', bytes: 20_000 }, isTwice: true }], {
+            method: 'PUT',
+            body: { kind: 'length', bytes: 1 },
+            gapMs: 8,
+          }),
+          get(11, [{ body: { kind: 'until-close', bytes: 1000 }, informational: 2, closes: true }], {
+            method: 'PATCH',
+            body: { kind: 'chunked', bytes: 10 },
+          }),
+        ],
+        { startMs: 370, pipelines: true, protocol: 'http2' },
+      ),
+    ],
+  })
+})
