@@ -1,4 +1,5 @@
 import { ask } from '../src/cli/demo/sampling.ts'
+import type { TestCluster } from '../test/support/cluster.ts'
 import { waitFor } from '../test/support/wait.ts'
 import type { Figure } from './figures.ts'
 import { type ClusterProcesses, clusterProcesses, cpuMilliseconds, pssMegabytes } from './processes.ts'
@@ -6,6 +7,7 @@ import type { Session } from './session.ts'
 
 const GOAL_MB = 400
 const REQUESTS = 2_000
+const SIDECARS = 20
 
 /** Proportional set size of what the project adds to the demo's own programs, with eight pods behind the node proxy. */
 export async function measureMemory(session: Session): Promise<readonly Figure[]> {
@@ -25,7 +27,27 @@ export async function measureMemory(session: Session): Promise<readonly Figure[]
   await cluster.kubectl(`delete ${route.trim()} -n demo`)
   const pods = await client.request({ method: 'GET', path: '/api/v1/pods' })
   const count = (pods.body as { readonly items: readonly unknown[] }).items.length
-  return [...atRest, ...afterLoad, { name: 'pods in the cluster', value: count, unit: '' }]
+  const sidecar = await sidecarFigure(cluster, processes.nodeProxy, pids, session.print)
+  return [...atRest, ...afterLoad, sidecar, { name: 'pods in the cluster', value: count, unit: '' }]
+}
+
+/** What the node proxy grows by for each pod more that has a sidecar, with its certificate, its ports and its configuration. */
+async function sidecarFigure(
+  cluster: TestCluster,
+  nodeProxy: number,
+  pids: readonly number[],
+  print: (line: string) => void,
+): Promise<Figure> {
+  print(`• ${SIDECARS} pods with sidecars …`)
+  await untilIdle(pids)
+  const before = pssMegabytes(nodeProxy)
+  await cluster.kubectl(
+    `create deployment more -n demo --image=busybox --replicas=${SIDECARS} -- sleep 100000`,
+  )
+  await cluster.kubectl('rollout status deployment/more -n demo --timeout=120s')
+  await untilIdle(pids)
+  const value = (pssMegabytes(nodeProxy) - before) / SIDECARS
+  return { name: `node proxy, for each of ${SIDECARS} sidecars more`, value, unit: 'MB' }
 }
 
 function sizes(when: string, processes: ClusterProcesses): readonly Figure[] {
