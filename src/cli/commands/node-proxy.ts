@@ -67,6 +67,7 @@ export async function run(call: CommandCall): Promise<void> {
     inherited,
     clusterDomain: CLUSTER_NETWORK.clusterDomain,
     upstreams: () => parseResolvConf(resolvConf(state)),
+    namesOf: proxy.addressesOf,
   })
   const stopped = untilAborted(stopping)
   const over = Promise.race([stopped, proxy.succeeded()])

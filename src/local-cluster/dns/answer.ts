@@ -296,7 +296,7 @@ function addressesOrNoData(asked: Asked, addresses: readonly string[]): DnsAnswe
   return answers.length === 0 ? noData(asked) : records(answers)
 }
 
-function addressRecords(
+export function addressRecords(
   name: string,
   type: 'A' | 'AAAA',
   addresses: readonly string[],

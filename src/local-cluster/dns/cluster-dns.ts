@@ -12,7 +12,7 @@ import { CLUSTER_NETWORK, CLUSTER_NETWORK_IPV6 } from '../network.ts'
 import type { DnsZones } from './answer.ts'
 import { createForwarder } from './forwarder.ts'
 import { type DnsSockets, listenDns } from './listener.ts'
-import { createResolver } from './resolver.ts'
+import { createResolver, type NamesOf } from './resolver.ts'
 import { createDnsView } from './view.ts'
 
 export interface ClusterDnsOptions {
@@ -24,6 +24,7 @@ export interface ClusterDnsOptions {
   readonly clusterDomain: string
   /** The host's name servers, asked for at each forwarded question, with a port where it is not 53. */
   readonly upstreams: () => readonly string[]
+  readonly namesOf?: NamesOf
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -60,6 +61,7 @@ export function createClusterDns(options: ClusterDnsOptions): ClusterDns {
     zones: zonesOf(options),
     forwarder,
     random,
+    namesOf: options.namesOf,
     isSynced: () => services.hasSynced() && slices.hasSynced(),
   })
   let sockets: () => DnsSockets | undefined = () => undefined

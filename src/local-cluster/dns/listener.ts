@@ -18,7 +18,7 @@ export interface ListenOptions {
   readonly address: string
   readonly port: number
   /** @returns undefined when nothing is to be said */
-  readonly handle: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>
+  readonly handle: (message: Buffer, transport: Transport, client?: string) => Promise<Buffer | undefined>
   readonly clock: Clock
   readonly logger: Logger
   /** Sockets that are bound already, by the process before this one. */
@@ -66,7 +66,7 @@ async function listenUdp({ address, port, handle, logger, inherited }: ListenOpt
   socket.on('message', (message, from) => {
     if (underWay >= DATAGRAMS_MAX) return
     underWay += 1
-    handle(message, 'udp')
+    handle(message, 'udp', from.address)
       .then((answer) => {
         if (answer) socket.send(answer, from.port, from.address, () => {}) // a client that has gone needs no answer
       })
@@ -128,7 +128,7 @@ async function serveConnection(socket: Socket, options: ListenOptions): Promise<
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0)
-      const answer = await options.handle(received.subarray(2, end), 'tcp')
+      const answer = await options.handle(received.subarray(2, end), 'tcp', socket.remoteAddress)
       if (answer) socket.write(framed(answer))
       received = received.subarray(end)
     }

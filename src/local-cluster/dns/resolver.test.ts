@@ -4,7 +4,7 @@ import { decode, encode } from 'dns-packet'
 import fc from 'fast-check'
 import { createSeededRandom, silentLogger, systemClock } from '../../base/index.ts'
 import { createForwarder } from './forwarder.ts'
-import { createResolver } from './resolver.ts'
+import { createResolver, type NamesOf } from './resolver.ts'
 import { createDnsView } from './view.ts'
 
 const view = createDnsView()
@@ -16,7 +16,7 @@ view.setService('shop/web', {
 })
 const random = createSeededRandom(1)
 
-function resolverWith(isSynced: boolean) {
+function resolverWith(isSynced: boolean, namesOf?: NamesOf) {
   const forwarder = createForwarder({
     upstreams: () => [],
     self: { address: '127.0.0.1', port: 53 },
@@ -25,7 +25,7 @@ function resolverWith(isSynced: boolean) {
     logger: silentLogger,
   })
   const zones = { domain: 'cluster.local', serverAddress: '10.43.0.10', ranges: [] }
-  return createResolver({ view, zones, forwarder, random, isSynced: () => isSynced })
+  return createResolver({ view, zones, forwarder, random, isSynced: () => isSynced, namesOf })
 }
 
 const query = (name: string) => encode({ type: 'query', id: 9, questions: [{ type: 'A', name }] })
@@ -62,4 +62,25 @@ test('a name of bytes that are no text is none of the cluster', async () => {
 test('before the cluster was seen once its names are a failure, not an absence', async () => {
   const answer = await resolverWith(false).handle(query('web.shop.svc.cluster.local'), 'udp')
   assert.equal((answer?.readUInt8(3) ?? 0) & 0xf, 2)
+})
+
+test('a name of the mesh is answered to the pod that it is for, behind those of Kubernetes, and to nobody else', async () => {
+  const resolver = resolverWith(true, (client, name) =>
+    client === '10.42.0.9' && (name === 'api.test' || name.endsWith('svc.cluster.local'))
+      ? ['240.240.0.1']
+      : undefined,
+  )
+  const ask = async (name: string, client: string) => {
+    const bytes = (await resolver.handle(query(name), 'udp', client)) ?? Buffer.alloc(0)
+    const data = decode(bytes).answers?.map((answer) => ('data' in answer ? answer.data : '')) ?? []
+    return `${bytes.readUInt8(3) & 0xf} ${data.join(',')}`
+  }
+  assert.equal(await ask('api.test', '10.42.0.9'), '0 240.240.0.1')
+  assert.equal(await ask('API.test', '10.42.0.9'), '0 240.240.0.1')
+  assert.equal(await ask('api.test', '10.42.0.8'), '3 ')
+  assert.equal(await ask('db.shop.svc.cluster.local', '10.42.0.9'), '0 240.240.0.1')
+  assert.equal(await ask('web.shop.svc.cluster.local', '10.42.0.9'), '0 10.43.0.7')
+  const v6 = encode({ type: 'query', id: 9, questions: [{ type: 'AAAA', name: 'api.test' }] })
+  const answer = decode((await resolver.handle(v6, 'udp', '10.42.0.9')) ?? Buffer.alloc(0))
+  assert.equal(answer.answers?.length, 0)
 })

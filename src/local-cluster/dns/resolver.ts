@@ -1,6 +1,13 @@
 import { type Answer, decode, type DecodedPacket } from 'dns-packet'
 import { type Random, randomIndex, unreachable } from '../../base/index.ts'
-import { answerQuestion, type DnsAnswer, type DnsZones, startOfAuthority } from './answer.ts'
+import {
+  addressRecords,
+  answerQuestion,
+  type DnsAnswer,
+  type DnsQuestion,
+  type DnsZones,
+  startOfAuthority,
+} from './answer.ts'
 import type { Forwarder } from './forwarder.ts'
 import {
   type DecodedQuestionType,
@@ -25,27 +32,48 @@ export interface ResolverOptions {
   readonly forwarder: Forwarder
   readonly random: Random
   readonly isSynced: () => boolean
+  /** Addresses of names that are for one client alone: those that the mesh gives the pod behind it. */
+  readonly namesOf?: NamesOf | undefined
 }
+
+/** @param client its address @param name lower case, without the dot at its end */
+export type NamesOf = (client: string, name: string) => readonly string[] | undefined
 
 /** From a message to its answer: the cluster's names from memory, the rest from upstream. */
 export interface Resolver {
-  readonly handle: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>
+  /** @param client the address that the question came from */
+  readonly handle: (message: Buffer, transport: Transport, client?: string) => Promise<Buffer | undefined>
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
   const { view, zones, forwarder, random } = options
 
-  const handle = async (message: Buffer, transport: Transport): Promise<Buffer | undefined> => {
+  const handle = async (
+    message: Buffer,
+    transport: Transport,
+    client?: string,
+  ): Promise<Buffer | undefined> => {
     const query = parseQuery(message)
     if (query.kind === 'dropped') return undefined
     if (query.kind === 'refused') return refusal(query.bytes, query.rcode)
     const answer = answerQuestion(query, view, zones)
+    const own = client === undefined || !isUnknown(answer) ? undefined : ofClient(client, query)
+    if (own !== undefined) return encodeReply(query.packet, own, transport)
     if (answer.kind === 'foreign') return forward(message, query.packet, transport)
     // Bytes that are no text cannot be repeated in an answer, and no name of the cluster has any.
     if (query.name.includes('\ufffd')) return refusal(message, RCODE.noName)
     if (!options.isSynced()) return encodeReply(query.packet, failure(), transport)
     const type = query.packet.questions?.[0]?.type ?? 'A'
     return encodeReply(query.packet, await toReply(answer, type, 0), transport)
+  }
+
+  /** Another type than an address is asked of whoever else knows the name. */
+  const ofClient = (client: string, { name, type }: DnsQuestion): Reply | undefined => {
+    if (options.namesOf === undefined || (type !== 'A' && type !== 'AAAA')) return undefined
+    const addresses = options.namesOf(client, name.toLowerCase().replace(/\.$/, ''))
+    if (addresses === undefined) return undefined
+    const answers = addressRecords(name, type, addresses)
+    return { rcode: RCODE.ok, authoritative: true, answers: shuffled(answers, random) }
   }
 
   const forward = async (message: Buffer, query: DecodedPacket, transport: Transport): Promise<Buffer> => {
@@ -111,6 +139,11 @@ export function createResolver(options: ResolverOptions): Resolver {
   }
 
   return { handle }
+}
+
+/** Kubernetes' own names go before those of the mesh. */
+function isUnknown({ kind }: DnsAnswer): boolean {
+  return kind === 'foreign' || kind === 'no-name'
 }
 
 function failure(): Reply {

@@ -1,6 +1,7 @@
 import type { Collection, Graph, Index, Read } from '../../base/index.ts'
 import type { Service as KubeService } from '../../kube/index.ts'
 import type { Mesh, Service, Workload } from '../../model/index.ts'
+import { createEntryAddresses, entryAddressStatuses } from './entry-address-pipeline.ts'
 import { translateIstioWorkload } from './istio-api/entry-workload.ts'
 import {
   type EntryState,
@@ -13,6 +14,7 @@ import { type Problem, problemsOf } from './problem.ts'
 import { portsOf, translateService } from './service.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
+import type { StatusUpdate } from './status.ts'
 
 /** What ServiceEntries add to the registry. */
 export interface Entries {
@@ -21,6 +23,7 @@ export interface Entries {
   readonly selecting: Index<EntryState>
   readonly states: Collection<EntryState>
   readonly problems: Collection<Problem>
+  readonly statuses: Collection<StatusUpdate>
 }
 
 /** @param kubeServices Kubernetes' own, which keep their names: an entry of the same name in the namespace is refused */
@@ -30,6 +33,7 @@ export function createEntries(graph: Graph, sources: Sources, kubeServices: Coll
     input: sources.serviceEntries,
     transform: (object) => [translateServiceEntry(object)],
   })
+  const addresses = createEntryAddresses(graph, sources)
   const byService = graph.index(states, 'entries by service', (state) => state.services.map(({ key }) => key))
   const results = graph.derive({
     name: 'service entry results',
@@ -39,6 +43,7 @@ export function createEntries(graph: Graph, sources: Sources, kubeServices: Coll
         state,
         (key) => read.lookup(byService, key),
         (key) => read.get(kubeServices, key),
+        (key) => read.get(addresses, key)?.ipv4,
       ),
     ],
   })
@@ -52,6 +57,7 @@ export function createEntries(graph: Graph, sources: Sources, kubeServices: Coll
       state.selector === undefined ? [] : [state.namespace],
     ),
     states,
+    statuses: entryAddressStatuses(graph, sources, addresses),
     problems: graph.derive({
       name: 'service entry problems',
       input: results,
@@ -65,6 +71,7 @@ function joinEntry(
   state: EntryState,
   sharing: (key: string) => readonly EntryState[],
   kubeService: (key: string) => Service | undefined,
+  allocated: (key: string) => string | undefined,
 ): Pick<EntryState, 'key' | 'services' | 'problems' | 'origin'> {
   const problems = [...state.problems]
   const services = state.services.flatMap((service) => {
@@ -81,7 +88,15 @@ function joinEntry(
         .toReversed()
         .map((port) => [port.port, port]),
     )
-    return [{ ...service, ports: [...ports.values()].toSorted((a, b) => a.port - b.port) }]
+    // Traffic is captured in IPv4 alone, so the other family's address would lead nowhere.
+    const address = service.addresses.length === 0 ? allocated(service.key) : undefined
+    return [
+      {
+        ...service,
+        ...(address !== undefined && { addresses: [address] }),
+        ports: [...ports.values()].toSorted((a, b) => a.port - b.port),
+      },
+    ]
   })
   return { key: state.key, services, problems, origin: state.origin }
 }

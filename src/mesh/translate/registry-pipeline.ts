@@ -10,6 +10,7 @@ import { translateService } from './service.ts'
 import type { MeshSettings } from './settings.ts'
 import type { BackendTls } from './backend-tls-pipeline.ts'
 import type { Sources } from './sources.ts'
+import type { StatusUpdate } from './status.ts'
 import { addressesOf, translatePod, translateStandaloneEndpoint } from './workload.ts'
 
 /** Name of the mesh's ConfigMap in the root namespace. */
@@ -24,6 +25,7 @@ export interface Registry {
   readonly plainServices: Collection<Service>
   readonly servicesByHost: Index<Service>
   readonly workloads: Collection<Workload>
+  readonly statuses: Collection<StatusUpdate>
   readonly problems: readonly Collection<Problem>[]
 }
 
@@ -45,7 +47,8 @@ export function createRegistry(
   const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, from)
   const workloads = createWorkloads(graph, sources, { mesh, kubeServices, entries, settings })
   const problems = [meshProblems, ruleProblems, entries.problems]
-  return { mesh, services, plainServices, servicesByHost, workloads, problems }
+  const { statuses } = entries
+  return { mesh, services, plainServices, servicesByHost, workloads, statuses, problems }
 }
 
 /** The mesh has settings even while it has no ConfigMap: they hang on a source of one constant. */

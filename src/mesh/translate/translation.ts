@@ -76,6 +76,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
+      registry.statuses,
       ...security.statuses,
       backendTls.statuses([gateway.routes, gateway.connectionRoutes], (service) => {
         const [namespace = '', name = ''] = service.split('/')

@@ -5,6 +5,7 @@ import { createXdsClient, type XdsChannels, type XdsClient } from '../../xds/cli
 import { gatewayRoutes } from '../../xds/types/index.ts'
 import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
+import { createEntryNames } from './entry-names.ts'
 import type { HandleCallbacks, ProxyHandle } from './proxy-handle.ts'
 
 export interface HostedProxyOptions {
@@ -31,6 +32,8 @@ export interface HostedProxy {
   readonly stop: (graceMs: number) => Promise<void>
   readonly destroy: () => void
   readonly isReady: () => boolean
+  /** The addresses of a name that only the mesh knows, for its application. */
+  readonly addressesOf: (name: string) => readonly string[] | undefined
 }
 
 /** A gateway goes on accepting for this long after it was told to stop, until nobody is sent to it any more. */
@@ -46,6 +49,7 @@ const ROUTE_TYPES = ['route', 'connection-route'] as const
 
 export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   const { bootstrap, logger, clock } = options
+  const names = createEntryNames(bootstrap.node)
   let ready = false
   let stopping = false
   let subscribed: readonly GatewayName[] = []
@@ -64,6 +68,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     node: bootstrap.node,
     accept(changes) {
       const rejections = handle.accept(changes)
+      names.accept(changes)
       options.onConfiguration?.()
       // Not within the callback: what follows sends on the stream whose message is being taken.
       queueMicrotask(followGateways)
@@ -129,6 +134,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   return {
     handle,
     isReady: () => ready && !stopping,
+    addressesOf: names.find,
     async start() {
       await handle.start()
       for (const type of COMMON_TYPES) xds.subscribe(type, ['*'])

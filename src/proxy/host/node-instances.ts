@@ -36,6 +36,8 @@ export interface RunningInstance {
 /** The proxies of a node's pods, by the ids of their containers. */
 export interface NodeInstances {
   readonly running: ReadonlyMap<string, RunningInstance>
+  /** What the mesh calls this name for the pod with that address. */
+  readonly addressesOf: (client: string, name: string) => readonly string[] | undefined
   /** Idempotent. @param carried what a predecessor says of it */
   readonly start: (instance: HostedInstance, carried?: CarriedInstance) => void
   readonly stop: (id: string, graceMs: number) => Promise<void>
@@ -59,6 +61,8 @@ export interface NodeInstancesOptions {
 }
 
 const TICKET_KEY_BYTES = 48
+/** Istio's proxyMetadata by which a proxy keeps out of its application's names. */
+const DNS_CAPTURE = 'ISTIO_META_DNS_CAPTURE'
 
 export function createNodeInstances(options: NodeInstancesOptions): NodeInstances {
   const { clock, tell } = options
@@ -176,6 +180,13 @@ export function createNodeInstances(options: NodeInstancesOptions): NodeInstance
 
   return {
     running,
+    addressesOf(client, name) {
+      for (const { instance, proxy } of running.values()) {
+        if (!instance.podIps.includes(client)) continue
+        return instance.env[DNS_CAPTURE] === 'false' ? undefined : proxy.addressesOf(name)
+      }
+      return undefined
+    },
     start,
     stop,
     async close() {

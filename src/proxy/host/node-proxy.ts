@@ -52,6 +52,8 @@ export interface NodeProxy {
   readonly serve: () => Promise<void>
   /** Resolves when another process serves and this one has nothing left to do. */
   readonly succeeded: () => Promise<void>
+  /** What the mesh calls this name for the pod with that address; undefined: nothing. */
+  readonly addressesOf: (client: string, name: string) => readonly string[] | undefined
   /** Instances that run, for status pages. */
   readonly instances: () => readonly { readonly id: string; readonly ready: boolean }[]
   /** Stops serving the agent's socket and ends every instance at once. */
@@ -114,6 +116,7 @@ export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
     succeeded: () => parts?.succession?.succeeded ?? new Promise(() => {}),
     instances: () =>
       [...(parts?.instances.running ?? [])].map(([id, { proxy }]) => ({ id, ready: proxy.isReady() })),
+    addressesOf: (client, name) => parts?.instances.addressesOf(client, name),
     close: async () => parts?.close(),
   }
 }

@@ -336,6 +336,9 @@ export interface ServiceEntry extends KubeObject {
     readonly exportTo?: readonly string[]
     readonly subjectAltNames?: readonly string[]
   }
+  readonly status?: {
+    readonly addresses?: readonly { readonly host?: string; readonly value?: string }[]
+  }
 }
 
 /** What stands somewhere under an address: the spec of a WorkloadEntry, and an endpoint of a ServiceEntry. */
