@@ -361,3 +361,22 @@ test('an answer that still waited for room when its connection ended has not bee
     ],
   })
 })
+
+test('a slow client gets its answer whole, though it has sent more behind it than is thrown away', async () => {
+  const upload = { method: 'PATCH', body: { kind: 'chunked', bytes: 200_000 } } as const
+  await run({
+    upstreamProtocol: 'http2',
+    network: { latencyMaxMs: 0, pieceMax: 1500, capacity: 20_000, refused: 0, hanging: 0 },
+    clients: [
+      client(
+        [
+          get(2, [{ body: { kind: 'length', bytes: 200_000 }, pauseMs: 30 }]),
+          get(3, [{}], upload),
+          get(4, [{}], upload),
+        ],
+        { pipelines: true, pace: { bytes: 5000, everyMs: 200 } },
+      ),
+    ],
+    events: [{ kind: 'drain', atMs: 500 }],
+  })
+})

@@ -181,12 +181,20 @@ function step(connection: ServerConnection, bytes: Buffer, i: number, end: numbe
       if (connection.exchange) connection.events.data(connection.exchange, bytes, i, end)
       return end
     case AT.discard:
-      connection.discarded += end - i
-      if (connection.discarded > DISCARD_BYTES_MAX) connection.socket.destroy()
+      discard(connection, end - i)
       return end
     default:
       return i
   }
+}
+
+/** A client that sends more than is thrown away is not listened to any longer; a slow one still gets what it was sent. */
+function discard(connection: ServerConnection, bytes: number): void {
+  const { socket } = connection
+  connection.discarded += bytes
+  if (connection.discarded <= DISCARD_BYTES_MAX) return
+  if (unsentBytes(socket) === 0) socket.destroy()
+  else socket.pause()
 }
 
 /** Keeps bytes that cannot be used yet, and stops reading: what is held is bounded by one read. */
