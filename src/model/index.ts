@@ -28,6 +28,7 @@ export {
   type SidecarName,
   sidecarName,
   type SpiffeId,
+  parseSpiffeId,
   spiffeId,
   type TelemetryName,
   telemetryName,

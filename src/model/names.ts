@@ -82,6 +82,16 @@ export function spiffeId(trustDomain: string, namespace: string, serviceAccount:
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId
 }
 
+/** What an identity says. @returns undefined for anything that is not exactly in the form of `spiffeId` */
+export function parseSpiffeId(
+  id: string,
+): { readonly trustDomain: string; readonly namespace: string; readonly serviceAccount: string } | undefined {
+  const match = /^spiffe:\/\/([a-z0-9._-]{1,255})\/ns\/([a-z0-9-]{1,63})\/sa\/([a-z0-9.-]{1,253})$/.exec(id)
+  if (!match) return undefined
+  const [, trustDomain = '', namespace = '', serviceAccount = ''] = match
+  return { trustDomain, namespace, serviceAccount }
+}
+
 /** The object that a user wrote and from which a model object was made: what logs, metrics and `explain` name. */
 export interface Origin {
   readonly kind: string

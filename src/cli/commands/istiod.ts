@@ -1,5 +1,5 @@
 import { createLogger, type LogLevel, systemClock, systemRandom } from '../../base/index.ts'
-import { ISTIOD_PORTS, runIstiod } from '../../mesh/istiod/index.ts'
+import { certificateLifetimes, ISTIOD_PORTS, runIstiod } from '../../mesh/istiod/index.ts'
 import { DEFAULT_SETTINGS } from '../../mesh/translate/index.ts'
 import type { CommandCall } from '../command-call.ts'
 import { connectInCluster } from '../cluster.ts'
@@ -21,6 +21,7 @@ export async function run(call: CommandCall): Promise<void> {
       trustDomain: env['TRUST_DOMAIN'] ?? DEFAULT_SETTINGS.trustDomain,
       acceptsHttp10: isTrue(env['PILOT_HTTP10']),
     },
+    lifetimes: certificateLifetimes(env),
     revision: env['REVISION'] ?? 'default',
     podName: env['POD_NAME'] ?? 'istiod',
     version: PACKAGE_VERSION,

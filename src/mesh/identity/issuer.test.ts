@@ -1,32 +1,15 @@
 import assert from 'node:assert/strict'
-import { webcrypto, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { createCertificateService } from './certificate-service.ts'
-// The issuer brings the polyfill that @peculiar/x509 needs before itself.
-import { createIssuer, createRoot } from './issuer.ts'
-import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import { createIssuer, renewRoot } from './issuer.ts'
 import { servingNames } from './names.ts'
-
-const DAY_MS = 24 * 3600_000
-const NOW = Date.parse('2026-05-05T00:00:00Z')
+import { readAuthority } from './signing-authority.ts'
+import { cacerts, DAY_MS, NOW, testAuthority, testIntermediate, testRequest, testRoot } from './testing.ts'
 
 async function testIssuer(rootTtlMs = 3650 * DAY_MS) {
-  const root = await createRoot({ organization: 'cluster.local', now: NOW, ttlMs: rootTtlMs })
-  const issuer = await createIssuer({
-    ...root,
-    rootCertificate: root.certificate,
-    intermediates: '',
-    now: () => NOW,
-  })
+  const root = await testRoot('cluster.local', rootTtlMs)
+  const issuer = await createIssuer(testAuthority(root), () => NOW)
   return { root, issuer, rootCertificate: new X509Certificate(root.certificate) }
-}
-
-async function request(names: readonly string[] = []): Promise<string> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await webcrypto.subtle.generateKey(algorithm, false, ['sign', 'verify'])
-  const name = names.map((organization) => `O=${organization}`).join(', ')
-  const csr = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: algorithm })
-  return csr.toString('pem')
 }
 
 describe('issuer', () => {
@@ -62,52 +45,36 @@ describe('issuer', () => {
     }
   })
 
-  test('a key that does not belong to the CA certificate is refused', async () => {
-    const { root } = await testIssuer()
-    const other = await createRoot({ organization: 'x', now: NOW, ttlMs: DAY_MS })
-    const mixed = { certificate: root.certificate, key: other.key }
-    await assert.rejects(
-      createIssuer({ ...mixed, rootCertificate: root.certificate, intermediates: '', now: () => NOW }),
-      /does not belong/,
-    )
-  })
-})
-
-describe('certificate service', () => {
-  const serviceOf = async () => {
-    const { issuer, rootCertificate } = await testIssuer()
-    const serve = createCertificateService({
-      issuer,
-      authenticate: async ({ token }) =>
-        token === 'good'
-          ? { kind: 'ok', identity: { namespace: 'demo', serviceAccount: 'backend' } }
-          : { kind: 'refused', reason: 'no' },
-      trustDomain: () => 'cluster.local',
-      issued: () => {},
-    })
-    return { serve, rootCertificate }
-  }
-
-  test('a caller gets its own identity, whatever names its request carries', async () => {
-    const { serve, rootCertificate } = await serviceOf()
-    const answer = await serve({
-      csr: await request(['somebody-else']),
-      validitySeconds: 3600,
-      token: 'good',
-    })
-    assert.equal(answer.kind, 'issued')
-    const leaf = new X509Certificate(answer.kind === 'issued' ? (answer.chain[0] ?? '') : '')
-    assert.equal(leaf.subjectAltName, 'URI:spiffe://cluster.local/ns/demo/sa/backend')
-    assert.ok(leaf.verify(rootCertificate.publicKey))
-    assert.equal(Date.parse(leaf.validTo), NOW + 3600_000)
-    assert.equal(answer.kind === 'issued' && answer.chain.at(-1)?.trim(), rootCertificate.toString().trim())
+  test('below an intermediate the chain leads to the root, and no certificate outlives any of them', async () => {
+    const root = await testRoot('root')
+    const middle = await testIntermediate('middle', root, 5 * DAY_MS)
+    const lower = await testIntermediate('lower', middle, 50 * DAY_MS)
+    const read = readAuthority(cacerts(lower, [root], [lower, middle, root]), NOW)
+    assert.ok(read.ok)
+    const issuer = await createIssuer(read.value, () => NOW)
+    const names = [{ kind: 'dns', name: 'a' }] as const
+    const chain = await issuer.sign({ csr: await testRequest(), names, ttlMs: 9 * DAY_MS })
+    assert.deepEqual(chain.slice(1), [lower.certificate, middle.certificate])
+    const [leaf, first] = chain.map((pem) => new X509Certificate(pem))
+    assert.ok(leaf && first && leaf.checkIssued(first) && leaf.verify(first.publicKey))
+    assert.equal(Date.parse(leaf.validTo), NOW + 5 * DAY_MS)
   })
 
-  test('a stranger, a request of garbage and a life of a year are refused', async () => {
-    const { serve } = await serviceOf()
-    const csr = await request()
-    assert.equal((await serve({ csr, validitySeconds: 60, token: 'bad' })).kind, 'refused')
-    assert.equal((await serve({ csr: 'garbage', validitySeconds: 60, token: 'good' })).kind, 'invalid')
-    assert.equal((await serve({ csr, validitySeconds: 366 * 86_400, token: 'good' })).kind, 'invalid')
+  test('a root renewed with its own key vouches for what the old one has signed', async () => {
+    const { root, issuer } = await testIssuer(DAY_MS)
+    const { certificate } = await issuer.issue({ names: [{ kind: 'dns', name: 'a' }], ttlMs: DAY_MS })
+    const renewed = await renewRoot(root, { now: NOW + DAY_MS / 2, ttlMs: 9 * DAY_MS })
+    assert.equal(renewed.key, root.key)
+    const parsed = new X509Certificate(renewed.certificate)
+    assert.equal(Date.parse(parsed.validTo), NOW + 9.5 * DAY_MS)
+    const leaf = new X509Certificate(certificate)
+    assert.ok(leaf.checkIssued(parsed) && leaf.verify(parsed.publicKey))
+    assert.notEqual(parsed.serialNumber, new X509Certificate(root.certificate).serialNumber)
+  })
+
+  test('an authority that has expired signs nothing', async () => {
+    const root = await testRoot('short', DAY_MS)
+    const issuer = await createIssuer(testAuthority(root), () => NOW + DAY_MS)
+    await assert.rejects(issuer.issue({ names: [{ kind: 'dns', name: 'a' }], ttlMs: 1000 }), /has expired/)
   })
 })

@@ -1,12 +1,6 @@
 // @peculiar/x509 needs the reflection polyfill before its own first line.
 import 'reflect-metadata'
-import {
-  createPrivateKey,
-  type KeyObject,
-  randomBytes,
-  webcrypto,
-  X509Certificate as NodeCertificate,
-} from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -15,13 +9,14 @@ import {
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  Pkcs10CertificateRequest,
   type PublicKey,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509'
+import { keyOfRequest } from './certificate-request.ts'
+import type { SigningAuthority } from './signing-authority.ts'
 
 type CryptoKey = webcrypto.CryptoKey
 
@@ -46,17 +41,19 @@ export type SubjectName =
 
 /** Issues certificates under one signing certificate. */
 export interface Issuer {
-  /** PEM of what clients trust. */
-  readonly rootCertificate: string
+  /** PEM of the root that its chains end in. */
+  readonly root: string
+  /** When the first of the certificates between a leaf and the root, and the root itself, runs out. */
   readonly notAfter: Date
+  readonly rootNotAfter: Date
   /** A new key and its certificate. */
   readonly issue: (options: {
     readonly names: readonly SubjectName[]
     readonly ttlMs: number
   }) => Promise<KeyedCertificate>
   /**
-   * A certificate for the key of a request.
-   * @throws Error when the request is malformed or not signed by its own key
+   * A certificate for the key of a request: PEM, the leaf first, then what leads to the root, without the root.
+   * @throws CertificateRequestError when the request is malformed, weak, or not signed by its own key
    */
   readonly sign: (options: {
     readonly csr: string
@@ -65,19 +62,49 @@ export interface Issuer {
   }) => Promise<readonly string[]>
 }
 
-/** A self-signed root (ECDSA P-256), as Istio makes one when none is given. */
-export async function createRoot(options: {
+export interface RootOptions {
   readonly organization: string
   readonly now: number
   readonly ttlMs: number
-}): Promise<KeyedCertificate> {
+}
+
+/** A self-signed root (ECDSA P-256; Istio's own is RSA-2048, which costs sixteen times as much to sign with). */
+export async function createRoot(options: RootOptions): Promise<KeyedCertificate> {
   const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
+  const certificate = await selfSigned(`O=${options.organization}`, keys, EC, options)
+  return { certificate, key: await exportKey(keys.privateKey) }
+}
+
+/** The same root with a new life: same name, same key, so that what it has signed goes on being believed. */
+export async function renewRoot(
+  root: KeyedCertificate,
+  options: { readonly now: number; readonly ttlMs: number },
+): Promise<KeyedCertificate> {
+  const key = createPrivateKey(root.key)
+  const algorithm = algorithmOf(key)
+  const publicDer = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  const keys = {
+    privateKey: await importKey(key),
+    publicKey: await webcrypto.subtle.importKey('spki', publicDer, algorithm, true, ['verify']),
+  }
+  const name = new X509Certificate(root.certificate).subjectName.toString()
+  return { certificate: await selfSigned(name, keys, algorithm, options), key: root.key }
+}
+
+type SigningAlgorithm = typeof EC | { readonly name: 'RSASSA-PKCS1-v1_5'; readonly hash: 'SHA-256' }
+
+async function selfSigned(
+  name: string,
+  keys: { readonly privateKey: CryptoKey; readonly publicKey: CryptoKey },
+  signingAlgorithm: SigningAlgorithm,
+  options: { readonly now: number; readonly ttlMs: number },
+): Promise<string> {
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: `O=${options.organization}`,
-    notBefore: new Date(options.now),
+    name,
+    notBefore: new Date(options.now - CLOCK_SKEW_MS),
     notAfter: new Date(options.now + options.ttlMs),
-    signingAlgorithm: EC,
+    signingAlgorithm,
     keys,
     extensions: [
       new KeyUsagesExtension(
@@ -88,60 +115,48 @@ export async function createRoot(options: {
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
-  return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) }
+  return withNewline(certificate.toString('pem'))
 }
 
-export interface SigningAuthority extends KeyedCertificate {
-  /** PEM; the signing certificate itself when it is the root. */
-  readonly rootCertificate: string
-  /** PEM of what lies between a leaf and the root, the signing certificate first; empty when it is the root. */
-  readonly intermediates: string
-  readonly now: () => number
-}
-
-/** @throws Error when certificate and key do not belong together */
-export async function createIssuer(authority: SigningAuthority): Promise<Issuer> {
+/** @param now the current time, in milliseconds since the epoch */
+export async function createIssuer(authority: SigningAuthority, now: () => number): Promise<Issuer> {
   const signer = new X509Certificate(authority.certificate)
   const key = createPrivateKey(authority.key)
-  if (!new NodeCertificate(authority.certificate).checkPrivateKey(key))
-    throw new Error('the private key does not belong to the CA certificate')
-  const isRsa = key.asymmetricKeyType === 'rsa'
-  const algorithm = isRsa
-    ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-    : { ...EC, namedCurve: curveOf(key) }
-  const der = key.export({ type: 'pkcs8', format: 'der' })
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])
+  const algorithm = algorithmOf(key)
+  const signingKey = await importKey(key)
+  const above = [...authority.intermediates, authority.root].map((pem) => new X509Certificate(pem).notAfter)
+  const notAfter = Math.min(...above.map((date) => date.getTime()))
 
   const certify = async (publicKey: PublicKey | CryptoKey, names: readonly SubjectName[], ttlMs: number) => {
-    const now = authority.now()
-    const notAfter = new Date(Math.min(now + ttlMs, signer.notAfter.getTime()))
+    if (now() >= notAfter) throw new Error('the certificate authority has expired')
     const certificate = await X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       issuer: signer.subjectName,
-      notBefore: new Date(now - CLOCK_SKEW_MS),
-      notAfter,
+      notBefore: new Date(now() - CLOCK_SKEW_MS),
+      notAfter: new Date(Math.min(now() + ttlMs, notAfter)),
       signingAlgorithm: algorithm,
       signingKey,
       publicKey,
       extensions: await leafExtensions(publicKey, names, signer),
     })
-    return certificate.toString('pem')
+    return withNewline(certificate.toString('pem'))
   }
 
   return {
-    rootCertificate: authority.rootCertificate,
-    notAfter: signer.notAfter,
+    root: authority.root,
+    notAfter: new Date(notAfter),
+    rootNotAfter: new X509Certificate(authority.root).notAfter,
     async issue({ names, ttlMs }) {
       const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
-      const certificate = await certify(keys.publicKey, names, ttlMs)
-      return { certificate: certificate + authority.intermediates, key: await exportKey(keys.privateKey) }
+      const leaf = await certify(keys.publicKey, names, ttlMs)
+      return {
+        certificate: [leaf, ...authority.intermediates].join(''),
+        key: await exportKey(keys.privateKey),
+      }
     },
     async sign({ csr, names, ttlMs }) {
-      const request = new Pkcs10CertificateRequest(csr)
-      if (!(await request.verify())) throw new Error('the certificate request is not signed by its own key')
-      const leaf = await certify(request.publicKey, names, ttlMs)
-      const chain = [leaf, authority.intermediates, authority.rootCertificate]
-      return chain.filter((pem) => pem !== '')
+      const leaf = await certify(await keyOfRequest(csr), names, ttlMs)
+      return [leaf, ...authority.intermediates]
     },
   }
 }
@@ -179,9 +194,16 @@ function serialNumber(): string {
   return bytes.toString('hex')
 }
 
-function curveOf(key: KeyObject): string {
-  const curve = key.asymmetricKeyDetails?.namedCurve
-  if (curve === 'prime256v1') return 'P-256'
-  if (curve === 'secp384r1') return 'P-384'
-  throw new Error(`the CA key is ${key.asymmetricKeyType} ${curve ?? ''}; RSA, P-256 and P-384 are served`)
+function algorithmOf(key: KeyObject): SigningAlgorithm {
+  if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  return key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? { ...EC, namedCurve: 'P-384' } : EC
+}
+
+function importKey(key: KeyObject): Promise<CryptoKey> {
+  const der = key.export({ type: 'pkcs8', format: 'der' })
+  return webcrypto.subtle.importKey('pkcs8', der, algorithmOf(key), false, ['sign'])
+}
+
+function withNewline(pem: string): string {
+  return pem.endsWith('\n') ? pem : `${pem}\n`
 }

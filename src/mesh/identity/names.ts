@@ -8,6 +8,8 @@ export const ROOT_CERTIFICATE_KEY = 'root-cert.pem'
 export const SELF_SIGNED_SECRET = 'istio-ca-secret'
 /** The Secret in which an operator plugs in a CA of their own. */
 export const PLUGGED_IN_SECRET = 'cacerts'
+/** The Secret in which replicas agree on which roots are believed, and until when. */
+export const TRUST_RECORD_SECRET = 'istio-ca-trust'
 
 /** The names under which clients reach the control plane: they are in its certificate. */
 export function servingNames(options: {

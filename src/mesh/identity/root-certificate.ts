@@ -15,7 +15,8 @@ const LABEL = { 'istio.io/config': 'true' }
 
 export interface RootCertificateOptions {
   readonly client: KubeClient
-  readonly rootCertificate: string
+  /** PEM: all roots that are believed now. */
+  readonly rootCertificate: () => string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -31,7 +32,7 @@ export interface RootCertificateController {
 export function createRootCertificateController(
   options: RootCertificateOptions & { readonly namespace: (name: string) => Namespace | undefined },
 ): RootCertificateController {
-  const { client, clock, random, logger, rootCertificate } = options
+  const { client, clock, random, logger } = options
   const present = createInformer<ConfigMap>({
     client,
     kind: KINDS.configMap,
@@ -59,6 +60,7 @@ export function createRootCertificateController(
       if (!object || object.metadata.deletionTimestamp !== undefined) return undefined
       await present.synced
       const known = present.get(ROOT_CERTIFICATE_CONFIG_MAP, namespace)
+      const rootCertificate = options.rootCertificate()
       if (known?.data?.[ROOT_CERTIFICATE_KEY] === rootCertificate) return undefined
       await write(client, namespace, rootCertificate)
       return undefined

@@ -2,7 +2,7 @@ import { type Clock, deepEqual, type Logger, type Random, type Source } from '..
 import type { KubeObject } from '../../kube/index.ts'
 import { isAlreadyExists, isNotFound, KINDS, type KubeClient } from '../../kube/client/index.ts'
 import { createDeploymentController } from '../deployment/index.ts'
-import { createRootCertificateController, type Issuer } from '../identity/index.ts'
+import { type CertificateAuthority, createRootCertificateController } from '../identity/index.ts'
 import { createStatusWriter } from '../status/index.ts'
 import {
   BUILT_IN_CLASS,
@@ -21,7 +21,7 @@ export interface ControllersOptions {
   readonly client: KubeClient
   readonly sources: Sources
   readonly translation: Translation
-  readonly issuer: Issuer
+  readonly authority: CertificateAuthority
   readonly proxySettings: LiveProxySettings
   readonly revision: string
   readonly clock: Clock
@@ -33,7 +33,7 @@ export interface ControllersOptions {
 export async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
   const { client, sources, translation, clock, random, logger } = options
   const common = { client, clock, random }
-  const { rootCertificate } = options.issuer
+  const rootCertificate = (): string => options.authority.trustBundle().join('')
   const patcher = createCaBundlePatcher({
     ...common,
     revision: options.revision,
@@ -73,7 +73,16 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
   options.proxySettings.onChange(() => {
     for (const { key } of translation.gatewayDeployments.list()) deployments.look(key)
   })
-  for (const { metadata } of sources.namespaces.list()) roots.namespaceChanged(metadata.name)
+  const spreadRoots = (): void => {
+    for (const { metadata } of sources.namespaces.list()) roots.namespaceChanged(metadata.name)
+  }
+  spreadRoots()
+  unsubscribe.push(
+    options.authority.onChange(() => {
+      spreadRoots()
+      patcher.rootsChanged()
+    }),
+  )
   statuses.start()
   deployments.start()
   const classes = keepGatewayClass(options, signal)

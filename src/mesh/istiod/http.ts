@@ -8,7 +8,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type Logger, messageOf } from '../../base/index.ts'
-import type { KeyedCertificate } from '../identity/index.ts'
+import type { KeyedCertificate, ServingCertificate } from '../identity/index.ts'
 
 export interface HttpAnswer {
   readonly status: number
@@ -35,7 +35,7 @@ const BODY_MAX_BYTES = 8 * 1024 * 1024
 export async function openHttp(options: {
   readonly address: string
   readonly port: number
-  readonly certificate?: KeyedCertificate
+  readonly certificate?: ServingCertificate
   readonly handler: HttpHandler
   readonly logger: Logger
 }): Promise<HttpEndpoint> {
@@ -46,9 +46,7 @@ export async function openHttp(options: {
     })
   }
   const { certificate } = options
-  const server: Server = certificate
-    ? createHttpsServer({ cert: certificate.certificate, key: certificate.key }, listener)
-    : createHttpServer(listener)
+  const server = certificate ? secureServer(certificate, listener) : createHttpServer(listener)
   server.requestTimeout = 30_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
@@ -63,6 +61,14 @@ export async function openHttp(options: {
       server.closeAllConnections()
     },
   }
+}
+
+/** Goes on with each new certificate; connections that are open stay. */
+function secureServer(certificate: ServingCertificate, listener: RequestListener): Server {
+  const context = ({ certificate: cert, key }: KeyedCertificate) => ({ cert, key })
+  const server = createHttpsServer(context(certificate.current()), listener)
+  certificate.onChange((next) => server.setSecureContext(context(next)))
+  return server
 }
 
 export function json(value: unknown, status = 200): HttpAnswer {

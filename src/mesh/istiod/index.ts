@@ -3,4 +3,5 @@
  * and, on the replica that leads, writes statuses, gateway deployments, root certificates and webhook trust.
  */
 export { type LeaderOptions, runLeaderElection } from './leader.ts'
+export { certificateLifetimes } from './lifetimes.ts'
 export { ISTIOD_PORTS, type IstiodOptions, type IstiodPorts, runIstiod } from './istiod.ts'

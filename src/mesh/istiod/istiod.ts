@@ -1,20 +1,11 @@
-import {
-  type Clock,
-  createBackoff,
-  createGraph,
-  type Graph,
-  type Logger,
-  messageOf,
-  type Random,
-} from '../../base/index.ts'
+import { type Clock, createGraph, type Graph, type Logger, type Random } from '../../base/index.ts'
 import type { KubeClient } from '../../kube/client/index.ts'
 import { createXdsServer, type XdsServer } from '../../xds/server/index.ts'
 import {
-  createCertificateService,
-  createTokenAuthenticator,
-  type Issuer,
-  loadIssuer,
-  servingNames,
+  type CertificateAuthority,
+  type CertificateLifetimes,
+  createCertificateAuthority,
+  DEFAULT_LIFETIMES,
 } from '../identity/index.ts'
 import { createMetrics, type Metrics, observePushes, openGrpcServers } from '../push/index.ts'
 import {
@@ -24,6 +15,7 @@ import {
   type Sources,
   type Translation,
 } from '../translate/index.ts'
+import { createCertificates, withTrustBundle } from './certificates.ts'
 import { runControllers } from './controllers.ts'
 import { debugHandler } from './debug.ts'
 import { type HttpEndpoint, type HttpHandler, openHttp, plain } from './http.ts'
@@ -56,6 +48,8 @@ export interface IstiodOptions {
   /** Where it listens: `::` for all addresses. */
   readonly address: string
   readonly settings: MeshSettings
+  /** Absent: Istio's defaults. */
+  readonly lifetimes?: CertificateLifetimes
   /** `default` for an unnamed one. */
   readonly revision: string
   readonly podName: string
@@ -72,7 +66,7 @@ interface Core {
   readonly graph: Graph
   readonly sources: Sources
   readonly translation: Translation
-  readonly issuer: Issuer
+  readonly authority: CertificateAuthority
   readonly proxySettings: LiveProxySettings
   readonly metrics: Metrics
   readonly xds: XdsServer
@@ -100,8 +94,18 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     random,
     logger: logger.scope('kube'),
   })
+  const { settings, lifetimes = DEFAULT_LIFETIMES } = options
+  const authority = createCertificateAuthority({
+    client,
+    namespace: settings.rootNamespace,
+    trustDomain: settings.trustDomain,
+    lifetimes,
+    clock,
+    random,
+    logger: logger.scope('ca'),
+  })
   try {
-    const core = await createCore(options, graph, sources, watched.synced)
+    const core = await createCore(options, graph, sources, authority, watched.synced)
     debug = debugHandler({ ...core, ...options, proxies: core.xds.proxies })
     const endpoints = await openEndpoints(options, core, debug)
     readiness.ready = true
@@ -109,10 +113,11 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     options.started?.({ ...endpoints.ports, http: http.port })
     await leadWhenElected(options, core).finally(() => {
       readiness.ready = false
-      endpoints.close()
+      return endpoints.close()
     })
   } finally {
     watched.stop()
+    await authority.stop()
     http.close()
   }
 }
@@ -136,21 +141,11 @@ async function createCore(
   options: IstiodOptions,
   graph: Graph,
   sources: Sources,
+  authority: CertificateAuthority,
   synced: Promise<void>,
 ): Promise<Core> {
-  const { client, settings, clock, logger, signal } = options
-  const authority = {
-    client,
-    namespace: settings.rootNamespace,
-    trustDomain: settings.trustDomain,
-    clock,
-    logger: logger.scope('ca'),
-  }
-  const issuer = await untilAborted(
-    retried(options, () => loadIssuer(authority)),
-    signal,
-  )
-  await untilAborted(synced, signal)
+  const { settings, clock, logger, signal } = options
+  await untilAborted(Promise.all([authority.ready, synced]), signal)
   // The sources are full now, so everything is worked out once.
   const translation = createTranslation(graph, sources, settings)
   const metrics = createMetrics()
@@ -158,7 +153,7 @@ async function createCore(
   const { model } = translation
   const xds: XdsServer = createXdsServer({
     collections: {
-      mesh: model.mesh,
+      mesh: withTrustBundle(graph, model.mesh, authority),
       workload: model.workloads,
       service: model.services,
       credential: model.credentials,
@@ -180,37 +175,29 @@ async function createCore(
     logger: logger.scope('ads'),
   })
   observeRegistry(metrics, sources, translation)
-  observeProcess(metrics, { version: options.version, clock, rootExpiry: issuer.notAfter })
-  return { graph, sources, translation, issuer, proxySettings, metrics, xds }
+  observeProcess(metrics, { version: options.version, clock })
+  return { graph, sources, translation, authority, proxySettings, metrics, xds }
 }
 
 async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHandler) {
-  const { client, clock, logger, settings, ports, address } = options
-  const { issuer, metrics } = core
-  const names = servingNames({ ...settings, namespace: settings.rootNamespace, revision: options.revision })
-  const certificate = await issuer.issue({
-    names: names.map((name) => ({ kind: 'dns', name })),
-    ttlMs: issuer.notAfter.getTime() - clock.now(),
+  const { logger, ports, address } = options
+  const { authority, metrics } = core
+  const certificates = await createCertificates({
+    lifetimes: DEFAULT_LIFETIMES,
+    ...options,
+    ...core,
+    mesh: core.translation.model.mesh,
   })
-  const authenticate = createTokenAuthenticator({ client, clock })
-  const issuedCount = metrics.counter(
-    'citadel_server_success_cert_issuance_count',
-    'Number of certificates issued.',
-  )
-  const issueCertificate = createCertificateService({
-    issuer,
-    authenticate,
-    trustDomain: () => core.translation.model.mesh.get('mesh')?.trustDomain ?? settings.trustDomain,
-    issued: () => issuedCount.add(),
-  })
+  const { serving, authenticate } = certificates
   const grpc = await openGrpcServers({
     xds: core.xds,
     address: address.includes(':') ? `[${address}]` : address,
     plainPort: ports.xds,
     securePort: ports.secureXds,
-    certificate,
+    certificate: serving,
+    roots: { current: () => authority.trustBundle().join(''), onChange: authority.onChange },
     authenticate,
-    issueCertificate,
+    issueCertificate: certificates.issue,
   })
   const inject = injectionHandler({
     settings: core.proxySettings.current,
@@ -218,7 +205,7 @@ async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHand
     logger: logger.scope('inject'),
   })
   const [webhooks, monitoring]: [HttpEndpoint, HttpEndpoint] = await Promise.all([
-    openHttp({ address, port: ports.webhooks, certificate, handler: inject, logger }),
+    openHttp({ address, port: ports.webhooks, certificate: serving, handler: inject, logger }),
     openHttp({ address, port: ports.monitoring, handler: debug, logger }),
   ])
   return {
@@ -228,7 +215,8 @@ async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHand
       webhooks: webhooks.port,
       monitoring: monitoring.port,
     },
-    close() {
+    async close() {
+      await serving.stop()
       grpc.close()
       webhooks.close()
       monitoring.close()
@@ -238,20 +226,6 @@ async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHand
 
 function readyAnswer(ready: boolean) {
   return ready ? plain('') : plain('the control plane is starting\n', 503)
-}
-
-/** The API server may come up after us: what needs it is tried again until the signal. */
-async function retried<T>(options: IstiodOptions, work: () => Promise<T>): Promise<T> {
-  const { clock, random, logger, signal } = options
-  const backoff = createBackoff({ baseMs: 100, maxMs: 3000, random })
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      logger.warn('starting is held up, trying again', { error: messageOf(error) })
-      await clock.sleep(backoff.nextMs(), signal)
-    }
-  }
 }
 
 /** What waits for the API server must not outlive the wish to stop. */

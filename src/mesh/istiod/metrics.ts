@@ -14,7 +14,7 @@ export function observeRegistry(metrics: Metrics, sources: Sources, translation:
 
 export function observeProcess(
   metrics: Metrics,
-  options: { readonly version: string; readonly clock: Clock; readonly rootExpiry: Date },
+  options: { readonly version: string; readonly clock: Clock },
 ): void {
   const { version, clock } = options
   const startedAt = clock.monotonic()
@@ -32,9 +32,4 @@ export function observeProcess(
     const { user, system } = process.cpuUsage()
     return [[{}, (user + system) / 1e6]]
   })
-  metrics.gauge(
-    'citadel_server_root_cert_expiry_timestamp',
-    'Unix timestamp, in seconds, when the root expires.',
-    () => [[{}, Math.floor(options.rootExpiry.getTime() / 1000)]],
-  )
 }

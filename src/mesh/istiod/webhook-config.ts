@@ -2,6 +2,12 @@ import { type Clock, createWorkQueue, deepEqual, type Logger, type Random } from
 import type { MutatingWebhookConfiguration } from '../../kube/index.ts'
 import { createInformer, isConflict, isNotFound, KINDS, type KubeClient } from '../../kube/client/index.ts'
 
+export interface CaBundlePatcher {
+  /** The roots changed. */
+  readonly rootsChanged: () => void
+  readonly stop: () => Promise<void>
+}
+
 /**
  * Keeps the certificate authority of our webhooks current: the installation cannot know it, so the API server would not
  * trust us without this.
@@ -9,13 +15,13 @@ import { createInformer, isConflict, isNotFound, KINDS, type KubeClient } from '
 export function createCaBundlePatcher(options: {
   readonly client: KubeClient
   readonly revision: string
-  readonly rootCertificate: string
+  /** PEM: all roots that are believed now. */
+  readonly rootCertificate: () => string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-}): { readonly stop: () => Promise<void> } {
+}): CaBundlePatcher {
   const { client, clock, random, logger } = options
-  const caBundle = Buffer.from(options.rootCertificate).toString('base64')
   const informer = createInformer<MutatingWebhookConfiguration>({
     client,
     kind: KINDS.mutatingWebhookConfiguration,
@@ -38,6 +44,7 @@ export function createCaBundlePatcher(options: {
     reconcile: async (name) => {
       const present = informer.get(name)
       if (!present) return undefined
+      const caBundle = Buffer.from(options.rootCertificate()).toString('base64')
       const webhooks = (present.webhooks ?? []).map((webhook) => ({
         ...webhook,
         clientConfig: { ...webhook.clientConfig, caBundle },
@@ -54,6 +61,9 @@ export function createCaBundlePatcher(options: {
     },
   })
   return {
+    rootsChanged() {
+      for (const { metadata } of informer.list()) queue.add(metadata.name)
+    },
     async stop() {
       informer.stop()
       await queue.stop()

@@ -1,7 +1,7 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { experimental, Server, ServerCredentials } from '@grpc/grpc-js'
 import { type CertificateAnswer, type CertificateOrder, serveCertificates } from '../../xds/ca/index.ts'
 import type { Authenticate, XdsServer } from '../../xds/server/index.ts'
-import type { KeyedCertificate } from '../identity/index.ts'
+import type { KeyedCertificate, ServingCertificate } from '../identity/index.ts'
 
 export interface GrpcServersOptions {
   readonly xds: XdsServer
@@ -10,9 +10,16 @@ export interface GrpcServersOptions {
   readonly plainPort: number
   /** 15012 */
   readonly securePort: number
-  readonly certificate: KeyedCertificate
+  readonly certificate: ServingCertificate
+  /** PEM: what client certificates may end in. */
+  readonly roots: LiveRoots
   readonly authenticate: Authenticate
   readonly issueCertificate: (order: CertificateOrder) => Promise<CertificateAnswer>
+}
+
+export interface LiveRoots {
+  readonly current: () => string
+  readonly onChange: (callback: () => void) => () => void
 }
 
 export interface GrpcServers {
@@ -31,8 +38,8 @@ const CHANNEL_OPTIONS = {
 } as const
 
 /**
- * xDS in plain text for what is inside the cluster's trust, and over TLS with a token for everyone else, there together
- * with the certificate service.
+ * xDS in plain text, which shows no credential to anybody, and over TLS for who says by token or certificate who it is,
+ * there together with the certificate service.
  */
 export async function openGrpcServers(options: GrpcServersOptions): Promise<GrpcServers> {
   const plain = new Server(CHANNEL_OPTIONS)
@@ -40,9 +47,9 @@ export async function openGrpcServers(options: GrpcServersOptions): Promise<Grpc
   const secure = new Server(CHANNEL_OPTIONS)
   options.xds.serveOn(secure, options.authenticate)
   serveCertificates(secure, options.issueCertificate)
-  const { certificate, key } = options.certificate
-  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) }
-  const tls = ServerCredentials.createSsl(null, [pair], false)
+  const provider = certificateProvider(options.certificate, options.roots)
+  // A certificate is asked for and need not come; one that leads to no root of ours counts as none.
+  const tls = experimental.createCertificateProviderServerCredentials(provider, provider, false)
   const [plainPort, securePort] = await Promise.all([
     bind(plain, `${options.address}:${options.plainPort}`, ServerCredentials.createInsecure()),
     bind(secure, `${options.address}:${options.securePort}`, tls),
@@ -65,4 +72,36 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
       else resolve(port)
     })
   })
+}
+
+/** Hands grpc-js our certificate and the roots, and each change of them: connections that are open stay. */
+function certificateProvider(
+  certificate: ServingCertificate,
+  roots: LiveRoots,
+): experimental.CertificateProvider {
+  const ofRoots = new Map<experimental.CaCertificateUpdateListener, () => void>()
+  const ofCertificate = new Set<experimental.IdentityCertificateUpdateListener>()
+  const identity = ({ certificate: chain, key }: KeyedCertificate) => ({
+    certificate: Buffer.from(chain),
+    privateKey: Buffer.from(key),
+  })
+  certificate.onChange((next) => {
+    for (const listener of ofCertificate) listener(identity(next))
+  })
+  return {
+    addCaCertificateListener(listener) {
+      const tell = (): void => listener({ caCertificate: Buffer.from(roots.current()) })
+      ofRoots.set(listener, roots.onChange(tell))
+      tell()
+    },
+    removeCaCertificateListener(listener) {
+      ofRoots.get(listener)?.()
+      ofRoots.delete(listener)
+    },
+    addIdentityCertificateListener(listener) {
+      ofCertificate.add(listener)
+      listener(identity(certificate.current()))
+    },
+    removeIdentityCertificateListener: (listener) => ofCertificate.delete(listener),
+  }
 }

@@ -14,22 +14,33 @@ import {
   type IstioCertificateResponse,
   IstioCertificateResponseSchema,
 } from '../../proto/index.ts'
+import { credentialsOf, type PeerCredentials } from './credentials.ts'
 
 const PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate'
 
-export interface CertificateOrder {
+/** What is asked for. */
+export interface CertificateRequest {
   /** PEM of a PKCS#10 request; only its public key counts, the names are those of the caller. */
   readonly csr: string
   readonly validitySeconds: number
-  /** The caller's bearer token. */
-  readonly token: string | undefined
+}
+
+export interface CertificateOrder extends CertificateRequest {
+  readonly caller: PeerCredentials
+  /** The identity of somebody else that the caller wants a certificate for, as Istio's node proxies do. */
+  readonly impersonated?: string
 }
 
 export type CertificateAnswer =
-  /** PEM, leaf first, root last. */
+  /**
+   * PEM, one certificate each: the leaf first, then what leads to a root, then all roots that peers' chains may end in; the
+   * last is the one that this chain ends in.
+   */
   | { readonly kind: 'issued'; readonly chain: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'invalid'; readonly reason: string }
+  /** The authority cannot sign. */
+  | { readonly kind: 'failed'; readonly reason: string }
   /** It could not be decided now; the client is to come again. */
   | { readonly kind: 'unavailable'; readonly reason: string }
 
@@ -64,8 +75,7 @@ async function answerCall(
   issue: Issue,
   done: sendUnaryData<IstioCertificateResponse>,
 ): Promise<void> {
-  const { csr, validityDuration } = call.request
-  const order = { csr, validitySeconds: Number(validityDuration), token: bearerOf(call.metadata) }
+  const order = orderOf(call)
   let answer: CertificateAnswer
   try {
     answer = await issue(order)
@@ -77,16 +87,29 @@ async function answerCall(
   else done(null, create(IstioCertificateResponseSchema, { certChain: [...answer.chain] }))
 }
 
+/** As Istio's authority answers; a review that could not be made is worth another try, so it is no refusal. */
 const CODES = {
   refused: Code.UNAUTHENTICATED,
   invalid: Code.INVALID_ARGUMENT,
+  failed: Code.INTERNAL,
   unavailable: Code.UNAVAILABLE,
 } as const
+
+function orderOf(call: Call): CertificateOrder {
+  const { csr, validityDuration, metadata } = call.request
+  const impersonated = metadata?.['ImpersonatedIdentity']
+  return {
+    csr,
+    validitySeconds: Number(validityDuration),
+    caller: credentialsOf(call),
+    ...(typeof impersonated === 'string' && impersonated !== '' ? { impersonated } : {}),
+  }
+}
 
 /** Asks for a certificate over an open connection. @throws Error when it is refused or not answered by the deadline */
 export function requestCertificate(
   client: Client,
-  order: CertificateOrder & { readonly deadlineMs: number },
+  order: CertificateRequest & { readonly token: string | undefined; readonly deadlineMs: number },
 ): Promise<readonly string[]> {
   const metadata = new Metadata()
   if (order.token !== undefined) metadata.set('authorization', `Bearer ${order.token}`)
@@ -117,9 +140,4 @@ function encodeRequest(message: IstioCertificateRequest): Buffer {
 
 function decodeResponse(bytes: Buffer): IstioCertificateResponse {
   return fromBinary(IstioCertificateResponseSchema, bytes)
-}
-
-function bearerOf(metadata: Metadata): string | undefined {
-  const value = metadata.get('authorization')[0]
-  return typeof value === 'string' && value.startsWith('Bearer ') ? value.slice('Bearer '.length) : undefined
 }

@@ -14,6 +14,7 @@ import type {
   Telemetry,
   Workload,
 } from '../../model/index.ts'
+import type { PeerCredentials } from '../ca/index.ts'
 import type { ProxyNode } from '../types/index.ts'
 
 /** What the server serves: one collection for each type of model object, keyed by the objects' keys. */
@@ -43,12 +44,6 @@ export interface Peer {
   readonly node: ProxyNode
   /** What it has proven, where proof was asked for; its node says the same then. */
   readonly identity: PeerIdentity | undefined
-}
-
-/** What a stream brings along to prove who it is. */
-export interface PeerCredentials {
-  /** The bearer token of its metadata. */
-  readonly token?: string
 }
 
 export type Authentication =

@@ -7,7 +7,6 @@ export type {
   Authenticate,
   Authentication,
   ModelCollections,
-  PeerCredentials,
   PeerIdentity,
   ProxyStatus,
   Rejection,

@@ -1,6 +1,7 @@
-import { type Metadata, type Server, type ServerDuplexStream, status as Code } from '@grpc/grpc-js'
+import { type Server, type ServerDuplexStream, status as Code } from '@grpc/grpc-js'
 import { type Logger, messageOf } from '../../base/index.ts'
 import type { DeltaDiscoveryRequest } from '../../proto/index.ts'
+import { credentialsOf } from '../ca/index.ts'
 import { DELTA_ADS_PATH } from '../types/index.ts'
 import type {
   Authenticate,
@@ -93,8 +94,7 @@ async function admit(context: Context, call: Call, authenticate: Authenticate | 
   }
   if (!authenticate) return handle(context, call, undefined)
   context.admitting += 1
-  const token = bearerOf(call.metadata)
-  const answer = await authenticate(token === undefined ? {} : { token }).finally(() => {
+  const answer = await authenticate(credentialsOf(call)).finally(() => {
     context.admitting -= 1
   })
   if (answer.kind === 'ok') return handle(context, call, answer.identity)
@@ -193,9 +193,4 @@ function tooMany(stream: Stream, message: DeltaDiscoveryRequest, limits: XdsLimi
 
 function endWith(call: Call, problem: Problem): void {
   call.emit('error', Object.assign(new Error(problem.details), problem))
-}
-
-function bearerOf(metadata: Metadata): string | undefined {
-  const value = metadata.get('authorization')[0]
-  return typeof value === 'string' && value.startsWith('Bearer ') ? value.slice('Bearer '.length) : undefined
 }
