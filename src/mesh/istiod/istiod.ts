@@ -111,10 +111,12 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     readiness.ready = true
     logger.info('istiod is ready', { version: options.version, pod: options.podName, revision })
     options.started?.({ ...endpoints.ports, http: http.port })
-    await leadWhenElected(options, core).finally(() => {
+    try {
+      await leadWhenElected(options, core)
+    } finally {
       readiness.ready = false
-      return endpoints.close()
-    })
+      await endpoints.close()
+    }
   } finally {
     watched.stop()
     await authority.stop()

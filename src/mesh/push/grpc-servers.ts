@@ -74,7 +74,10 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   })
 }
 
-/** Hands grpc-js our certificate and the roots, and each change of them: connections that are open stay. */
+/**
+ * Hands grpc-js our certificate and the roots, and each change of them: connections that are open stay. What it is told
+ * while it subscribes would be lost on the server that is being made.
+ */
 function certificateProvider(
   certificate: ServingCertificate,
   roots: LiveRoots,
@@ -92,7 +95,7 @@ function certificateProvider(
     addCaCertificateListener(listener) {
       const tell = (): void => listener({ caCertificate: Buffer.from(roots.current()) })
       ofRoots.set(listener, roots.onChange(tell))
-      tell()
+      queueMicrotask(tell)
     },
     removeCaCertificateListener(listener) {
       ofRoots.get(listener)?.()
@@ -100,7 +103,7 @@ function certificateProvider(
     },
     addIdentityCertificateListener(listener) {
       ofCertificate.add(listener)
-      listener(identity(certificate.current()))
+      queueMicrotask(() => listener(identity(certificate.current())))
     },
     removeIdentityCertificateListener: (listener) => ofCertificate.delete(listener),
   }
