@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { type ModelObject, type Sidecar, sidecarName } from '../model/index.ts'
 import { createPlainNetwork, type SocketTarget } from './net/network.ts'
@@ -13,6 +14,7 @@ import {
   routeObject,
   serviceObject,
   type TestProxy,
+  until,
   workloadObject,
 } from './testing.ts'
 
@@ -102,6 +104,24 @@ describe('with a Sidecar', () => {
     assert.match(await ask(atShop, 'shop', '/virtual'), /^502/)
     without()
     assert.equal(await ask(atShop, 'shop', '/virtual'), '298 by host')
+  })
+
+  test('a connection that is open follows another Sidecar with its next request', async () => {
+    original = atShop
+    const socket = connect(proxy.sidecar?.ports().outbound ?? 0, '127.0.0.1')
+    let received = ''
+    socket.on('data', (bytes) => (received += bytes.toString()))
+    const answers = () => [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+    socket.write('GET /virtual HTTP/1.1\r\nHost: shop\r\n\r\n')
+    await until(() => answers().length === 1, 'the first answer')
+    hold({ outbound: 'registry-only' })
+    socket.write('GET /virtual HTTP/1.1\r\nHost: shop\r\n\r\n')
+    await until(() => answers().length === 2, 'the second answer')
+    without()
+    socket.write('GET /virtual HTTP/1.1\r\nHost: shop\r\n\r\n')
+    await until(() => answers().length === 3, 'the third answer')
+    socket.destroy()
+    assert.deepEqual(answers(), ['298', '502', '298'])
   })
 
   test('what is not known goes where it was dialled, as the mesh has it, or nowhere, as the Sidecar has it', async () => {

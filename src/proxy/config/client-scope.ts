@@ -10,6 +10,8 @@ export interface ClientScope {
   readonly delete: (key: SidecarName) => void
   /** Takes a batch into account. @returns whether routes are to be looked through anew */
   readonly follow: (changes: readonly XdsChange[]) => boolean
+  /** Another number whenever something may be known otherwise: what was found before is to be looked for again. */
+  readonly version: () => number
   /** The one that holds. */
   readonly sidecar: () => Sidecar | undefined
   readonly serviceAt: (address: string, port: number) => ServiceAt | undefined
@@ -31,8 +33,10 @@ interface Left {
 export function createClientScope(store: ModelStore, client: ScopeClient): ClientScope {
   const sidecars = new Map<SidecarName, Sidecar>()
   let left: Left | undefined
+  let version = 0
 
   function rebuild(sidecar: Sidecar | undefined): void {
+    version += 1
     left = sidecar && {
       sidecar,
       scope: createSidecarScope(sidecar, client.namespace),
@@ -63,6 +67,7 @@ export function createClientScope(store: ModelStore, client: ScopeClient): Clien
       sidecars.delete(key)
     },
     follow(changes) {
+      if (changes.some(({ type }) => type === 'service')) version += 1
       if (changes.some(({ type }) => type === 'sidecar')) {
         const picked = pickSidecar(sidecars.values(), client)
         if (picked !== left?.sidecar) {
@@ -74,6 +79,7 @@ export function createClientScope(store: ModelStore, client: ScopeClient): Clien
       for (const { type, key } of changes) if (type === 'service') look(left, key as ServiceName)
       return false
     },
+    version: () => version,
     sidecar: () => left?.sidecar,
     serviceAt: (address, port) => (left === undefined ? store.serviceAt : left.index.at)(address, port),
     serviceNamed: (host, namespace) =>

@@ -73,13 +73,22 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
   function serveHttp(
     found: DetectedConnection,
     protocol: 'http1' | 'http2',
-    destination: OutboundDestination,
+    dialled: OutboundDestination,
   ): void {
-    const { original } = destination
+    const { original } = dialled
+    let destination = dialled
+    let version = scope.version()
     const context = parts.context(
       'outbound',
       original.port,
-      (exchange) => route(exchange, destination),
+      (exchange) => {
+        // A connection outlives the services and the Sidecar that it came under.
+        if (version !== scope.version()) {
+          version = scope.version()
+          destination = resolve(original)
+        }
+        route(exchange, destination)
+      },
       original,
     )
     parts.connections.serveDetected(found, protocol, context)
