@@ -9,6 +9,7 @@ import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
 import type { SharedLoads } from '../upstream/shared-load.ts'
 import type { Clock, Random } from '../../base/index.ts'
+import type { PeerIdentityFacts } from '../../policy/index.ts'
 import type { TlsFacts, TraceIds } from '../../telemetry/index.ts'
 import type { MessageCounts } from './messages.ts'
 
@@ -180,6 +181,8 @@ export interface HttpContext {
   readonly work: WorkCounter
   /** What the client named in its TLS handshake. */
   readonly serverName?: string
+  /** Whom the client has proven to be. */
+  readonly peer?: PeerIdentityFacts
   /** What the client has shown, for `x-forwarded-client-cert`. */
   readonly clientCertificate?: string
   /** For logs. */

@@ -7,7 +7,7 @@ import type { Network } from '../net/network.ts'
 import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type ConnectionParts, forwardConnection, routeConnection } from '../tcp/route-connection.ts'
 import { parseSniCluster } from '../tcp/sni-cluster.ts'
-import { forwardedClientCertificate } from '../tls/client-certificate.ts'
+import { forwardedClientCertificate, peerIdentity } from '../tls/client-certificate.ts'
 import { readShared } from '../net/shared-read.ts'
 import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
 import { tlsFactsOf } from '../tls/facts.ts'
@@ -230,10 +230,12 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
 /** What all requests of one connection have in common, beside their listener. */
 function ofConnection(context: HttpContext, socket: TLSSocket): HttpContext {
   const clientCertificate = forwardedClientCertificate(socket)
+  const peer = peerIdentity(socket)
   return {
     ...context,
     downstreamTls: tlsFactsOf(socket),
     ...(socket.servername && { serverName: socket.servername }),
+    ...(peer !== undefined && { peer }),
     ...(clientCertificate !== undefined && { clientCertificate }),
   }
 }

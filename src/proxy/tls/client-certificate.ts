@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { parsePeerIdentity, type PeerIdentityFacts } from '../../policy/index.ts'
 
 /**
  * What a client has shown, as the value of `x-forwarded-client-cert` with the parts that Istio's gateways give.
@@ -16,6 +17,17 @@ export function forwardedClientCertificate(socket: TLSSocket): string | undefine
     ...names.flatMap(([kind, value]) => (kind === 'URI' ? [`URI=${escapeValue(value)}`] : [])),
     ...names.flatMap(([kind, value]) => (kind === 'DNS' ? [`DNS=${escapeValue(value)}`] : [])),
   ].join(';')
+}
+
+/** @returns undefined when the client's certificate was not checked, or names no workload of a mesh */
+export function peerIdentity(socket: TLSSocket): PeerIdentityFacts | undefined {
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+  if (certificate === undefined) return undefined
+  for (const [kind, value] of alternativeNames(certificate.subjectAltName ?? '')) {
+    const identity = kind === 'URI' ? parsePeerIdentity(value) : undefined
+    if (identity !== undefined) return identity
+  }
+  return undefined
 }
 
 /** RFC 2253: the most specific part first, on one line. */
