@@ -88,7 +88,7 @@ type Wanted = Omit<Active, 'issuer' | 'id'>
  * The mesh's signing authority: the one that an operator plugged in (Secret `cacerts`), otherwise the self-signed one
  * (Secret `istio-ca-secret`), which the first replica makes and all others read. Both are watched. A change is checked
  * first: what is wrong is refused by name and the last good one goes on. A change of roots reaches the trust bundle at once
- * and the signing certificate a little later.
+ * and the signing certificate a little later. All replicas see the Secrets in one order, so that they end with the same.
  */
 export function createCertificateAuthority(options: AuthorityOptions): CertificateAuthority {
   const { client, namespace, clock, random, logger } = options
@@ -156,7 +156,7 @@ async function reconcile(
     const { createIssuer } = await import('./issuer.ts')
     const issuer = await createIssuer(wanted.authority, clock.now)
     issuerChanged = true
-    state.active = { ...wanted, id, issuer }
+    state.active = { source: wanted.source, authority: wanted.authority, id, issuer }
     logger.info('certificates are signed by', { ca: wanted.source, validTo: issuer.notAfter.toISOString() })
   }
   if (bundleChanged) logger.info('the trust bundle changed', { roots: trustBundleOf(trust).length })
@@ -181,9 +181,6 @@ async function wantedAuthority(
     const read = readAuthority(plugged, clock.now())
     if (!read.ok) return lastGood(options, state, PLUGGED_IN_SECRET, read.error)
     return accepted(state, 'plugged-in', read.value)
-  }
-  if (state.active?.source === 'plugged-in') {
-    return lastGood(options, state, PLUGGED_IN_SECRET, 'it was deleted; a restart takes the self-signed CA')
   }
   const secret = secrets.get(SELF_SIGNED_SECRET, namespace) ?? (await createSelfSigned(options))
   const current = await renewWhenDue(options, secret)
