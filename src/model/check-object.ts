@@ -21,7 +21,7 @@ import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkHttpBounds } from './check-http-bounds.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
-import { checkRouteObject } from './check-route.ts'
+import { checkRouteObject, retries } from './check-route.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
 import { session } from './check-session.ts'
 import { checkCredential, credentialReference, listenerTls, tlsDefaults, upstreamTls } from './check-tls.ts'
@@ -173,41 +173,41 @@ const healthCheck = object<HealthCheck>({
   unhealthyThreshold: integer(1),
 })
 
+const localityBalancing = object<LocalityBalancing>({
+  enabled: flag,
+  distribute: list(
+    object<LocalityBalancing['distribute'][number]>({ from: filledText, to: record(integer(0)) }),
+  ),
+  failover: list(object<LocalityBalancing['failover'][number]>({ from: filledText, to: filledText })),
+  failoverPriority: list(filledText),
+})
+
+const connections = object<ConnectionLimits>({
+  connectionsMax: optional(integer(1)),
+  pendingMax: optional(integer(1)),
+  requestsMax: optional(integer(1)),
+  retriesMax: optional(integer(0)),
+  requestsPerConnectionMax: optional(integer(1)),
+  streamsMax: optional(integer(1)),
+  idleTimeoutMs: optional(milliseconds),
+  tcpIdleTimeoutMs: optional(milliseconds),
+  durationMaxMs: optional(integer(1)),
+  keepAliveMs: optional(integer(1)),
+  http2KeepAlive: optional(
+    object<NonNullable<ConnectionLimits['http2KeepAlive']>>({
+      intervalMs: integer(1),
+      timeoutMs: integer(1),
+    }),
+  ),
+  protocol: optional(oneOf('http1', 'http2', 'downstream')),
+})
+
 const traffic = object<TrafficPolicy>({
   tls: optional(upstreamTls),
   balancer: optional(balancer),
-  locality: optional(
-    object<LocalityBalancing>({
-      enabled: flag,
-      distribute: list(
-        object<LocalityBalancing['distribute'][number]>({ from: filledText, to: record(integer(0)) }),
-      ),
-      failover: list(object<LocalityBalancing['failover'][number]>({ from: filledText, to: filledText })),
-      failoverPriority: list(filledText),
-    }),
-  ),
+  locality: optional(localityBalancing),
   connectTimeoutMs: optional(milliseconds),
-  connections: optional(
-    object<ConnectionLimits>({
-      connectionsMax: optional(integer(1)),
-      pendingMax: optional(integer(1)),
-      requestsMax: optional(integer(1)),
-      retriesMax: optional(integer(0)),
-      requestsPerConnectionMax: optional(integer(1)),
-      streamsMax: optional(integer(1)),
-      idleTimeoutMs: optional(milliseconds),
-      tcpIdleTimeoutMs: optional(milliseconds),
-      durationMaxMs: optional(integer(1)),
-      keepAliveMs: optional(integer(1)),
-      http2KeepAlive: optional(
-        object<NonNullable<ConnectionLimits['http2KeepAlive']>>({
-          intervalMs: integer(1),
-          timeoutMs: integer(1),
-        }),
-      ),
-      protocol: optional(oneOf('http2', 'downstream')),
-    }),
-  ),
+  connections: optional(connections),
   retryBudget: optional(object<RetryBudget>({ percent: share, concurrencyMin: integer(0) })),
   outlierDetection: optional(
     object<OutlierDetection>({
@@ -302,6 +302,12 @@ const mesh = object<Mesh>({
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),
   outbound: oneOf('allow-any', 'registry-only'),
+  retries: optional(retries),
+  locality: optional(localityBalancing),
+  connections: optional(connections),
+  dnsRefreshMs: optional(integer(1)),
+  detectionTimeoutMs: optional(integer(1)),
+  trustDomainAliases: optional(list(filledText)),
   pathNormalization: optional(oneOf('none', 'base', 'merge-slashes', 'decode-and-merge-slashes')),
   acceptsHttp10: optional(flag),
   tlsDefaults: optional(tlsDefaults),

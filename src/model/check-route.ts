@@ -178,7 +178,7 @@ const timeouts = object<Timeouts>({
   backendRequestMs: optional(milliseconds),
 })
 
-const retries = object<Retries>({
+export const retries = object<Retries>({
   attempts: integer(0, 1000),
   perTryTimeoutMs: optional(milliseconds),
   retryOn: list(filledText),

@@ -101,7 +101,7 @@ export interface ConnectionLimits {
   /** Of a connection of HTTP/2: silence before a PING, and how long its answer may take. */
   readonly http2KeepAlive?: { readonly intervalMs: number; readonly timeoutMs: number }
   /** What endpoints of a port of plain HTTP are spoken to: HTTP/2, or what the client speaks. */
-  readonly protocol?: 'http2' | 'downstream'
+  readonly protocol?: 'http1' | 'http2' | 'downstream'
 }
 
 /** Retries under way at once, as a share of the requests under way; takes the place of `retriesMax`. */

@@ -9,6 +9,7 @@ import {
   selectsWorkload,
   translateServiceEntry,
 } from './istio-api/service-entry.ts'
+import type { ExportDefaults } from './mesh-traffic.ts'
 import { namespaceOf } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { portsOf, translateService } from './service.ts'
@@ -27,11 +28,16 @@ export interface Entries {
 }
 
 /** @param kubeServices Kubernetes' own, which keep their names: an entry of the same name in the namespace is refused */
-export function createEntries(graph: Graph, sources: Sources, kubeServices: Collection<Service>): Entries {
+export function createEntries(
+  graph: Graph,
+  sources: Sources,
+  from: { readonly kubeServices: Collection<Service>; readonly exports: Collection<ExportDefaults> },
+): Entries {
+  const { kubeServices, exports } = from
   const states: Collection<EntryState> = graph.derive({
     name: 'service entry states',
     input: sources.serviceEntries,
-    transform: (object) => [translateServiceEntry(object)],
+    transform: (object, read) => [translateServiceEntry(object, read.get(exports, 'mesh')?.service)],
   })
   const addresses = createEntryAddresses(graph, sources)
   const byService = graph.index(states, 'entries by service', (state) => state.services.map(({ key }) => key))

@@ -106,7 +106,8 @@ function createVirtualServices(
   const claims = graph.derive({
     name: 'mesh claims',
     input: sources.virtualServices,
-    transform: (object) => meshClaims(object, settings),
+    transform: (object, read) =>
+      meshClaims(object, settings, read.get(registry.exports, 'mesh')?.virtualService),
   })
   const claimsByHost = graph.index(claims, 'claims by host', (claim) => [claim.host])
   const rootsByDelegate = graph.index(sources.virtualServices, 'roots by delegate', delegatesOf)
@@ -124,6 +125,7 @@ function createVirtualServices(
           serviceSeenFrom(namespace, read.lookup(registry.servicesByHost, hostname)),
         virtualService: (name) => read.get(sources.virtualServices, name),
         isDelegate: (object.spec.hosts ?? []).length === 0 && read.lookup(rootsByDelegate, key).length > 0,
+        exportDefault: read.get(registry.exports, 'mesh')?.virtualService,
         settings,
       }),
     ],

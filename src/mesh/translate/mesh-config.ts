@@ -4,12 +4,14 @@ import type { ConfigMap } from '../../kube/index.ts'
 import type { Mesh } from '../../model/index.ts'
 import { isRecord, type Members, textOf } from './members.ts'
 import { translateMeshTelemetry } from './mesh-telemetry.ts'
+import { type ExportDefaults, translateExportDefaults, translateMeshTraffic } from './mesh-traffic.ts'
 import type { MeshSettings } from './settings.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
 export interface MeshConfigResult {
   readonly mesh: Mesh
+  readonly exports: ExportDefaults
   readonly problems: readonly string[]
 }
 
@@ -38,8 +40,10 @@ export function translateMeshConfig(
       ...pathNormalization(config, problems),
       ...(settings.acceptsHttp10 === true && { acceptsHttp10: true }),
       ...tlsDefaults(config, problems),
+      ...translateMeshTraffic(config, problems),
       ...telemetry,
     },
+    exports: translateExportDefaults(config),
     problems,
   }
 }

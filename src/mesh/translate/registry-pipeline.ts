@@ -2,6 +2,7 @@ import type { Collection, Graph, Index } from '../../base/index.ts'
 import { type Mesh, type Service, serviceName, type Workload } from '../../model/index.ts'
 import { type HostRule, policiesOf, translateDestinationRule } from './istio-api/destination-rule.ts'
 import { type SliceEndpoint, translateSlice } from './endpoint.ts'
+import type { ExportDefaults } from './mesh-traffic.ts'
 import { translateMeshConfig } from './mesh-config.ts'
 import { createEntries, createEntryWorkloads, type Entries, entryMemberships } from './entry-pipeline.ts'
 import { namespaceOf, objectKey, serviceHostname } from './names.ts'
@@ -19,6 +20,8 @@ export const MESH_CONFIG_MAP = 'istio'
 /** What there is to route to: the mesh's settings, services and workloads. */
 export interface Registry {
   readonly mesh: Collection<Mesh>
+  /** Exactly one, key `mesh`. */
+  readonly exports: Collection<ExportDefaults>
   /** With their policies. */
   readonly services: Collection<Service>
   /** Without: routes name services and do not care how they are treated. */
@@ -35,20 +38,23 @@ export function createRegistry(
   from: { readonly backendTls: BackendTls; readonly settings: MeshSettings },
 ): Registry {
   const { settings } = from
-  const { mesh, problems: meshProblems } = createMesh(graph, sources, settings)
+  const { mesh, exports, problems: meshProblems } = createMesh(graph, sources, settings)
   const kubeServices = graph.derive({
     name: 'kubernetes services',
     input: sources.services,
-    transform: (object) => [translateService(object, settings)],
+    transform: (object, read) => [translateService(object, settings, read.get(exports, 'mesh')?.service)],
   })
-  const entries = createEntries(graph, sources, kubeServices)
+  const entries = createEntries(graph, sources, { kubeServices, exports })
   const plainServices = graph.merge('plain services', [kubeServices, entries.services])
   const servicesByHost = graph.index(plainServices, 'services by host', (service) => [service.hostname])
-  const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, from)
+  const { services, problems: ruleProblems } = createServices(graph, sources, plainServices, {
+    ...from,
+    exports,
+  })
   const workloads = createWorkloads(graph, sources, { mesh, kubeServices, entries, settings })
   const problems = [meshProblems, ruleProblems, entries.problems]
   const { statuses } = entries
-  return { mesh, services, plainServices, servicesByHost, workloads, statuses, problems }
+  return { mesh, exports, services, plainServices, servicesByHost, workloads, statuses, problems }
 }
 
 /** The mesh has settings even while it has no ConfigMap: they hang on a source of one constant. */
@@ -56,7 +62,11 @@ function createMesh(
   graph: Graph,
   sources: Sources,
   settings: MeshSettings,
-): { readonly mesh: Collection<Mesh>; readonly problems: Collection<Problem> } {
+): {
+  readonly mesh: Collection<Mesh>
+  readonly exports: Collection<ExportDefaults>
+  readonly problems: Collection<Problem>
+} {
   const constant = graph.source<MeshSettings>('settings')
   constant.set('mesh', settings)
   const configMapKey = `${settings.rootNamespace}/${MESH_CONFIG_MAP}`
@@ -70,6 +80,11 @@ function createMesh(
   const origin = { kind: 'ConfigMap', namespace: settings.rootNamespace, name: MESH_CONFIG_MAP }
   return {
     mesh: graph.derive({ name: 'mesh', input: results, transform: (result) => [result.mesh] }),
+    exports: graph.derive({
+      name: 'export defaults',
+      input: results,
+      transform: (result) => [result.exports],
+    }),
     problems: graph.derive({
       name: 'mesh config problems',
       input: results,
@@ -82,13 +97,19 @@ function createServices(
   graph: Graph,
   sources: Sources,
   plainServices: Collection<Service>,
-  from: { readonly backendTls: BackendTls; readonly settings: MeshSettings },
+  from: {
+    readonly backendTls: BackendTls
+    readonly exports: Collection<ExportDefaults>
+    readonly settings: MeshSettings
+  },
 ): { readonly services: Collection<Service>; readonly problems: Collection<Problem> } {
-  const { backendTls, settings } = from
+  const { backendTls, exports, settings } = from
   const hostRules: Collection<HostRule> = graph.derive({
     name: 'host rules',
     input: sources.destinationRules,
-    transform: (object) => [translateDestinationRule(object, settings)],
+    transform: (object, read) => [
+      translateDestinationRule(object, settings, read.get(exports, 'mesh')?.destinationRule),
+    ],
   })
   const rulesByHost = graph.index(hostRules, 'rules by host', (rule) => (rule.host === '' ? [] : [rule.host]))
   return {

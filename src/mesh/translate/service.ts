@@ -13,7 +13,11 @@ const SESSION_COOKIE_MS = 120_000
 const EXPORT_TO = 'networking.istio.io/exportTo'
 
 /** A Service of Kubernetes as the mesh has it, without the policies that DestinationRules lay over it. */
-export function translateService(object: KubeService, settings: MeshSettings): Service {
+export function translateService(
+  object: KubeService,
+  settings: MeshSettings,
+  exportDefault?: readonly string[],
+): Service {
   const namespace = namespaceOf(object)
   const hostname = serviceHostname(object.metadata.name, namespace, settings)
   const exportTo = object.metadata.annotations?.[EXPORT_TO]
@@ -35,6 +39,7 @@ export function translateService(object: KubeService, settings: MeshSettings): S
         .map((entry) => entry.trim())
         .filter((entry) => entry !== ''),
       namespace,
+      exportDefault,
     ),
     ...sessionOf(object),
     policies: [],

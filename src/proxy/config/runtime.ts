@@ -7,6 +7,7 @@ import type {
   HttpBoundsName,
   Listener,
   ListenerName,
+  Mesh,
   ModelType,
   RateLimitName,
   Route,
@@ -111,6 +112,7 @@ export function createRuntime(options: {
 
   const names = createNameTable({
     resolve: options.resolve,
+    refreshMs: () => store.mesh()?.dnsRefreshMs,
     clock,
     random: options.upstream.thread.random,
     logger,
@@ -183,6 +185,7 @@ export function createRuntime(options: {
     isCapturing: !options.isGateway,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
     credential: store.credential,
+    mesh: store.mesh,
     tlsDefaults: () => store.mesh()?.tlsDefaults,
     followsServiceTls: options.isGateway,
     ownCertificate: () => ownCertificate,
@@ -200,6 +203,9 @@ export function createRuntime(options: {
   const side = options.isGateway ? 'gateway' : 'outbound'
   const filterContext: FilterContext = {
     random: options.upstream.thread.random,
+    get retries() {
+      return store.mesh()?.retries
+    },
     cluster,
     limiter: (route) => limits.ofRoute(side, route),
   }
@@ -209,7 +215,22 @@ export function createRuntime(options: {
   function followLimits(): void {
     if (limitsVersion === limits.version()) return
     limitsVersion = limits.version()
+    recompile()
+  }
+
+  function recompile(): void {
     for (const route of served.values()) chains.set(route, compileChain(route, filterContext))
+  }
+
+  /** What it says of TLS is part of clusters' terms, as credentials are; what it says of traffic is part of all of them. */
+  function setMesh(mesh: Mesh | undefined): void {
+    const before = store.mesh()
+    store.setMesh(mesh)
+    credentialsChanged = true
+    const policyOf = (one: Mesh | undefined) => [one?.locality, one?.connections]
+    if (!deepEqual(policyOf(before), policyOf(mesh)))
+      for (const one of clusters.values()) dirty.add(one.key.service)
+    if (!deepEqual(before?.retries, mesh?.retries)) recompile()
   }
 
   function serve(route: CompiledRoute): void {
@@ -273,9 +294,7 @@ export function createRuntime(options: {
     const { object, route } = interned.value
     switch (object.type) {
       case 'mesh':
-        store.setMesh(object)
-        // What it says of TLS is part of the terms, as credentials are.
-        credentialsChanged = true
+        setMesh(object)
         return undefined
       case 'workload':
         // The new name is held before the old one is let go: they may be the same.
@@ -327,7 +346,7 @@ export function createRuntime(options: {
     options.interner.forget(type, key)
     switch (type) {
       case 'mesh':
-        return store.setMesh(undefined)
+        return setMesh(undefined)
       case 'workload':
         releaseName(key as WorkloadUid)
         for (const name of store.deleteWorkload(key as WorkloadUid)) dirty.add(name)

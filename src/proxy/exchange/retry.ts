@@ -1,3 +1,4 @@
+import type { Retries } from '../../model/index.ts'
 import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
 import type { Exchange, RetryPlan, UpstreamFailure } from './types.ts'
 
@@ -53,6 +54,21 @@ export function parseRetryOn(words: readonly string[]): { conditions: number; st
   }
   if (statuses.length > 0) conditions |= RETRY['retriable-status-codes']
   return { conditions, statuses }
+}
+
+/** @param retries what a route, or the mesh, says; absent: Istio's default */
+export function retryPlanOf(retries: Retries | undefined): RetryPlan {
+  if (retries === undefined) return DEFAULT_RETRY
+  const { conditions, statuses } = parseRetryOn(retries.retryOn)
+  const fallback = retries.retryOn.length === 0
+  return {
+    attempts: retries.attempts,
+    conditions: fallback ? DEFAULT_RETRY.conditions : conditions,
+    statuses: statuses.length > 0 ? statuses : DEFAULT_RETRY.statuses,
+    backoffMs: retries.backoffMs ?? DEFAULT_RETRY.backoffMs,
+    ...(retries.sameHosts === true && { sameHosts: true }),
+    ...(retries.otherLocalities === true && { otherTiers: true }),
+  }
 }
 
 export function isRetriableFailure(plan: RetryPlan, failure: UpstreamFailure): boolean {

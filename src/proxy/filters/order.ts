@@ -1,6 +1,7 @@
 import type { Random } from '../../base/index.ts'
 import type { CompiledMatch, CompiledRoute } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
+import type { Retries } from '../../model/index.ts'
 import type { Cluster, ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
@@ -54,6 +55,8 @@ export type HttpFilterFactory = (route: CompiledRoute, context: FilterContext) =
 /** What filters need of the proxy instance. */
 export interface FilterContext {
   readonly random: Random
+  /** For routes that say nothing of it; absent: Istio's default. */
+  readonly retries?: Retries | undefined
   /** What limits the rate of a route's requests. */
   readonly limiter: (route: CompiledRoute) => RequestFilter | undefined
   readonly cluster: (key: Pick<ClusterKey, 'service' | 'port' | 'subset'>) => FilterCluster

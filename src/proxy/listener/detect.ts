@@ -30,6 +30,8 @@ export function detect(
     readonly declared: AppProtocol
     readonly thread: ProxyThread
     readonly readsServerName?: boolean
+    /** How long to wait; absent: `DETECTION_TIMEOUT_MS`. */
+    readonly timeoutMs?: number | undefined
   },
   found: (connection: DetectedConnection) => void,
 ): void {
@@ -81,5 +83,5 @@ export function detect(
   socket.on('close', onGone)
   socket.on('error', onError)
   socket.on('end', onEnd)
-  if (isTls || declared === 'auto') thread.wheel.set(timer, DETECTION_TIMEOUT_MS)
+  if (isTls || declared === 'auto') thread.wheel.set(timer, terms.timeoutMs ?? DETECTION_TIMEOUT_MS)
 }

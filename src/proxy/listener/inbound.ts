@@ -52,7 +52,8 @@ export function createInbound(parts: SidecarParts) {
     }
     const accepted = acceptSocket(raw, upstream.network, upstream.thread)
     const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
-    detect(accepted, { declared, thread: upstream.thread }, (found) => {
+    const timeoutMs = store.mesh()?.detectionTimeoutMs
+    detect(accepted, { declared, thread: upstream.thread, timeoutMs }, (found) => {
       if (found.protocol === 'tcp') serveTcp(found, original)
       else serveHttp(found, found.protocol, original)
     })

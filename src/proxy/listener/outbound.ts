@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
-import type { AppProtocol, Service } from '../../model/index.ts'
+import type { AppProtocol, Retries, Service } from '../../model/index.ts'
 import { hostOf, type MeshDecision, type MeshTable } from '../../routing/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
-import { DEFAULT_RETRY } from '../exchange/retry.ts'
+import { retryPlanOf } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan, ForwardTarget } from '../exchange/types.ts'
 import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
 import { runChain } from '../filters/run.ts'
@@ -41,6 +41,8 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     workloadAt: store.workloadAt,
   })
   const plans = new Map<string, ForwardPlan>()
+  /** What the plans were made with. */
+  let retries: Retries | undefined
 
   function connectTimeoutMs(): number {
     return store.mesh()?.connectTimeoutMs ?? 10_000
@@ -53,6 +55,7 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
       declared: sniffingOf(destination),
       thread: parts.upstream.thread,
       readsServerName: true,
+      timeoutMs: store.mesh()?.detectionTimeoutMs,
     }
     detect(accepted, terms, (found) => dispatch(found, destination))
   }
@@ -165,9 +168,14 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
   function forwardTo(exchange: Exchange, target: Cluster, hostname: string): void {
     exchange.routeName = 'default'
     if (mayBeGrpcWeb(exchange.head) && target.speaksGrpc()) translateGrpcWeb(exchange)
+    const mesh = store.mesh()
+    if (mesh?.retries !== retries) {
+      retries = mesh?.retries
+      plans.clear()
+    }
     let plan = plans.get(target.name)
     if (plan === undefined || plan.target !== target) {
-      plan = planFor(target, `${hostname}:${exchange.port}/*`)
+      plan = planFor(target, `${hostname}:${exchange.port}/*`, retries)
       plans.set(target.name, plan)
     }
     forward(exchange, plan)
@@ -292,13 +300,13 @@ function tcpService(at: ServiceAt | undefined) {
   return { hostname, name: hostname.split('.')[0] ?? hostname, namespace }
 }
 
-function planFor(target: ForwardTarget, operation: string | undefined): ForwardPlan {
+function planFor(target: ForwardTarget, operation: string | undefined, retries?: Retries): ForwardPlan {
   const lines = operation === undefined ? '' : `x-envoy-decorator-operation: ${operation}\r\n`
   return {
     target,
     requestTimeoutMs: 0,
-    tryTimeoutMs: 0,
-    retry: DEFAULT_RETRY,
+    tryTimeoutMs: retries?.perTryTimeoutMs ?? 0,
+    retry: retryPlanOf(retries),
     response: [],
     requestLines: lines,
     baseLines: lines,

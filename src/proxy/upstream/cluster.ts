@@ -5,6 +5,7 @@ import type {
   CredentialName,
   CredentialReference,
   HealthCheck,
+  Mesh,
   Service,
   ServiceName,
   TlsDefaults,
@@ -95,6 +96,8 @@ export interface ClusterSources {
   readonly isCapturing: boolean
   readonly connectTimeoutMs: () => number
   readonly credential: (name: CredentialName) => Credential | undefined
+  /** What holds for services of which nothing is said. */
+  readonly mesh: () => Pick<Mesh, 'locality' | 'connections'> | undefined
   readonly tlsDefaults: () => TlsDefaults | undefined
   /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
   readonly followsServiceTls: boolean
@@ -134,6 +137,27 @@ function upstreamProtocol(
   }
 }
 
+type MeshDefaults = ReturnType<ClusterSources['mesh']>
+
+/** A policy with the mesh's defaults beneath; the same object again for the same two. */
+function createJoin(): (given: TrafficPolicy, mesh: MeshDefaults) => TrafficPolicy {
+  let last:
+    | { readonly given: TrafficPolicy; readonly mesh: MeshDefaults; readonly made: TrafficPolicy }
+    | undefined
+  return (given, mesh) => {
+    if (mesh?.locality === undefined && mesh?.connections === undefined) return given
+    if (last?.given === given && last.mesh === mesh) return last.made
+    const locality = given.locality ?? mesh.locality
+    const made = {
+      ...given,
+      ...(locality !== undefined && { locality }),
+      ...(mesh.connections !== undefined && { connections: { ...mesh.connections, ...given.connections } }),
+    }
+    last = { given, mesh, made }
+    return made
+  }
+}
+
 /** What the service itself says, with what this gateway has to show. */
 function serviceTls(
   service: Service | undefined,
@@ -154,6 +178,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let portProtocol: AppProtocol | undefined
   let protocol: UpstreamProtocol = 'http1'
   let traffic: TrafficPolicy = {}
+  const joined = createJoin()
   let security: UpstreamSecurity = PLAIN
   let proxyProtocol: TrafficPolicy['proxyProtocol']
   let outliers: OutlierDetector<Host> | undefined
@@ -182,7 +207,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       replaceHosts(new Map())
       return
     }
-    if (traffic !== policy.traffic) follow(policy.traffic)
+    const wanted = joined(policy.traffic, sources.mesh())
+    if (traffic !== wanted) follow(wanted)
     portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
     protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol, sources.isCapturing)
     const terms = policy.traffic.tls ?? serviceTls(service, key.port, sources)

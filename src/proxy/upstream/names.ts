@@ -40,6 +40,8 @@ interface Entry {
 
 export function createNameTable(options: {
   readonly resolve: (name: string) => Promise<ResolvedName>
+  /** For answers that do not say how long they hold. Absent: a minute, Istio's default. */
+  readonly refreshMs?: () => number | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -53,7 +55,7 @@ export function createNameTable(options: {
   async function resolve(name: string, entry: Entry): Promise<void> {
     let wait: number
     try {
-      const { addresses, ttlMs = REFRESH_MS } = await options.resolve(name)
+      const { addresses, ttlMs = options.refreshMs?.() ?? REFRESH_MS } = await options.resolve(name)
       wait = Math.max(REFRESH_MIN_MS, ttlMs)
       entry.failures = 0
       if (isCurrent(name, entry)) take(name, entry, addresses)

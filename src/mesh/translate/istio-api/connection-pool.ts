@@ -78,6 +78,7 @@ function http2KeepAliveOf(
 
 function protocolOf(http: NonNullable<IstioConnectionPool['http']>): ConnectionLimits['protocol'] {
   if (http.useClientProtocol === true) return 'downstream'
+  if (http.h2UpgradePolicy === 'DO_NOT_UPGRADE') return 'http1'
   return http.h2UpgradePolicy === 'UPGRADE' ? 'http2' : undefined
 }
 

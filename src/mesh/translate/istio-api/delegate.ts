@@ -31,13 +31,16 @@ function delegateKey({ delegate }: IstioHttpRoute, object: VirtualService): stri
 
 /**
  * The rules of a VirtualService with those of its delegates in their places.
- * @param find among all VirtualServices, by `<namespace>/<name>`
+ * @param context finds among all VirtualServices, by `<namespace>/<name>`
  * @param problems a delegate, or a rule of one, that is not used is added to it
  * @see Istio, Delegate: one level; what a delegate's rule matches must be part of what the root's rule matches
  */
 export function rulesOf(
   object: VirtualService,
-  find: (key: string) => VirtualService | undefined,
+  context: {
+    readonly virtualService: (key: string) => VirtualService | undefined
+    readonly exportDefault: readonly string[] | undefined
+  },
   problems: string[],
 ): readonly PlacedRule[] {
   const namespace = namespaceOf(object)
@@ -48,8 +51,8 @@ export function rulesOf(
     if (rule.route !== undefined || rule.redirect !== undefined || rule.directResponse !== undefined) {
       problems.push(`${path} has a delegate, so that its own route, redirect or directResponse is not used`)
     }
-    const delegate = find(key)
-    const refusal = refusalOf(delegate, namespace)
+    const delegate = context.virtualService(key)
+    const refusal = refusalOf(delegate, namespace, context.exportDefault)
     if (delegate === undefined || refusal !== undefined) {
       problems.push(`${path}.delegate ${key} ${refusal}; the rule is left out`)
       return []
@@ -66,11 +69,15 @@ export function rulesOf(
   })
 }
 
-function refusalOf(delegate: VirtualService | undefined, rootNamespace: string): string | undefined {
+function refusalOf(
+  delegate: VirtualService | undefined,
+  rootNamespace: string,
+  exportDefault: readonly string[] | undefined,
+): string | undefined {
   if (delegate === undefined) return 'does not exist'
   if ((delegate.spec.hosts ?? []).length > 0) return 'has hosts of its own, so that it is no delegate'
   if ((delegate.spec.gateways ?? []).length > 0) return 'has gateways, which a delegate must not have'
-  const visibility = visibilityOf(delegate.spec.exportTo, namespaceOf(delegate))
+  const visibility = visibilityOf(delegate.spec.exportTo, namespaceOf(delegate), exportDefault)
   return isVisible(visibility, rootNamespace) ? undefined : `is not exported to namespace ${rootNamespace}`
 }
 

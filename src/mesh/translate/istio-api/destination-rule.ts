@@ -34,7 +34,11 @@ export interface HostRule {
 }
 
 /** A rule that cannot apply to anything gets an empty host, and says why among its problems. */
-export function translateDestinationRule(rule: DestinationRule, settings: MeshSettings): HostRule {
+export function translateDestinationRule(
+  rule: DestinationRule,
+  settings: MeshSettings,
+  exportDefault?: readonly string[],
+): HostRule {
   const namespace = namespaceOf(rule)
   const problems: string[] = []
   const { spec } = rule
@@ -45,7 +49,7 @@ export function translateDestinationRule(rule: DestinationRule, settings: MeshSe
     namespace,
     name: rule.metadata.name,
     created: rule.metadata.creationTimestamp ?? '',
-    visibility: visibilityOf(spec.exportTo, namespace),
+    visibility: visibilityOf(spec.exportTo, namespace, exportDefault),
     clientLabels: spec.workloadSelector?.matchLabels,
     traffic: hasPolicy
       ? translateTrafficPolicy(spec.trafficPolicy, 'spec.trafficPolicy', problems)

@@ -6,6 +6,7 @@ import { durationOf } from './duration.ts'
 import { faultFilters } from './fault.ts'
 import { translateHeaders } from './headers.ts'
 import { mirrorFilters } from './mirrors.ts'
+import { translateRetries } from './retries.ts'
 import type { RuleContext } from './rule-context.ts'
 import { type TranslatedMatch, translateIstioMatch } from './match.ts'
 import { type RuleDestination, translateDestinations } from './rule-destination.ts'
@@ -28,15 +29,6 @@ export type RuleAction =
       readonly timeoutMs: number | undefined
       readonly retries: Retries | undefined
     }
-
-/** Envoy's conditions that Istio retries on unless a rule says otherwise. */
-const DEFAULT_RETRY_ON = [
-  'connect-failure',
-  'refused-stream',
-  'unavailable',
-  'cancelled',
-  'retriable-status-codes',
-]
 
 export function translateIstioRule(
   rule: IstioHttpRoute,
@@ -107,7 +99,7 @@ function actionOf(rule: IstioHttpRoute, path: string, context: RuleContext, prob
     kind: 'forward',
     destinations,
     timeoutMs: durationOf(rule.timeout, `${path}.timeout`, problems),
-    retries: retriesOf(rule, path, problems),
+    retries: translateRetries(rule.retries, `${path}.retries`, problems),
   }
 }
 
@@ -144,24 +136,5 @@ function redirectOf(redirect: IstioRedirect): RouteAction {
     ...(port === undefined ? {} : { port }),
     ...(port === undefined ? { derivePort } : {}),
     ...(path === undefined ? {} : { path }),
-  }
-}
-
-function retriesOf(rule: IstioHttpRoute, path: string, problems: string[]): Retries | undefined {
-  const { retries } = rule
-  if (retries === undefined) return undefined
-  const perTryTimeoutMs = durationOf(retries.perTryTimeout, `${path}.retries.perTryTimeout`, problems)
-  const backoffMs = durationOf(retries.backoff, `${path}.retries.backoff`, problems)
-  const conditions = (retries.retryOn ?? '')
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '')
-  return {
-    attempts: Math.max(0, retries.attempts ?? 0),
-    retryOn: conditions.length > 0 ? conditions : DEFAULT_RETRY_ON,
-    ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
-    ...(backoffMs === undefined ? {} : { backoffMs }),
-    ...(retries.retryIgnorePreviousHosts === false ? { sameHosts: true } : {}),
-    ...(retries.retryRemoteLocalities === true ? { otherLocalities: true } : {}),
   }
 }

@@ -24,7 +24,11 @@ export type MeshShare =
   | { readonly kind: 'all' }
   | { readonly kind: 'namespaces'; readonly namespaces: readonly string[] }
 
-export function meshClaims(object: VirtualService, settings: MeshSettings): readonly MeshClaim[] {
+export function meshClaims(
+  object: VirtualService,
+  settings: MeshSettings,
+  exportDefault?: readonly string[],
+): readonly MeshClaim[] {
   if (!gatewaysOf(object).includes(MESH_GATEWAY) || (object.spec.http ?? []).length === 0) return []
   const namespace = namespaceOf(object)
   const { name, creationTimestamp = '' } = object.metadata
@@ -35,7 +39,7 @@ export function meshClaims(object: VirtualService, settings: MeshSettings): read
     namespace,
     name,
     created: creationTimestamp,
-    visibility: visibilityOf(object.spec.exportTo, namespace),
+    visibility: visibilityOf(object.spec.exportTo, namespace, exportDefault),
   }))
 }
 

@@ -4,6 +4,7 @@ import {
   type Service,
   type ServiceName,
   serviceName,
+  type Visibility,
 } from '../../../model/index.ts'
 import type { IstioWorkload, ServiceEntry } from '../../resources/index.ts'
 import { namespaceOf } from '../names.ts'
@@ -53,7 +54,7 @@ const RESOLUTIONS: Readonly<Record<Resolution, Service['resolution']>> = {
 }
 
 /** @see Istio, ServiceEntry: hosts outside of Kubernetes' own registry, as services of the mesh */
-export function translateServiceEntry(object: ServiceEntry): EntryState {
+export function translateServiceEntry(object: ServiceEntry, exportDefault?: readonly string[]): EntryState {
   const namespace = namespaceOf(object)
   const { spec } = object
   const origin = { kind: 'ServiceEntry', namespace, name: object.metadata.name }
@@ -63,7 +64,11 @@ export function translateServiceEntry(object: ServiceEntry): EntryState {
     number,
     targetPort: targetPort === undefined || targetPort === 0 ? number : targetPort,
   }))
-  const services = servicesOf(object, { namespace, origin })
+  const services = servicesOf(object, {
+    namespace,
+    origin,
+    visibility: visibilityOf(spec.exportTo, namespace, exportDefault),
+  })
   if (spec.resolution === 'DYNAMIC_DNS') {
     problems.push('spec.resolution DYNAMIC_DNS is treated as DNS: wildcard hosts are not resolved')
   }
@@ -82,12 +87,11 @@ export function translateServiceEntry(object: ServiceEntry): EntryState {
 
 function servicesOf(
   object: ServiceEntry,
-  from: { readonly namespace: string; readonly origin: Origin },
+  from: { readonly namespace: string; readonly origin: Origin; readonly visibility: Visibility },
 ): readonly Service[] {
   const { spec } = object
-  const { namespace, origin } = from
+  const { namespace, origin, visibility } = from
   const hosts = [...new Set((spec.hosts ?? []).map((host) => host.toLowerCase()))]
-  const visibility = visibilityOf(spec.exportTo, namespace)
   return hosts.map((hostname) => ({
     type: 'service',
     key: serviceName(namespace, hostname),

@@ -21,6 +21,8 @@ export interface VirtualServiceContext extends BindingContext {
   readonly virtualService: (key: string) => VirtualService | undefined
   /** Whether a VirtualService has this one for a delegate. */
   readonly isDelegate: boolean
+  /** Of VirtualServices that say nothing of it. */
+  readonly exportDefault: readonly string[] | undefined
   readonly settings: MeshSettings
 }
 
@@ -42,7 +44,7 @@ export function translateVirtualService(
   const problems: string[] = []
   reportUnused(object, context, problems)
   // What a delegate says is told where it is used.
-  const placed = context.isDelegate ? [] : rulesOf(object, context.virtualService, problems)
+  const placed = context.isDelegate ? [] : rulesOf(object, context, problems)
   const rules = placed.map((one) => ({
     ...one,
     translated: translateIstioRule(one.rule, one.path, ruleContext(one.namespace, context), problems),
@@ -53,7 +55,7 @@ export function translateVirtualService(
     {
       hosts,
       gateways: gatewaysOf(object),
-      visibility: visibilityOf(object.spec.exportTo, namespace),
+      visibility: visibilityOf(object.spec.exportTo, namespace, context.exportDefault),
     },
     context,
   )

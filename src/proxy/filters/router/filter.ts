@@ -1,9 +1,9 @@
 import { type CompiledDestination, type CompiledForward, pickDestination } from '../../../routing/index.ts'
 import { forward } from '../../exchange/attempt.ts'
 import { type LocalReply, REPLIES, sendLocalReply } from '../../exchange/local-reply.ts'
-import { DEFAULT_RETRY, parseRetryOn } from '../../exchange/retry.ts'
+import { retryPlanOf } from '../../exchange/retry.ts'
 import { timeoutLine } from '../../exchange/terms.ts'
-import type { Exchange, ForwardPlan, ForwardTarget, ResponseFilter, RetryPlan } from '../../exchange/types.ts'
+import type { Exchange, ForwardPlan, ForwardTarget, ResponseFilter } from '../../exchange/types.ts'
 import { createSession, type Session } from '../../upstream/session.ts'
 import { requestChanges, responseChanges } from '../headers/filter.ts'
 import type { FilterCluster, FilterContext, HttpFilterFactory, RequestFilter } from '../order.ts'
@@ -70,14 +70,15 @@ function compileDestination(
   const requests = [requestChanges(filters), rewriteOf(filters)].filter((filter) => filter !== undefined)
   const own = responseChanges(filters)
   const baseLines = `x-envoy-decorator-operation: ${hostOf(cluster.name)}:${target.port}/*\r\n`
+  const retries = action.retries ?? context.retries
   const timeouts = {
     requestTimeoutMs: action.timeouts.requestMs ?? 0,
-    tryTimeoutMs: action.retries?.perTryTimeoutMs ?? action.timeouts.backendRequestMs ?? 0,
+    tryTimeoutMs: retries?.perTryTimeoutMs ?? action.timeouts.backendRequestMs ?? 0,
   }
   const plan: ForwardPlan = {
     target: withSession(cluster, ofRoute.session),
     ...timeouts,
-    retry: retryPlan(action),
+    retry: retryPlanOf(retries),
     response: [ofRoute.response, own].filter((filter) => filter !== undefined),
     requestLines: baseLines + timeoutLine(timeouts),
     baseLines,
@@ -113,20 +114,5 @@ function replyWith(reply: LocalReply): RequestFilter {
   return (exchange) => {
     sendLocalReply(exchange, reply)
     return 'stop'
-  }
-}
-
-function retryPlan(action: CompiledForward): RetryPlan {
-  const { retries } = action
-  if (retries === undefined) return DEFAULT_RETRY
-  const { conditions, statuses } = parseRetryOn(retries.retryOn)
-  const fallback = retries.retryOn.length === 0
-  return {
-    attempts: retries.attempts,
-    conditions: fallback ? DEFAULT_RETRY.conditions : conditions,
-    statuses: statuses.length > 0 ? statuses : DEFAULT_RETRY.statuses,
-    backoffMs: retries.backoffMs ?? DEFAULT_RETRY.backoffMs,
-    ...(retries.sameHosts === true && { sameHosts: true }),
-    ...(retries.otherLocalities === true && { otherTiers: true }),
   }
 }
