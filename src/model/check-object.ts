@@ -17,11 +17,14 @@ import {
   union,
   when,
 } from './check.ts'
+import { checkAuthorizationPolicy } from './check-authorization.ts'
+import { externalAuthorizer } from './check-external-authorizer.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkHttpBounds } from './check-http-bounds.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
 import { checkRouteObject, retries } from './check-route.ts'
+import { checkRequestAuthentication } from './check-request-authentication.ts'
 import { checkTelemetry, logFormat, meshTelemetry } from './check-telemetry.ts'
 import { session } from './check-session.ts'
 import { checkCredential, credentialReference, listenerTls, tlsDefaults, upstreamTls } from './check-tls.ts'
@@ -298,6 +301,7 @@ const mesh = object<Mesh>({
   key: oneOf('mesh'),
   trustDomain: filledText,
   trustBundle: optional(filledText),
+  trustDomainAliases: optional(list(filledText)),
   clusterDomain: filledText,
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),
@@ -313,6 +317,7 @@ const mesh = object<Mesh>({
   tlsDefaults: optional(tlsDefaults),
   accessLog: optional(logFormat),
   telemetry: optional(meshTelemetry),
+  authorizers: optional(list(externalAuthorizer)),
 })
 
 const CHECKS: { readonly [K in ModelType]: Check } = {
@@ -327,6 +332,8 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   'http-bounds': checkHttpBounds,
   telemetry: checkTelemetry,
   sidecar: checkSidecar,
+  'request-authentication': checkRequestAuthentication,
+  'authorization-policy': checkAuthorizationPolicy,
 }
 
 const anyObject = union<ModelType>('type', CHECKS)

@@ -3,13 +3,27 @@
  * that asks, and carries its origin; proxies join them by key. Pure: types, makers, invariants and canonical JSON.
  */
 export { canonicalJson, contentVersion } from './canonical.ts'
+export {
+  type AuthorizationAction,
+  type AuthorizationAttribute,
+  type AuthorizationCondition,
+  type AuthorizationPolicy,
+  type AuthorizationRule,
+  isPathTemplate,
+  pathTemplateProblem,
+  PLAIN_ATTRIBUTES,
+  type PlainAttribute,
+} from './authorization-policy.ts'
 export { checkModelObject } from './check-object.ts'
 export type { ConnectionDestination, ConnectionMatch, ConnectionRoute } from './connection-route.ts'
 export type { Credential, CredentialHolder, CredentialReference, CredentialSource } from './credential.ts'
+export type { ExternalAuthorizer, HttpAuthorizer } from './external-authorizer.ts'
 export type { Listener } from './listener.ts'
 export type { Mesh } from './mesh.ts'
 export { MODEL_TYPES, type ModelObject, type ModelType } from './model-object.ts'
 export {
+  type AuthorizationPolicyName,
+  authorizationPolicyName,
   type CredentialName,
   credentialName,
   type GatewayName,
@@ -21,6 +35,8 @@ export {
   httpBoundsName,
   type RateLimitName,
   rateLimitName,
+  type RequestAuthenticationName,
+  requestAuthenticationName,
   type RouteName,
   routeName,
   type ServiceName,
@@ -35,6 +51,8 @@ export {
   type WorkloadUid,
   workloadUid,
 } from './names.ts'
+export { isInScope, type PolicyScope } from './policy-scope.ts'
+export type { JwtKeys, JwtRule, RequestAuthentication } from './request-authentication.ts'
 export { compareOrderKeys } from './order.ts'
 export type { HttpBounds, HttpBoundsPlace } from './http-bounds.ts'
 export type { RateLimit, RateLimitPlace, TokenBucket, TrafficSide } from './rate-limit.ts'

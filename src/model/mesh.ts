@@ -1,5 +1,6 @@
 import type { Retries } from './route.ts'
 import type { ConnectionLimits, LocalityBalancing } from './service.ts'
+import type { ExternalAuthorizer } from './external-authorizer.ts'
 import type { LogFormat, MeshTelemetry } from './telemetry.ts'
 import type { TlsDefaults } from './tls.ts'
 
@@ -14,6 +15,8 @@ export interface Mesh {
    * certificate holds).
    */
   readonly trustBundle?: string
+  /** What the trust domain was called before, or is called elsewhere: as good as its own name. */
+  readonly trustDomainAliases?: readonly string[]
   readonly clusterDomain: string
   readonly rootNamespace: string
   readonly connectTimeoutMs: number
@@ -39,4 +42,6 @@ export interface Mesh {
   readonly accessLog?: LogFormat
   /** Absent: nothing is said. */
   readonly telemetry?: MeshTelemetry
+  /** Services that policies may leave decisions to. */
+  readonly authorizers?: readonly ExternalAuthorizer[]
 }

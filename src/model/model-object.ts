@@ -1,9 +1,11 @@
+import type { AuthorizationPolicy } from './authorization-policy.ts'
 import type { ConnectionRoute } from './connection-route.ts'
 import type { Credential } from './credential.ts'
 import type { HttpBounds } from './http-bounds.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { RequestAuthentication } from './request-authentication.ts'
 import type { Route } from './route.ts'
 import type { Service } from './service.ts'
 import type { Sidecar } from './sidecar.ts'
@@ -23,6 +25,8 @@ export type ModelObject =
   | Mesh
   | Telemetry
   | Sidecar
+  | RequestAuthentication
+  | AuthorizationPolicy
 
 export type ModelType = ModelObject['type']
 
@@ -39,6 +43,8 @@ export const MODEL_TYPES = [
   'credential',
   'rate-limit',
   'http-bounds',
+  'request-authentication',
+  'authorization-policy',
   'route',
   'connection-route',
   'listener',

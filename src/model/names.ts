@@ -23,6 +23,10 @@ export type CredentialName = Brand<string, 'CredentialName'>
 export type SidecarName = Brand<string, 'SidecarName'>
 /** `<namespace>/<name>` of a Telemetry, e.g. `istio-system/mesh-default`. */
 export type TelemetryName = Brand<string, 'TelemetryName'>
+/** `<namespace>/<name>[~<target>]` of an AuthorizationPolicy. */
+export type AuthorizationPolicyName = Brand<string, 'AuthorizationPolicyName'>
+/** As of an AuthorizationPolicy. */
+export type RequestAuthenticationName = Brand<string, 'RequestAuthenticationName'>
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
 export type SpiffeId = Brand<string, 'SpiffeId'>
 
@@ -76,6 +80,19 @@ export function telemetryName(namespace: string, name: string): TelemetryName {
 
 export function sidecarName(namespace: string, name: string): SidecarName {
   return `${namespace}/${name}` as SidecarName
+}
+
+/** @param part tells the objects apart that one policy for several targets is made of */
+export function authorizationPolicyName(origin: Origin, part?: string): AuthorizationPolicyName {
+  return policyKey(origin, part) as AuthorizationPolicyName
+}
+
+export function requestAuthenticationName(origin: Origin, part?: string): RequestAuthenticationName {
+  return policyKey(origin, part) as RequestAuthenticationName
+}
+
+function policyKey({ namespace, name }: Origin, part: string | undefined): string {
+  return part === undefined ? `${namespace}/${name}` : `${namespace}/${name}~${part}`
 }
 
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {

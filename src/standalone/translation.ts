@@ -42,6 +42,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const translation = createTranslation(graph, sources, options.settings)
   const { mesh, workloads, services, credentials, listeners, routes } = translation.model
   const { connectionRoutes, rateLimits, httpBounds, telemetry, sidecars } = translation.model
+  const { requestAuthentications, authorizationPolicies } = translation.model
   let present = new Map<string, KubeObject>()
   let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
@@ -73,6 +74,8 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     credentials,
     rateLimits,
     httpBounds,
+    requestAuthentications,
+    authorizationPolicies,
     listeners,
     routes,
     connectionRoutes,

@@ -12,6 +12,7 @@ import {
   systemClock,
 } from '../base/index.ts'
 import {
+  type AuthorizationPolicy,
   type ConnectionRoute,
   type HttpBounds,
   type RateLimit,
@@ -48,6 +49,8 @@ export interface TestSources {
   readonly 'http-bounds': Source<HttpBounds>
   readonly telemetry: Source<Telemetry>
   readonly sidecar: Source<Sidecar>
+  readonly 'request-authentication': Source<RequestAuthentication>
+  readonly 'authorization-policy': Source<AuthorizationPolicy>
 }
 
 export function testSources(): { readonly graph: Graph; readonly sources: TestSources } {
@@ -66,6 +69,8 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       'http-bounds': graph.source<HttpBounds>('http-bounds'),
       telemetry: graph.source<Telemetry>('telemetry'),
       sidecar: graph.source<Sidecar>('sidecar'),
+      'request-authentication': graph.source<RequestAuthentication>('request-authentication'),
+      'authorization-policy': graph.source<AuthorizationPolicy>('authorization-policy'),
     },
   }
 }

@@ -166,6 +166,8 @@ async function createCore(
       'http-bounds': model.httpBounds,
       telemetry: model.telemetry,
       sidecar: model.sidecars,
+      'request-authentication': model.requestAuthentications,
+      'authorization-policy': model.authorizationPolicies,
     },
     controlPlane: JSON.stringify({
       Component: 'istiod',

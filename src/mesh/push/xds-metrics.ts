@@ -15,6 +15,8 @@ const TYPE_LABELS = {
   'http-bounds': 'bounds',
   telemetry: 'telemetry',
   sidecar: 'sidecar',
+  'request-authentication': 'authn',
+  'authorization-policy': 'authz',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** Istio's buckets of the convergence time, with finer ones below, where we live. */

@@ -5,6 +5,7 @@ import type { Mesh } from '../../model/index.ts'
 import { isRecord, type Members, textOf } from './members.ts'
 import { translateMeshTelemetry } from './mesh-telemetry.ts'
 import { type ExportDefaults, translateExportDefaults, translateMeshTraffic } from './mesh-traffic.ts'
+import { translateAuthorizers } from './mesh-authorizers.ts'
 import type { MeshSettings } from './settings.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -42,10 +43,18 @@ export function translateMeshConfig(
       ...tlsDefaults(config, problems),
       ...translateMeshTraffic(config, problems),
       ...telemetry,
+      ...trustDomainAliases(config),
+      ...translateAuthorizers(config, problems),
     },
     exports: translateExportDefaults(config),
     problems,
   }
+}
+
+function trustDomainAliases(config: Members): Pick<Mesh, 'trustDomainAliases'> {
+  const given = config['trustDomainAliases']
+  const aliases = Array.isArray(given) ? given.filter((one) => typeof one === 'string' && one !== '') : []
+  return aliases.length === 0 ? {} : { trustDomainAliases: aliases }
 }
 
 /** As in Istio, TLS of the mesh itself is not meant. */

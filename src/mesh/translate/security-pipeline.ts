@@ -1,7 +1,6 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
 import {
-  type AuthorizationPolicy,
   type KindRef,
   type PeerAuthentication,
   RESOURCE_KINDS,
@@ -24,16 +23,9 @@ interface Unenforced {
 }
 
 export function createSecurityPipeline(graph: Graph, sources: Sources): SecurityPipeline {
-  const { authorizationPolicy, peerAuthentication, requestAuthentication } = RESOURCE_KINDS
+  const { peerAuthentication } = RESOURCE_KINDS
   const all = [
-    follow(graph, sources.authorizationPolicies, authorizationPolicy, ofAuthorization),
     follow(graph, sources.peerAuthentications, peerAuthentication, ofPeers),
-    follow(
-      graph,
-      sources.requestAuthentications,
-      requestAuthentication,
-      () => 'tokens of requests are not looked at',
-    ),
   ]
   return { statuses: all.map(({ statuses }) => statuses), problems: all.map(({ problems }) => problems) }
 }
@@ -88,10 +80,6 @@ function statusOf(object: KubeObject, kind: KindRef, message: string): StatusUpd
     observedGeneration: generation,
     status: { conditions: [condition(generation, 'Accepted', outcome)] },
   }
-}
-
-function ofAuthorization({ spec }: AuthorizationPolicy): string | undefined {
-  return spec?.action === 'AUDIT' ? 'no request is audited' : 'requests that it would refuse are let through'
 }
 
 /** Connections without TLS are taken as they always are: only what asks for more is not done. */

@@ -1,11 +1,13 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type {
+  AuthorizationPolicy,
   ConnectionRoute,
   Credential,
   Listener,
   Mesh,
   HttpBounds,
   RateLimit,
+  RequestAuthentication,
   Route,
   Service,
   Sidecar,
@@ -17,6 +19,7 @@ import type { GatewayDeployment } from './gateway-api/gateway-deployment.ts'
 import { createGatewayPipeline } from './gateway-pipeline.ts'
 import { createIstioPipeline } from './istio-pipeline.ts'
 import type { Problem } from './problem.ts'
+import { createAuthorizationPipeline } from './authorization-pipeline.ts'
 import { createBackendTls } from './backend-tls-pipeline.ts'
 import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
@@ -38,6 +41,8 @@ export interface Translation {
     readonly rateLimits: Collection<RateLimit>
     readonly httpBounds: Collection<HttpBounds>
     readonly telemetry: Collection<Telemetry>
+    readonly requestAuthentications: Collection<RequestAuthentication>
+    readonly authorizationPolicies: Collection<AuthorizationPolicy>
     readonly sidecars: Collection<Sidecar>
   }
   readonly statuses: Collection<StatusUpdate>
@@ -55,6 +60,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
   const sidecars = createSidecarPipeline(graph, sources, { registry, settings })
   const telemetry = createTelemetryPipeline(graph, sources, { mesh: registry.mesh, settings })
   const security = createSecurityPipeline(graph, sources)
+  const authorization = createAuthorizationPipeline(graph, sources, { mesh: registry.mesh, settings })
   return {
     model: {
       mesh: registry.mesh,
@@ -72,12 +78,15 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       httpBounds: istio.httpBounds,
       connectionRoutes: graph.merge('connection routes', [gateway.connectionRoutes, istio.connectionRoutes]),
       telemetry: telemetry.telemetry,
+      requestAuthentications: authorization.requestAuthentications,
+      authorizationPolicies: authorization.authorizationPolicies,
       sidecars: sidecars.sidecars,
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
       registry.statuses,
       ...security.statuses,
+      ...authorization.statuses,
       backendTls.statuses([gateway.routes, gateway.connectionRoutes], (service) => {
         const [namespace = '', name = ''] = service.split('/')
         return registryKey(namespace, name, settings)
@@ -90,6 +99,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       telemetry.problems,
       sidecars.problems,
       ...security.problems,
+      ...authorization.problems,
     ]),
   }
 }

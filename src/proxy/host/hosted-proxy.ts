@@ -42,7 +42,7 @@ const DRAIN_POLL_MS = 20
 /** What every proxy wants of all that it may see. */
 const COMMON_TYPES = ['mesh', 'telemetry', 'workload', 'service'] as const
 /** And of what is for single ones. */
-const PROXY_TYPES = ['rate-limit', 'http-bounds'] as const
+const PROXY_TYPES = ['rate-limit', 'http-bounds', 'request-authentication', 'authorization-policy'] as const
 /** What only sidecars follow. */
 const SIDECAR_TYPES = ['sidecar'] as const
 const ROUTE_TYPES = ['route', 'connection-route'] as const

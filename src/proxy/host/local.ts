@@ -222,9 +222,11 @@ function ownListener(listener: Listener): Listener {
   }
 }
 
-/** Every gateway, and every limit and bound, is for this proxy. */
+/** Every gateway, limit, bound and policy is for this proxy. */
 function owned(object: ModelObject): ModelObject {
   if (object.type === 'listener') return ownListener(object)
+  if (object.type === 'request-authentication' || object.type === 'authorization-policy')
+    return { ...object, scope: { labels: {} } }
   return object.type === 'rate-limit' || object.type === 'http-bounds'
     ? { ...object, selector: { labels: {} } }
     : object

@@ -1,5 +1,6 @@
 import type { Clock, Collection, Logger } from '../../base/index.ts'
 import type {
+  AuthorizationPolicy,
   ConnectionRoute,
   Credential,
   HttpBounds,
@@ -8,6 +9,7 @@ import type {
   ModelObject,
   ModelType,
   RateLimit,
+  RequestAuthentication,
   Route,
   Service,
   Sidecar,
@@ -30,6 +32,8 @@ export interface ModelCollections {
   readonly 'http-bounds': Collection<HttpBounds>
   readonly telemetry: Collection<Telemetry>
   readonly sidecar: Collection<Sidecar>
+  readonly 'request-authentication': Collection<RequestAuthentication>
+  readonly 'authorization-policy': Collection<AuthorizationPolicy>
 }
 
 /** Who a connection is, by its credentials. */

@@ -1,5 +1,13 @@
 import { unreachable } from '../../base/index.ts'
-import type { ConnectionRoute, Credential, ModelObject, Route } from '../../model/index.ts'
+import type {
+  AuthorizationPolicy,
+  ConnectionRoute,
+  Credential,
+  ModelObject,
+  RequestAuthentication,
+  Route,
+  Sidecar,
+} from '../../model/index.ts'
 import type { ProxyNode, Subscription } from '../types/index.ts'
 import type { Peer, PeerIdentity } from './contract.ts'
 
@@ -19,7 +27,7 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
         object.type === 'credential' ||
         ((object.type === 'listener' || object.type === 'rate-limit' || object.type === 'http-bounds') &&
           selects(object.selector, node)) ||
-        (object.type === 'sidecar' && selects(object.scope, node))
+        (isScoped(object) && selects(object.scope, node))
       )
     case 'gateway':
       return isRoute(object) && isOfGateway(object, subscription.gateway)
@@ -40,6 +48,9 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
     case 'route':
     case 'connection-route':
       return object.scope.clientNamespaces?.includes(node.namespace) ?? true
+    case 'request-authentication':
+    case 'authorization-policy':
+      return object.scope.namespace === undefined || object.scope.namespace === node.namespace
     case 'telemetry':
       return object.namespace === undefined || object.namespace === node.namespace
     case 'sidecar':
@@ -53,6 +64,14 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
     default:
       return unreachable(object)
   }
+}
+
+function isScoped(object: ModelObject): object is Sidecar | RequestAuthentication | AuthorizationPolicy {
+  return (
+    object.type === 'sidecar' ||
+    object.type === 'request-authentication' ||
+    object.type === 'authorization-policy'
+  )
 }
 
 function isRoute(object: ModelObject): object is Route | ConnectionRoute {

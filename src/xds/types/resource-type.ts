@@ -14,6 +14,8 @@ const TYPE_NAMES = {
   'http-bounds': 'HttpBounds',
   telemetry: 'Telemetry',
   sidecar: 'Sidecar',
+  'request-authentication': 'RequestAuthentication',
+  'authorization-policy': 'AuthorizationPolicy',
 } as const satisfies Readonly<Record<ModelType, string>>
 
 /** The name of a model type on the wire, e.g. `type.googleapis.com/lateen.v1.Route`. */

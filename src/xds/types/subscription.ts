@@ -2,8 +2,8 @@ import type { ModelType } from '../../model/index.ts'
 
 /**
  * What a proxy may subscribe to within a type: one resource by its key, or a group of them.
- * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners, rate limits, bounds and sidecars whose selector picks
- * the proxy, and the credentials that it may hold.
+ * `*`: every object that the proxy's namespace may see. `proxy/*`: listeners, rate limits, bounds, sidecars and policies that
+ * select the proxy, and the credentials that it may hold.
  * `gateway/<gateway name>/*`: routes attached to a listener of that gateway. `mesh/*`: routes of sidecars.
  */
 export type Subscription =
@@ -20,6 +20,8 @@ const OF_PROXIES: ReadonlySet<ModelType> = new Set([
   'rate-limit',
   'http-bounds',
   'sidecar',
+  'request-authentication',
+  'authorization-policy',
 ])
 
 export function parseSubscription(type: ModelType, name: string): Subscription {

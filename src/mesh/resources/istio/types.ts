@@ -415,11 +415,42 @@ export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
 }
 
-/** Of these three only as much as says what is not done when they are not enforced. */
 export interface AuthorizationPolicy extends KubeObject {
   readonly kind: 'AuthorizationPolicy'
-  readonly spec?: { readonly action?: string }
+  readonly spec?: PolicyAttachment & {
+    readonly action?: string
+    readonly provider?: { readonly name?: string }
+    readonly rules?: readonly IstioAuthorizationRule[]
+  }
 }
+
+/** The workloads that a policy of security is for. */
+export interface PolicyAttachment {
+  readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> }
+  readonly targetRef?: PolicyTarget
+  readonly targetRefs?: readonly PolicyTarget[]
+}
+
+export interface PolicyTarget {
+  readonly group?: string
+  readonly kind: string
+  readonly name: string
+  readonly namespace?: string
+}
+
+/** Members as in Istio's API: `principals`, `notPrincipals` and so on. */
+type TextLists = Readonly<Record<string, readonly string[] | undefined>>
+
+export interface IstioAuthorizationRule {
+  readonly from?: readonly { readonly source?: TextLists }[]
+  readonly to?: readonly { readonly operation?: TextLists }[]
+  readonly when?: readonly {
+    readonly key: string
+    readonly values?: readonly string[]
+    readonly notValues?: readonly string[]
+  }[]
+}
+
 export interface PeerAuthentication extends KubeObject {
   readonly kind: 'PeerAuthentication'
   readonly spec?: {
@@ -429,6 +460,23 @@ export interface PeerAuthentication extends KubeObject {
 }
 export interface RequestAuthentication extends KubeObject {
   readonly kind: 'RequestAuthentication'
+  readonly spec?: PolicyAttachment & { readonly jwtRules?: readonly IstioJwtRule[] }
+}
+
+export interface IstioJwtRule {
+  readonly issuer?: string
+  readonly audiences?: readonly string[]
+  readonly jwks?: string
+  readonly jwksUri?: string
+  readonly jwks_uri?: string
+  readonly timeout?: string
+  readonly fromHeaders?: readonly { readonly name: string; readonly prefix?: string }[]
+  readonly fromParams?: readonly string[]
+  readonly fromCookies?: readonly string[]
+  readonly forwardOriginalToken?: boolean
+  readonly outputPayloadToHeader?: string
+  readonly outputClaimToHeaders?: readonly { readonly header: string; readonly claim: string }[]
+  readonly spaceDelimitedClaims?: readonly string[]
 }
 
 /** What users say of logs, traces and metrics. */

@@ -48,6 +48,8 @@ export const SECTIONS = [
   'services',
   'workloads',
   'telemetry',
+  'requestAuthentications',
+  'authorizationPolicies',
   'sidecars',
   'statuses',
   'deployments',

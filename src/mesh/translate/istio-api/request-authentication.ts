@@ -1,0 +1,116 @@
+import { parseDurationMs } from '../../../base/index.ts'
+import {
+  type JwtKeys,
+  type JwtRule,
+  type Origin,
+  type RequestAuthentication,
+  requestAuthenticationName,
+} from '../../../model/index.ts'
+import type {
+  IstioJwtRule,
+  RequestAuthentication as RequestAuthenticationResource,
+} from '../../resources/index.ts'
+import { namespaceOf } from '../names.ts'
+import type { MeshSettings } from '../settings.ts'
+import { attachmentOf } from './policy-scope.ts'
+
+export interface RequestAuthenticationResult {
+  readonly key: string
+  readonly policies: readonly RequestAuthentication[]
+  readonly gateways: readonly string[]
+  readonly problems: readonly string[]
+  readonly generation: number
+  readonly origin: Origin
+}
+
+/** Istio's default for one fetch of keys. */
+const TIMEOUT_MS = 5000
+
+export function translateRequestAuthentication(
+  object: RequestAuthenticationResource,
+  settings: MeshSettings,
+): RequestAuthenticationResult {
+  const namespace = namespaceOf(object)
+  const { name, generation = 0 } = object.metadata
+  const origin = { kind: 'RequestAuthentication', namespace, name }
+  const spec = object.spec ?? {}
+  const problems: string[] = []
+  const attachment = attachmentOf(spec, namespace, settings)
+  const rules = (spec.jwtRules ?? []).flatMap((rule, i) => {
+    const translated = translateRule(rule, `jwtRules[${i}]`, problems)
+    return translated === undefined ? [] : [translated]
+  })
+  return {
+    key: `${namespace}/${name}`,
+    policies: attachment.scopes.map(({ scope, part }) => ({
+      type: 'request-authentication',
+      key: requestAuthenticationName(origin, part),
+      scope,
+      rules,
+      origin,
+    })),
+    gateways: attachment.gateways,
+    problems: [...attachment.problems, ...problems],
+    generation,
+    origin,
+  }
+}
+
+function translateRule(rule: IstioJwtRule, path: string, problems: string[]): JwtRule | undefined {
+  const { issuer = '' } = rule
+  if (issuer === '') {
+    problems.push(`${path}.issuer: must be given; the rule has no effect, tokens of others are refused`)
+    return undefined
+  }
+  const payloadHeader = rule.outputPayloadToHeader?.toLowerCase() ?? ''
+  return {
+    issuer,
+    audiences: rule.audiences ?? [],
+    keys: keysOf(rule, path, problems),
+    from: {
+      headers: (rule.fromHeaders ?? []).map(({ name, prefix = '' }) => ({ name: name.toLowerCase(), prefix })),
+      params: rule.fromParams ?? [],
+      cookies: rule.fromCookies ?? [],
+    },
+    forwardsToken: rule.forwardOriginalToken === true,
+    ...(payloadHeader !== '' && { payloadHeader }),
+    claimHeaders: (rule.outputClaimToHeaders ?? []).map(({ claim, header }) => ({
+      claim,
+      header: header.toLowerCase(),
+    })),
+    spaceDelimitedClaims: [...new Set(['scope', 'permission', ...(rule.spaceDelimitedClaims ?? [])])],
+  }
+}
+
+function keysOf(rule: IstioJwtRule, path: string, problems: string[]): JwtKeys {
+  const timeoutMs = timeoutOf(rule.timeout, path, problems)
+  if (rule.jwks !== undefined && rule.jwks !== '') {
+    if (!isKeySet(rule.jwks))
+      problems.push(`${path}.jwks: is not a JSON Web Key Set; tokens of ${rule.issuer ?? ''} are refused`)
+    return { kind: 'inline', jwks: rule.jwks }
+  }
+  const uri = rule.jwksUri ?? rule.jwks_uri ?? ''
+  if (uri === '') return { kind: 'discovered', timeoutMs }
+  if (/^https?:\/\/\S+$/i.test(uri) && URL.canParse(uri)) return { kind: 'remote', uri, timeoutMs }
+  problems.push(`${path}.jwksUri: must be an address of http or https; tokens of ${rule.issuer ?? ''} are refused`)
+  return { kind: 'inline', jwks: NO_KEYS }
+}
+
+const NO_KEYS = '{"keys":[]}'
+
+function timeoutOf(text: string | undefined, path: string, problems: string[]): number {
+  if (text === undefined) return TIMEOUT_MS
+  const ms = parseDurationMs(text)
+  if (ms !== undefined && ms > 0) return ms
+  problems.push(`${path}.timeout: ${text} is not a duration such as 5s`)
+  return TIMEOUT_MS
+}
+
+function isKeySet(text: string): boolean {
+  try {
+    const { keys } = JSON.parse(text) as { readonly keys?: unknown }
+    return Array.isArray(keys)
+  } catch {
+    return false
+  }
+}
