@@ -16,6 +16,7 @@ import {
   type ConnectionRoute,
   type HttpBounds,
   type RateLimit,
+  type RequestAuthentication,
   type Credential,
   gatewayName,
   type Listener,

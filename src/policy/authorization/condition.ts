@@ -1,8 +1,8 @@
-import { type AuthorizationAttribute, type AuthorizationCondition, type PlainAttribute } from '../../model/index.ts'
+import type { AuthorizationAttribute, AuthorizationCondition, PlainAttribute } from '../../model/index.ts'
 import type { ConnectionFacts } from '../connection.ts'
 import { compileAddress } from './address-match.ts'
 import type { RequestFacts } from './facts.ts'
-import { bytesOf, compilePath } from './path-match.ts'
+import { bytesOf, compilePath, decodedPath, textOfBytes } from './path-match.ts'
 import { compileField, compileGlob, compileHost, compileText, type TextMatch } from './text-match.ts'
 import { withAliases, type TrustDomains } from './trust-domains.ts'
 
@@ -31,13 +31,24 @@ export function compileCondition(
   leniency: Leniency,
 ): readonly Test[] | undefined {
   const { attribute, values, notValues } = condition
-  const wanted = compileValues(attribute, values, context)
-  const unwanted = compileValues(attribute, notValues, context)
+  const isWide = leniency === 'wide'
+  const wanted = compileValues(attribute, withSpellings(attribute, values, isWide), context)
+  const unwanted = compileValues(attribute, withSpellings(attribute, notValues, isWide), context)
   if (leniency === 'narrow' && (wanted.isBroken || unwanted.isBroken)) return undefined
   return [
     ...(wanted.tests.length > 0 ? [anyOf(wanted.tests)] : []),
     ...(unwanted.tests.length > 0 ? [not(anyOf(unwanted.tests))] : []),
   ]
+}
+
+/** A refusing policy's path means what an application would decode it to as well. */
+function withSpellings(
+  { kind }: AuthorizationAttribute,
+  values: readonly string[],
+  isWide: boolean,
+): readonly string[] {
+  if (kind !== 'path' || !isWide) return values
+  return [...new Set(values.flatMap((value) => [value, textOfBytes(decodedPath(bytesOf(value)))]))]
 }
 
 function compileValues(

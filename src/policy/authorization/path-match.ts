@@ -35,6 +35,12 @@ export function bytesOf(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
+/** The reverse; bytes that are no UTF-8 stay what they are. */
+export function textOfBytes(bytes: string): string {
+  const text = Buffer.from(bytes, 'latin1').toString('utf8')
+  return bytesOf(text) === bytes ? text : bytes
+}
+
 /**
  * What an application that decodes takes the path for: every encoded byte but those of slashes, which the mesh's path
  * normalisation is about. A policy that refuses a path means this one too.

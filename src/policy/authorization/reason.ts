@@ -53,25 +53,8 @@ function describeFact(
   }
 }
 
-type OfRequest = Exclude<
-  AuthorizationAttribute,
-  {
-    readonly kind:
-      | 'principal'
-      | 'trust-domain'
-      | 'namespace'
-      | 'service-account'
-      | 'source-ip'
-      | 'remote-ip'
-      | 'destination-ip'
-      | 'port'
-      | 'server-name'
-      | 'unknown'
-  }
->
-
 /** Values of fields and claims are not told: they may be secrets. */
-function describeRequestFact(attribute: OfRequest, request: RequestFacts): string {
+function describeRequestFact(attribute: AuthorizationAttribute, request: RequestFacts): string {
   const { auth } = request
   switch (attribute.kind) {
     case 'method':
@@ -93,5 +76,7 @@ function describeRequestFact(attribute: OfRequest, request: RequestFacts): strin
     case 'audience':
     case 'presenter':
       return auth === undefined ? 'no verified token' : `${attribute.kind} of the token`
+    default:
+      return ''
   }
 }

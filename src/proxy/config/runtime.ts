@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../base/index.ts'
 import { deepEqual, unreachable } from '../../base/index.ts'
 import type {
   ConnectionRoute,
+  AuthorizationPolicyName,
   CredentialName,
   CredentialReference,
   HttpBoundsName,
@@ -10,6 +11,7 @@ import type {
   Mesh,
   ModelType,
   RateLimitName,
+  RequestAuthenticationName,
   Route,
   RouteName,
   SidecarName,
@@ -29,6 +31,7 @@ import { compileChain } from '../filters/chain.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
 import { type ConnectionTable, createConnectionTable } from '../tcp/connection-table.ts'
+import { createGuards, type Guards } from '../filters/guards.ts'
 import type { Interner } from './interner.ts'
 import { type ClientScope, createClientScope } from './client-scope.ts'
 import { createModelStore, type ModelStore } from './model-store.ts'
@@ -53,6 +56,7 @@ export interface Runtime {
   readonly chain: (route: CompiledRoute) => FilterChain
   readonly routes: () => Iterable<CompiledRoute>
   readonly limits: RateLimits
+  readonly guards: Guards
   readonly bounds: HttpBoundsTable
   /** Routes for connections that are passed on as bytes. */
   readonly connectionRoutes: ConnectionTable
@@ -199,6 +203,13 @@ export function createRuntime(options: {
     tokens: options.upstream.thread.tokens,
     proxy,
   })
+  const guards = createGuards({
+    namespace: options.clientNamespace,
+    labels: options.labels,
+    clock,
+    logger,
+    mesh: store.mesh,
+  })
   const bounds = createHttpBoundsTable(options.isGateway)
   const side = options.isGateway ? 'gateway' : 'outbound'
   const filterContext: FilterContext = {
@@ -208,13 +219,19 @@ export function createRuntime(options: {
     },
     cluster,
     limiter: (route) => limits.ofRoute(side, route),
+    // A sidecar's are for what calls it, which has no routes.
+    guard: (kind) => (options.isGateway ? guards.of(kind) : undefined),
   }
   let limitsVersion = 0
+  let guardsVersion = 0
 
-  /** Limits stand in the chains of the routes that they are for. */
-  function followLimits(): void {
-    if (limitsVersion === limits.version()) return
+  /** Limits and guards stand in the chains of the routes that they are for. */
+  function followFilters(): void {
+    guards.settle()
+    const isSame = limitsVersion === limits.version() && guardsVersion === guards.version()
+    if (isSame) return
     limitsVersion = limits.version()
+    guardsVersion = guards.version()
     recompile()
   }
 
@@ -331,6 +348,10 @@ export function createRuntime(options: {
       case 'http-bounds':
         bounds.set(object)
         return undefined
+      case 'authorization-policy':
+      case 'request-authentication':
+        guards.set(object)
+        return undefined
       default:
         return unreachable(object)
     }
@@ -372,6 +393,10 @@ export function createRuntime(options: {
         return limits.delete(key as RateLimitName)
       case 'http-bounds':
         return bounds.delete(key as HttpBoundsName)
+      case 'authorization-policy':
+        return guards.deleteAuthorization(key as AuthorizationPolicyName)
+      case 'request-authentication':
+        return guards.deleteAuthentication(key as RequestAuthenticationName)
       default:
         return unreachable(type)
     }
@@ -382,7 +407,7 @@ export function createRuntime(options: {
     if (options.isGateway && changes.some((change) => change.type === 'listener')) followListeners()
     followScope(changes)
     refreshClusters()
-    followLimits()
+    followFilters()
     for (const route of offered.splice(0)) offer(route)
     for (const [key, { route }] of waiting) {
       if (servicesOf(route.source).every((name) => store.service(name) !== undefined)) {
@@ -417,6 +442,7 @@ export function createRuntime(options: {
     chain: (route) => chains.get(route) ?? NO_FILTERS,
     routes: () => served.values(),
     limits,
+    guards,
     bounds,
     connectionRoutes,
     waiting: () => waiting.keys(),
@@ -426,6 +452,7 @@ export function createRuntime(options: {
       for (const { cancel } of waiting.values()) cancel()
       waiting.clear()
       names.close()
+      guards.close()
       for (const one of clusters.values()) one.close()
     },
   }

@@ -1,3 +1,4 @@
+import { clientAddressOf } from './connection-facts.ts'
 import { fieldValue, type HeadBlock } from '../http1/head-block.ts'
 import type { DownstreamStream, Exchange, HttpContext } from './types.ts'
 
@@ -28,6 +29,7 @@ export function createExchange(options: {
     port: context.port,
     header: headerOf,
     source: context.source,
+    clientAddress: clientAddressOf,
     startedAt,
     startTime: clock.now(),
     hasBody: options.hasBody,
@@ -39,6 +41,7 @@ export function createExchange(options: {
     originalAuthority: undefined,
     targetChanged: false,
     requestId: '',
+    auth: undefined,
     trustedAddress: undefined,
     requestDone: !options.hasBody,
     requestTrailers: '',

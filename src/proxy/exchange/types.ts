@@ -11,6 +11,7 @@ import type { SharedLoads } from '../upstream/shared-load.ts'
 import type { Clock, Random } from '../../base/index.ts'
 import type { PeerIdentityFacts } from '../../policy/index.ts'
 import type { TlsFacts, TraceIds } from '../../telemetry/index.ts'
+import type { ConnectionFacts, RequestAuth } from '../../policy/index.ts'
 import type { MessageCounts } from './messages.ts'
 
 /**
@@ -187,6 +188,8 @@ export interface HttpContext {
   readonly clientCertificate?: string
   /** For logs. */
   readonly downstreamTls?: () => TlsFacts | undefined
+  /** Of a connection of its own: what policies see of it. */
+  readonly connection?: ConnectionFacts
   /** In a sidecar, the proxy's own workload. */
   readonly source?: RouteSource | undefined
   /** The original destination of a captured connection, `address:port`. */
@@ -262,6 +265,8 @@ export interface Exchange {
   /** A request field by its name in lower case; several lines joined by commas. */
   readonly header: (name: string) => string | undefined
   readonly source?: RouteSource | undefined
+  /** Of the client, as proxies that are believed have seen it. */
+  readonly clientAddress: () => string
   readonly startedAt: number
   /** Wall clock, milliseconds. */
   readonly startTime: number
@@ -278,6 +283,8 @@ export interface Exchange {
   /** `path` is not what stands in the head's first line any more. */
   targetChanged: boolean
   requestId: string
+  /** What its token says, once that is verified. */
+  auth: RequestAuth | undefined
   /** Of the client, as a proxy before this one that is believed has seen it. */
   trustedAddress: string | undefined
 

@@ -17,9 +17,20 @@ import { rewriteFilter } from './rewrite/filter.ts'
 import { routerFilter } from './router/filter.ts'
 import type { FilterChain } from './run.ts'
 
+/** The same for every route. */
+function guardFilter(kind: 'jwt' | 'ext-authz' | 'rbac'): HttpFilterFactory {
+  return (_route, context) => {
+    const request = context.guard(kind)
+    return request && { request }
+  }
+}
+
 const FACTORIES: Readonly<Record<HttpFilterKind, HttpFilterFactory>> = {
   'grpc-web': grpcWebFilter,
   'rate-limit': rateLimitFilter,
+  jwt: guardFilter('jwt'),
+  'ext-authz': guardFilter('ext-authz'),
+  rbac: guardFilter('rbac'),
   fault: faultFilter,
   cors: corsFilter,
   respond: respondFilter,

@@ -8,6 +8,9 @@ import type { Cluster, ClusterKey } from '../upstream/cluster.ts'
 export type HttpFilterKind =
   | 'grpc-web'
   | 'rate-limit'
+  | 'jwt'
+  | 'ext-authz'
+  | 'rbac'
   | 'fault'
   | 'cors'
   | 'respond'
@@ -19,13 +22,16 @@ export type HttpFilterKind =
 
 /**
  * The order in which a request passes them; a response goes the other way. The router is the last. A rate limit is
- * first, as the patches that Istio documents put it: what is refused shall cost nothing. Those of security have their
- * place between it and `fault`, in Istio's order: `jwt` (which lets CORS preflights pass, as Istio sets it up),
- * `ext-authz`, `rbac`; each a filter like the others, in the chain of those routes alone to which a policy applies.
+ * first, as the patches that Istio documents put it: what is refused shall cost nothing. Then those of security: `jwt`
+ * (which lets CORS preflights pass, as Istio sets it up), `ext-authz`, `rbac`; in the chains of those proxies alone to
+ * which a policy applies. In Istio the service that decides comes before the token; so its rules can look at the token.
  */
 export const HTTP_FILTER_ORDER = [
   'grpc-web',
   'rate-limit',
+  'jwt',
+  'ext-authz',
+  'rbac',
   'fault',
   'cors',
   'respond',
@@ -45,6 +51,9 @@ export type FilterVerdict = 'continue' | 'stop' | 'wait'
 
 export type RequestFilter = (exchange: Exchange, match: CompiledMatch) => FilterVerdict
 
+/** A filter that no route has a say in. */
+export type Guard = (exchange: Exchange) => FilterVerdict
+
 export interface HttpFilter {
   readonly request: RequestFilter
 }
@@ -59,6 +68,8 @@ export interface FilterContext {
   readonly retries?: Retries | undefined
   /** What limits the rate of a route's requests. */
   readonly limiter: (route: CompiledRoute) => RequestFilter | undefined
+  /** What of security is asked for at this proxy. */
+  readonly guard: (kind: 'jwt' | 'ext-authz' | 'rbac') => Guard | undefined
   readonly cluster: (key: Pick<ClusterKey, 'service' | 'port' | 'subset'>) => FilterCluster
 }
 

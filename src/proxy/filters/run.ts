@@ -1,7 +1,7 @@
 import type { CompiledMatch } from '../../routing/index.ts'
 import { keepForLater } from '../exchange/kept-body.ts'
 import type { Exchange } from '../exchange/types.ts'
-import type { RequestFilter } from './order.ts'
+import type { Guard, RequestFilter } from './order.ts'
 
 /** What a route does with a request. Only the filters that it uses are in it. */
 export type FilterChain = readonly RequestFilter[]
@@ -20,6 +20,20 @@ function runFrom(chain: FilterChain, from: number, exchange: Exchange, match: Co
     }
     return
   }
+}
+
+/** The guards of a request that takes no route, and what becomes of it when they let it pass. */
+export function runGuards(guards: readonly Guard[], exchange: Exchange, pass: () => void, from = 0): void {
+  for (let i = from; i < guards.length; i++) {
+    const verdict = (guards[i] as Guard)(exchange)
+    if (verdict === 'continue') continue
+    if (verdict === 'wait') {
+      keepForLater(exchange)
+      exchange.resume = () => runGuards(guards, exchange, pass, i + 1)
+    }
+    return
+  }
+  pass()
 }
 
 /** Goes on behind the filter that made the request wait; a request that has ended meanwhile stays ended. */

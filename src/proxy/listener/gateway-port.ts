@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Logger } from '../../base/index.ts'
 import type { Listener, ListenerName } from '../../model/index.ts'
 import type { HttpContext } from '../exchange/types.ts'
-import type { Network } from '../net/network.ts'
+import type { Network, SocketTarget } from '../net/network.ts'
 import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type ConnectionParts, forwardConnection, routeConnection } from '../tcp/route-connection.ts'
 import { parseSniCluster } from '../tcp/sni-cluster.ts'
@@ -153,9 +153,19 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
     forwardConnection(
       parts,
       parts.runtime.cluster({ service: service.key, port: named.port, subset: named.subset }),
-      { accepted, first, original, serverName },
+      { accepted, first, original, serverName, refusal: refusalOf(accepted.socket, original, serverName) },
     )
     return true
+  }
+
+  function refusalOf(socket: Socket, original: SocketTarget, serverName: string | undefined) {
+    return parts.runtime.guards.refusal({
+      serverName,
+      sourceAddress: plainAddress(socket.remoteAddress),
+      sourcePort: socket.remotePort ?? 0,
+      destinationAddress: original.address,
+      destinationPort: original.port,
+    })
   }
 
   function terminate(listener: Listener, socket: Socket, first: Buffer): void {
@@ -187,6 +197,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       routeConnection(parts, route, {
         ...connection,
         original,
+        refusal: refusalOf(socket, original, serverName),
         ...(serverName && { serverName }),
       })
       return true

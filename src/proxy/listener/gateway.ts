@@ -6,7 +6,7 @@ import { type CompiledRoute, createGatewayTable, type GatewayTable, hostOf } fro
 import type { RouteSink, Runtime } from '../config/runtime.ts'
 import { REPLIES, sendLocalReply } from '../exchange/local-reply.ts'
 import type { Exchange, HttpContext } from '../exchange/types.ts'
-import { runChain } from '../filters/run.ts'
+import { runChain, runGuards } from '../filters/run.ts'
 import type { BoundListener, Network } from '../net/network.ts'
 import { createWheelTimer } from '../net/timer-wheel.ts'
 import type { ConnectionParts } from '../tcp/route-connection.ts'
@@ -221,7 +221,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   function handle(exchange: Exchange, table: GatewayTable | undefined): void {
     const result = table?.match(exchange)
     if (result === undefined || result.kind !== 'match') {
-      sendLocalReply(exchange, exchange.upgrade === 'connect' ? REPLIES.upgradeFailed : REPLIES.routeNotFound)
+      runGuards(options.runtime().guards.all(), exchange, () => replyUnrouted(exchange))
       return
     }
     exchange.routeName = result.route.name
@@ -310,4 +310,9 @@ function createTables() {
 function tableId({ key, port, protocol, isolated }: Listener): string {
   if (protocol === 'https') return isolated ? `https port ${port}` : key
   return `port ${port}`
+}
+
+/** Who may not call at all does not hear that there is nothing. */
+function replyUnrouted(exchange: Exchange): void {
+  sendLocalReply(exchange, exchange.upgrade === 'connect' ? REPLIES.upgradeFailed : REPLIES.routeNotFound)
 }

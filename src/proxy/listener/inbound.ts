@@ -3,7 +3,10 @@ import type { IngressEndpoint } from '../../model/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { INBOUND_RETRY } from '../exchange/retry.ts'
 import type { Exchange, ForwardPlan } from '../exchange/types.ts'
+import { runGuards } from '../filters/run.ts'
 import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
+import type { ConnectionFacts } from '../../policy/index.ts'
+import { plainAddress } from '../net/plain-address.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
@@ -66,7 +69,9 @@ export function createInbound(parts: SidecarParts) {
       if (mayBeGrpcWeb(exchange.head) && serviceAt(original.port)?.port.protocol === 'grpc')
         translateGrpcWeb(exchange)
       if (runtime.limits.ofInbound()?.(exchange) === 'stop') return
-      forward(exchange, plan)
+      const guards = runtime.guards.all()
+      if (guards.length === 0) forward(exchange, plan)
+      else runGuards(guards, exchange, () => forward(exchange, plan))
     }
     const context = parts.context('inbound', original.port, handle, original)
     parts.connections.serveDetected(found, protocol, context)
@@ -110,6 +115,7 @@ export function createInbound(parts: SidecarParts) {
       first: found.first,
       pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
       clusterName: target.name,
+      refusal: runtime.guards.refusal(connectionOf(found.accepted.socket, original)),
       connectTimeoutMs: connectTimeoutMs(),
       thread: upstream.thread,
       work: upstream.work,
@@ -133,6 +139,16 @@ export function createInbound(parts: SidecarParts) {
   }
 
   return { serve, hosts: hosts.hosts, close: () => hosts.close() }
+}
+
+/** What policies see of a connection. */
+function connectionOf(socket: Socket, original: SocketTarget): ConnectionFacts {
+  return {
+    sourceAddress: plainAddress(socket.remoteAddress),
+    sourcePort: socket.remotePort ?? 0,
+    destinationAddress: original.address,
+    destinationPort: original.port,
+  }
 }
 
 const PLANS_MAX = 256

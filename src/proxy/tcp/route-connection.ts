@@ -26,6 +26,8 @@ export interface RoutedConnection {
   readonly original: SocketTarget
   readonly first: Buffer | undefined
   readonly serverName?: string
+  /** Why it may not be used. */
+  readonly refusal?: string | undefined
 }
 
 /** Envoy's name of the cluster that has no endpoints. */

@@ -27,6 +27,8 @@ export interface TcpProxyOptions {
   /** Set when it is clear from the start that nothing can come of it. */
   readonly flags?: number
   readonly routeName?: string
+  /** Why it may not be used, for the log; nothing is connected to then. */
+  readonly refusal?: string | undefined
   /** What the client named in its TLS handshake. */
   readonly serverName?: string
   readonly thread: ProxyThread
@@ -123,7 +125,8 @@ export function proxyTcp(options: TcpProxyOptions): void {
       over()
     }
   })
-  connect(session)
+  if (options.refusal === undefined) connect(session)
+  else socket.destroy()
 }
 
 /** A client that has broken off is not one that has ended. */
@@ -296,6 +299,7 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
     upstreamLocal:
       upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
     clusterName: options.clusterName,
+    ...(options.refusal !== undefined && { terminationDetails: options.refusal }),
     routeName: options.routeName ?? '-',
     requestedServerName: options.serverName ? options.serverName : '-',
     stream: {
