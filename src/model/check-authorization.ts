@@ -1,4 +1,15 @@
-import { type Check, filledText, flag, list, lowerCaseName, object, oneOf, optional, text, union } from './check.ts'
+import {
+  type Check,
+  filledText,
+  flag,
+  list,
+  lowerCaseName,
+  object,
+  oneOf,
+  optional,
+  text,
+  union,
+} from './check.ts'
 import { labels, origin } from './check-common.ts'
 import {
   type AuthorizationAction,

@@ -1,4 +1,17 @@
-import { type Check, filledText, flag, integer, list, lowerCaseName, object, oneOf, optional, text, textThat, union } from './check.ts'
+import {
+  type Check,
+  filledText,
+  flag,
+  integer,
+  list,
+  lowerCaseName,
+  object,
+  oneOf,
+  optional,
+  text,
+  textThat,
+  union,
+} from './check.ts'
 import { origin } from './check-common.ts'
 import { policyScope } from './check-authorization.ts'
 import type { JwtKeys, JwtRule, RequestAuthentication } from './request-authentication.ts'

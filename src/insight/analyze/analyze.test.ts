@@ -426,12 +426,22 @@ test('no object, however odd, makes analyze throw', () => {
   )
 })
 
-test('policies that are not enforced are warned of (LAT0001)', () => {
+test('what of a policy is not enforced is warned of (LAT0001)', () => {
   const objects = `
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: nobody, namespace: demo }
 spec: {}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: waypoint, namespace: demo }
+spec: { targetRefs: [{ kind: Service, group: '', name: backend }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: labels, namespace: demo }
+spec: { rules: [{ when: [{ key: 'destination.labels[app]', values: [a] }] }] }
 ---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -455,18 +465,18 @@ spec: { jwtRules: [{ issuer: a, jwksUri: 'https://a/keys' }] }
     [
       [
         'Warning',
-        'nobody',
-        'Not served: AuthorizationPolicy is not enforced yet, it has no effect: requests that it would refuse are let through.',
+        'waypoint',
+        'Not served: targetRefs: Service backend is served by a waypoint, as in Istio, and this mesh has none; select the workload with selector.matchLabels.',
+      ],
+      [
+        'Warning',
+        'labels',
+        'Not served: rules[0].when[0].key: destination.labels[app] is not known; a rule with it allows nothing, and refuses whatever the rest of it matches.',
       ],
       [
         'Warning',
         'strict',
         'Not served: PeerAuthentication is not enforced yet, it has no effect: connections without mutual TLS are taken.',
-      ],
-      [
-        'Warning',
-        'tokens',
-        'Not served: RequestAuthentication is not enforced yet, it has no effect: tokens of requests are not looked at.',
       ],
     ],
   )

@@ -19,6 +19,7 @@ const KINDS = {
   namespace: ['', 'Namespace'],
   pod: ['', 'Pod'],
   service: ['', 'Service'],
+  configMap: ['', 'ConfigMap'],
   node: ['', 'Node'],
   deployment: ['apps', 'Deployment'],
   gateway: [GATEWAY_GROUP, 'Gateway'],

@@ -68,7 +68,10 @@ export function createAuthorizationPipeline(
   }
 }
 
-function unknownProviders(policy: AuthorizationPolicy | undefined, mesh: Mesh | undefined): readonly string[] {
+function unknownProviders(
+  policy: AuthorizationPolicy | undefined,
+  mesh: Mesh | undefined,
+): readonly string[] {
   if (policy?.action.kind !== 'custom') return []
   const { provider } = policy.action
   if (mesh?.authorizers?.some(({ name }) => name === provider) === true) return []

@@ -18,3 +18,16 @@ export function numberOf(from: Members, member: string): number | undefined {
 export function recordsOf(value: unknown): readonly Members[] {
   return Array.isArray(value) ? value.filter(isRecord) : []
 }
+
+/** A list of objects that should be one by its type; that it is odd is the schema's to say. */
+export function listOf<T>(list: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : []
+}
+
+export function textsOf(list: unknown): readonly string[] {
+  return Array.isArray(list) ? list.map(String) : []
+}
+
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

@@ -35,12 +35,16 @@ function translateAuthorizer(name: string, given: Members, place: Place): Extern
   const service = textOf(given, 'service') ?? ''
   const port = Number(given['port'])
   if (service === '' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    problems.push(`${path}: must name a service and a port; policies that use it refuse everything they match`)
+    problems.push(
+      `${path}: must name a service and a port; policies that use it refuse everything they match`,
+    )
     return undefined
   }
   const prefix = textOf(given, 'pathPrefix') ?? ''
   if (prefix !== '' && !prefix.startsWith('/')) {
-    problems.push(`${path}.pathPrefix: must begin with a slash; policies that use it refuse everything they match`)
+    problems.push(
+      `${path}.pathPrefix: must begin with a slash; policies that use it refuse everything they match`,
+    )
     return undefined
   }
   const slash = service.indexOf('/')
@@ -80,7 +84,9 @@ function bodyOf(given: Members, { path, problems }: Place): ExternalAuthorizer['
   if (!isRecord(body)) return undefined
   const asked = numberOf(body, 'maxRequestBytes') ?? 0
   if (asked > BODY_BYTES_MAX)
-    problems.push(`${path}.includeRequestBodyInCheck.maxRequestBytes: ${BODY_BYTES_MAX} is used, which is the most`)
+    problems.push(
+      `${path}.includeRequestBodyInCheck.maxRequestBytes: ${BODY_BYTES_MAX} is used, which is the most`,
+    )
   return {
     bytesMax: Math.min(BODY_BYTES_MAX, Math.max(1, Math.floor(asked))),
     mayBePartial: body['allowPartialMessage'] === true,

@@ -1,10 +1,6 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { KubeObject } from '../../kube/index.ts'
-import {
-  type KindRef,
-  type PeerAuthentication,
-  RESOURCE_KINDS,
-} from '../resources/index.ts'
+import { type KindRef, type PeerAuthentication, RESOURCE_KINDS } from '../resources/index.ts'
 import { namespaceOf, objectKey } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import type { Sources } from './sources.ts'
@@ -24,9 +20,7 @@ interface Unenforced {
 
 export function createSecurityPipeline(graph: Graph, sources: Sources): SecurityPipeline {
   const { peerAuthentication } = RESOURCE_KINDS
-  const all = [
-    follow(graph, sources.peerAuthentications, peerAuthentication, ofPeers),
-  ]
+  const all = [follow(graph, sources.peerAuthentications, peerAuthentication, ofPeers)]
   return { statuses: all.map(({ statuses }) => statuses), problems: all.map(({ problems }) => problems) }
 }
 

@@ -33,11 +33,7 @@ describe('policies decide in the order of Istio', () => {
     ['a DENY policy without rules denies nothing', [policyOf('d', 'deny', [])], 'allow'],
     ['an empty rule matches everything', [policyOf('a', 'allow', everything)], 'allow'],
     ['so does that of a DENY policy', [policyOf('d', 'deny', everything)], 'deny'],
-    [
-      'DENY wins over ALLOW',
-      [policyOf('a', 'allow', everything), policyOf('d', 'deny', everything)],
-      'deny',
-    ],
+    ['DENY wins over ALLOW', [policyOf('a', 'allow', everything), policyOf('d', 'deny', everything)], 'deny'],
     [
       'one ALLOW that matches is enough',
       [policyOf('a', 'allow', []), policyOf('b', 'allow', everything)],
@@ -48,8 +44,7 @@ describe('policies decide in the order of Istio', () => {
     ['a dry run refuses nobody', [policyOf('d', 'deny', everything, { isDryRun: true })], 'allow'],
     ['nor does one that allows', [policyOf('a', 'allow', [], { isDryRun: true })], 'allow'],
   ]
-  for (const [name, policies, expected] of TABLE)
-    test(name, () => assert.equal(effect(policies), expected))
+  for (const [name, policies, expected] of TABLE) test(name, () => assert.equal(effect(policies), expected))
 
   test('a verdict names policy, rule and reason', () => {
     const writes = [{}, {}].map((_, i) => ({
@@ -156,7 +151,12 @@ describe('conditions match as in Istio', () => {
     ['source-ip', '10.0.0.2', {}, false],
     ['source-ip', 'fd00::/8', { connection: connectionOf({ sourceAddress: 'fd12::1' }) }, true],
     ['source-ip', 'fd00::/8', { connection: connectionOf({ sourceAddress: 'fe80::1' }) }, false],
-    ['source-ip', '2001:db8::/33', { connection: connectionOf({ sourceAddress: '2001:db8:8000::1' }) }, false],
+    [
+      'source-ip',
+      '2001:db8::/33',
+      { connection: connectionOf({ sourceAddress: '2001:db8:8000::1' }) },
+      false,
+    ],
     ['source-ip', '0.0.0.0/0', { connection: connectionOf({ sourceAddress: '::1' }) }, false],
     ['remote-ip', '10.1.0.0/16', {}, true],
     ['remote-ip', '10.0.0.1', {}, false],
@@ -256,15 +256,15 @@ describe('what cannot be decided is decided against the request', () => {
 // istio.io, Tasks / Security / Authorization / Trust Domain Migration
 describe('names of the trust domain', () => {
   const peerOf = (trustDomain: string) => {
-    const principal = `spiffe://${trustDomain}/ns/foo/sa/web` as NonNullable<ConnectionFacts['peer']>['principal']
+    const principal = `spiffe://${trustDomain}/ns/foo/sa/web` as NonNullable<
+      ConnectionFacts['peer']
+    >['principal']
     return connectionOf({ peer: { principal, trustDomain, namespace: 'foo', serviceAccount: 'web' } })
   }
   const allows = (principal: string, trustDomain: string) =>
-    authorizerOf(
-      [policyOf('a', 'allow', [{ from: [[conditionOf('principal', [principal])]] }])],
-      'http',
-      ['old-td'],
-    ).decide(requestOf(), peerOf(trustDomain)).effect === 'allow'
+    authorizerOf([policyOf('a', 'allow', [{ from: [[conditionOf('principal', [principal])]] }])], 'http', [
+      'old-td',
+    ]).decide(requestOf(), peerOf(trustDomain)).effect === 'allow'
 
   test('a principal of an alias is one of the mesh, and the other way', () => {
     assert.ok(allows('old-td/ns/foo/sa/web', 'cluster.local'))
@@ -283,7 +283,11 @@ describe('laws', () => {
   const attribute = fc.constantFrom<PlainAttribute>('method', 'path', 'host', 'namespace', 'port')
   const value = fc.constantFrom('GET', 'POST', '/', '/a*', '*', 'shop.example', 'foo', '8080', '80', '')
   const condition = fc
-    .record({ attribute, values: fc.array(value, { maxLength: 2 }), notValues: fc.array(value, { maxLength: 2 }) })
+    .record({
+      attribute,
+      values: fc.array(value, { maxLength: 2 }),
+      notValues: fc.array(value, { maxLength: 2 }),
+    })
     .map((one) => conditionOf(one.attribute, one.values, one.notValues))
   const conditions = fc.array(condition, { maxLength: 2 })
   const rule = fc.record({
@@ -291,8 +295,10 @@ describe('laws', () => {
     to: fc.array(conditions, { maxLength: 2 }),
     when: conditions,
   })
-  const policy = fc
-    .record({ kind: fc.constantFrom('allow' as const, 'deny' as const), rules: fc.array(rule, { maxLength: 3 }) })
+  const policy = fc.record({
+    kind: fc.constantFrom('allow' as const, 'deny' as const),
+    rules: fc.array(rule, { maxLength: 3 }),
+  })
   const policies = fc
     .array(policy, { minLength: 1, maxLength: 5 })
     .map((list) => list.map(({ kind, rules }, i) => policyOf(`p${i}`, kind, rules)))

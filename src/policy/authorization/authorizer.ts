@@ -40,9 +40,7 @@ export interface Authorizer {
   /** DENY before ALLOW: an ALLOW policy makes everything refused that none of them allows. */
   readonly decide: (request: RequestFacts | undefined, connection: ConnectionFacts) => Verdict
   /** AUDIT and dry runs; undefined: there are none. */
-  readonly remark:
-    | ((request: RequestFacts | undefined, connection: ConnectionFacts) => Remarks)
-    | undefined
+  readonly remark: ((request: RequestFacts | undefined, connection: ConnectionFacts) => Remarks) | undefined
 }
 
 export interface CustomAsk {
@@ -107,15 +105,13 @@ type Decide = Authorizer['decide']
 const UNASKED: Verdict = { effect: 'allow', by: undefined }
 
 function compileDecision(denies: readonly CompiledRule[], allows: AllowRules | undefined): Decide {
-  const granted = new Map(allows?.rules.map((rule): [CompiledRule, Verdict] => [
-    rule,
-    { effect: 'allow', by: rule.name },
-  ]))
+  const granted = new Map(
+    allows?.rules.map((rule): [CompiledRule, Verdict] => [rule, { effect: 'allow', by: rule.name }]),
+  )
   return (request, connection) => {
     for (const rule of denies) if (rule.test(request, connection)) return denied(rule, request, connection)
     if (allows === undefined) return UNASKED
-    for (const rule of allows.rules)
-      if (rule.test(request, connection)) return granted.get(rule) ?? UNASKED
+    for (const rule of allows.rules) if (rule.test(request, connection)) return granted.get(rule) ?? UNASKED
     return unallowed(allows, request, connection)
   }
 }
@@ -230,4 +226,3 @@ function withPath(request: RequestFacts, path: string): RequestFacts {
     auth: request.auth,
   }
 }
-

@@ -242,10 +242,14 @@ function compileHeader(name: string, value: string): Test {
 }
 
 /** Members of members; a claim with dots in its name is found before what a path through it would lead to. */
-export function claimAt(claims: Readonly<Record<string, unknown>> | undefined, path: readonly string[]): unknown {
+export function claimAt(
+  claims: Readonly<Record<string, unknown>> | undefined,
+  path: readonly string[],
+): unknown {
   let at: unknown = claims
   for (const name of path) {
-    if (typeof at !== 'object' || at === null || Array.isArray(at) || !Object.hasOwn(at, name)) return undefined
+    if (typeof at !== 'object' || at === null || Array.isArray(at) || !Object.hasOwn(at, name))
+      return undefined
     at = (at as Readonly<Record<string, unknown>>)[name]
   }
   return at

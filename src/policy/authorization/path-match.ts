@@ -32,7 +32,7 @@ function compileTemplate(pattern: readonly string[]): TextMatch {
 
 /** On the wire paths and fields are bytes, one character for each. */
 export function bytesOf(text: string): string {
-  return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+  return /^[ -~]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }
 
 /** The reverse; bytes that are no UTF-8 stay what they are. */

@@ -3,15 +3,14 @@ import type { Exchange } from './types.ts'
 
 /** What policies see of the connection that a request came on. */
 export function connectionFactsOf({ context, stream }: Exchange): ConnectionFacts {
-  return (
-    context.connection ?? {
-      serverName: context.serverName,
-      sourceAddress: stream.remoteAddress,
-      sourcePort: stream.remotePort,
-      destinationAddress: context.original?.address ?? stream.localAddress,
-      destinationPort: context.port,
-    }
-  )
+  return {
+    ...(context.peer !== undefined && { peer: context.peer }),
+    ...(context.serverName !== undefined && { serverName: context.serverName }),
+    sourceAddress: stream.remoteAddress,
+    sourcePort: stream.remotePort,
+    destinationAddress: context.original?.address ?? stream.localAddress,
+    destinationPort: context.port,
+  }
 }
 
 /**

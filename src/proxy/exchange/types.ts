@@ -9,9 +9,8 @@ import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 import type { Http2Thread } from '../http2/types.ts'
 import type { SharedLoads } from '../upstream/shared-load.ts'
 import type { Clock, Random } from '../../base/index.ts'
-import type { PeerIdentityFacts } from '../../policy/index.ts'
+import type { PeerIdentityFacts, RequestAuth } from '../../policy/index.ts'
 import type { TlsFacts, TraceIds } from '../../telemetry/index.ts'
-import type { ConnectionFacts, RequestAuth } from '../../policy/index.ts'
 import type { MessageCounts } from './messages.ts'
 
 /**
@@ -188,8 +187,6 @@ export interface HttpContext {
   readonly clientCertificate?: string
   /** For logs. */
   readonly downstreamTls?: () => TlsFacts | undefined
-  /** Of a connection of its own: what policies see of it. */
-  readonly connection?: ConnectionFacts
   /** In a sidecar, the proxy's own workload. */
   readonly source?: RouteSource | undefined
   /** The original destination of a captured connection, `address:port`. */

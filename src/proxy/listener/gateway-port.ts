@@ -160,7 +160,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
 
   function refusalOf(socket: Socket, original: SocketTarget, serverName: string | undefined) {
     return parts.runtime.guards.refusal({
-      serverName,
+      ...(serverName !== undefined && { serverName }),
       sourceAddress: plainAddress(socket.remoteAddress),
       sourcePort: socket.remotePort ?? 0,
       destinationAddress: original.address,

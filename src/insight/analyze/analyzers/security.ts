@@ -6,25 +6,32 @@ import {
   DEFAULT_SETTINGS,
   setObject,
 } from '../../../mesh/translate/index.ts'
-import type { Analyzer } from '../context.ts'
+import type { AnalysisContext, Analyzer } from '../context.ts'
 import { createMessage, type Message } from '../messages.ts'
 
-/** Policies that their authors rely on and that the mesh does not enforce (LAT0001): as the translation itself says. */
+/** Policies that their authors rely on and of which the mesh does not do all (LAT0001): as the translation itself says. */
 export const security: Analyzer = {
   name: 'security.NotEnforcedAnalyzer',
   analyze: (context) =>
     (['authorizationPolicy', 'peerAuthentication', 'requestAuthentication'] as const).flatMap((kind) =>
-      context.of(kind).flatMap(messagesOf),
+      context.of(kind).flatMap((object) => messagesOf(object, context)),
     ),
 }
 
-function messagesOf(object: KubeObject): readonly Message[] {
+/** What a policy may name is there beside it. */
+function messagesOf(object: KubeObject, context: AnalysisContext): readonly Message[] {
   const graph = createGraph()
   const sources = createSources(graph)
   const { problems } = createTranslation(graph, sources, DEFAULT_SETTINGS)
-  setObject(sources, object)
-  return problems
-    .list()
-    .filter(({ origin }) => origin.kind === object.kind)
-    .map(({ message }) => createMessage('LAT0001', object, message))
+  const meshConfig = context.find('configMap', 'istio', DEFAULT_SETTINGS.rootNamespace)
+  for (const one of [...context.of('gateway'), ...(meshConfig === undefined ? [] : [meshConfig]), object])
+    setObject(sources, one)
+  return (
+    problems
+      .list()
+      .filter(({ origin }) => origin.kind === object.kind && origin.name === object.metadata.name)
+      // Of a mesh whose settings are not given it cannot be known what it has.
+      .filter(({ message }) => meshConfig !== undefined || !message.startsWith('provider.name: '))
+      .map(({ message }) => createMessage('LAT0001', object, message))
+  )
 }

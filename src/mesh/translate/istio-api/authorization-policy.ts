@@ -15,6 +15,7 @@ import type {
   AuthorizationPolicy as AuthorizationPolicyResource,
   IstioAuthorizationRule,
 } from '../../resources/index.ts'
+import { listOf, textsOf } from '../members.ts'
 import { namespaceOf } from '../names.ts'
 import type { MeshSettings } from '../settings.ts'
 import { attachmentOf } from './policy-scope.ts'
@@ -44,7 +45,7 @@ export function translateAuthorizationPolicy(
   const attachment = attachmentOf(spec, namespace, settings)
   const action = actionOf(spec.action ?? 'ALLOW', spec.provider?.name ?? '', problems)
   const isDryRun = dryRunOf(annotations?.[DRY_RUN], problems)
-  const rules = (spec.rules ?? []).map((rule, i) => translateRule(rule, { path: `rules[${i}]`, problems }))
+  const rules = listOf(spec.rules).map((rule, i) => translateRule(rule, { path: `rules[${i}]`, problems }))
   if (action.kind === 'custom' && isDryRun)
     problems.push(`${DRY_RUN}: a policy with CUSTOM has no dry run: nobody is asked`)
   return {
@@ -77,7 +78,9 @@ function actionOf(action: string, provider: string, problems: string[]): Authori
       problems.push('provider.name: must be given with CUSTOM; everything that a rule matches is refused')
       return { kind: 'deny' }
     default:
-      problems.push(`action: must be ALLOW, DENY, AUDIT or CUSTOM, not ${action}; what a rule matches is refused`)
+      problems.push(
+        `action: must be ALLOW, DENY, AUDIT or CUSTOM, not ${action}; what a rule matches is refused`,
+      )
       return { kind: 'deny' }
   }
 }
@@ -102,19 +105,19 @@ interface Place {
 
 function translateRule(rule: IstioAuthorizationRule, { path, problems }: Place): AuthorizationRule {
   return {
-    from: (rule.from ?? []).map(({ source }, i) =>
+    from: listOf(rule.from).map(({ source }, i) =>
       conditionsOf(source ?? {}, SOURCE, { path: `${path}.from[${i}].source`, problems }),
     ),
-    to: (rule.to ?? []).map(({ operation }, i) =>
+    to: listOf(rule.to).map(({ operation }, i) =>
       conditionsOf(operation ?? {}, OPERATION, { path: `${path}.to[${i}].operation`, problems }),
     ),
-    when: (rule.when ?? []).map((condition, i) => {
+    when: listOf(rule.when).map((condition, i) => {
       const at = { path: `${path}.when[${i}]`, problems }
       return checked(
         {
           attribute: attributeOf(condition.key, at),
-          values: condition.values ?? [],
-          notValues: condition.notValues ?? [],
+          values: textsOf(condition.values),
+          notValues: textsOf(condition.notValues),
         },
         at,
       )
@@ -147,8 +150,8 @@ function conditionsOf(
   place: Place,
 ): readonly AuthorizationCondition[] {
   return fields.flatMap(([member, not, kind]) => {
-    const values = given[member] ?? []
-    const notValues = given[not] ?? []
+    const values = textsOf(given[member])
+    const notValues = textsOf(given[not])
     if (values.length === 0 && notValues.length === 0) return []
     const at = { ...place, path: `${place.path}.${member}` }
     return [checked({ attribute: { kind }, values, notValues }, at)]
@@ -216,5 +219,8 @@ function isAddress(text: string): boolean {
   if (more.length > 0) return false
   if (!address.includes(':'))
     return bits === undefined ? parseIpv4(address) !== undefined : parseIpv4Cidr(text) !== undefined
-  return parseIpv6(address) !== undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= 128))
+  return (
+    parseIpv6(address) !== undefined &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= 128))
+  )
 }

@@ -1,6 +1,7 @@
 import type { PolicyScope } from '../../../model/index.ts'
 import type { PolicyAttachment } from '../../resources/index.ts'
 import { GATEWAY_NAME_LABEL } from '../gateway-api/gateway.ts'
+import { isRecord, listOf } from '../members.ts'
 import type { MeshSettings } from '../settings.ts'
 
 /** The proxies that a policy is for: a scope for each of its targets. */
@@ -19,10 +20,10 @@ const CLASS_LABEL = 'gateway.networking.k8s.io/gateway-class-name'
  * @see Istio, pilot/pkg/model/policyattachment.go: policies with targets are for gateways and waypoints alone
  */
 export function attachmentOf(spec: PolicyAttachment, namespace: string, settings: MeshSettings): Attachment {
-  const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])]
+  const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...listOf(spec.targetRefs)]
   if (targets.length === 0) {
     const isOfMesh = namespace === settings.rootNamespace
-    const labels = spec.selector?.matchLabels ?? {}
+    const labels = textLabels(spec.selector?.matchLabels)
     return {
       scopes: [{ scope: { ...(!isOfMesh && { namespace }), labels }, part: undefined }],
       gateways: [],
@@ -41,7 +42,9 @@ export function attachmentOf(spec: PolicyAttachment, namespace: string, settings
     } else if (kind === 'GatewayClass' && namespace === settings.rootNamespace) {
       scopes.push({ scope: { labels: { [CLASS_LABEL]: name } }, part: `class ${name}` })
     } else if (kind === 'GatewayClass') {
-      problems.push(`targetRefs: a GatewayClass can only be the target of policies in ${settings.rootNamespace}`)
+      problems.push(
+        `targetRefs: a GatewayClass can only be the target of policies in ${settings.rootNamespace}`,
+      )
     } else {
       problems.push(
         `targetRefs: ${kind} ${name} is served by a waypoint, as in Istio, and this mesh has none; select the workload with selector.matchLabels`,
@@ -49,4 +52,10 @@ export function attachmentOf(spec: PolicyAttachment, namespace: string, settings
     }
   }
   return { scopes, gateways, problems }
+}
+
+function textLabels(labels: unknown): Readonly<Record<string, string>> {
+  return isRecord(labels)
+    ? Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]))
+    : {}
 }

@@ -10,6 +10,7 @@ import type {
   IstioJwtRule,
   RequestAuthentication as RequestAuthenticationResource,
 } from '../../resources/index.ts'
+import { asText, isRecord, listOf, textsOf } from '../members.ts'
 import { namespaceOf } from '../names.ts'
 import type { MeshSettings } from '../settings.ts'
 import { attachmentOf } from './policy-scope.ts'
@@ -36,7 +37,7 @@ export function translateRequestAuthentication(
   const spec = object.spec ?? {}
   const problems: string[] = []
   const attachment = attachmentOf(spec, namespace, settings)
-  const rules = (spec.jwtRules ?? []).flatMap((rule, i) => {
+  const rules = listOf(spec.jwtRules).flatMap((rule, i) => {
     const translated = translateRule(rule, `jwtRules[${i}]`, problems)
     return translated === undefined ? [] : [translated]
   })
@@ -57,49 +58,56 @@ export function translateRequestAuthentication(
 }
 
 function translateRule(rule: IstioJwtRule, path: string, problems: string[]): JwtRule | undefined {
-  const { issuer = '' } = rule
+  const issuer = asText(rule.issuer)
   if (issuer === '') {
     problems.push(`${path}.issuer: must be given; the rule has no effect, tokens of others are refused`)
     return undefined
   }
-  const payloadHeader = rule.outputPayloadToHeader?.toLowerCase() ?? ''
+  const payloadHeader = asText(rule.outputPayloadToHeader).toLowerCase()
   return {
     issuer,
-    audiences: rule.audiences ?? [],
+    audiences: textsOf(rule.audiences),
     keys: keysOf(rule, path, problems),
     from: {
-      headers: (rule.fromHeaders ?? []).map(({ name, prefix = '' }) => ({ name: name.toLowerCase(), prefix })),
-      params: rule.fromParams ?? [],
-      cookies: rule.fromCookies ?? [],
+      headers: listOf(rule.fromHeaders).map(({ name, prefix = '' }) => ({
+        name: asText(name).toLowerCase(),
+        prefix: asText(prefix),
+      })),
+      params: textsOf(rule.fromParams),
+      cookies: textsOf(rule.fromCookies),
     },
     forwardsToken: rule.forwardOriginalToken === true,
     ...(payloadHeader !== '' && { payloadHeader }),
-    claimHeaders: (rule.outputClaimToHeaders ?? []).map(({ claim, header }) => ({
-      claim,
-      header: header.toLowerCase(),
+    claimHeaders: listOf(rule.outputClaimToHeaders).map(({ claim, header }) => ({
+      claim: asText(claim),
+      header: asText(header).toLowerCase(),
     })),
-    spaceDelimitedClaims: [...new Set(['scope', 'permission', ...(rule.spaceDelimitedClaims ?? [])])],
+    spaceDelimitedClaims: [...new Set(['scope', 'permission', ...textsOf(rule.spaceDelimitedClaims)])],
   }
 }
 
 function keysOf(rule: IstioJwtRule, path: string, problems: string[]): JwtKeys {
   const timeoutMs = timeoutOf(rule.timeout, path, problems)
-  if (rule.jwks !== undefined && rule.jwks !== '') {
-    if (!isKeySet(rule.jwks))
+  const jwks = asText(rule.jwks)
+  if (jwks !== '') {
+    if (!isKeySet(jwks))
       problems.push(`${path}.jwks: is not a JSON Web Key Set; tokens of ${rule.issuer ?? ''} are refused`)
-    return { kind: 'inline', jwks: rule.jwks }
+    return { kind: 'inline', jwks }
   }
-  const uri = rule.jwksUri ?? rule.jwks_uri ?? ''
+  const uri = asText(rule.jwksUri ?? rule.jwks_uri)
   if (uri === '') return { kind: 'discovered', timeoutMs }
   if (/^https?:\/\/\S+$/i.test(uri) && URL.canParse(uri)) return { kind: 'remote', uri, timeoutMs }
-  problems.push(`${path}.jwksUri: must be an address of http or https; tokens of ${rule.issuer ?? ''} are refused`)
+  problems.push(
+    `${path}.jwksUri: must be an address of http or https; tokens of ${rule.issuer ?? ''} are refused`,
+  )
   return { kind: 'inline', jwks: NO_KEYS }
 }
 
 const NO_KEYS = '{"keys":[]}'
 
-function timeoutOf(text: string | undefined, path: string, problems: string[]): number {
-  if (text === undefined) return TIMEOUT_MS
+function timeoutOf(given: string | undefined, path: string, problems: string[]): number {
+  if (given === undefined) return TIMEOUT_MS
+  const text = asText(given)
   const ms = parseDurationMs(text)
   if (ms !== undefined && ms > 0) return ms
   problems.push(`${path}.timeout: ${text} is not a duration such as 5s`)
@@ -108,8 +116,8 @@ function timeoutOf(text: string | undefined, path: string, problems: string[]): 
 
 function isKeySet(text: string): boolean {
   try {
-    const { keys } = JSON.parse(text) as { readonly keys?: unknown }
-    return Array.isArray(keys)
+    const set: unknown = JSON.parse(text)
+    return isRecord(set) && Array.isArray(set['keys'])
   } catch {
     return false
   }

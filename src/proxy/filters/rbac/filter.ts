@@ -32,7 +32,7 @@ export function createRbacGuard(options: {
     const connection = connectionFactsOf(exchange)
     if (authorizer.remark !== undefined)
       noteRemarks(authorizer.remark(exchange, connection), counters, logger)
-    const verdict = authorizer.decide(exchange, connection)
+    const verdict = unasked(authorizer, exchange, connection) ?? authorizer.decide(exchange, connection)
     if (verdict.effect === 'allow') {
       counters.allowed++
       return 'continue'
@@ -41,6 +41,17 @@ export function createRbacGuard(options: {
     refuse(exchange, verdict, logger)
     return 'stop'
   }
+}
+
+/** What is left to a service that nobody asks is refused. */
+function unasked(
+  authorizer: Authorizer,
+  exchange: Exchange,
+  connection: ConnectionFacts,
+): Extract<Verdict, { effect: 'deny' }> | undefined {
+  if (!authorizer.hasAsks) return undefined
+  const [ask] = authorizer.asks(exchange, connection)
+  return ask && { effect: 'deny', by: ask.by, reason: `${ask.provider} is not there to decide` }
 }
 
 function refuse(exchange: Exchange, verdict: Extract<Verdict, { effect: 'deny' }>, logger: Logger): void {
