@@ -465,13 +465,13 @@ spec: { jwtRules: [{ issuer: a, jwksUri: 'https://a/keys' }] }
     [
       [
         'Warning',
-        'waypoint',
-        'Not served: targetRefs: Service backend is served by a waypoint, as in Istio, and this mesh has none; select the workload with selector.matchLabels.',
+        'labels',
+        'Not served: rules[0].when[0].key: destination.labels[app] is not known; a rule with it allows nothing, and refuses whatever the rest of it matches.',
       ],
       [
         'Warning',
-        'labels',
-        'Not served: rules[0].when[0].key: destination.labels[app] is not known; a rule with it allows nothing, and refuses whatever the rest of it matches.',
+        'waypoint',
+        'Not served: targetRefs: Service backend is served by a waypoint, as in Istio, and this mesh has none; select the workload with selector.matchLabels.',
       ],
       [
         'Warning',
