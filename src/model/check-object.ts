@@ -301,7 +301,6 @@ const mesh = object<Mesh>({
   key: oneOf('mesh'),
   trustDomain: filledText,
   trustBundle: optional(filledText),
-  trustDomainAliases: optional(list(filledText)),
   clusterDomain: filledText,
   rootNamespace: filledText,
   connectTimeoutMs: integer(1),

@@ -15,8 +15,6 @@ export interface Mesh {
    * certificate holds).
    */
   readonly trustBundle?: string
-  /** What the trust domain was called before, or is called elsewhere: as good as its own name. */
-  readonly trustDomainAliases?: readonly string[]
   readonly clusterDomain: string
   readonly rootNamespace: string
   readonly connectTimeoutMs: number

@@ -43,18 +43,11 @@ export function translateMeshConfig(
       ...tlsDefaults(config, problems),
       ...translateMeshTraffic(config, problems),
       ...telemetry,
-      ...trustDomainAliases(config),
       ...translateAuthorizers(config, problems),
     },
     exports: translateExportDefaults(config),
     problems,
   }
-}
-
-function trustDomainAliases(config: Members): Pick<Mesh, 'trustDomainAliases'> {
-  const given = config['trustDomainAliases']
-  const aliases = Array.isArray(given) ? given.filter((one) => typeof one === 'string' && one !== '') : []
-  return aliases.length === 0 ? {} : { trustDomainAliases: aliases }
 }
 
 /** As in Istio, TLS of the mesh itself is not meant. */
