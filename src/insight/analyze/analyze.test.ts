@@ -95,6 +95,14 @@ function virtualService(spec: string, name = 'vs'): string {
   return `---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${name}, namespace: demo }\nspec: ${spec}\n`
 }
 
+function sidecar(name: string, spec: string): string {
+  return `---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: ${name}, namespace: demo }\nspec: ${spec}\n`
+}
+
+function serviceEntry(name: string, port: string, resolution: string): string {
+  return `---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: ${name}, namespace: demo }\nspec: { hosts: [x.test], ports: [${port}], resolution: ${resolution} }\n`
+}
+
 /** The lines that a change to the clean configuration brings. */
 function linesWith(yaml: string, options: AnalyzeOptions = { namespace: 'demo' }): readonly string[] {
   const extra = parse(yaml)
@@ -115,6 +123,59 @@ test('a clean namespace gives the clean line alone', () => {
 
 const CASES: readonly { readonly title: string; readonly yaml: string; readonly lines: readonly string[] }[] =
   [
+    {
+      title: 'Sidecars that pick the same pod, none, or all of a namespace',
+      yaml: ['a', 'b']
+        .flatMap((name) => [
+          sidecar(name, '{ workloadSelector: { labels: { app: backend, version: v1 } } }'),
+          sidecar(`all-${name}`, '{}'),
+        ])
+        .concat(sidecar('nobody', '{ workloadSelector: { labels: { app: nobody } } }'))
+        .join(''),
+      lines: [
+        'Error [IST0101] (Sidecar demo/nobody) Referenced selector not found: "app=nobody"',
+        'Error [IST0110] (Sidecar demo/a) The Sidecars [a b] in namespace "demo" select the same workload pod "backend-v1-1", which can lead to undefined behavior.',
+        'Error [IST0110] (Sidecar demo/b) The Sidecars [a b] in namespace "demo" select the same workload pod "backend-v1-1", which can lead to undefined behavior.',
+        'Error [IST0111] (Sidecar demo/all-a) The Sidecars [all-a all-b] in namespace "demo" have no workload selector, which can lead to undefined behavior.',
+        'Error [IST0111] (Sidecar demo/all-b) The Sidecars [all-a all-b] in namespace "demo" have no workload selector, which can lead to undefined behavior.',
+      ],
+    },
+    {
+      title: 'a Sidecar with a socket of the machine',
+      yaml: sidecar(
+        'socket',
+        "{ ingress: [{ port: { number: 9080, protocol: HTTP, name: h }, defaultEndpoint: 'unix:///x' }] }",
+      ),
+      lines: [
+        'Warning [LAT0001] (Sidecar demo/socket) Not served: spec.ingress[0].defaultEndpoint unix:///x: sockets of the machine are not served; connections to port 9080 are refused.',
+      ],
+    },
+    {
+      title: 'TLS that verifies nobody',
+      yaml: `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: tls, namespace: demo }
+spec:
+  host: redis
+  trafficPolicy:
+    tls: { mode: SIMPLE }
+    portLevelSettings: [{ port: { number: 6379 }, tls: { mode: MUTUAL, credentialName: c } }]
+`,
+      lines: [
+        'Warning [IST0128] (DestinationRule demo/tls) DestinationRule demo/tls in namespace demo has TLS mode set to SIMPLE but no caCertificates are set to validate server identity for host: redis',
+        'Warning [IST0129] (DestinationRule demo/tls) DestinationRule demo/tls in namespace demo has TLS mode set to MUTUAL but no caCertificates are set to validate server identity for host: redis at port number:6379',
+      ],
+    },
+    {
+      title: 'ServiceEntries without an address, and two that differ over a port',
+      yaml: `${serviceEntry('one', '{ number: 1, name: a, protocol: TCP }', 'NONE')}${serviceEntry('two', '{ number: 1, name: a, protocol: HTTP }', 'NONE')}${serviceEntry('three', '{ number: 2, name: b, protocol: TCP }', 'DNS')}`,
+      lines: [
+        'Warning [IST0134] (ServiceEntry demo/one) ServiceEntry addresses are required for this protocol.',
+        'Warning [IST0177] (ServiceEntry demo/one) ServiceEntries (demo/one, demo/two) define the same host "x.test" and port 1 with conflicting protocols (HTTP, TCP).',
+        'Warning [IST0177] (ServiceEntry demo/two) ServiceEntries (demo/one, demo/two) define the same host "x.test" and port 1 with conflicting protocols (HTTP, TCP).',
+      ],
+    },
     {
       title: 'a destination host that does not exist',
       yaml: virtualService('{ hosts: [x], http: [{ route: [{ destination: { host: nowhere } }] }] }'),

@@ -3,6 +3,10 @@ import { conditions } from './analyzers/conditions.ts'
 import { deploymentServices } from './analyzers/deployments.ts'
 import { destinationHosts } from './analyzers/destination-hosts.ts'
 import { destinationRules } from './analyzers/destination-rules.ts'
+import { destinationTls } from './analyzers/destination-tls.ts'
+import { entryAddresses, entryProtocols } from './analyzers/service-entries.ts'
+import { notServed } from './analyzers/not-served.ts'
+import { sidecars } from './analyzers/sidecars.ts'
 import { destinationSubsets } from './analyzers/destination-subsets.ts'
 import { envoyFilters } from './analyzers/envoy-filters.ts'
 import { conflictingGateways, gatewayPorts } from './analyzers/gateways.ts'
@@ -25,14 +29,19 @@ export const ANALYZERS: readonly Analyzer[] = [
   destinationHosts,
   destinationRules,
   destinationSubsets,
+  destinationTls,
+  entryAddresses,
+  entryProtocols,
   envoyFilters,
   gatewayPorts,
   injection,
   meshHosts,
+  notServed,
   portNames,
   routeReferences,
   schema,
   security,
+  sidecars,
   unreachableRules,
   virtualServiceGateways,
 ]

@@ -28,6 +28,7 @@ const KINDS = {
   istioGateway: [ISTIO_NETWORKING_GROUP, 'Gateway'],
   virtualService: [ISTIO_NETWORKING_GROUP, 'VirtualService'],
   destinationRule: [ISTIO_NETWORKING_GROUP, 'DestinationRule'],
+  sidecar: [ISTIO_NETWORKING_GROUP, 'Sidecar'],
   serviceEntry: [ISTIO_NETWORKING_GROUP, 'ServiceEntry'],
   workloadEntry: [ISTIO_NETWORKING_GROUP, 'WorkloadEntry'],
   envoyFilter: [ISTIO_NETWORKING_GROUP, 'EnvoyFilter'],

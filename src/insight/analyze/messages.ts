@@ -30,6 +30,16 @@ const CATALOGUE = {
     text: (virtualServices: string, host: string) =>
       `The VirtualServices ${virtualServices} associated with mesh gateway define the same host ${host} which can lead to undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource.`,
   },
+  IST0110: {
+    level: 'Error',
+    text: (sidecars: string, namespace: string, pod: string) =>
+      `The Sidecars ${sidecars} in namespace ${quote(namespace)} select the same workload pod ${quote(pod)}, which can lead to undefined behavior.`,
+  },
+  IST0111: {
+    level: 'Error',
+    text: (sidecars: string, namespace: string) =>
+      `The Sidecars ${sidecars} in namespace ${quote(namespace)} have no workload selector, which can lead to undefined behavior.`,
+  },
   IST0112: {
     level: 'Error',
     text: (host: string, ports: string) =>
@@ -50,6 +60,16 @@ const CATALOGUE = {
     text: (labels: string) =>
       `The namespace has more than one type of injection labels ${labels}, which may lead to undefined behavior. Make sure only one injection label exists.`,
   },
+  IST0128: {
+    level: 'Warning',
+    text: (rule: string, namespace: string, mode: string, host: string) =>
+      `DestinationRule ${rule} in namespace ${namespace} has TLS mode set to ${mode} but no caCertificates are set to validate server identity for host: ${host}`,
+  },
+  IST0129: {
+    level: 'Warning',
+    text: (rule: string, namespace: string, mode: string, host: string, port: string) =>
+      `DestinationRule ${rule} in namespace ${namespace} has TLS mode set to ${mode} but no caCertificates are set to validate server identity for host: ${host} at port ${port}`,
+  },
   IST0130: {
     level: 'Warning',
     text: (rule: string, reason: string) => `VirtualService rule ${rule} not used (${reason}).`,
@@ -64,6 +84,7 @@ const CATALOGUE = {
     text: (hosts: string, virtualService: string, gateway: string) =>
       `one or more host ${hosts} defined in VirtualService ${virtualService} not found in Gateway ${gateway}.`,
   },
+  IST0134: { level: 'Warning', text: () => 'ServiceEntry addresses are required for this protocol.' },
   IST0137: {
     level: 'Warning',
     text: (deployment: string, services: string, targetPort: string, ports: string) =>
@@ -103,6 +124,11 @@ const CATALOGUE = {
     level: 'Warning',
     text: (host: string) =>
       `The host ${host} defined in the DestinationRule does not match any services in the mesh.`,
+  },
+  IST0177: {
+    level: 'Warning',
+    text: (entries: string, host: string, port: string, protocols: string) =>
+      `ServiceEntries (${entries}) define the same host ${quote(host)} and port ${port} with conflicting protocols (${protocols}).`,
   },
   // Not one of Istio's: there a patch that does nothing is nobody's business.
   LAT0001: { level: 'Warning', text: (problem: string) => `Not served: ${problem}.` },
