@@ -79,7 +79,7 @@ describe('replicas of the certificate authority', () => {
     world = await openWorld()
     worlds.push(world)
   })
-  after(() => Promise.all(worlds.map(({ close }) => close())))
+  after(() => Promise.all(worlds.map((one) => one.close())))
 
   test('make one self-signed root between them', async () => {
     const [a, b] = await Promise.all([world.startReplica(), world.startReplica()])

@@ -16,12 +16,17 @@ export interface HttpAnswer {
   readonly body: string
 }
 
-/** @returns undefined when there is nothing at this path */
-export type HttpHandler = (request: {
+export interface HttpRequest {
   readonly method: string
   readonly path: string
   readonly body: string
-}) => HttpAnswer | undefined
+  /** It came from the control plane's own pod: a port-forward ends there. */
+  readonly isLocal: boolean
+  readonly token: string | undefined
+}
+
+/** @returns undefined when there is nothing at this path */
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | undefined | Promise<HttpAnswer | undefined>
 
 export interface HttpEndpoint {
   readonly port: number
@@ -85,7 +90,8 @@ async function serve(
   handler: HttpHandler,
 ): Promise<void> {
   const body = await readBody(request)
-  const answer = body === undefined ? plain('the body is too large\n', 413) : respond(request, body, handler)
+  const answer =
+    body === undefined ? plain('the body is too large\n', 413) : await respond(request, body, handler)
   response.writeHead(answer.status, {
     'content-type': answer.contentType,
     'content-length': Buffer.byteLength(answer.body),
@@ -93,14 +99,19 @@ async function serve(
   response.end(answer.body)
 }
 
-function respond(request: IncomingMessage, body: string, handler: HttpHandler): HttpAnswer {
+async function respond(request: IncomingMessage, body: string, handler: HttpHandler): Promise<HttpAnswer> {
   const path = (request.url ?? '/').replace(/\?.*$/, '')
   try {
-    return handler({ method: request.method ?? 'GET', path, body }) ?? plain('not found\n', 404)
+    const { method = 'GET', headers, socket } = request
+    const isLocal = LOOPBACK.test(socket.remoteAddress ?? '')
+    const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1]
+    return (await handler({ method, path, body, isLocal, token })) ?? plain('not found\n', 404)
   } catch (error) {
     return plain(`${messageOf(error)}\n`, 400)
   }
 }
+
+const LOOPBACK = /^(::ffff:)?127\.|^::1$/
 
 /** @returns undefined when it is larger than allowed */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {

@@ -15,7 +15,7 @@ import {
   type Sources,
   type Translation,
 } from '../translate/index.ts'
-import { createCertificates, withTrustBundle } from './certificates.ts'
+import { type Certificates, createCertificates, withTrustBundle } from './certificates.ts'
 import { runControllers } from './controllers.ts'
 import { debugHandler } from './debug.ts'
 import { type HttpEndpoint, type HttpHandler, openHttp, plain } from './http.ts'
@@ -95,19 +95,19 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     logger: logger.scope('kube'),
   })
   const { settings, lifetimes = DEFAULT_LIFETIMES } = options
-  const authority = createCertificateAuthority({
-    client,
-    namespace: settings.rootNamespace,
-    trustDomain: settings.trustDomain,
-    lifetimes,
-    clock,
-    random,
-    logger: logger.scope('ca'),
-  })
+  const authority = createAuthority(options, lifetimes)
   try {
     const core = await createCore(options, graph, sources, authority, watched.synced)
-    debug = debugHandler({ ...core, ...options, proxies: core.xds.proxies })
-    const endpoints = await openEndpoints(options, core, debug)
+    const certificates = await createCertificates({
+      ...options,
+      ...core,
+      lifetimes,
+      mesh: core.translation.model.mesh,
+    })
+    const { authenticate } = certificates
+    const { rootNamespace } = settings
+    debug = debugHandler({ ...core, ...options, proxies: core.xds.proxies, authenticate, rootNamespace })
+    const endpoints = await openEndpoints(options, core, certificates, debug)
     readiness.ready = true
     logger.info('istiod is ready', { version: options.version, pod: options.podName, revision })
     options.started?.({ ...endpoints.ports, http: http.port })
@@ -122,6 +122,19 @@ export async function runIstiod(options: IstiodOptions): Promise<void> {
     await authority.stop()
     http.close()
   }
+}
+
+function createAuthority(options: IstiodOptions, lifetimes: CertificateLifetimes): CertificateAuthority {
+  const { client, settings, clock, random, logger } = options
+  return createCertificateAuthority({
+    client,
+    namespace: settings.rootNamespace,
+    trustDomain: settings.trustDomain,
+    lifetimes,
+    clock,
+    random,
+    logger: logger.scope('ca'),
+  })
 }
 
 function leadWhenElected(options: IstiodOptions, core: Core): Promise<void> {
@@ -183,15 +196,14 @@ async function createCore(
   return { graph, sources, translation, authority, proxySettings, metrics, xds }
 }
 
-async function openEndpoints(options: IstiodOptions, core: Core, debug: HttpHandler) {
+async function openEndpoints(
+  options: IstiodOptions,
+  core: Core,
+  certificates: Certificates,
+  debug: HttpHandler,
+) {
   const { logger, ports, address } = options
   const { authority, metrics } = core
-  const certificates = await createCertificates({
-    lifetimes: DEFAULT_LIFETIMES,
-    ...options,
-    ...core,
-    mesh: core.translation.model.mesh,
-  })
   const { serving, authenticate } = certificates
   const grpc = await openGrpcServers({
     xds: core.xds,

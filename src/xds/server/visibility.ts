@@ -38,7 +38,7 @@ function isSelected(object: ModelObject, node: ProxyNode, subscription: Subscrip
   }
 }
 
-/** `exportTo` of services and routes, and the holders of credentials. */
+/** `exportTo` of services and routes, the namespaces of what selects proxies, and the holders of credentials. */
 function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
   switch (object.type) {
     case 'service':
@@ -55,11 +55,12 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
       return object.namespace === undefined || object.namespace === node.namespace
     case 'sidecar':
       return selects(object.scope, node)
-    case 'mesh':
-    case 'workload':
     case 'listener':
     case 'rate-limit':
     case 'http-bounds':
+      return object.selector.namespace === undefined || object.selector.namespace === node.namespace
+    case 'mesh':
+    case 'workload':
       return true
     default:
       return unreachable(object)

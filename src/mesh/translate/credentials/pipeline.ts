@@ -37,7 +37,7 @@ interface Claim {
   readonly credential: string
   readonly holder:
     | { readonly kind: 'accounts'; readonly holder: CredentialHolder }
-    /** The service accounts of the pods with these labels in the credential's namespace. */
+    /** The service accounts of the gateways' pods with these labels in the credential's namespace. */
     | { readonly kind: 'selected'; readonly labels: Readonly<Record<string, string>> }
     /** Every gateway in the credential's namespace. */
     | { readonly kind: 'gateways' }
@@ -90,7 +90,7 @@ export function createCredentials(
         found.flatMap(({ holder }): readonly CredentialHolder[] => {
           if (holder.kind === 'accounts') return [holder.holder]
           if (holder.kind === 'gateways') return gatewaysIn(namespace, pods, from, read)
-          return [{ namespace, serviceAccounts: serviceAccountsOf(pods, holder.labels) }]
+          return [{ namespace, serviceAccounts: serviceAccountsOf(pods.filter(isGateway), holder.labels) }]
         }),
       )
       if (holders.length === 0) return []
@@ -153,6 +153,17 @@ function gatewayClaims(
   })
 }
 
+/**
+ * Whoever may write a Gateway in any namespace can select any pod by its labels: only those that their own namespace runs
+ * as gateways are given its Secrets, or a sidecar could have them for the asking. (Istio asks the API server whether the
+ * proxy's account may read Secrets.)
+ */
+function isGateway({ spec }: Pod): boolean {
+  return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(
+    ({ args = [] }) => args[0] === 'proxy' && args[1] === 'router',
+  )
+}
+
 function serviceAccountsOf(
   pods: readonly Pod[],
   labels: Readonly<Record<string, string>>,
@@ -202,7 +213,7 @@ function gatewaysIn(
   const selected = read
     .list(from.istioGateways)
     .flatMap(({ servers }) =>
-      servers.flatMap(({ listener }) => serviceAccountsOf(pods, listener.selector.labels)),
+      servers.flatMap(({ listener }) => serviceAccountsOf(pods.filter(isGateway), listener.selector.labels)),
     )
   return [{ namespace, serviceAccounts: [...managed, ...selected] }]
 }
