@@ -51,3 +51,45 @@ describe('a host without a dot', () => {
     assert.equal(resolveShortHost('*', 'demo', DEFAULT_SETTINGS), '*')
   })
 })
+
+/** istio.io, reference/config/networking/virtual-service (hosts); istio/istio pkg/config/host/name_test.go, TestNameMatches. */
+describe('hosts and short names', () => {
+  const short: readonly (readonly [written: string, namespace: string, meant: string])[] = [
+    ['reviews', 'default', 'reviews.default.svc.cluster.local'],
+    ['reviews', 'shop', 'reviews.shop.svc.cluster.local'],
+    ['Reviews', 'shop', 'reviews.shop.svc.cluster.local'],
+    ['reviews.shop', 'default', 'reviews.shop'],
+    ['reviews.shop.svc.cluster.local', 'default', 'reviews.shop.svc.cluster.local'],
+    ['example.com', 'default', 'example.com'],
+    ['*', 'default', '*'],
+    ['*.com', 'default', '*.com'],
+    ['*.Example.com', 'default', '*.example.com'],
+  ]
+  for (const [written, namespace, meant] of short) {
+    it(`${written} in ${namespace} means ${meant}`, () => {
+      assert.equal(resolveShortHost(written, namespace, DEFAULT_SETTINGS), meant)
+    })
+  }
+
+  const meetings: readonly (readonly [a: string, b: string, shared: string | undefined])[] = [
+    ['foo.com', 'foo.com', 'foo.com'],
+    ['*.com', 'foo.com', 'foo.com'],
+    ['*.com', '*.foo.com', '*.foo.com'],
+    ['*.foo.com', 'bar.foo.com', 'bar.foo.com'],
+    ['*.foo.com', 'baz.bar.foo.com', 'baz.bar.foo.com'],
+    ['*', 'foo.com', 'foo.com'],
+    ['*', '*.com', '*.com'],
+    ['*', '*', '*'],
+    ['foo.com', 'bar.com', undefined],
+    ['*.foo.com', 'foo.com', undefined],
+    ['*.foo.com', '*.bar.com', undefined],
+    ['*.com', 'foo.net', undefined],
+    ['foo.com', 'www.foo.com', undefined],
+  ]
+  for (const [a, b, shared] of meetings) {
+    it(`${a} and ${b} share ${shared ?? 'nothing'}`, () => {
+      assert.equal(intersectHosts(a, b), shared)
+      assert.equal(intersectHosts(b, a), shared)
+    })
+  }
+})
