@@ -28,6 +28,7 @@ import { createNameTable, pairFamilies, type ResolvedName } from '../upstream/na
 import { createHttpBoundsTable, type HttpBoundsTable } from './http-bounds.ts'
 import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
 import { compileChain } from '../filters/chain.ts'
+import { createLocator } from '../filters/jwt/locate.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
 import { type ConnectionTable, createConnectionTable } from '../tcp/connection-table.ts'
@@ -207,8 +208,10 @@ export function createRuntime(options: {
     namespace: options.clientNamespace,
     labels: options.labels,
     clock,
+    random: options.upstream.thread.random,
     logger,
     mesh: store.mesh,
+    locateKeys: createLocator({ store, cluster, resolve: options.resolve }),
   })
   const bounds = createHttpBoundsTable(options.isGateway)
   const side = options.isGateway ? 'gateway' : 'outbound'

@@ -42,6 +42,7 @@ export function createExchange(options: {
     targetChanged: false,
     requestId: '',
     auth: undefined,
+    isAuthenticated: false,
     trustedAddress: undefined,
     requestDone: !options.hasBody,
     requestTrailers: '',

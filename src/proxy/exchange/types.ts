@@ -282,6 +282,8 @@ export interface Exchange {
   requestId: string
   /** What its token says, once that is verified. */
   auth: RequestAuth | undefined
+  /** Whether it has a token has been looked at. */
+  isAuthenticated: boolean
   /** Of the client, as a proxy before this one that is believed has seen it. */
   trustedAddress: string | undefined
 

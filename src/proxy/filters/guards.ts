@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../../base/index.ts'
+import type { Clock, Logger, Random } from '../../base/index.ts'
 import type {
   AuthorizationPolicy,
   AuthorizationPolicyName,
@@ -7,6 +7,9 @@ import type {
   RequestAuthenticationName,
 } from '../../model/index.ts'
 import type { ConnectionFacts } from '../../policy/index.ts'
+import { createAuthenticationTable } from './jwt/authentication-table.ts'
+import type { LocateKeyServer } from './jwt/fetch-keys.ts'
+import { createJwtGuard, type JwtCounters, type JwtRules } from './jwt/filter.ts'
 import type { Guard } from './order.ts'
 import { createAuthorizationTable } from './rbac/authorization-table.ts'
 import {
@@ -32,7 +35,7 @@ export interface Guards {
   readonly all: () => readonly Guard[]
   /** @returns why a connection that is no HTTP is refused; undefined when it is not */
   readonly refusal: (connection: ConnectionFacts) => string | undefined
-  readonly counters: () => Iterable<readonly [prefix: string, counters: AuthorizationCounters]>
+  readonly counters: () => Iterable<readonly [prefix: string, counters: AuthorizationCounters | JwtCounters]>
   readonly policies: () => Iterable<AuthorizationPolicy>
   readonly close: () => void
 }
@@ -41,13 +44,26 @@ export interface GuardsOptions {
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
+  readonly locateKeys: LocateKeyServer
   readonly mesh: () => Mesh | undefined
 }
 
 export function createGuards(options: GuardsOptions): Guards {
   const logger = options.logger.scope('rbac')
   const authorization = createAuthorizationTable(options)
+  const authentication = createAuthenticationTable({
+    ...options,
+    locate: options.locateKeys,
+    logger: options.logger.scope('jwt'),
+  })
+  const jwtCounters: JwtCounters = { allowed: 0, denied: 0, cors_preflight_bypassed: 0 }
+  const jwt = createJwtGuard({
+    rules: () => authentication.rules() ?? NO_RULES,
+    counters: jwtCounters,
+    logger: options.logger.scope('jwt'),
+  })
   const http = createAuthorizationCounters()
   const tcp = createAuthorizationCounters()
   const rbac = createRbacGuard({ authorizer: authorization.ofRequests, counters: http, logger })
@@ -57,6 +73,7 @@ export function createGuards(options: GuardsOptions): Guards {
 
   function wanted(): Map<GuardKind, Guard> {
     const guards = new Map<GuardKind, Guard>()
+    if (authentication.rules() !== undefined) guards.set('jwt', jwt)
     if (authorization.ofRequests() !== undefined) guards.set('rbac', rbac)
     return guards
   }
@@ -64,11 +81,13 @@ export function createGuards(options: GuardsOptions): Guards {
   return {
     set(policy) {
       if (policy.type === 'authorization-policy') authorization.set(policy)
+      else authentication.set(policy)
     },
     deleteAuthorization: authorization.delete,
-    deleteAuthentication: () => {},
+    deleteAuthentication: authentication.delete,
     settle() {
       authorization.refresh()
+      authentication.settle()
       const next = wanted()
       if (next.size === present.size && [...next.keys()].every((kind) => present.has(kind))) return
       present = next
@@ -85,11 +104,14 @@ export function createGuards(options: GuardsOptions): Guards {
     counters: () => [
       ['http.rbac.', http],
       ['tcp.rbac.', tcp],
+      ['http.jwt_authn.', jwtCounters],
     ],
     policies: authorization.policies,
-    close() {},
+    close: authentication.close,
   }
 }
+
+const NO_RULES: JwtRules = { verifiers: [], outputs: [] }
 
 /** A token first: what it says is looked at by the others. */
 const ORDER: readonly GuardKind[] = ['jwt', 'ext-authz', 'rbac']
