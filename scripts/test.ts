@@ -37,6 +37,7 @@ const INTEGRATION = [
   'src/standalone/*.test.ts',
   'samples/demo/pages.test.ts',
   'test/control-plane/*.test.ts',
+  'test/security/*.test.ts',
   'test/corpus/*.test.ts',
   'test/examples/own.test.ts',
   'test/crash/*.test.ts',

@@ -15,15 +15,19 @@ interface Network<T> {
 
 const NOTHING: readonly never[] = []
 
-export function createAddressMap<T>(): AddressMap<T> {
+/** @param order of what stands at one address; absent: as it came */
+export function createAddressMap<T>(order: (a: T, b: T) => number = () => 0): AddressMap<T> {
   const exact = new Map<string, readonly T[]>()
   let networks: readonly Network<T>[] = []
 
   return {
     add(address, value) {
       const cidr = address.includes('/') ? parseIpv4Cidr(address) : undefined
-      if (cidr === undefined) exact.set(address, [...(exact.get(address) ?? []), value])
-      else networks = [...networks, { cidr, value }].toSorted((a, b) => b.cidr.bits - a.cidr.bits)
+      if (cidr === undefined) exact.set(address, [...(exact.get(address) ?? []), value].toSorted(order))
+      else
+        networks = [...networks, { cidr, value }].toSorted(
+          (a, b) => b.cidr.bits - a.cidr.bits || order(a.value, b.value),
+        )
     },
     remove(address, value) {
       const cidr = address.includes('/') ? parseIpv4Cidr(address) : undefined

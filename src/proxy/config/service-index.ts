@@ -19,7 +19,7 @@ export interface ServiceIndex {
 
 export function createServiceIndex(clusterDomain: () => string): ServiceIndex {
   const byHost = new Map<string, Service[]>()
-  const byAddress = createAddressMap<Service>()
+  const byAddress = createAddressMap<Service>(precedence)
 
   /** The most specific `*.suffix` that holds the host. */
   function wildcardFor(host: string): Service | undefined {
@@ -32,7 +32,8 @@ export function createServiceIndex(clusterDomain: () => string): ServiceIndex {
 
   return {
     add(service) {
-      byHost.set(service.hostname, [...(byHost.get(service.hostname) ?? []), service])
+      const same = byHost.get(service.hostname) ?? []
+      byHost.set(service.hostname, [...same, service].toSorted(precedence))
       for (const address of service.addresses) byAddress.add(address, service)
     },
     remove(service) {
@@ -63,4 +64,13 @@ export function createServiceIndex(clusterDomain: () => string): ServiceIndex {
       return wildcardFor(host) ?? byAddress.find(host)[0]
     },
   }
+}
+
+/**
+ * A ServiceEntry that claims a host or an address of a Service takes nothing from it, whichever came first: anybody may
+ * write one in a namespace of their own. Istio prefers Kubernetes' Services too.
+ */
+function precedence(a: Service, b: Service): number {
+  const rank = ({ origin }: Service): number => (origin.kind === 'Service' ? 0 : 1)
+  return rank(a) - rank(b) || (a.key < b.key ? -1 : 1)
 }

@@ -11,6 +11,8 @@ import { ISTIO_NETWORKING_GROUP, type IstioWorkload } from '../../resources/inde
 import type { MeshSettings } from '../settings.ts'
 import { canonicalOf, localityOf, TLS_MODE_LABEL } from '../workload.ts'
 
+const ACCOUNT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
 /**
  * A workload that is no pod: a WorkloadEntry, or an endpoint of a ServiceEntry.
  * @param name unique among the objects of the origin's kind and namespace
@@ -34,8 +36,10 @@ export function translateIstioWorkload(
   const { origin, name } = from
   const { namespace } = origin
   const labels = { ...from.labels, ...spec.labels }
-  const serviceAccount =
-    spec.serviceAccount === undefined || spec.serviceAccount === '' ? 'default' : spec.serviceAccount
+  // What cannot be the name of an account is nobody's: a path in it could read as another identity.
+  const serviceAccount = ACCOUNT_NAME.test(spec.serviceAccount ?? '')
+    ? (spec.serviceAccount ?? 'default')
+    : 'default'
   const locality = localityOf(spec.locality, '/')
   return [
     {

@@ -157,8 +157,13 @@ export function selectsWorkload(entry: EntryState, labels: Readonly<Record<strin
   return wanted.length > 0 && wanted.every(([name, value]) => labels[name] === value)
 }
 
-/** Of the services that answer to a host: the namespace's own, else the oldest that it may see. */
+/**
+ * Of the services that answer to a host: the namespace's own, else a Service of Kubernetes that it may see, else the first
+ * that it may see. A ServiceEntry of somebody else takes no host from a Service.
+ */
 export function serviceSeenFrom(namespace: string, candidates: readonly Service[]): Service | undefined {
   const own = candidates.find((service) => service.namespace === namespace)
-  return own ?? candidates.find((service) => isVisible(service.visibility, namespace))
+  if (own !== undefined) return own
+  const visible = candidates.filter((service) => isVisible(service.visibility, namespace))
+  return visible.find(({ origin }) => origin.kind === 'Service') ?? visible[0]
 }
