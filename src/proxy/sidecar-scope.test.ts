@@ -7,6 +7,7 @@ import {
   changesOf,
   createTestProxy,
   exchangeBytes,
+  freePort,
   meshObject,
   ok,
   rawServer,
@@ -150,5 +151,39 @@ describe('with a Sidecar', () => {
     assert.match(await exchangeBytes(inbound, head), /by outside$/)
     original = { address: '127.0.0.1', port: 9081 }
     assert.equal(await exchangeBytes(inbound, head).catch(() => ''), '')
+  })
+
+  test('a listener that it binds serves those who dial it: HTTP by the Host, the rest as its one service', async () => {
+    const [http, tcp] = [await freePort(), await freePort()]
+    const web = serviceObject('web', {
+      ports: [{ port: http, name: 'http', protocol: 'http' }],
+      addresses: [],
+    })
+    const db = serviceObject('db', { ports: [{ port: tcp, name: 'tcp', protocol: 'tcp' }], addresses: [] })
+    const at = (port: number) => ({ ports: { [String(port)]: outsidePort }, ready: true })
+    const services = { [web.key]: at(http), [db.key]: at(tcp) }
+    const workload = workloadObject('web-1', { address: '127.0.0.1', services })
+    assert.deepEqual(proxy.accept(changesOf([web, db, workload])), [])
+    const listener = (port: number, protocol: 'http' | 'tcp') => ({
+      port,
+      bind: { address: '127.0.0.1', port, protocol },
+      hosts: [{ namespace: '*', host: '*' }],
+    })
+    hold({ egress: [listener(http, 'http'), listener(tcp, 'tcp')] })
+    const head = (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+    const ask = (port: number, host: string) => exchangeBytes(port, head(host)).catch(() => '')
+    let answer = ''
+    // The first are refused until the listener is bound.
+    for (let tries = 0; answer === '' && tries < 1000; tries++) answer = await ask(http, `web:${http}`)
+    assert.match(answer, /by outside$/)
+    assert.match(await ask(http, 'elsewhere.test'), / 502 /)
+    const socket = connect(tcp, '127.0.0.1')
+    let received = ''
+    socket.on('data', (bytes) => (received += bytes.toString()))
+    socket.write(head('whatever'))
+    await until(() => received.endsWith('by outside'), 'the answer through bytes')
+    socket.destroy()
+    without()
+    assert.equal(await ask(http, 'web'), '')
   })
 })

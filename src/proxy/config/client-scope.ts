@@ -17,6 +17,8 @@ export interface ClientScope {
   readonly serviceAt: (address: string, port: number) => ServiceAt | undefined
   readonly serviceNamed: (host: string, namespace: string) => Service | undefined
   readonly serviceOfWorkload: (workload: Workload, port: number) => ServiceAt | undefined
+  /** The first, by name, of the services with this port: who a listener of its own is for when nothing else tells it. */
+  readonly serviceOnPort: (port: number) => ServiceAt | undefined
   readonly seesRoutes: (namespace: string, hosts: readonly string[]) => boolean
   /** What becomes of what is not known. */
   readonly outbound: () => Mesh['outbound']
@@ -87,6 +89,16 @@ export function createClientScope(store: ModelStore, client: ScopeClient): Clien
     serviceOfWorkload(workload, port) {
       if (left === undefined) return store.serviceOfWorkload(workload, port)
       return store.serviceOfWorkload(workload, port, (key) => left?.views.get(key))
+    },
+    serviceOnPort(number) {
+      const known = [...(left?.views.values() ?? store.services())].toSorted((a, b) =>
+        a.key < b.key ? -1 : 1,
+      )
+      for (const service of known) {
+        const port = service.ports.find((one) => one.port === number)
+        if (port !== undefined) return { service, port }
+      }
+      return undefined
     },
     seesRoutes: (namespace, hosts) => left === undefined || left.scope.seesRoutes(namespace, hosts),
     outbound: () => left?.sidecar.outbound ?? store.mesh()?.outbound ?? 'allow-any',

@@ -29,6 +29,8 @@ interface OutboundDestination {
   readonly direct: boolean
   /** The Service whose own address was dialled: it is meant, whatever the Host says (GEP-1294). */
   readonly frontend: Service | undefined
+  /** The listener's own address was dialled: nothing else can be meant than what is known. */
+  readonly isBound?: boolean
 }
 
 /** What the application calls: HTTP goes by its Host through the mesh's routes, the rest by its address. */
@@ -48,16 +50,25 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     return store.mesh()?.connectTimeoutMs ?? 10_000
   }
 
-  function serve(raw: Socket, original: SocketTarget): void {
-    const destination = resolve(original)
+  /** @param bound the protocol of a listener that was dialled itself */
+  function serve(raw: Socket, original: SocketTarget, bound?: AppProtocol): void {
+    const find = () => (bound === undefined ? resolve(original) : resolveBound(original, bound))
+    const destination = find()
     const accepted = acceptSocket(raw, parts.upstream.network, parts.upstream.thread)
     const terms = {
-      declared: sniffingOf(destination),
+      declared: bound ?? sniffingOf(destination),
       thread: parts.upstream.thread,
       readsServerName: true,
       timeoutMs: store.mesh()?.detectionTimeoutMs,
     }
-    detect(accepted, terms, (found) => dispatch(found, destination))
+    detect(accepted, terms, (found) => dispatch(found, destination, find))
+  }
+
+  /** HTTP names its service; of connections that do not, the listener is for one. */
+  function resolveBound(original: SocketTarget, protocol: AppProtocol): OutboundDestination {
+    const isHttp = protocol === 'http' || protocol === 'http2' || protocol === 'grpc'
+    const at = isHttp ? undefined : scope.serviceOnPort(original.port)
+    return { original, at, direct: false, frontend: undefined, isBound: true }
   }
 
   function resolve(original: SocketTarget): OutboundDestination {
@@ -68,15 +79,20 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
     return { original, at: behind, direct: true, frontend: undefined }
   }
 
-  function dispatch(found: DetectedConnection, destination: OutboundDestination): void {
+  function dispatch(
+    found: DetectedConnection,
+    destination: OutboundDestination,
+    find: () => OutboundDestination,
+  ): void {
     if (found.protocol === 'tcp') serveBytes(found, destination)
-    else serveHttp(found, found.protocol, destination)
+    else serveHttp(found, found.protocol, destination, find)
   }
 
   function serveHttp(
     found: DetectedConnection,
     protocol: 'http1' | 'http2',
     dialled: OutboundDestination,
+    find: () => OutboundDestination,
   ): void {
     const { original } = dialled
     let destination = dialled
@@ -88,7 +104,7 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
         // A connection outlives the services and the Sidecar that it came under.
         if (version !== scope.version()) {
           version = scope.version()
-          destination = resolve(original)
+          destination = find()
         }
         route(exchange, destination)
       },
@@ -201,7 +217,8 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
 
   /** A pod that is part of the mesh may be dialled directly whatever the mode; the rest of the world as it says. */
   function isAllowed(destination: OutboundDestination): boolean {
-    return destination.at !== undefined || scope.outbound() !== 'registry-only'
+    if (destination.at !== undefined) return true
+    return destination.isBound !== true && scope.outbound() !== 'registry-only'
   }
 
   /** Routes first; then TLS goes to the service that it names, and the rest to what was dialled. */

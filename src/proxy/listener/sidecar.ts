@@ -4,6 +4,7 @@ import type { RouteSink } from '../config/runtime.ts'
 import type { BoundListener, SocketTarget } from '../net/network.ts'
 import { createInbound } from './inbound.ts'
 import { createOutbound } from './outbound.ts'
+import { createSidecarPorts } from './sidecar-ports.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
 
 export interface SidecarListeners {
@@ -25,6 +26,14 @@ export function createSidecarListeners(
   const table = createMeshTable(options.namespace)
   const outbound = createOutbound(options, table)
   const inbound = createInbound(options)
+  const ports = createSidecarPorts({
+    network: options.upstream.network,
+    serve(raw, { direction, address, port, protocol }) {
+      if (direction === 'egress') outbound.serve(raw, { address, port }, protocol)
+      else inbound.serve(raw, { address: raw.localAddress ?? address, port })
+    },
+    logger: options.logger,
+  })
   const bound: { outbound?: BoundListener; inbound?: BoundListener } = {}
   const { network } = options.upstream
 
@@ -48,7 +57,7 @@ export function createSidecarListeners(
     sink: {
       setRoute: (route) => table.setCompiled(route),
       deleteRoute: (key) => table.delete(key),
-      changed: () => {},
+      changed: () => ports.follow(options.runtime.scope.sidecar()),
     },
     async start() {
       const { address, ports } = options
@@ -67,8 +76,10 @@ export function createSidecarListeners(
     stopAccepting() {
       // New outgoing connections of an application that is finishing its work still pass; it is stopped after us.
       bound.inbound?.close()
+      ports.closeIngress()
     },
     close() {
+      ports.close()
       bound.inbound?.close()
       bound.outbound?.close()
       outbound.close()

@@ -137,7 +137,12 @@ function ingressOf(
   if (listener.connectionPool !== undefined)
     problems.push(`${path}.connectionPool is not served: what comes in is not bounded`)
   const bind = bindOf(listener, path, problems)
-  const endpoint = endpointOf(listener, path)
+  const written = endpointOf(listener, path)
+  // Where it was dialled is the sidecar itself.
+  const endpoint: IngressEndpoint =
+    bind !== undefined && written.kind === 'dialled'
+      ? { kind: 'refused', reason: `${path} is bound and has no defaultEndpoint` }
+      : written
   if (endpoint.kind === 'refused')
     problems.push(`${endpoint.reason}; connections to port ${number} are refused`)
   return [
