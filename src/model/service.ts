@@ -18,6 +18,8 @@ export interface Service {
    */
   readonly resolution: 'static' | 'dns' | 'logical-dns' | 'passthrough'
   readonly visibility: Visibility
+  /** One of these is in its servers' certificates, where TLS is spoken to them and the policy names none. */
+  readonly subjectAltNames?: readonly string[]
   /** By port: TLS that gateways speak to it where no DestinationRule says otherwise (BackendTLSPolicy). */
   readonly tls?: Readonly<Record<string, UpstreamTls>>
   /** Where a route says nothing of it. */

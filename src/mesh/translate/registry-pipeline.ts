@@ -6,6 +6,7 @@ import type { ExportDefaults } from './mesh-traffic.ts'
 import { translateMeshConfig } from './mesh-config.ts'
 import { createEntries, createEntryWorkloads, type Entries, entryMemberships } from './entry-pipeline.ts'
 import { namespaceOf, objectKey, serviceHostname } from './names.ts'
+import { verifying } from './istio-api/entry-names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { translateService } from './service.ts'
 import type { MeshSettings } from './settings.ts'
@@ -120,10 +121,9 @@ function createServices(
         {
           ...service,
           ...backendTls.ofService(service, read),
-          policies: policiesOf(
+          policies: verifying(
             service,
-            (pattern) => read.lookup(rulesByHost, pattern),
-            settings.rootNamespace,
+            policiesOf(service, (pattern) => read.lookup(rulesByHost, pattern), settings.rootNamespace),
           ),
         },
       ],

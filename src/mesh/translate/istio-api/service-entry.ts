@@ -105,6 +105,7 @@ function servicesOf(
     })),
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'],
     visibility,
+    ...(spec.subjectAltNames !== undefined && { subjectAltNames: spec.subjectAltNames }),
     ...sessionOf(object),
     policies: [],
     origin,
