@@ -30,6 +30,7 @@ const INCLUDE = [
 
 /** What we use; the files that these import come along. */
 const ENTRY_POINTS = [
+  'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/discovery/v3/ads.proto',
   'google/rpc/status.proto',
   'istio/auth/ca.proto',

@@ -2,6 +2,13 @@
  * proto: protobuf messages. `generated/` is made by `npm run generate` from the .proto files inside npm packages and a
  * few of our own beside this file; only this door is imported by others.
  */
+export { type HeaderValueOption } from './generated/envoy/config/core/v3/base_pb.ts'
+export {
+  type CheckRequest,
+  CheckRequestSchema,
+  type CheckResponse,
+  CheckResponseSchema,
+} from './generated/envoy/service/auth/v3/external_auth_pb.ts'
 export {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,

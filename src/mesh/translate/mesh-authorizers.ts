@@ -2,11 +2,11 @@ import { parseDurationMs } from '../../base/index.ts'
 import type { ExternalAuthorizer, HeaderValue, HttpAuthorizer, Mesh } from '../../model/index.ts'
 import { isRecord, type Members, numberOf, recordsOf, textOf } from './members.ts'
 
-/** Istio leaves a call without a bound to 600 s; a request that waits as long has failed long before. */
+/** Istio leaves a call without a bound to 600 s; whoever waits as long has gone before. */
 const TIMEOUT_MS = 10_000
 const FORBIDDEN = 403
-/** Envoy holds a request's body in memory meanwhile. */
-const BODY_BYTES_MAX = 4 * 1024 * 1024
+/** So much of a body is held while nobody takes it. */
+const BODY_BYTES_MAX = 64 * 1024
 
 interface Place {
   readonly path: string

@@ -32,6 +32,7 @@ import { createLocator } from '../filters/jwt/locate.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
 import { type ConnectionTable, createConnectionTable } from '../tcp/connection-table.ts'
+import { findProvider } from '../filters/ext-authz/find-provider.ts'
 import { createGuards, type Guards } from '../filters/guards.ts'
 import type { Interner } from './interner.ts'
 import { type ClientScope, createClientScope } from './client-scope.ts'
@@ -212,6 +213,7 @@ export function createRuntime(options: {
     logger,
     mesh: store.mesh,
     locateKeys: createLocator({ store, cluster, resolve: options.resolve }),
+    provider: (name) => findProvider(name, store, cluster),
   })
   const bounds = createHttpBoundsTable(options.isGateway)
   const side = options.isGateway ? 'gateway' : 'outbound'

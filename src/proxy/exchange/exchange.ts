@@ -54,6 +54,7 @@ export function createExchange(options: {
     finished: false,
     mirrors: undefined,
     resume: undefined,
+    onBody: undefined,
     responseLines: '',
     bodyDecoder: undefined,
     responseFilter: undefined,

@@ -88,6 +88,7 @@ function dataOf(exchange: Exchange, bytes: Buffer, start: number, end: number): 
   if (exchange.mirrors !== undefined) mirrorData(exchange, bytes, start, end)
   if (exchange.finished) return
   if (exchange.kept !== undefined) keepBody(exchange, exchange.kept, bytes, start, end)
+  if (exchange.onBody !== undefined) exchange.onBody()
   if (exchange.upstreamReady) exchange.upstream?.sendData(bytes, start, end)
 }
 
@@ -108,6 +109,7 @@ function endOf(exchange: Exchange, trailers: string): void {
   } else {
     if (exchange.upstreamReady) exchange.upstream?.sendEnd(trailers)
     onRequestDone(exchange)
+    if (exchange.onBody !== undefined) exchange.onBody()
   }
 }
 

@@ -13,6 +13,8 @@ export interface LocalReply {
   readonly details: string
   /** Instead of the one that stands for the status of HTTP. */
   readonly grpcStatus?: number
+  /** Absent: plain text. */
+  readonly contentType?: string
   /** Further response lines, each ending in CR LF. */
   readonly lines?: string
 }
@@ -157,7 +159,7 @@ function sendGrpcReply(exchange: Exchange, reply: LocalReply): void {
 
 function replyLines(reply: LocalReply, length: number, date: string, serverLine: string): string {
   const size = length < 0 ? '' : `content-length: ${length}\r\n`
-  const type = length > 0 ? 'content-type: text/plain\r\n' : ''
+  const type = length > 0 ? `content-type: ${reply.contentType ?? 'text/plain'}\r\n` : ''
   return `${size}${type}${reply.lines ?? ''}date: ${date}\r\n${serverLine}`
 }
 

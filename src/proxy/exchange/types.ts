@@ -303,6 +303,8 @@ export interface Exchange {
   mirrors: Exchange[] | undefined
   /** A filter made the request wait; it goes on from there. */
   resume: (() => void) | undefined
+  /** A filter waits for the body: more of it is kept, or it is complete. */
+  onBody: (() => void) | undefined
   /** What filters add to every answer, the proxy's own too: lines, each ending in CR LF. */
   responseLines: string
   /** Of a filter that changes the request's body. */

@@ -7,6 +7,7 @@ import type {
   RequestAuthenticationName,
 } from '../../model/index.ts'
 import type { ConnectionFacts } from '../../policy/index.ts'
+import { type AskedService, createExtAuthzGuard, type ExtAuthzCounters } from './ext-authz/filter.ts'
 import { createAuthenticationTable } from './jwt/authentication-table.ts'
 import type { LocateKeyServer } from './jwt/fetch-keys.ts'
 import { createJwtGuard, type JwtCounters, type JwtRules } from './jwt/filter.ts'
@@ -35,10 +36,12 @@ export interface Guards {
   readonly all: () => readonly Guard[]
   /** @returns why a connection that is no HTTP is refused; undefined when it is not */
   readonly refusal: (connection: ConnectionFacts) => string | undefined
-  readonly counters: () => Iterable<readonly [prefix: string, counters: AuthorizationCounters | JwtCounters]>
+  readonly counters: () => Iterable<readonly [prefix: string, counters: GuardCounters]>
   readonly policies: () => Iterable<AuthorizationPolicy>
   readonly close: () => void
 }
+
+export type GuardCounters = AuthorizationCounters | JwtCounters | ExtAuthzCounters
 
 export interface GuardsOptions {
   readonly namespace: string
@@ -47,6 +50,8 @@ export interface GuardsOptions {
   readonly random: Random
   readonly logger: Logger
   readonly locateKeys: LocateKeyServer
+  /** A service that decides, by its name in MeshConfig. */
+  readonly provider: (name: string) => AskedService | undefined
   readonly mesh: () => Mesh | undefined
 }
 
@@ -64,9 +69,18 @@ export function createGuards(options: GuardsOptions): Guards {
     counters: jwtCounters,
     logger: options.logger.scope('jwt'),
   })
+  const asked: ExtAuthzCounters = { ok: 0, denied: 0, error: 0, failure_mode_allowed: 0 }
+  const extAuthz = createExtAuthzGuard({
+    authorizer: authorization.ofRequests,
+    provider: options.provider,
+    counters: asked,
+    logger: options.logger.scope('ext_authz'),
+  })
   const http = createAuthorizationCounters()
   const tcp = createAuthorizationCounters()
   const rbac = createRbacGuard({ authorizer: authorization.ofRequests, counters: http, logger })
+  /** One that is not there is not known to be of HTTP. */
+  const asksGrpc = (name: string): boolean => options.provider(name)?.authorizer.http === undefined
   let present = new Map<GuardKind, Guard>()
   let list: readonly Guard[] = []
   let version = 0
@@ -74,6 +88,7 @@ export function createGuards(options: GuardsOptions): Guards {
   function wanted(): Map<GuardKind, Guard> {
     const guards = new Map<GuardKind, Guard>()
     if (authentication.rules() !== undefined) guards.set('jwt', jwt)
+    if (authorization.ofRequests()?.hasAsks === true) guards.set('ext-authz', extAuthz)
     if (authorization.ofRequests() !== undefined) guards.set('rbac', rbac)
     return guards
   }
@@ -99,12 +114,13 @@ export function createGuards(options: GuardsOptions): Guards {
     all: () => list,
     refusal(connection) {
       const authorizer = authorization.ofConnections()
-      return authorizer && decideConnection(authorizer, connection, { counters: tcp, logger })
+      return authorizer && decideConnection(authorizer, connection, { counters: tcp, logger, asksGrpc })
     },
     counters: () => [
       ['http.rbac.', http],
       ['tcp.rbac.', tcp],
       ['http.jwt_authn.', jwtCounters],
+      ['http.ext_authz.', asked],
     ],
     policies: authorization.policies,
     close: authentication.close,

@@ -32,7 +32,7 @@ export function createRbacGuard(options: {
     const connection = connectionFactsOf(exchange)
     if (authorizer.remark !== undefined)
       noteRemarks(authorizer.remark(exchange, connection), counters, logger)
-    const verdict = unasked(authorizer, exchange, connection) ?? authorizer.decide(exchange, connection)
+    const verdict = authorizer.decide(exchange, connection)
     if (verdict.effect === 'allow') {
       counters.allowed++
       return 'continue'
@@ -41,17 +41,6 @@ export function createRbacGuard(options: {
     refuse(exchange, verdict, logger)
     return 'stop'
   }
-}
-
-/** What is left to a service that nobody asks is refused. */
-function unasked(
-  authorizer: Authorizer,
-  exchange: Exchange,
-  connection: ConnectionFacts,
-): Extract<Verdict, { effect: 'deny' }> | undefined {
-  if (!authorizer.hasAsks) return undefined
-  const [ask] = authorizer.asks(exchange, connection)
-  return ask && { effect: 'deny', by: ask.by, reason: `${ask.provider} is not there to decide` }
 }
 
 function refuse(exchange: Exchange, verdict: Extract<Verdict, { effect: 'deny' }>, logger: Logger): void {
@@ -73,11 +62,15 @@ export function detailsOf(verdict: Verdict): string {
 export function decideConnection(
   authorizer: Authorizer,
   connection: ConnectionFacts,
-  from: { readonly counters: AuthorizationCounters; readonly logger: Logger },
+  from: {
+    readonly counters: AuthorizationCounters
+    readonly logger: Logger
+    readonly asksGrpc: (provider: string) => boolean
+  },
 ): string | undefined {
   const { counters, logger } = from
   if (authorizer.remark !== undefined) noteRemarks(authorizer.remark(undefined, connection), counters, logger)
-  const verdict = authorizer.decide(undefined, connection)
+  const verdict = unasked(authorizer, connection, from) ?? authorizer.decide(undefined, connection)
   if (verdict.effect === 'allow') {
     counters.allowed++
     return undefined
@@ -85,6 +78,17 @@ export function decideConnection(
   counters.denied++
   logger.debug('a connection is refused', { reason: verdict.reason, source: connection.sourceAddress })
   return detailsOf(verdict)
+}
+
+/** As in Istio, a service that is asked by HTTP has no say in bytes; what is left to one of gRPC is refused. */
+function unasked(
+  authorizer: Authorizer,
+  connection: ConnectionFacts,
+  { asksGrpc }: { readonly asksGrpc: (provider: string) => boolean },
+): Verdict | undefined {
+  if (!authorizer.hasAsks) return undefined
+  const ask = authorizer.asks(undefined, connection).find(({ provider }) => asksGrpc(provider))
+  return ask && { effect: 'deny', by: ask.by, reason: `${ask.provider} is not asked about connections` }
 }
 
 function noteRemarks(remarks: Remarks, counters: AuthorizationCounters, logger: Logger): void {
