@@ -35,6 +35,8 @@ export interface CertificateLifetimes extends RootLifetime {
   readonly checkMs: number
   /** with jitter, so that replicas do not look all at once (CITADEL_ENABLE_JITTER_FOR_ROOT_CERT_ROTATOR). */
   readonly hasJitter: boolean
+  /** A new root is known to everyone this long before the first certificate is signed under it. */
+  readonly leadMs: number
 }
 
 const HOUR_MS = 3600_000
@@ -47,10 +49,9 @@ export const DEFAULT_LIFETIMES: CertificateLifetimes = {
   gracePercent: 20,
   checkMs: HOUR_MS,
   hasJitter: true,
+  leadMs: 10_000,
 }
 
-/** A new root is known to everyone this long before the first certificate is signed under it. */
-const TRUST_LEAD_MS = 10_000
 /** Longest wait of one timer. */
 const WAIT_MAX_MS = 24 * HOUR_MS
 
@@ -149,7 +150,7 @@ async function reconcile(
   const bundleChanged = bundleOf(state.trust) !== bundleOf(trust)
   state.trust = trust
   const id = idOf(wanted.authority)
-  const leadMs = state.active ? trust.since + TRUST_LEAD_MS - clock.now() : 0
+  const leadMs = state.active ? trust.since + options.lifetimes.leadMs - clock.now() : 0
   let issuerChanged = false
   if (state.active?.id !== id && leadMs <= 0) {
     // The certificate library takes its time to load, and only the control plane needs it.

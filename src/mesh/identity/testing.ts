@@ -43,9 +43,7 @@ export async function testIntermediate(
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     ],
   })
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey))
-  const key = `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`
-  return { certificate: `${certificate.toString('pem')}\n`, key }
+  return { certificate: `${certificate.toString('pem')}\n`, key: await keyPem(keys.privateKey) }
 }
 
 function importKey(pem: string): Promise<webcrypto.CryptoKey> {
@@ -76,8 +74,8 @@ export function cacerts(
 }
 
 /** @throws Error when it is refused */
-export function testAuthority(root: KeyedCertificate): SigningAuthority {
-  const read = readAuthority(cacerts(root, [root]), NOW)
+export function testAuthority(root: KeyedCertificate, now = NOW): SigningAuthority {
+  const read = readAuthority(cacerts(root, [root]), now)
   if (!read.ok) throw new Error(read.error)
   return read.value
 }
@@ -88,6 +86,18 @@ export async function testRequest(organizations: readonly string[] = []): Promis
   const name = organizations.map((organization) => `O=${organization}`).join(', ')
   const csr = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: EC })
   return csr.toString('pem')
+}
+
+/** A request as a workload sends it, with the key that it keeps. */
+export async function testRequestWithKey(): Promise<{ readonly csr: string; readonly key: string }> {
+  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
+  const csr = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: EC })
+  return { csr: csr.toString('pem'), key: await keyPem(keys.privateKey) }
+}
+
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
+  return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`
 }
 
 /** A request for an RSA key of so many bits. */

@@ -21,6 +21,8 @@ export function certificateLifetimes(
     rootMs: duration('CITADEL_SELF_SIGNED_CA_CERT_TTL', DEFAULT_LIFETIMES.rootMs),
     gracePercent: percentile(environment['CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE']),
     checkMs: duration('CITADEL_SELF_SIGNED_ROOT_CERT_CHECK_INTERVAL', DEFAULT_LIFETIMES.checkMs),
+    // Ours alone: Istio has a new root signed with at once.
+    leadMs: duration('LATEEN_CA_ROOT_LEAD', DEFAULT_LIFETIMES.leadMs),
     hasJitter: environment['CITADEL_ENABLE_JITTER_FOR_ROOT_CERT_ROTATOR'] !== 'false',
   }
   if (lifetimes.workloadMs > lifetimes.workloadMaxMs) {

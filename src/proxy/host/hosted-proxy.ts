@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import { messageOf } from '../../base/index.ts'
 import type { GatewayName } from '../../model/index.ts'
-import { createXdsClient, type XdsChannels, type XdsClient } from '../../xds/client/index.ts'
+import { createXdsClient, type XdsChange, type XdsChannels, type XdsClient } from '../../xds/client/index.ts'
 import { gatewayRoutes } from '../../xds/types/index.ts'
 import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
@@ -53,6 +53,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   let ready = false
   let stopping = false
   let subscribed: readonly GatewayName[] = []
+  let trustBundle = ''
   const isGateway = bootstrap.node.role === 'router'
   const handle = options.createHandle({
     onStateChange: update,
@@ -62,11 +63,12 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   const xds: XdsClient = createXdsClient({
     address: bootstrap.discoveryAddress,
     resolve: async (host) => (await options.resolve(host)).addresses,
-    rootCertificate: () => options.readFile(PROXY_FILES.rootCertificate),
+    rootCertificate: () => believedRoots(options.readFile(PROXY_FILES.rootCertificate), trustBundle),
     token: () => options.readFile(PROXY_FILES.token)?.trim(),
     plaintext: bootstrap.plaintext,
     node: bootstrap.node,
     accept(changes) {
+      trustBundle = changes.reduce(trustBundleAfter, trustBundle)
       const rejections = handle.accept(changes)
       names.accept(changes)
       options.onConfiguration?.()
@@ -176,4 +178,19 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
 
 export function describeStartProblem(error: unknown): string {
   return `the proxy could not start: ${messageOf(error)}`
+}
+
+/**
+ * What the control plane's certificate may end in: what the pod was given, and what the control plane has said since. Files
+ * follow a new root late, and the control plane shows a certificate under it before that.
+ */
+function believedRoots(file: string | undefined, bundle: string): string | undefined {
+  if (file === undefined || bundle === '' || file.includes(bundle)) return file
+  return `${file}\n${bundle}`
+}
+
+function trustBundleAfter(bundle: string, change: XdsChange): string {
+  if (change.type !== 'mesh' || change.kind !== 'set') return bundle
+  const { trustBundle } = change.object as { readonly trustBundle?: unknown }
+  return typeof trustBundle === 'string' ? trustBundle : bundle
 }
