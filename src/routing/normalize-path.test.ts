@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { normalizePath } from './normalize-path.ts'
+import { normalizePath, normalizePathBy } from './normalize-path.ts'
 
 test('dot segments, encoded letters and backslashes are resolved, the query is left alone', () => {
   for (const [path, expected] of [
@@ -22,6 +22,9 @@ test('dot segments, encoded letters and backslashes are resolved, the query is l
     ['/..', undefined],
     ['/a/../../b', undefined],
     ['/a%00b', undefined],
+    ['/%%36%31dmin', '/admin'],
+    ['/%2%35', '/%25'],
+    ['/%%30%30', undefined],
   ] as const) {
     assert.equal(normalizePath(path), expected, path)
   }
@@ -34,4 +37,36 @@ test('a normalised path is normal', () => {
       if (once !== undefined) assert.equal(normalizePath(once), once)
     }),
   )
+})
+
+test('a path that is normal in any way is so for good', () => {
+  const part = fc.constantFrom(
+    '/',
+    '\\',
+    '.',
+    '%',
+    '2',
+    '5',
+    'e',
+    'f',
+    'c',
+    '3',
+    '6',
+    '1',
+    '%2f',
+    '%5C',
+    '%2e',
+    '%25',
+    'a',
+  )
+  const path = fc.array(part, { maxLength: 24 }).map((parts) => `/${parts.join('')}`)
+  for (const how of ['base', 'merge-slashes', 'decode-and-merge-slashes'] as const) {
+    fc.assert(
+      fc.property(path, (given) => {
+        const once = normalizePathBy(how, given)
+        if (once !== undefined) assert.equal(normalizePathBy(how, once), once)
+      }),
+      { numRuns: 1000 },
+    )
+  }
 })

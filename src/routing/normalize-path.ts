@@ -22,7 +22,9 @@ export function normalizePathBy(
   if (how === 'none') return path
   const end = queryStart(path)
   const given = path.slice(0, end)
-  const decoded = how === 'decode-and-merge-slashes' ? given.replaceAll(/%2f|%5c/gi, '/') : given
+  // What is decoded first may spell an encoded slash.
+  const decoded =
+    how === 'decode-and-merge-slashes' ? decodeUnreserved(given).replaceAll(/%2f|%5c/gi, '/') : given
   const base = normalizePath(decoded)
   if (base === undefined || how === 'base') return base === undefined ? undefined : base + path.slice(end)
   return base.replaceAll(/\/{2,}/g, '/') + path.slice(end)
@@ -57,11 +59,33 @@ function isSegmentEnd(path: string, dot: number, end: number): boolean {
   return i >= end || code === SLASH || code === QUESTION || code === PERCENT || code === BACKSLASH
 }
 
+/** Broken encodings such as `%%36%31` may become whole ones; they are decoded too, so that nothing is left to be. */
 function decodeUnreserved(path: string): string {
-  return path.replaceAll(/%([0-9A-Fa-f]{2})/g, (encoded, digits: string) => {
-    const character = String.fromCharCode(Number.parseInt(digits, 16))
-    return /[A-Za-z0-9\-._~]/.test(character) ? character : encoded
-  })
+  if (!path.includes('%')) return path
+  // Character by character, and back where one completes an encoding: linear in the length of the path.
+  const decoded: string[] = []
+  for (let i = 0; i < path.length; i++) {
+    decoded.push(path.charAt(i))
+    for (let code = encodedAtEnd(decoded); code !== undefined; code = encodedAtEnd(decoded)) {
+      decoded.length -= 3
+      decoded.push(String.fromCharCode(code))
+    }
+  }
+  return decoded.join('')
+}
+
+/** The unreserved character that the last three encode. */
+function encodedAtEnd(characters: readonly string[]): number | undefined {
+  const { length } = characters
+  if (length < 3 || characters[length - 3] !== '%') return undefined
+  const digits = `${characters[length - 2]}${characters[length - 1]}`
+  if (!/^[0-9A-Fa-f]{2}$/.test(digits)) return undefined
+  const code = Number.parseInt(digits, 16)
+  return isUnreserved(code) ? code : undefined
+}
+
+function isUnreserved(code: number): boolean {
+  return /[A-Za-z0-9\-._~]/.test(String.fromCharCode(code))
 }
 
 function resolveDots(path: string): string | undefined {
