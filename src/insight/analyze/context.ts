@@ -29,6 +29,7 @@ const KINDS = {
   virtualService: [ISTIO_NETWORKING_GROUP, 'VirtualService'],
   destinationRule: [ISTIO_NETWORKING_GROUP, 'DestinationRule'],
   sidecar: [ISTIO_NETWORKING_GROUP, 'Sidecar'],
+  proxyConfig: [ISTIO_NETWORKING_GROUP, 'ProxyConfig'],
   serviceEntry: [ISTIO_NETWORKING_GROUP, 'ServiceEntry'],
   workloadEntry: [ISTIO_NETWORKING_GROUP, 'WorkloadEntry'],
   envoyFilter: [ISTIO_NETWORKING_GROUP, 'EnvoyFilter'],

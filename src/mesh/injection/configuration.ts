@@ -1,5 +1,5 @@
 import type { ResourceRequirements } from '../../kube/index.ts'
-import { IGNORED_NAMESPACES, type ProxySettings } from './settings.ts'
+import { IGNORED_NAMESPACES, type ProxySettings, type ScopedProxyConfig } from './settings.ts'
 import { parseMapping } from './yaml-mapping.ts'
 
 export interface ProxySettingsSources {
@@ -11,6 +11,7 @@ export interface ProxySettingsSources {
   readonly values: string | undefined
   /** Key `mesh` of ConfigMap `istio`: YAML of MeshConfig. */
   readonly mesh: string | undefined
+  readonly proxyConfigs?: readonly ScopedProxyConfig[]
 }
 
 const DEFAULT_PROXY_RESOURCES: ResourceRequirements = {
@@ -39,6 +40,7 @@ export function proxySettingsOf(sources: ProxySettingsSources): ProxySettings {
     rewritesAppProbes: record(values, 'sidecarInjectorWebhook')['rewriteAppHTTPProbe'] !== false,
     resources: (proxy['resources'] as ResourceRequirements | undefined) ?? DEFAULT_PROXY_RESOURCES,
     proxyConfig: record(mesh, 'defaultConfig'),
+    proxyConfigs: sources.proxyConfigs ?? [],
     ignoredNamespaces: IGNORED_NAMESPACES,
   }
 }

@@ -75,7 +75,17 @@ function proxyEnv(options: ProxyContainerOptions): readonly EnvVar[] {
     },
     { name: 'ISTIO_META_MESH_ID', value: settings.trustDomain },
     { name: 'TRUST_DOMAIN', value: settings.trustDomain },
+    ...metadataEnv(config),
   ]
+}
+
+/** `proxyMetadata`: variables of the proxy, by which Istio's agent is told much. */
+function metadataEnv(config: Readonly<Record<string, unknown>>): readonly EnvVar[] {
+  const metadata = config['proxyMetadata']
+  if (typeof metadata !== 'object' || metadata === null) return []
+  return Object.entries(metadata).flatMap(([name, value]) =>
+    typeof value === 'string' ? [{ name, value }] : [],
+  )
 }
 
 function fieldEnv(name: string, fieldPath: string): EnvVar {

@@ -18,8 +18,21 @@ export interface ProxySettings {
   readonly rewritesAppProbes: boolean
   /** MeshConfig's `defaultConfig`, laid over the address of the control plane. */
   readonly proxyConfig: Readonly<Record<string, unknown>>
+  /** ProxyConfigs, of which those that fit a pod are laid over it. */
+  readonly proxyConfigs?: readonly ScopedProxyConfig[]
   /** Namespaces in which pods are never injected, whatever their labels say. */
   readonly ignoredNamespaces: readonly string[]
+}
+
+/** What a ProxyConfig says of the proxies of some pods. */
+export interface ScopedProxyConfig {
+  /** No namespace: the whole mesh. */
+  readonly namespace?: string
+  readonly labels: Readonly<Record<string, string>>
+  /** RFC 3339. */
+  readonly createdAt: string
+  readonly name: string
+  readonly environment: Readonly<Record<string, string>>
 }
 
 export const IGNORED_NAMESPACES: readonly string[] = [

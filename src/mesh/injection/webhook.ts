@@ -2,6 +2,7 @@ import { messageOf } from '../../base/index.ts'
 import type { Pod } from '../../kube/index.ts'
 import { injectGateway } from './gateway.ts'
 import { jsonPatch } from './json-patch.ts'
+import { settingsFor } from './proxy-config.ts'
 import { selectPod } from './selection.ts'
 import type { ProxySettings } from './settings.ts'
 import { injectSidecar } from './sidecar.ts'
@@ -44,7 +45,8 @@ export function reviewPod(body: unknown, settings: ProxySettings): InjectionOutc
   }
 }
 
-function inject(pod: Pod, namespace: string, settings: ProxySettings): Pod {
+function inject(pod: Pod, namespace: string, given: ProxySettings): Pod {
+  const settings = settingsFor(given, { namespace, labels: pod.metadata.labels ?? {} })
   const templates = pod.metadata.annotations?.['inject.istio.io/templates'] ?? 'sidecar'
   if (templates === 'gateway') return injectGateway(pod, namespace, settings)
   if (templates === 'sidecar') return injectSidecar(pod, namespace, settings)

@@ -1,5 +1,5 @@
 import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
-import { type ProxySettings, proxySettingsOf } from '../injection/index.ts'
+import { type ProxySettings, proxySettingsOf, scopedProxyConfigs } from '../injection/index.ts'
 import { MESH_CONFIG_MAP, type MeshSettings, type Sources } from '../translate/index.ts'
 
 const INJECTOR_CONFIG_MAP = 'istio-sidecar-injector'
@@ -27,6 +27,7 @@ export function liveProxySettings(options: {
       istioNamespace: settings.rootNamespace,
       clusterId: settings.clusterId,
       clusterDomain: settings.clusterDomain,
+      proxyConfigs: scopedProxyConfigs(sources.proxyConfigs.list(), settings.rootNamespace),
     }
     const values = dataOf(`${INJECTOR_CONFIG_MAP}${suffix}`, 'values')
     const mesh = dataOf(`${MESH_CONFIG_MAP}${suffix}`, 'mesh')
@@ -42,12 +43,14 @@ export function liveProxySettings(options: {
   let current: ProxySettings | undefined
   current = read()
   const callbacks: (() => void)[] = []
-  sources.configMaps.subscribe(() => {
+  const follow = (): void => {
     const next = read()
     if (deepEqual(next, current)) return
     current = next
     for (const callback of callbacks) callback()
-  })
+  }
+  sources.configMaps.subscribe(follow)
+  sources.proxyConfigs.subscribe(follow)
   return {
     current: () => current ?? read(),
     onChange: (callback) => callbacks.push(callback),

@@ -44,6 +44,7 @@ export const RESOURCE_KINDS = {
   destinationRule: kind(ISTIO_NETWORKING_GROUP, 'v1', 'DestinationRule', 'destinationrules'),
   serviceEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'ServiceEntry', 'serviceentries'),
   envoyFilter: kind(ISTIO_NETWORKING_GROUP, 'v1alpha3', 'EnvoyFilter', 'envoyfilters'),
+  proxyConfig: kind(ISTIO_NETWORKING_GROUP, 'v1beta1', 'ProxyConfig', 'proxyconfigs'),
   sidecar: kind(ISTIO_NETWORKING_GROUP, 'v1', 'Sidecar', 'sidecars'),
   workloadEntry: kind(ISTIO_NETWORKING_GROUP, 'v1', 'WorkloadEntry', 'workloadentries'),
   telemetry: kind(ISTIO_TELEMETRY_GROUP, 'v1', 'Telemetry', 'telemetries'),

@@ -1,7 +1,9 @@
 import type { Collection, Graph } from '../../base/index.ts'
 import type { Sidecar } from '../../model/index.ts'
 import { serviceSeenFrom } from './istio-api/service-entry.ts'
+import { proxyConfigProblems } from './istio-api/proxy-config.ts'
 import { type SidecarResult, translateSidecar } from './istio-api/sidecar.ts'
+import { namespaceOf } from './names.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import type { Registry } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
@@ -34,10 +36,21 @@ export function createSidecarPipeline(
       input: results,
       transform: (result) => [result.sidecar],
     }),
-    problems: graph.derive({
-      name: 'sidecar problems',
-      input: results,
-      transform: ({ sidecar, problems }) => problemsOf(sidecar.origin, problems),
-    }),
+    problems: graph.merge('problems of proxies', [
+      graph.derive({
+        name: 'sidecar problems',
+        input: results,
+        transform: ({ sidecar, problems }) => problemsOf(sidecar.origin, problems),
+      }),
+      graph.derive({
+        name: 'proxy config problems',
+        input: sources.proxyConfigs,
+        transform: (object) =>
+          problemsOf(
+            { kind: 'ProxyConfig', namespace: namespaceOf(object), name: object.metadata.name },
+            proxyConfigProblems(object, settings),
+          ),
+      }),
+    ]),
   }
 }

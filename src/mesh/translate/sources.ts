@@ -24,6 +24,7 @@ import {
   type KindRef,
   type ListenerSet,
   type PeerAuthentication,
+  type ProxyConfig,
   type ReferenceGrant,
   type RequestAuthentication,
   RESOURCE_KINDS,
@@ -65,6 +66,7 @@ export interface Sources {
   readonly serviceEntries: Source<ServiceEntry>
   readonly envoyFilters: Source<EnvoyFilter>
   readonly sidecars: Source<Sidecar>
+  readonly proxyConfigs: Source<ProxyConfig>
   readonly workloadEntries: Source<WorkloadEntry>
   readonly telemetries: Source<IstioTelemetry>
   readonly authorizationPolicies: Source<AuthorizationPolicy>
@@ -114,6 +116,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   { source: 'serviceEntries', kind: RESOURCE_KINDS.serviceEntry },
   { source: 'envoyFilters', kind: RESOURCE_KINDS.envoyFilter },
   { source: 'sidecars', kind: RESOURCE_KINDS.sidecar },
+  { source: 'proxyConfigs', kind: RESOURCE_KINDS.proxyConfig },
   { source: 'workloadEntries', kind: RESOURCE_KINDS.workloadEntry },
   { source: 'telemetries', kind: RESOURCE_KINDS.telemetry },
   { source: 'authorizationPolicies', kind: RESOURCE_KINDS.authorizationPolicy },
@@ -147,6 +150,7 @@ export function createSources(graph: Graph): Sources {
     serviceEntries: graph.source('serviceEntries'),
     envoyFilters: graph.source('envoyFilters'),
     sidecars: graph.source('sidecars'),
+    proxyConfigs: graph.source('proxyConfigs'),
     workloadEntries: graph.source('workloadEntries'),
     telemetries: graph.source('telemetries'),
     authorizationPolicies: graph.source('authorizationPolicies'),

@@ -12,6 +12,7 @@ import { createMessage } from '../messages.ts'
 
 const KINDS = [
   'sidecar',
+  'proxyConfig',
   'serviceEntry',
   'workloadEntry',
   'destinationRule',

@@ -410,6 +410,16 @@ export interface IstioSidecarPort {
   readonly targetPort?: number
 }
 
+export interface ProxyConfig extends KubeObject {
+  readonly kind: 'ProxyConfig'
+  readonly spec?: {
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly concurrency?: number | null
+    readonly environmentVariables?: Readonly<Record<string, string>>
+    readonly image?: { readonly imageType?: string }
+  }
+}
+
 /** Kinds whose own fields the mesh does not read yet. */
 export interface WorkloadGroup extends KubeObject {
   readonly kind: 'WorkloadGroup'
