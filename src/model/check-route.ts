@@ -18,6 +18,7 @@ import {
 import { domains, labels, milliseconds, origin } from './check-common.ts'
 import { session } from './check-session.ts'
 import type {
+  ClaimMatch,
   Destination,
   Faults,
   HeaderChange,
@@ -86,6 +87,12 @@ const string = union<StringMatch['kind']>('kind', {
 const header = object<KeyedMatch>({ name: lowerCaseName, match: string, invert: optional(flag) })
 const queryParameter = object<KeyedMatch>({ name: filledText, match: string, invert: optional(flag) })
 
+const claim = object<ClaimMatch>({
+  path: list(filledText, { filled: true }),
+  match: string,
+  invert: optional(flag),
+})
+
 const match = object<RouteMatch>({
   order,
   path: optional(path),
@@ -93,6 +100,7 @@ const match = object<RouteMatch>({
   scheme: optional(string),
   authority: optional(string),
   headers: list(header),
+  claims: optional(list(claim)),
   query: list(queryParameter),
   port: optional(port),
   sourceLabels: optional(labels),

@@ -57,6 +57,7 @@ export { compareOrderKeys } from './order.ts'
 export type { HttpBounds, HttpBoundsPlace } from './http-bounds.ts'
 export type { RateLimit, RateLimitPlace, TokenBucket, TrafficSide } from './rate-limit.ts'
 export type {
+  ClaimMatch,
   CorsPolicy,
   Destination,
   Faults,

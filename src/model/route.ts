@@ -49,6 +49,7 @@ export interface RouteMatch {
   readonly scheme?: StringMatch
   readonly authority?: StringMatch
   readonly headers: readonly KeyedMatch[]
+  readonly claims?: readonly ClaimMatch[]
   readonly query: readonly KeyedMatch[]
   /** The port that the client dialled. */
   readonly port?: number
@@ -76,6 +77,13 @@ export type StringMatch =
 /** A header (name in lower case) or a query parameter. `invert`: it must not match, absence included. */
 export interface KeyedMatch {
   readonly name: string
+  readonly match: StringMatch
+  readonly invert?: boolean
+}
+
+/** A claim of the request's verified token: its text, or one of its texts. Members of members follow. */
+export interface ClaimMatch {
+  readonly path: readonly string[]
   readonly match: StringMatch
   readonly invert?: boolean
 }

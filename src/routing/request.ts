@@ -10,6 +10,8 @@ export interface RouteRequest {
   readonly port: number
   /** By lower-case name; the values of repeated fields joined by commas. */
   readonly header: (name: string) => string | undefined
+  /** What its token says, once that is verified. */
+  readonly auth?: { readonly claims: Readonly<Record<string, unknown>> } | undefined
   /** The calling workload, where it is known (in a sidecar it is the proxy's own). */
   readonly source?:
     | { readonly labels: Readonly<Record<string, string>>; readonly namespace: string }

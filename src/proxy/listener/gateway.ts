@@ -78,6 +78,8 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   const tables = createTables()
   const ports = new Map<number, OpenPort>()
   const problems = new Map<number, string>()
+  /** Routes that look at claims of tokens. */
+  const claiming = new Set<RouteName>()
   const plans = new Map<number, PortPlan>()
   let known = new Map<ListenerName, Listener>()
   let pending = 0
@@ -218,7 +220,14 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     handle(exchange, table)
   }
 
+  /** Where routes look at claims, the token comes before them. */
   function handle(exchange: Exchange, table: GatewayTable | undefined): void {
+    const jwt = claiming.size === 0 ? undefined : options.runtime().guards.of('jwt')
+    if (jwt === undefined) route(exchange, table)
+    else runGuards([jwt], exchange, () => route(exchange, table))
+  }
+
+  function route(exchange: Exchange, table: GatewayTable | undefined): void {
     const result = table?.match(exchange)
     if (result === undefined || result.kind !== 'match') {
       runGuards(options.runtime().guards.all(), exchange, () => replyUnrouted(exchange))
@@ -230,8 +239,15 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
 
   return {
     sink: {
-      setRoute: (route) => tables.setRoute(route),
-      deleteRoute: (key) => tables.deleteRoute(key),
+      setRoute(route) {
+        if (looksAtClaims(route)) claiming.add(route.key)
+        else claiming.delete(route.key)
+        tables.setRoute(route)
+      },
+      deleteRoute(key) {
+        claiming.delete(key)
+        tables.deleteRoute(key)
+      },
       changed(changes) {
         if (changes.listeners) syncListeners()
       },
@@ -310,6 +326,10 @@ function createTables() {
 function tableId({ key, port, protocol, isolated }: Listener): string {
   if (protocol === 'https') return isolated ? `https port ${port}` : key
   return `port ${port}`
+}
+
+function looksAtClaims({ source }: CompiledRoute): boolean {
+  return source.matches.some(({ claims }) => claims !== undefined)
 }
 
 /** Who may not call at all does not hear that there is nothing. */

@@ -1,4 +1,4 @@
-import type { KeyedMatch, PathMatch, RouteMatch, StringMatch } from '../../../model/index.ts'
+import type { ClaimMatch, KeyedMatch, PathMatch, RouteMatch, StringMatch } from '../../../model/index.ts'
 import type { IstioHttpMatch, IstioStringMatch } from '../../resources/index.ts'
 import { regexFault } from '../regex.ts'
 
@@ -33,6 +33,7 @@ export function translateIstioMatch(
     if (match !== undefined) parts[part] = match
   }
   const headers = translateHeaders(source, path, parts, faults)
+  const claims = translateClaims(source, path, faults)
   const query = translateQuery(source, path, faults)
   const pathMatch = translatePath(source, path, faults)
   if (source.statPrefix !== undefined) problems.push(`${path}.statPrefix is not served yet`)
@@ -42,6 +43,7 @@ export function translateIstioMatch(
     ...(pathMatch === undefined ? {} : { path: pathMatch }),
     ...parts,
     headers,
+    ...(claims.length > 0 && { claims }),
     query,
     ...(source.port === undefined ? {} : { port: source.port }),
     ...(source.sourceLabels === undefined ? {} : { sourceLabels: source.sourceLabels }),
@@ -71,6 +73,7 @@ function translateHeaders(
     const at = `${path}.headers[${key}]`
     const match = translateString(value, at, faults) ?? { kind: 'present' }
     const name = key.toLowerCase()
+    if (isClaim(key)) return []
     const pseudo = Object.hasOwn(PSEUDO_HEADERS, name) ? PSEUDO_HEADERS[name] : undefined
     if (pseudo !== undefined) {
       parts[pseudo] ??= match
@@ -82,9 +85,39 @@ function translateHeaders(
     const at = `${path}.withoutHeaders[${key}]`
     const match = translateString(value, at, faults) ?? { kind: 'present' }
     const name = key.toLowerCase()
+    if (isClaim(key)) return []
     return checkedHeader(name, at, faults) ? [{ name, match, invert: true }] : []
   })
   return [...wanted, ...unwanted]
+}
+
+const CLAIMS = '@request.auth.claims'
+
+function isClaim(key: string): boolean {
+  return key.startsWith(`${CLAIMS}.`) || key.startsWith(`${CLAIMS}[`)
+}
+
+/** `@request.auth.claims.realm.roles` or `@request.auth.claims[realm][roles]`. @see istio.io, JWT claim based routing */
+function translateClaims(source: IstioHttpMatch, path: string, faults: string[]): readonly ClaimMatch[] {
+  const of = (given: IstioHttpMatch['headers'], member: string, isInverted: boolean): ClaimMatch[] =>
+    Object.entries(given ?? {})
+      .filter(([key]) => isClaim(key))
+      .flatMap(([key, value]): ClaimMatch[] => {
+        const at = `${path}.${member}[${key}]`
+        const names = claimPath(key.slice(CLAIMS.length))
+        if (names.length === 0) {
+          faults.push(`${at} names no claim; the match never holds`)
+          return []
+        }
+        const match = translateString(value, at, faults) ?? { kind: 'present' }
+        return [{ path: names, match, ...(isInverted && { invert: true }) }]
+      })
+  return [...of(source.headers, 'headers', false), ...of(source.withoutHeaders, 'withoutHeaders', true)]
+}
+
+function claimPath(text: string): readonly string[] {
+  if (text.startsWith('.')) return text.slice(1).split('.').filter(Boolean)
+  return /^(?:\[[^[\]]+\])+$/.test(text) ? text.slice(1, -1).split('][') : []
 }
 
 function checkedHeader(name: string, path: string, faults: string[]): boolean {

@@ -18,7 +18,7 @@ const hex = (character: string, isUpper: boolean): string => {
 
 /** `admin`, as it can be written. */
 function spellWord(word: string): readonly string[] {
-  const characters = [...word]
+  const characters = word.split('')
   const at = (index: number, change: (character: string) => string) =>
     characters.map((character, i) => (i === index ? change(character) : character)).join('')
   return [
@@ -26,7 +26,15 @@ function spellWord(word: string): readonly string[] {
     ...characters.flatMap((_, i) => [at(i, (c) => hex(c, false)), at(i, (c) => hex(c, true))]),
     ...characters.map((_, i) => at(i, (c) => hex(c, false).replace('%', '%25'))),
     ...characters.map((_, i) =>
-      at(i, (c) => `%${[...hex(c, false).slice(1)].map((d) => hex(d, false)).join('')}`),
+      at(
+        i,
+        (c) =>
+          `%${hex(c, false)
+            .slice(1)
+            .split('')
+            .map((d) => hex(d, false))
+            .join('')}`,
+      ),
     ),
     ...characters.map((_, i) =>
       at(i, (c) => `%${hex(c, false).slice(1, 2)}${hex(hex(c, false).slice(2), false)}`),
