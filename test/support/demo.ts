@@ -3,9 +3,13 @@ import type { TestCluster } from './cluster.ts'
 
 export const DEMO = 'samples/demo'
 
-/** Installs the mesh and deploys the demo application with its gateway. @returns the gateway's address */
-export async function installDemo(cluster: TestCluster): Promise<string> {
-  const installed = await cluster.lateen('install --set profile=default -y', { timeoutMs: 120_000 })
+/**
+ * Installs the mesh and deploys the demo application with its gateway. @returns the gateway's address
+ * @param settings of the installation, `name=value`
+ */
+export async function installDemo(cluster: TestCluster, settings: readonly string[] = []): Promise<string> {
+  const more = settings.map((setting) => ` --set ${setting}`).join('')
+  const installed = await cluster.lateen(`install --set profile=default${more} -y`, { timeoutMs: 120_000 })
   assert.equal(installed.status, 0, installed.stdout + installed.stderr)
   await cluster.kubectl('create namespace demo')
   await cluster.kubectl('label namespace demo istio-injection=enabled')
