@@ -49,6 +49,7 @@ import type {
   Visibility,
   Warmup,
 } from './service.ts'
+import { checkPeerAuthentication } from './check-peer-authentication.ts'
 import { checkSidecar } from './check-sidecar.ts'
 import type { Locality, Membership, Workload } from './workload.ts'
 
@@ -331,6 +332,7 @@ const CHECKS: { readonly [K in ModelType]: Check } = {
   'rate-limit': checkRateLimit,
   'http-bounds': checkHttpBounds,
   telemetry: checkTelemetry,
+  'peer-authentication': checkPeerAuthentication,
   sidecar: checkSidecar,
   'request-authentication': checkRequestAuthentication,
   'authorization-policy': checkAuthorizationPolicy,

@@ -25,7 +25,7 @@ const TLS_VERSIONS: { readonly [V in TlsVersion]: true } = {
 const version = oneOf(...Object.keys(TLS_VERSIONS))
 
 export const credentialReference = object<CredentialReference>({
-  source: oneOf('Secret', 'ConfigMap'),
+  source: oneOf('Secret', 'ConfigMap', 'Workload'),
   namespace: optional(filledText),
   name: filledText,
 })
@@ -80,6 +80,11 @@ const trust = union<ServerTrust['kind']>('kind', {
 export const upstreamTls = union<UpstreamTls['kind']>('kind', {
   disabled: object({}),
   refused: object<Variant<UpstreamTls, 'refused'>>({ kind, reason: filledText }),
+  mesh: object<Variant<UpstreamTls, 'mesh'>>({
+    kind,
+    serverName: optional(filledText),
+    subjectAltNames: list(subjectAltName),
+  }),
   originate: object<Variant<UpstreamTls, 'originate'>>({
     kind,
     serverName: optional(filledText),

@@ -31,4 +31,8 @@ export interface CredentialReference {
   readonly name: string
 }
 
-export type CredentialSource = 'Secret' | 'ConfigMap'
+/** `Workload`: what the proxy proves its workload's identity with. It makes that itself; nobody sends it. */
+export type CredentialSource = 'Secret' | 'ConfigMap' | 'Workload'
+
+/** The proxy's own identity, and whom it believes in the mesh. Named as Istio's proxies name it. */
+export const WORKLOAD_CREDENTIAL: CredentialReference = { source: 'Workload', name: 'default' }

@@ -16,7 +16,13 @@ export {
 } from './authorization-policy.ts'
 export { checkModelObject } from './check-object.ts'
 export type { ConnectionDestination, ConnectionMatch, ConnectionRoute } from './connection-route.ts'
-export type { Credential, CredentialHolder, CredentialReference, CredentialSource } from './credential.ts'
+export {
+  type Credential,
+  type CredentialHolder,
+  type CredentialReference,
+  type CredentialSource,
+  WORKLOAD_CREDENTIAL,
+} from './credential.ts'
 export type { ExternalAuthorizer, HttpAuthorizer } from './external-authorizer.ts'
 export type { Listener } from './listener.ts'
 export type { Mesh } from './mesh.ts'
@@ -33,6 +39,8 @@ export {
   type Origin,
   type HttpBoundsName,
   httpBoundsName,
+  type PeerAuthenticationName,
+  peerAuthenticationName,
   type RateLimitName,
   rateLimitName,
   type RequestAuthenticationName,
@@ -55,6 +63,7 @@ export { isInScope, type PolicyScope } from './policy-scope.ts'
 export type { JwtKeys, JwtRule, RequestAuthentication } from './request-authentication.ts'
 export { compareOrderKeys } from './order.ts'
 export type { HttpBounds, HttpBoundsPlace } from './http-bounds.ts'
+export type { PeerAuthentication, PeerTlsMode } from './peer-authentication.ts'
 export type { RateLimit, RateLimitPlace, TokenBucket, TrafficSide } from './rate-limit.ts'
 export type {
   ClaimMatch,

@@ -4,6 +4,7 @@ import type { Credential } from './credential.ts'
 import type { HttpBounds } from './http-bounds.ts'
 import type { Listener } from './listener.ts'
 import type { Mesh } from './mesh.ts'
+import type { PeerAuthentication } from './peer-authentication.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { RequestAuthentication } from './request-authentication.ts'
 import type { Route } from './route.ts'
@@ -24,6 +25,7 @@ export type ModelObject =
   | HttpBounds
   | Mesh
   | Telemetry
+  | PeerAuthentication
   | Sidecar
   | RequestAuthentication
   | AuthorizationPolicy
@@ -37,6 +39,7 @@ export type ModelType = ModelObject['type']
 export const MODEL_TYPES = [
   'mesh',
   'telemetry',
+  'peer-authentication',
   'sidecar',
   'workload',
   'service',

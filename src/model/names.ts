@@ -19,6 +19,8 @@ export type RateLimitName = Brand<string, 'RateLimitName'>
 export type HttpBoundsName = Brand<string, 'HttpBoundsName'>
 /** `<Secret or ConfigMap>/<namespace>/<name>`, e.g. `Secret/demo/shop-certificate`. */
 export type CredentialName = Brand<string, 'CredentialName'>
+/** `<namespace>/<name>` of a PeerAuthentication. */
+export type PeerAuthenticationName = Brand<string, 'PeerAuthenticationName'>
 /** `<namespace>/<name>` of a Sidecar, e.g. `demo/default`. */
 export type SidecarName = Brand<string, 'SidecarName'>
 /** `<namespace>/<name>` of a Telemetry, e.g. `istio-system/mesh-default`. */
@@ -67,7 +69,7 @@ export function httpBoundsName(origin: Origin, part: string): HttpBoundsName {
 }
 
 export function credentialName(
-  source: 'Secret' | 'ConfigMap',
+  source: 'Secret' | 'ConfigMap' | 'Workload',
   namespace: string,
   name: string,
 ): CredentialName {
@@ -76,6 +78,10 @@ export function credentialName(
 
 export function telemetryName(namespace: string, name: string): TelemetryName {
   return `${namespace}/${name}` as TelemetryName
+}
+
+export function peerAuthenticationName(namespace: string, name: string): PeerAuthenticationName {
+  return `${namespace}/${name}` as PeerAuthenticationName
 }
 
 export function sidecarName(namespace: string, name: string): SidecarName {

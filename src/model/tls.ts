@@ -56,6 +56,14 @@ export interface AcceptedClients {
 /** TLS that a proxy speaks to endpoints. */
 export type UpstreamTls =
   | { readonly kind: 'disabled' }
+  /** The mesh's own, to every endpoint, whether it is known to speak it or not (Istio's ISTIO_MUTUAL). */
+  | {
+      readonly kind: 'mesh'
+      /** Absent: the cluster's, as Istio's proxies name it. */
+      readonly serverName?: string
+      /** One of them must be the endpoint's identity; empty: the one that its workload is known to have. */
+      readonly subjectAltNames: readonly SubjectAltName[]
+    }
   /** What was asked for cannot be had: rather no connection than one on other terms. */
   | { readonly kind: 'refused'; readonly reason: string }
   | {

@@ -13,5 +13,11 @@ export {
 } from './authorization/authorizer.ts'
 export type { RequestAuth, RequestFacts } from './authorization/facts.ts'
 export type { TrustDomains } from './authorization/trust-domains.ts'
+export {
+  type AuthenticatedWorkload,
+  createPeerAuthenticator,
+  type PeerAuthenticator,
+  type PeerTlsDecision,
+} from './peer-authentication.ts'
 export { createRateDecider, type RateDecider, type RateDecision } from './rate-decider.ts'
 export { createTokenBucket, type TokenBucketState } from './token-bucket.ts'

@@ -11,7 +11,8 @@ import {
 } from '../telemetry/index.ts'
 import type { ProxyNode, XdsChange, XdsRejection } from '../xds/client/index.ts'
 import type { Interner } from './config/interner.ts'
-import { createRuntime, type RouteSink, type Runtime, selectsProxy } from './config/runtime.ts'
+import { selectsProxy } from './config/references.ts'
+import { createRuntime, type RouteSink, type Runtime } from './config/runtime.ts'
 import { UPSTREAM_EVENTS } from './exchange/flow.ts'
 import { HTTP_SETTINGS, type HttpSettings, type ProxyRole } from './exchange/rules.ts'
 import { createRulesTable, type RulesTable } from './exchange/rules-table.ts'
@@ -21,6 +22,8 @@ import { createGatewayListeners, type GatewayListeners } from './listener/gatewa
 import { type ConnectionSet, createConnectionSet } from './listener/http-listener.ts'
 import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemetry.ts'
 import { createRecorder, destinationFinder, type Recorder, sourceFinder } from './listener/recorder.ts'
+import { createInboundTls } from './listener/inbound-tls.ts'
+import type { SidecarParts } from './listener/sidecar-parts.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import { OVERLOAD } from './net/intake.ts'
 import type { Network } from './net/network.ts'
@@ -61,6 +64,8 @@ export interface ProxyInstanceOptions {
   readonly overload?: () => number
   /** A gateway's connections come from a balancer that says with a PROXY header whose they are. */
   readonly proxyProtocol?: boolean
+  /** It has an identity in a mesh: a credential of its own comes with the configuration. */
+  readonly isInMesh?: boolean
 }
 
 /**
@@ -115,6 +120,7 @@ export function createProxyInstance(options: ProxyInstanceOptions): ProxyInstanc
     labels: node.labels,
     ips: node.ips,
     isGateway: node.role === 'router',
+    isInMesh: options.isInMesh === true,
     clock: thread.clock,
     logger,
     resolve: options.resolve,
@@ -296,9 +302,27 @@ function sidecarListeners(
     log: { write: (record) => base.telemetry.of('outbound').log(record) },
     logInbound: { write: (record) => base.telemetry.of('inbound').log(record) },
     own: base.own,
+    mutual: options.isInMesh === true ? mutualParts(options, base) : undefined,
     context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
     logger: options.logger,
   })
+}
+
+function mutualParts(
+  { node, ticketKey, logger }: ProxyInstanceOptions,
+  { runtime, thread }: ContextBase,
+): NonNullable<SidecarParts['mutual']> {
+  const tls = createInboundTls({
+    material: runtime.identity.material,
+    isTrustDomain: (trustDomain) => trustDomain === runtime.store.mesh()?.trustDomain,
+    ticketKeys: createTicketKeys({
+      secret: ticketKey ?? randomBytes(TICKET_KEY_BYTES),
+      now: thread.clock.now,
+    }),
+    proxy: node.id,
+    logger,
+  })
+  return { tls, decide: (port) => runtime.peerModes.decide(node, port) }
 }
 
 /** The port on the pod behind a port of the gateway's Service. */

@@ -42,7 +42,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
   const translation = createTranslation(graph, sources, options.settings)
   const { mesh, workloads, services, credentials, listeners, routes } = translation.model
   const { connectionRoutes, rateLimits, httpBounds, telemetry, sidecars } = translation.model
-  const { requestAuthentications, authorizationPolicies } = translation.model
+  const { peerAuthentications, requestAuthentications, authorizationPolicies } = translation.model
   let present = new Map<string, KubeObject>()
   let unread: readonly KubeObject[] = []
   const set = new Map<string, ModelObject>()
@@ -81,6 +81,7 @@ export function createFileTranslation(options: FileTranslationOptions): FileTran
     connectionRoutes,
     telemetry,
     sidecars,
+    peerAuthentications,
   ]
   for (const collection of all) collection.subscribe(note)
   // The mesh's settings are there before any object is.

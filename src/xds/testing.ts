@@ -15,6 +15,7 @@ import {
   type AuthorizationPolicy,
   type ConnectionRoute,
   type HttpBounds,
+  type PeerAuthentication,
   type RateLimit,
   type RequestAuthentication,
   type Credential,
@@ -49,6 +50,7 @@ export interface TestSources {
   readonly 'rate-limit': Source<RateLimit>
   readonly 'http-bounds': Source<HttpBounds>
   readonly telemetry: Source<Telemetry>
+  readonly 'peer-authentication': Source<PeerAuthentication>
   readonly sidecar: Source<Sidecar>
   readonly 'request-authentication': Source<RequestAuthentication>
   readonly 'authorization-policy': Source<AuthorizationPolicy>
@@ -69,6 +71,7 @@ export function testSources(): { readonly graph: Graph; readonly sources: TestSo
       'rate-limit': graph.source<RateLimit>('rate-limit'),
       'http-bounds': graph.source<HttpBounds>('http-bounds'),
       telemetry: graph.source<Telemetry>('telemetry'),
+      'peer-authentication': graph.source<PeerAuthentication>('peer-authentication'),
       sidecar: graph.source<Sidecar>('sidecar'),
       'request-authentication': graph.source<RequestAuthentication>('request-authentication'),
       'authorization-policy': graph.source<AuthorizationPolicy>('authorization-policy'),

@@ -380,3 +380,21 @@ test('a slow client gets its answer whole, though it has sent more behind it tha
     events: [{ kind: 'drain', atMs: 500 }],
   })
 })
+
+test('a kept connection goes on when the end of a response has come though it was paused', async () => {
+  await run({
+    upstreamProtocol: 'http1',
+    http2: { window: 5000, streamsMax: 1 },
+    network: { latencyMaxMs: 0, pieceMax: 100, capacity: 20_000, refused: 0, hanging: 0 },
+    clients: [
+      client(
+        [
+          get(1, [{ body: { kind: 'length', bytes: 70_000 } }]),
+          get(2, [{ body: { kind: 'length', bytes: 1 } }], { gapMs: 29 }),
+        ],
+        { protocol: 'http2', pipelines: true },
+      ),
+    ],
+    tls: { down: false, up: true },
+  })
+})

@@ -534,11 +534,7 @@ spec: { jwtRules: [{ issuer: a, jwksUri: 'https://a/keys' }] }
         'waypoint',
         'Not served: targetRefs: Service backend is served by a waypoint, as in Istio, and this mesh has none; select the workload with selector.matchLabels.',
       ],
-      [
-        'Warning',
-        'strict',
-        'Not served: PeerAuthentication is not enforced yet, it has no effect: connections without mutual TLS are taken.',
-      ],
+      ['Warning', 'strict', 'Not served: spec.portLevelMtls: has no effect without a selector.'],
     ],
   )
 })

@@ -178,6 +178,7 @@ async function createCore(
       'rate-limit': model.rateLimits,
       'http-bounds': model.httpBounds,
       telemetry: model.telemetry,
+      'peer-authentication': model.peerAuthentications,
       sidecar: model.sidecars,
       'request-authentication': model.requestAuthentications,
       'authorization-policy': model.authorizationPolicies,

@@ -14,6 +14,7 @@ const TYPE_LABELS = {
   'rate-limit': 'ecds',
   'http-bounds': 'bounds',
   telemetry: 'telemetry',
+  'peer-authentication': 'peer_authentication',
   sidecar: 'sidecar',
   'request-authentication': 'authn',
   'authorization-policy': 'authz',

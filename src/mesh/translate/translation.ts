@@ -6,6 +6,7 @@ import type {
   Listener,
   Mesh,
   HttpBounds,
+  PeerAuthentication,
   RateLimit,
   RequestAuthentication,
   Route,
@@ -24,7 +25,7 @@ import { createBackendTls } from './backend-tls-pipeline.ts'
 import { createRegistry, registryKey } from './registry-pipeline.ts'
 import type { MeshSettings } from './settings.ts'
 import type { Sources } from './sources.ts'
-import { createSecurityPipeline } from './security-pipeline.ts'
+import { createPeerAuthenticationPipeline } from './peer-authentication-pipeline.ts'
 import { createSidecarPipeline } from './sidecar-pipeline.ts'
 import type { StatusUpdate } from './status.ts'
 import { createTelemetryPipeline } from './telemetry-pipeline.ts'
@@ -43,6 +44,7 @@ export interface Translation {
     readonly telemetry: Collection<Telemetry>
     readonly requestAuthentications: Collection<RequestAuthentication>
     readonly authorizationPolicies: Collection<AuthorizationPolicy>
+    readonly peerAuthentications: Collection<PeerAuthentication>
     readonly sidecars: Collection<Sidecar>
   }
   readonly statuses: Collection<StatusUpdate>
@@ -59,7 +61,7 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
   const istio = createIstioPipeline(graph, sources, registry, settings)
   const sidecars = createSidecarPipeline(graph, sources, { registry, settings })
   const telemetry = createTelemetryPipeline(graph, sources, { mesh: registry.mesh, settings })
-  const security = createSecurityPipeline(graph, sources)
+  const peers = createPeerAuthenticationPipeline(graph, sources, settings)
   const authorization = createAuthorizationPipeline(graph, sources, { mesh: registry.mesh, settings })
   return {
     model: {
@@ -80,12 +82,12 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       telemetry: telemetry.telemetry,
       requestAuthentications: authorization.requestAuthentications,
       authorizationPolicies: authorization.authorizationPolicies,
+      peerAuthentications: peers.peerAuthentications,
       sidecars: sidecars.sidecars,
     },
     statuses: graph.merge('statuses', [
       ...gateway.statuses,
       registry.statuses,
-      ...security.statuses,
       ...authorization.statuses,
       backendTls.statuses([gateway.routes, gateway.connectionRoutes], (service) => {
         const [namespace = '', name = ''] = service.split('/')
@@ -97,8 +99,8 @@ export function createTranslation(graph: Graph, sources: Sources, settings: Mesh
       ...registry.problems,
       ...istio.problems,
       telemetry.problems,
+      peers.problems,
       sidecars.problems,
-      ...security.problems,
       ...authorization.problems,
     ]),
   }

@@ -1,30 +1,31 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import { deepEqual, unreachable } from '../../base/index.ts'
-import type {
-  ConnectionRoute,
-  AuthorizationPolicyName,
-  CredentialName,
-  CredentialReference,
-  HttpBoundsName,
-  Listener,
-  ListenerName,
-  Mesh,
-  ModelType,
-  RateLimitName,
-  RequestAuthenticationName,
-  Route,
-  RouteName,
-  SidecarName,
-  ServiceName,
-  TelemetryName,
-  Workload,
-  WorkloadUid,
+import {
+  type AuthorizationPolicyName,
+  type CredentialName,
+  type CredentialReference,
+  type HttpBoundsName,
+  type ListenerName,
+  type Mesh,
+  type ModelType,
+  type PeerAuthenticationName,
+  type RateLimitName,
+  type RequestAuthenticationName,
+  type RouteName,
+  type ServiceName,
+  type SidecarName,
+  type TelemetryName,
+  type Workload,
+  type WorkloadUid,
 } from '../../model/index.ts'
 import type { CompiledRoute } from '../../routing/index.ts'
 import type { XdsChange, XdsRejection } from '../../xds/client/index.ts'
 import { type Cluster, createCluster } from '../upstream/cluster.ts'
 import type { UpstreamSettings } from '../upstream/pool.ts'
 import { createNameTable, pairFamilies, type ResolvedName } from '../upstream/names.ts'
+import { createMeshTls } from '../tls/mesh.ts'
+import { createOwnCredential, type OwnCredential } from './own-credential.ts'
+import { createPeerModes, type PeerModes } from './peer-modes.ts'
 import { createHttpBoundsTable, type HttpBoundsTable } from './http-bounds.ts'
 import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
 import { compileChain } from '../filters/chain.ts'
@@ -36,6 +37,7 @@ import { findProvider } from '../filters/ext-authz/find-provider.ts'
 import { createGuards, type Guards } from '../filters/guards.ts'
 import type { Interner } from './interner.ts'
 import { type ClientScope, createClientScope } from './client-scope.ts'
+import { hostsOf, selectsProxy, servicesOf } from './references.ts'
 import { createModelStore, type ModelStore } from './model-store.ts'
 
 /** Where routes go: the tables of the gateway's ports, or the one of the mesh. */
@@ -64,6 +66,10 @@ export interface Runtime {
   readonly connectionRoutes: ConnectionTable
   /** Routes that wait for a service they name. */
   readonly waiting: () => Iterable<RouteName>
+  /** What workloads ask of connections to them. */
+  readonly peerModes: PeerModes
+  /** What this proxy proves itself with. */
+  readonly identity: OwnCredential
   /** The workload that this proxy stands before: the one with its address. */
   readonly own: () => Workload | undefined
   /** Every name of an endpoint has been asked for once: before that its service would seem to have none. */
@@ -83,6 +89,8 @@ export function createRuntime(options: {
   /** The proxy's own addresses, by which it knows its workload. */
   readonly ips: readonly string[]
   readonly isGateway: boolean
+  /** It has an identity in a mesh, or will have one: its certificate comes as a credential of its own. */
+  readonly isInMesh: boolean
   readonly clock: Clock
   readonly logger: Logger
   /** For endpoints that are host names. */
@@ -92,6 +100,7 @@ export function createRuntime(options: {
 }): Runtime {
   const { logger, clock } = options
   const store = createModelStore()
+  const identity = createOwnCredential(store, options.clientNamespace)
   const scope = createClientScope(store, { namespace: options.clientNamespace, labels: options.labels })
   const connectionRoutes = createConnectionTable({
     namespace: options.clientNamespace,
@@ -103,6 +112,8 @@ export function createRuntime(options: {
   const waiting = new Map<RouteName, { readonly route: CompiledRoute; readonly cancel: () => void }>()
   const dirty = new Set<ServiceName>()
   let credentialsChanged = false
+  let peersChanged = false
+  const peerModes = createPeerModes()
 
   function cluster(key: { service: ServiceName; port: number; subset: string | undefined }): Cluster {
     const id = `${key.service} ${key.port} ${key.subset ?? ''}`
@@ -173,9 +184,10 @@ export function createRuntime(options: {
 
   function refreshClusters(): void {
     for (const one of clusters.values()) {
-      if (dirty.has(one.key.service) || (credentialsChanged && one.isSecured())) one.refresh()
+      if (dirty.has(one.key.service) || peersChanged || (credentialsChanged && one.isSecured())) one.refresh()
     }
     dirty.clear()
+    peersChanged = false
     credentialsChanged = false
   }
 
@@ -190,9 +202,11 @@ export function createRuntime(options: {
     workloadAt: store.workloadAt,
     isCapturing: !options.isGateway,
     connectTimeoutMs: () => store.mesh()?.connectTimeoutMs ?? 10_000,
-    credential: store.credential,
+    credential: identity.credential,
     mesh: store.mesh,
     tlsDefaults: () => store.mesh()?.tlsDefaults,
+    meshTls: options.isInMesh ? createMeshTls(identity.material) : undefined,
+    takesMeshTls: (workload: Workload, port: number) => peerModes.decide(workload, port).mode !== 'disable',
     followsServiceTls: options.isGateway,
     ownCertificate: () => ownCertificate,
     logger,
@@ -334,6 +348,10 @@ export function createRuntime(options: {
       case 'telemetry':
         store.setTelemetry(object)
         return undefined
+      case 'peer-authentication':
+        peerModes.set(object)
+        peersChanged = true
+        return undefined
       case 'sidecar':
         scope.set(object)
         return undefined
@@ -385,6 +403,9 @@ export function createRuntime(options: {
         return store.deleteListener(key as ListenerName)
       case 'telemetry':
         return store.deleteTelemetry(key as TelemetryName)
+      case 'peer-authentication':
+        peersChanged = true
+        return peerModes.delete(key as PeerAuthenticationName)
       case 'sidecar':
         return scope.delete(key as SidecarName)
       case 'credential':
@@ -452,6 +473,8 @@ export function createRuntime(options: {
     connectionRoutes,
     waiting: () => waiting.keys(),
     own,
+    peerModes,
+    identity,
     isSettled: names.isSettled,
     close() {
       for (const { cancel } of waiting.values()) cancel()
@@ -467,28 +490,3 @@ export function createRuntime(options: {
 const LISTENER_INPUTS: ReadonlySet<ModelType> = new Set(['mesh', 'listener', 'workload', 'credential'])
 
 const NO_FILTERS: FilterChain = []
-
-function hostsOf({ matches }: ConnectionRoute): readonly string[] {
-  return matches.flatMap(({ hosts = [], serverNames = [] }) => [...hosts, ...serverNames])
-}
-
-function servicesOf(route: Route): readonly ServiceName[] {
-  const mirrored = route.filters.flatMap((filter) =>
-    filter.kind === 'mirror' ? [filter.target.service] : [],
-  )
-  if (route.action.kind !== 'forward') return mirrored
-  const named = route.action.destinations.flatMap(({ target }) =>
-    target.kind === 'service' ? [target.service] : [],
-  )
-  return [...named, ...mirrored]
-}
-
-/** Whether a gateway listener is for the proxy with these labels. */
-export function selectsProxy(
-  listener: Listener,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  if (listener.selector.namespace !== undefined && listener.selector.namespace !== namespace) return false
-  return Object.entries(listener.selector.labels).every(([name, value]) => labels[name] === value)
-}

@@ -5,6 +5,7 @@ import { createXdsClient, type XdsChange, type XdsChannels, type XdsClient } fro
 import { gatewayRoutes } from '../../xds/types/index.ts'
 import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
+import { createWorkloadCertificate } from './workload-certificate.ts'
 import { createEntryNames } from './entry-names.ts'
 import type { HandleCallbacks, ProxyHandle } from './proxy-handle.ts'
 
@@ -40,7 +41,7 @@ export interface HostedProxy {
 const LAME_DUCK_MS = 1500
 const DRAIN_POLL_MS = 20
 /** What every proxy wants of all that it may see. */
-const COMMON_TYPES = ['mesh', 'telemetry', 'workload', 'service'] as const
+const COMMON_TYPES = ['mesh', 'telemetry', 'peer-authentication', 'workload', 'service'] as const
 /** And of what is for single ones. */
 const PROXY_TYPES = ['rate-limit', 'http-bounds', 'request-authentication', 'authorization-policy'] as const
 /** What only sidecars follow. */
@@ -68,8 +69,8 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     plaintext: bootstrap.plaintext,
     node: bootstrap.node,
     accept(changes) {
-      trustBundle = changes.reduce(trustBundleAfter, trustBundle)
       const rejections = handle.accept(changes)
+      followRoots(changes)
       names.accept(changes)
       options.onConfiguration?.()
       // Not within the callback: what follows sends on the stream whose message is being taken.
@@ -81,10 +82,31 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     random: options.random,
     logger: logger.scope('xds'),
   })
+  /** Absent: what is not proven to the control plane is not proven to anyone. */
+  const certificate = bootstrap.plaintext
+    ? undefined
+    : createWorkloadCertificate({
+        ...options,
+        roots: () => believedRoots(options.readFile(PROXY_FILES.rootCertificate), trustBundle),
+        resolve: async (host) => (await options.resolve(host)).addresses,
+        accept(change) {
+          handle.accept([change])
+          openReadyGateways()
+          update()
+        },
+        logger: logger.scope('certificate'),
+      })
   const forget = xds.onSynced(() => {
     openReadyGateways()
     update()
   })
+
+  /** The first that is heard of is the one that the certificate came with. */
+  function followRoots(changes: readonly XdsChange[]): void {
+    const before = trustBundle
+    trustBundle = changes.reduce(trustBundleAfter, trustBundle)
+    if (before !== '' && before !== trustBundle) certificate?.rootsChanged()
+  }
 
   // A port that answers before its routes are here would say 404 where a moment later it would not.
   function openReadyGateways(): void {
@@ -127,6 +149,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   /** Once ready it stays so: what was received stays valid when the control plane goes away. */
   function update(): void {
     if (ready || stopping || !isSynced() || !handle.ports().isBound) return
+    if (certificate?.isHere() === false) return
     ready = true
     handle.statusChanged()
     logger.info('proxy is ready', { listeners: isGateway ? handle.ports().ports.length : 2 })
@@ -149,6 +172,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
         for (const type of ROUTE_TYPES) xds.subscribe(type, ['mesh/*'])
       }
       xds.start()
+      certificate?.start()
       logger.info('proxy started', { node: bootstrap.node.id, discovery: bootstrap.discoveryAddress })
     },
     async stop(graceMs) {
@@ -171,6 +195,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     stopping = true
     forget()
     xds.stop()
+    certificate?.stop()
     handle.close()
     logger.info('proxy stopped')
   }

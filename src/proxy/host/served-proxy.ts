@@ -48,6 +48,7 @@ export function createServedProxy(options: ServedProxyOptions): ServedProxy {
     address: spec.address,
     http: spec.bootstrap.http,
     proxyProtocol: spec.bootstrap.proxyProtocol ?? false,
+    isInMesh: !spec.bootstrap.plaintext,
     ...(spec.inboundSource !== undefined && { inboundSource: spec.inboundSource }),
     ticketKey: Buffer.from(spec.ticketKey),
     surroundings: {

@@ -74,6 +74,8 @@ interface ClientConnection {
   keptForMs: number
   left: number
   unwanted: number
+  /** For a client that does not take its response as fast. */
+  isPaused: boolean
   unwantedTimer: WheelTimer | undefined
   decoder: ChunkedDecoder | undefined
   partial: PartialHead | undefined
@@ -150,6 +152,7 @@ export function createClientConnection(options: {
     left: 0,
     unwanted: 0,
     unwantedTimer: undefined,
+    isPaused: false,
     decoder: undefined,
     partial: undefined,
     partialBlock: undefined,
@@ -206,8 +209,14 @@ function streamOf(connection: ClientConnection): UpstreamStream {
       putText(out, `0\r\n${trailers}\r\n`)
     },
     flush: () => commit(out, socket),
-    pauseResponse: () => socket.pause(),
-    resumeResponse: () => socket.resume(),
+    pauseResponse() {
+      connection.isPaused = true
+      socket.pause()
+    },
+    resumeResponse() {
+      connection.isPaused = false
+      socket.resume()
+    },
     endTunnel: () => endSocket(out, socket),
     cancel: () => cancel(connection),
   }
@@ -428,6 +437,11 @@ function complete(connection: ClientConnection, trailers: string): void {
     connection.socket.destroy()
   } else {
     connection.at = AT.idle
+    // The end of a response may still come after it was paused: the next one has nothing to do with its slow client.
+    if (connection.isPaused) {
+      connection.isPaused = false
+      connection.socket.resume()
+    }
     connection.owner.released(connection.handle)
   }
   if (exchange) connection.events.end(exchange, trailers)

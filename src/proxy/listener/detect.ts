@@ -32,6 +32,8 @@ export function detect(
     readonly readsServerName?: boolean
     /** How long to wait; absent: `DETECTION_TIMEOUT_MS`. */
     readonly timeoutMs?: number | undefined
+    /** Bytes that were read already; the socket is paused then. */
+    readonly first?: Buffer | undefined
   },
   found: (connection: DetectedConnection) => void,
 ): void {
@@ -40,16 +42,18 @@ export function detect(
   const isTls = declared === 'https' || declared === 'tls'
   if (!isTls || !readsServerName) {
     if (declared !== 'auto' && declared !== 'http' && declared !== 'http2' && declared !== 'grpc') {
-      found({ accepted, protocol: 'tcp', first: undefined })
+      found({ accepted, protocol: 'tcp', first: terms.first })
       return
     }
   }
   let bytes: Buffer | undefined
+  let isDecided = false
   const timer = createWheelTimer(() => decide('tcp'))
   const onGone = () => thread.wheel.clear(timer)
   const onError = () => {}
 
   function decide(protocol: DetectedConnection['protocol'], serverName?: string): void {
+    isDecided = true
     thread.wheel.clear(timer)
     socket.off('close', onGone)
     socket.off('error', onError)
@@ -84,4 +88,7 @@ export function detect(
   socket.on('error', onError)
   socket.on('end', onEnd)
   if (isTls || declared === 'auto') thread.wheel.set(timer, terms.timeoutMs ?? DETECTION_TIMEOUT_MS)
+  if (terms.first === undefined) return
+  receiver.receive(terms.first, 0, terms.first.length)
+  if (!isDecided) socket.resume()
 }

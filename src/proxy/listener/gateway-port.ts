@@ -8,13 +8,12 @@ import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type ConnectionParts, forwardConnection, routeConnection } from '../tcp/route-connection.ts'
 import { parseSniCluster } from '../tcp/sni-cluster.ts'
 import { forwardedClientCertificate, peerIdentity } from '../tls/client-certificate.ts'
-import { readShared } from '../net/shared-read.ts'
 import { awaitProxyHeader } from '../proxy-protocol/await-header.ts'
 import { tlsFactsOf } from '../tls/facts.ts'
 import { inspectTls, type InspectedConnection } from '../tls/inspect.ts'
 import { namePatterns } from '../tls/name-patterns.ts'
 import type { TlsTermination } from '../tls/server.ts'
-import { type AcceptedSocket, acceptSocket } from './accept.ts'
+import { type AcceptedSocket, acceptSecured, acceptSocket } from './accept.ts'
 import { plainAddress } from '../net/plain-address.ts'
 
 /** What a port of a gateway does with the connections that it accepts. */
@@ -214,15 +213,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
   }
 
   function serveSecured(listener: Listener, socket: TLSSocket): void {
-    const receiver: AcceptedSocket['receiver'] = { receive: () => {} }
-    const accepted: AcceptedSocket = { socket, receiver }
-    readShared(socket, {
-      buffer: thread.readBuffer,
-      callback(bytes, buffer) {
-        receiver.receive(buffer as Buffer, 0, bytes)
-        return true
-      },
-    })
+    const accepted = acceptSecured(socket, thread)
     if (listener.protocol !== 'https') {
       serveBytes([listener.key], { accepted, first: undefined }, socket.servername || '')
       return

@@ -86,7 +86,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   let stopped = false
 
   const tls = createGatewayTls({
-    credential: (key) => options.runtime().store.credential(key),
+    credential: (key) => options.runtime().identity.credential(key),
     namespace: options.namespace,
     ticketKeys: options.ticketKeys,
     defaults: () => options.runtime().store.mesh()?.tlsDefaults,

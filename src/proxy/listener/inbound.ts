@@ -1,17 +1,24 @@
 import type { Socket } from 'node:net'
-import type { IngressEndpoint } from '../../model/index.ts'
+import type { AppProtocol, IngressEndpoint, PeerAuthentication } from '../../model/index.ts'
+import type { ConnectionFacts, PeerIdentityFacts, PeerTlsDecision } from '../../policy/index.ts'
+import { FLAG } from '../../telemetry/index.ts'
 import { forward } from '../exchange/attempt.ts'
 import { INBOUND_RETRY } from '../exchange/retry.ts'
-import type { Exchange, ForwardPlan } from '../exchange/types.ts'
+import type { Exchange, ForwardPlan, HttpContext } from '../exchange/types.ts'
 import { runGuards } from '../filters/run.ts'
 import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
-import type { ConnectionFacts } from '../../policy/index.ts'
-import { plainAddress } from '../net/plain-address.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
 import { createDirectHosts } from '../upstream/direct.ts'
-import { acceptSocket } from './accept.ts'
-import { detect, type DetectedConnection } from './detect.ts'
+import { inspectPeer } from '../tls/inspect-peer.ts'
+import { forwardedIdentity } from '../tls/client-certificate.ts'
+import { tlsFactsOf } from '../tls/facts.ts'
+import { offersMesh } from '../tls/mesh.ts'
+import { plainAddress } from '../net/plain-address.ts'
+import { unroutedRecord } from '../tcp/connection-record.ts'
+import { type AcceptedSocket, acceptSecured, acceptSocket } from './accept.ts'
+import { detect, type DetectedConnection, DETECTION_TIMEOUT_MS } from './detect.ts'
+import type { MutualConnection } from './inbound-tls.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
 
 /** What calls the application: handed to it at the address and port that were dialled. */
@@ -54,15 +61,91 @@ export function createInbound(parts: SidecarParts) {
       return
     }
     const accepted = acceptSocket(raw, upstream.network, upstream.thread)
-    const declared = serviceAt(original.port)?.port.protocol ?? 'auto'
-    const timeoutMs = store.mesh()?.detectionTimeoutMs
-    detect(accepted, { declared, thread: upstream.thread, timeoutMs }, (found) => {
-      if (found.protocol === 'tcp') serveTcp(found, original)
-      else serveHttp(found, found.protocol, original)
+    const { mutual } = parts
+    const { mode, policy } = mutual?.decide(original.port) ?? PLAIN
+    if (mutual === undefined || mode === 'disable') return servePlain(accepted, original)
+    const declared = protocolAt(original.port)
+    // Where nobody can tell that the client speaks first, a server that does is waited for no longer than elsewhere.
+    const clientSpeaks = declared === 'http' || declared === 'http2' || declared === 'grpc'
+    const silenceMs =
+      mode === 'strict'
+        ? STRICT_SILENCE_MS
+        : clientSpeaks
+          ? undefined
+          : (store.mesh()?.detectionTimeoutMs ?? DETECTION_TIMEOUT_MS)
+    inspectPeer(accepted, { thread: upstream.thread, silenceMs }, ({ first, hello }) => {
+      if (hello !== undefined && first !== undefined && (mode === 'strict' || offersMesh(hello.protocols))) {
+        mutual.tls.accept(accepted.socket, first, (connection) => serveMutual(connection, original))
+      } else if (mode === 'strict') refusePlain(accepted.socket, original, policy)
+      else servePlain(accepted, original, first)
     })
   }
 
-  function serveHttp(found: DetectedConnection, protocol: 'http1' | 'http2', original: SocketTarget): void {
+  function protocolAt(port: number): AppProtocol {
+    return serviceAt(port)?.port.protocol ?? 'auto'
+  }
+
+  function servePlain(accepted: AcceptedSocket, original: SocketTarget, first?: Buffer): void {
+    const declared = protocolAt(original.port)
+    const timeoutMs = store.mesh()?.detectionTimeoutMs
+    detect(accepted, { declared, thread: upstream.thread, timeoutMs, first }, (found) =>
+      serveFound(found, original),
+    )
+    // A server that speaks first may be waited for.
+    if (first === undefined && declared !== 'tcp') accepted.socket.resume()
+  }
+
+  function serveFound(found: DetectedConnection, original: SocketTarget, mutual?: MutualConnection): void {
+    if (found.protocol === 'tcp') serveTcp(found, original, mutual)
+    else serveHttp(found, found.protocol, original, mutual)
+  }
+
+  /** What the handshake has agreed on is not looked for in the bytes. */
+  function serveMutual(connection: MutualConnection, original: SocketTarget): void {
+    const { socket } = connection
+    const accepted = acceptSecured(socket, upstream.thread)
+    const protocol = AGREED[socket.alpnProtocol || '']
+    if (protocol !== undefined) {
+      serveHttp({ accepted, protocol, first: undefined }, protocol, original, connection)
+      return
+    }
+    const terms = { declared: protocolAt(original.port), thread: upstream.thread }
+    detect(accepted, terms, (found) => serveFound(found, original, connection))
+  }
+
+  /** @see Envoy: no filter chain takes it */
+  function refusePlain(socket: Socket, original: SocketTarget, policy: PeerAuthentication | undefined): void {
+    const by = policy === undefined ? '' : ` by ${policy.origin.namespace}/${policy.origin.name}`
+    const reason = `plain_text_refused${by.replaceAll(' ', '_')}`
+    parts.logInbound.write(
+      unroutedRecord({
+        socket,
+        port: original.port,
+        serverName: undefined,
+        reason,
+        now: upstream.thread.clock.now(),
+      }),
+    )
+    const series = parts.metrics.tcp(
+      {
+        reporter: 'destination',
+        source: store.workloadAt(plainAddress(socket.remoteAddress)),
+        destination: parts.own(),
+        service: describedAt(original.port),
+      },
+      FLAG.NR,
+    )
+    series.opened.value++
+    series.closed.value++
+    socket.destroy()
+  }
+
+  function serveHttp(
+    found: DetectedConnection,
+    protocol: 'http1' | 'http2',
+    original: SocketTarget,
+    mutual?: MutualConnection,
+  ): void {
     const plan = planOf(original)
     const handle = (exchange: Exchange) => {
       exchange.routeName = 'default'
@@ -74,7 +157,11 @@ export function createInbound(parts: SidecarParts) {
       else runGuards(guards, exchange, () => forward(exchange, plan))
     }
     const context = parts.context('inbound', original.port, handle, original)
-    parts.connections.serveDetected(found, protocol, context)
+    parts.connections.serveDetected(
+      found,
+      protocol,
+      mutual === undefined ? context : withPeer(context, mutual),
+    )
   }
 
   function planOf(original: SocketTarget): ForwardPlan {
@@ -105,17 +192,23 @@ export function createInbound(parts: SidecarParts) {
     return serviceAt(port) === undefined ? 'InboundPassthroughCluster' : `inbound|${port}||`
   }
 
-  function serveTcp(found: DetectedConnection, original: SocketTarget): void {
+  function describedAt(port: number) {
+    const at = serviceAt(port)
+    if (at === undefined) return undefined
+    const { hostname, namespace } = at.service
+    return { hostname, name: hostname.split('.')[0] ?? hostname, namespace }
+  }
+
+  function serveTcp(found: DetectedConnection, original: SocketTarget, mutual?: MutualConnection): void {
     const { address, port } = handedTo(original)
     const target = hosts.target(clusterName(original.port), address, port)
-    const at = serviceAt(original.port)
     proxyTcp({
       accepted: found.accepted,
       original,
       first: found.first,
       pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
       clusterName: target.name,
-      refusal: runtime.guards.refusal(connectionOf(found.accepted.socket, original)),
+      refusal: runtime.guards.refusal(connectionOf(found.accepted.socket, original, mutual)),
       connectTimeoutMs: connectTimeoutMs(),
       thread: upstream.thread,
       work: upstream.work,
@@ -124,13 +217,9 @@ export function createInbound(parts: SidecarParts) {
         parts.metrics.tcp(
           {
             reporter: 'destination',
-            source: store.workloadAt(found.accepted.socket.remoteAddress ?? ''),
+            ...sourceOf(found.accepted.socket, mutual?.peer),
             destination: parts.own(),
-            service: at && {
-              hostname: at.service.hostname,
-              name: at.service.hostname.split('.')[0] ?? at.service.hostname,
-              namespace: at.service.namespace,
-            },
+            service: describedAt(original.port),
           },
           flags,
         ),
@@ -138,12 +227,28 @@ export function createInbound(parts: SidecarParts) {
     })
   }
 
+  /** Who a connection comes from: an address tells nothing where an identity says something else. */
+  function sourceOf(socket: Socket, peer: PeerIdentityFacts | undefined) {
+    const source = store.workloadAt(plainAddress(socket.remoteAddress))
+    if (peer === undefined) return { source }
+    return {
+      source: source?.identity === peer.principal ? source : undefined,
+      principals: { source: peer.principal, destination: parts.own()?.identity ?? '' },
+    }
+  }
+
   return { serve, hosts: hosts.hosts, close: () => hosts.close() }
 }
 
 /** What policies see of a connection. */
-function connectionOf(socket: Socket, original: SocketTarget): ConnectionFacts {
+function connectionOf(
+  socket: Socket,
+  original: SocketTarget,
+  mutual: MutualConnection | undefined,
+): ConnectionFacts {
   return {
+    ...(mutual !== undefined && { peer: mutual.peer }),
+    ...(mutual?.socket.servername && { serverName: mutual.socket.servername }),
     sourceAddress: plainAddress(socket.remoteAddress),
     sourcePort: socket.remotePort ?? 0,
     destinationAddress: original.address,
@@ -152,3 +257,30 @@ function connectionOf(socket: Socket, original: SocketTarget): ConnectionFacts {
 }
 
 const PLANS_MAX = 256
+
+/** Envoy's time for a connection to say what it is. */
+const STRICT_SILENCE_MS = 15_000
+
+/** Of a proxy without an identity. */
+const PLAIN: PeerTlsDecision = { mode: 'disable' }
+
+const AGREED: Readonly<Record<string, 'http1' | 'http2'>> = {
+  h2: 'http2',
+  'istio-h2': 'http2',
+  'http/1.1': 'http1',
+  'http/1.0': 'http1',
+  'istio-http/1.1': 'http1',
+  'istio-http/1.0': 'http1',
+}
+
+/** What all requests of one connection have in common. */
+function withPeer(context: HttpContext, { socket, peer }: MutualConnection): HttpContext {
+  const clientCertificate = forwardedIdentity(socket)
+  return {
+    ...context,
+    peer,
+    downstreamTls: tlsFactsOf(socket),
+    ...(socket.servername && { serverName: socket.servername }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
+  }
+}

@@ -1,4 +1,5 @@
 import type { Workload } from '../../model/index.ts'
+import type { PeerIdentityFacts } from '../../policy/index.ts'
 import {
   type DestinationService,
   type IstioMetrics,
@@ -12,10 +13,14 @@ import type { Host } from '../upstream/host.ts'
 
 /** Who a request was between, as one kind of listener finds it. */
 export interface PeerFinder {
-  /** What the peers depend on besides the target: the workload at the other end. */
-  readonly peer: (exchange: Exchange) => Workload | undefined
-  readonly peers: (exchange: Exchange, peer: Workload | undefined) => TrafficPeers
+  /** What the peers depend on besides the target: the workload at the other end, or whom it has proven to be. */
+  readonly peer: (exchange: Exchange) => Peer | undefined
+  readonly isMutual: (exchange: Exchange) => boolean
+  readonly peers: (exchange: Exchange, peer: Peer | undefined) => TrafficPeers
 }
+
+/** The second: a client of the mesh whose address is not, or no longer, that of a workload with its identity. */
+type Peer = Workload | PeerIdentityFacts
 
 /** Counts and logs each exchange. */
 export interface Recorder {
@@ -43,7 +48,7 @@ export function createRecorder(options: {
     }
     let byCode = byPeer.get(peer ?? NO_PEER)
     if (byCode === undefined) byPeer.set(peer ?? NO_PEER, (byCode = new Map()))
-    const code = codeOf(exchange)
+    const code = options.finder.isMutual(exchange) ? -1 - codeOf(exchange) : codeOf(exchange)
     let series = byCode.get(code)
     if (series === undefined) {
       const key = {
@@ -96,10 +101,14 @@ export function sourceFinder(options: {
 }): PeerFinder {
   return {
     peer: (exchange) => (exchange.host as Host | undefined)?.workload(),
+    isMutual: (exchange) => (exchange.host as Host | undefined)?.isMutual === true,
     peers: (exchange, peer) => ({
       reporter: 'source',
       source: options.own(),
-      destination: peer,
+      destination: workloadOf(peer),
+      ...((exchange.host as Host | undefined)?.isMutual === true && {
+        principals: { source: options.own()?.identity ?? UNKNOWN, destination: identityOf(peer) },
+      }),
       service: options.service(exchange.clusterName),
     }),
   }
@@ -112,12 +121,33 @@ export function destinationFinder(options: {
   readonly service: (exchange: Exchange) => DestinationService | undefined
 }): PeerFinder {
   return {
-    peer: (exchange) => options.workloadAt(exchange.stream.remoteAddress),
+    peer(exchange) {
+      const workload = options.workloadAt(exchange.stream.remoteAddress)
+      const { peer } = exchange.context
+      return peer === undefined || workload?.identity === peer.principal ? workload : peer
+    },
+    isMutual: (exchange) => exchange.context.peer !== undefined,
     peers: (exchange, peer) => ({
       reporter: 'destination',
-      source: peer,
+      source: workloadOf(peer),
+      ...(exchange.context.peer !== undefined && {
+        principals: {
+          source: exchange.context.peer.principal,
+          destination: options.own()?.identity ?? UNKNOWN,
+        },
+      }),
       destination: options.own(),
       service: options.service(exchange),
     }),
   }
+}
+
+const UNKNOWN = 'unknown'
+
+function workloadOf(peer: Peer | undefined): Workload | undefined {
+  return peer !== undefined && 'key' in peer ? peer : undefined
+}
+
+function identityOf(peer: Peer | undefined): string {
+  return workloadOf(peer)?.identity ?? UNKNOWN
 }

@@ -6,7 +6,9 @@ import type { ProxyRole } from '../exchange/rules.ts'
 import type { Exchange, HttpContext } from '../exchange/types.ts'
 import type { SocketTarget } from '../net/network.ts'
 import type { UpstreamSettings } from '../upstream/pool.ts'
+import type { PeerTlsDecision } from '../../policy/index.ts'
 import type { ConnectionSet } from './http-listener.ts'
+import type { InboundTls } from './inbound-tls.ts'
 
 /** What both sides of a sidecar need. */
 export interface SidecarParts {
@@ -20,6 +22,10 @@ export interface SidecarParts {
   /** Of what calls it. */
   readonly logInbound: { readonly write: (record: LogRecord) => void }
   readonly own: () => Workload | undefined
+  /** Absent: this proxy has no identity in a mesh. */
+  readonly mutual?:
+    | { readonly tls: InboundTls; readonly decide: (port: number) => PeerTlsDecision }
+    | undefined
   readonly context: (
     role: ProxyRole,
     port: number,

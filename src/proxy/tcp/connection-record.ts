@@ -52,6 +52,8 @@ export function unroutedRecord(options: {
   readonly socket: Socket
   readonly port: number
   readonly serverName: string | undefined
+  /** Why, where more can be said. */
+  readonly reason?: string
   readonly now: number
 }): LogRecord {
   const { socket, serverName } = options
@@ -60,6 +62,7 @@ export function unroutedRecord(options: {
     durationMs: 0,
     flags: FLAG.NR,
     details: 'filter_chain_not_found',
+    ...(options.reason !== undefined && { terminationDetails: options.reason }),
     transportFailure: '-',
     bytesReceived: 0,
     bytesSent: 0,

@@ -19,6 +19,28 @@ export function forwardedClientCertificate(socket: TLSSocket): string | undefine
   ].join(';')
 }
 
+/**
+ * The same with the parts that Istio's sidecars give: the server's own identity as well, and no certificate.
+ * @see istio/istio pilot/pkg/networking/core/listener_builder.go, set_current_client_cert_details
+ */
+export function forwardedIdentity(socket: TLSSocket): string | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return undefined
+  const own = alternativeNames(socket.getX509Certificate()?.subjectAltName ?? '')
+  const names = alternativeNames(certificate.subjectAltName ?? '')
+  return [
+    ...partsOf('By', own, 'URI'),
+    `Hash=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`,
+    `Subject="${distinguishedName(certificate.subject).replaceAll(/["\\]/g, String.raw`\$&`)}"`,
+    ...partsOf('URI', names, 'URI'),
+    ...partsOf('DNS', names, 'DNS'),
+  ].join(';')
+}
+
+function partsOf(key: string, names: ReturnType<typeof alternativeNames>, wanted: string): readonly string[] {
+  return names.flatMap(([kind, value]) => (kind === wanted ? [`${key}=${escapeValue(value)}`] : []))
+}
+
 /** @returns undefined when the client's certificate was not checked, or names no workload of a mesh */
 export function peerIdentity(socket: TLSSocket): PeerIdentityFacts | undefined {
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
@@ -30,8 +52,12 @@ export function peerIdentity(socket: TLSSocket): PeerIdentityFacts | undefined {
   return undefined
 }
 
-/** RFC 2253: the most specific part first, on one line. */
-export function distinguishedName(subject: string): string {
+/**
+ * RFC 2253: the most specific part first, on one line.
+ * @param subject as Node has it; of a certificate that names its holder elsewhere it is undefined, whatever is declared
+ */
+export function distinguishedName(subject: string | undefined): string {
+  if (subject === undefined || subject === '') return ''
   const parts = subject.split('\n').toReversed()
   return parts
     .map((part) => {

@@ -50,8 +50,31 @@ const SESSIONS_MAX = 4096
 
 /** @throws when the certificates make no context, without quoting them */
 export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
-  const { serverName, trust } = terms
   const secureContext = createUpstreamContext(terms)
+  return createConnector({
+    context: () => secureContext,
+    missing: '',
+    serverName: terms.serverName,
+    isVerified: terms.trust !== 'anyone',
+    check: (peer) => checkIdentity(terms, peer),
+    protocols: (protocol) => protocol && [protocol],
+  })
+}
+
+/** How a connector opens TLS. */
+export interface ConnectorTerms {
+  readonly context: () => SecureContext | undefined
+  /** Why there is no context. */
+  readonly missing: string
+  readonly serverName: string
+  readonly isVerified: boolean
+  readonly check: (peer: PeerCertificate) => Error | undefined
+  /** What is offered by ALPN; absent: nothing. */
+  readonly protocols: (protocol: TlsPeer['protocol']) => readonly string[] | undefined
+}
+
+export function createConnector(terms: ConnectorTerms): TlsConnector {
+  const { serverName } = terms
   const sessions = new Map<string, Buffer>()
 
   function secureOn(
@@ -60,16 +83,20 @@ export function createTlsConnector(terms: UpstreamTerms): TlsConnector {
     { address, protocol }: TlsPeer,
   ): TLSSocket {
     const session = sessions.get(`${address} ${protocol ?? ''}`)
+    const protocols = terms.protocols(protocol)
+    const secureContext = terms.context()
     const socket = connect({
       ...transport,
-      secureContext,
+      ...(secureContext && { secureContext }),
       // An address is no server name (RFC 6066, 3).
       ...(isIP(serverName) === 0 && { servername: serverName }),
-      rejectUnauthorized: trust !== 'anyone',
-      checkServerIdentity: (_host, peer) => checkIdentity(terms, peer),
-      ...(protocol !== undefined && { ALPNProtocols: [protocol] }),
+      rejectUnauthorized: terms.isVerified,
+      checkServerIdentity: (_host, peer) => terms.check(peer),
+      ...(protocols !== undefined && { ALPNProtocols: [...protocols] }),
       ...(session !== undefined && { session }),
     })
+    // Nothing has been sent yet.
+    if (secureContext === undefined) socket.destroy(new Error(terms.missing))
     socket.on('session', (ticket: Buffer) => {
       if (sessions.size >= SESSIONS_MAX) sessions.clear()
       sessions.set(`${address} ${protocol ?? ''}`, ticket)
@@ -113,7 +140,16 @@ function systemAuthorities(): string[] {
 /** Where names are given, one of them must be in the certificate; otherwise the server's name must. */
 export function checkIdentity(terms: UpstreamTerms, peer: PeerCertificate): Error | undefined {
   const { subjectAltNames, serverName } = terms
-  if (subjectAltNames.length === 0) return checkServerIdentity(serverName, peer)
+  return subjectAltNames.length === 0
+    ? checkServerIdentity(serverName, peer)
+    : checkNames(subjectAltNames, peer)
+}
+
+/** One of them must be in the certificate. */
+export function checkNames(
+  subjectAltNames: readonly SubjectAltName[],
+  peer: Pick<PeerCertificate, 'subjectaltname'>,
+): Error | undefined {
   const given = alternativeNames(peer.subjectaltname ?? '')
   const fits = subjectAltNames.some((wanted) => given.some(([kind, value]) => isMatch(wanted, kind, value)))
   return fits

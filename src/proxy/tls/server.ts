@@ -5,6 +5,7 @@ import { messageOf } from '../../base/index.ts'
 import type { ClientCertificates, Credential, ListenerTls, TlsDefaults } from '../../model/index.ts'
 import { cipherOptions } from './ciphers.ts'
 import { alternativeNames } from './client-certificate.ts'
+import { meshProtocol } from './mesh.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 
 export type TerminatingTls = Extract<ListenerTls, { kind: 'terminate' }>
@@ -35,7 +36,7 @@ const MIN_VERSION = 'TLSv1.2'
 /** @throws when the material does not make a server, without quoting it */
 export function createTlsTermination(options: {
   readonly material: TlsMaterial
-  readonly content: 'http' | 'bytes'
+  readonly content: keyof typeof PROTOCOL_CHOICES
   readonly ticketKeys: TicketKeys
   readonly onSecure: (socket: TLSSocket) => void
   /** A handshake that came to nothing. */
@@ -46,6 +47,7 @@ export function createTlsTermination(options: {
   const choose = createContextChoice(material, options.ticketKeys)
   const isAccepted = createClientCheck(clients)
   let ticketKey = options.ticketKeys.current()
+  const agree = PROTOCOL_CHOICES[content]
   const isClientAsked = clients.kind !== 'none'
   const server: Server = createServer({
     ...contextOptions(material, ticketKey, material.certificates.slice(0, 1)),
@@ -54,8 +56,8 @@ export function createTlsTermination(options: {
     requestCert: isClientAsked,
     rejectUnauthorized: clients.kind === 'required',
     SNICallback: (name, done) => done(null, choose(name.toLowerCase())),
-    ...(content === 'http' && {
-      ALPNCallback: ({ protocols }: { protocols: readonly string[] }) => protocolOf(protocols),
+    ...(agree !== undefined && {
+      ALPNCallback: ({ protocols }: { protocols: readonly string[] }) => agree(protocols),
     }),
   })
   server.on('secureConnection', (socket: TLSSocket) => {
@@ -110,6 +112,8 @@ function certificateIds(certificate: X509Certificate): readonly string[] {
 function protocolOf(offered: readonly string[]): string | undefined {
   return ['h2', 'http/1.1', 'http/1.0'].find((protocol) => offered.includes(protocol))
 }
+
+const PROTOCOL_CHOICES = { http: protocolOf, mesh: meshProtocol, bytes: undefined } as const
 
 function contextOptions(material: TlsMaterial, ticketKey: Buffer, certificates: TlsMaterial['certificates']) {
   const { terms, trust, revocations } = material

@@ -36,7 +36,9 @@ import { createTieredBalancer, tiersLeft } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { type Tiers, tiersOf } from './locality.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
-import { PLAIN, secureWith, type UpstreamSecurity } from './security.ts'
+import type { MeshTls } from '../tls/mesh.ts'
+import { createHostSecurity } from './host-security.ts'
+import { PLAIN, secureWith, type SecuritySources, type UpstreamSecurity } from './security.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
 /** What a cluster is made for: one port, and one subset, of a service. */
@@ -99,6 +101,10 @@ export interface ClusterSources {
   /** What holds for services of which nothing is said. */
   readonly mesh: () => Pick<Mesh, 'locality' | 'connections'> | undefined
   readonly tlsDefaults: () => TlsDefaults | undefined
+  /** Absent: it has no identity in a mesh. */
+  readonly meshTls: MeshTls | undefined
+  /** Whether a workload in the mesh wants TLS of the mesh at a port of its own. */
+  readonly takesMeshTls: (workload: Workload, port: number) => boolean
   /** Gateways speak TLS to services that are said to want it (BackendTLSPolicy); sidecars pass on what comes. */
   readonly followsServiceTls: boolean
   /** What a gateway shows on such connections. */
@@ -169,6 +175,11 @@ function serviceTls(
   return tls?.kind === 'originate' && certificate !== undefined ? { certificate, ...tls } : tls
 }
 
+function securitySources(sources: ClusterSources, key: ClusterKey): SecuritySources {
+  const isInMesh = sources.meshTls !== undefined
+  return { ...sources, name: clusterName(key), hostname: key.hostname, isInMesh }
+}
+
 export function createCluster(settings: UpstreamSettings, sources: ClusterSources, key: ClusterKey): Cluster {
   let hosts = new Map<string, Host>()
   let balancer: Balancer<Host> = { pick: () => undefined }
@@ -184,13 +195,13 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let outliers: OutlierDetector<Host> | undefined
   let health: HealthChecker<Host> | undefined
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
+  const secured = createHostSecurity(() => security, sources, key)
   const load = createLoad()
   const common = { settings, load, source: key, protocol: () => protocol, connectTimeoutMs }
   /** Endpoints of a service that has none of its own: the addresses that clients ask for. */
   const passed = createDirectHosts({
     ...common,
-    tls: () => (security.kind === 'secured' ? security.connector : undefined),
-    workloadAt: sources.workloadAt,
+    ...secured.ofAddresses(sources.workloadAt),
     proxyProtocol: () => proxyProtocol,
   })
   let isPassing = false
@@ -215,7 +226,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const before = security
     const isToldBefore = proxyProtocol
     proxyProtocol = policy.traffic.proxyProtocol
-    security = secureWith(before, terms, { ...sources, name: clusterName(key), hostname: key.hostname })
+    security = secureWith(before, terms, securitySources(sources, key))
     const isSame = before === security && isToldBefore === proxyProtocol
     if (!isSame) passed.close()
     // With nobody to choose from, and where the policy wants no choice (Istio's PASSTHROUGH).
@@ -246,7 +257,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     const next = new Map<string, Host>()
     for (const { workload, address, port, weight } of selectEndpoints(terms)) {
       // Telemetry names the workload behind a host, so a pod that takes over an address is another host.
-      const id = `${address}:${port} ${workload.key}`
+      const id = secured.hostId(workload, address, port)
       const kept = reusable.get(id)
       kept?.update(workload, weight)
       next.set(id, kept ?? newHost(workload, address, port, weight))
@@ -273,7 +284,8 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       hasFallbacks: true,
       // All that come together are equally new.
       ...(hosts.size > 0 && { joinedAt: settings.thread.clock.monotonic() }),
-      tls: security.kind === 'secured' ? security.connector : undefined,
+      tls: secured.connector(workload, port),
+      isMutual: secured.isMutual(workload, port),
       proxyProtocol,
       report: (host, outcome) => outliers?.report(host, outcome),
     })
@@ -403,7 +415,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     isKnown: () => known,
     speaksGrpc: () => portProtocol === 'grpc',
     retired,
-    isSecured: () => security.kind !== 'plain',
+    isSecured: () => security.kind === 'secured' || security.kind === 'refused',
     tlsTerms: () => (security.kind === 'secured' ? security.terms : undefined),
     refresh,
     close() {

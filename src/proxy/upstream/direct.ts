@@ -30,18 +30,23 @@ export function createDirectHosts(options: {
   readonly load?: ClusterLoad
   /** Absent: what the client speaks. */
   readonly protocol?: () => UpstreamProtocol
-  readonly tls?: () => TlsConnector | undefined
+  readonly tls?: (ip: string, port: number) => TlsConnector | undefined
+  /** That is mutual TLS of the mesh. */
+  readonly isMutual?: (ip: string, port: number) => boolean
+  /** What tells hosts apart; absent: address and port. */
+  readonly hostId?: (ip: string, port: number) => string
   /** Of the service whose hosts they are, or of the application. */
   readonly source?: HostOptions['source']
   readonly proxyProtocol?: () => ProxyProtocolVersion | undefined
 }): DirectHosts {
   const hosts = new Map<string, Host>()
+  const idOf = options.hostId ?? ((ip: string, port: number) => `${ip}:${port}`)
   /** With those that were forgotten, and to which a request has come back that was on its way. */
   const connected = new Set<Host>()
   const { load = createLoad(), protocol = () => 'downstream' } = options
 
   function hostAt(ip: string, port: number): Host {
-    const id = `${ip}:${port}`
+    const id = idOf(ip, port)
     let host = hosts.get(id)
     if (host === undefined) {
       const made: Host = createHost({
@@ -51,7 +56,8 @@ export function createDirectHosts(options: {
         port,
         weight: 1,
         protocol,
-        tls: options.tls?.(),
+        tls: options.tls?.(ip, port),
+        isMutual: options.isMutual?.(ip, port) === true,
         proxyProtocol: options.proxyProtocol?.(),
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,

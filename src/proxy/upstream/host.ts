@@ -22,6 +22,8 @@ export interface Host extends ForwardHost, Joined {
   readonly ip: string
   readonly port: number
   readonly workload: () => Workload | undefined
+  /** Its connections are in mutual TLS of the mesh. */
+  readonly isMutual: boolean
   readonly counters: HostCounters
   /**
    * A TCP connection that counts as one request in hand until it closes.
@@ -70,6 +72,8 @@ export interface HostOptions {
   readonly protocol: () => UpstreamProtocol
   /** What its connections are secured with; absent: nothing. */
   readonly tls?: TlsConnector | undefined
+  /** That is mutual TLS of the mesh. */
+  readonly isMutual?: boolean
   /** It wants to be told who connections are for, so that requests of different clients share none. */
   readonly proxyProtocol?: ProxyProtocolVersion | undefined
   /** Source address of the connections. */
@@ -198,6 +202,7 @@ export function createHost(options: HostOptions): Host {
       return weight
     },
     workload: () => workload,
+    isMutual: options.isMutual === true,
     counters,
     active: () => counters.requestsActive + counters.requestsWaiting,
     idle: () => pools.http1.idle() + pools.http2.idle() + (ofClients?.idle() ?? 0),

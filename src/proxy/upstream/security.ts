@@ -1,16 +1,33 @@
 import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
-import type { Credential, CredentialName, TlsDefaults, UpstreamTls } from '../../model/index.ts'
+import type {
+  Credential,
+  CredentialName,
+  SubjectAltName,
+  TlsDefaults,
+  UpstreamTls,
+} from '../../model/index.ts'
 import { createTlsConnector, type TlsConnector, type UpstreamTerms } from '../tls/client.ts'
 import { credentialKey } from '../tls/listener-material.ts'
 
 /** How connections of a cluster are secured. */
 export type UpstreamSecurity =
   | { readonly kind: 'plain' }
+  /** TLS of the mesh to those endpoints that are known to speak it (Istio's auto mTLS). */
+  | { readonly kind: 'auto' }
+  /** TLS of the mesh to all of them. */
+  | { readonly kind: 'mesh'; readonly terms: MeshWish }
   | { readonly kind: 'secured'; readonly terms: UpstreamTerms; readonly connector: TlsConnector }
   /** It was to be secured and cannot be: no connection is made at all. */
   | { readonly kind: 'refused'; readonly reason: string }
 
 export const PLAIN: UpstreamSecurity = { kind: 'plain' }
+const AUTO: UpstreamSecurity = { kind: 'auto' }
+
+/** What a policy says of TLS of the mesh. */
+export interface MeshWish {
+  readonly serverName?: string
+  readonly subjectAltNames: readonly SubjectAltName[]
+}
 
 export interface SecuritySources {
   readonly name: string
@@ -18,6 +35,8 @@ export interface SecuritySources {
   readonly clientNamespace: string
   readonly credential: (name: CredentialName) => Credential | undefined
   readonly tlsDefaults: () => TlsDefaults | undefined
+  /** Whether this proxy has, or will have, a certificate of the mesh. */
+  readonly isInMesh: boolean
   readonly logger: Logger
 }
 
@@ -27,7 +46,9 @@ export function secureWith(
   tls: UpstreamTls | undefined,
   sources: SecuritySources,
 ): UpstreamSecurity {
-  if (tls === undefined || tls.kind === 'disabled') return PLAIN
+  if (tls === undefined) return sources.isInMesh ? AUTO : PLAIN
+  if (tls.kind === 'disabled') return PLAIN
+  if (tls.kind === 'mesh') return meshWith(before, tls, sources)
   const next = tls.kind === 'refused' ? tls.reason : termsOf(tls, sources)
   if (typeof next === 'string') return refuse(before, next, sources)
   if (before.kind === 'secured' && deepEqual(before.terms, next)) return before
@@ -36,6 +57,15 @@ export function secureWith(
   } catch (error) {
     return refuse(before, `its certificates cannot be used: ${messageOf(error)}`, sources)
   }
+}
+
+function meshWith(
+  before: UpstreamSecurity,
+  terms: Extract<UpstreamTls, { kind: 'mesh' }>,
+  sources: SecuritySources,
+): UpstreamSecurity {
+  if (!sources.isInMesh) return refuse(before, 'this proxy has no identity in a mesh', sources)
+  return before.kind === 'mesh' && deepEqual(before.terms, terms) ? before : { kind: 'mesh', terms }
 }
 
 function refuse(

@@ -156,7 +156,7 @@ function openConnection(own: ConnectionOptions): Connection {
   }
   let nodeSent = false
 
-  endpointOf(options)
+  resolveEndpoint(options)
     .then((endpoint) => {
       if (over) return
       const connecting = own.channel(endpoint)
@@ -219,7 +219,10 @@ function isNewlySynced(
   return !state.more && subscriptions.answered(type, state.requests)
 }
 
-async function endpointOf(options: XdsClientOptions): Promise<XdsEndpoint> {
+/** One of the control plane's addresses, and what a connection to it needs. */
+export async function resolveEndpoint(
+  options: Pick<XdsClientOptions, 'address' | 'resolve' | 'random' | 'plaintext' | 'rootCertificate'>,
+): Promise<XdsEndpoint> {
   const colon = options.address.lastIndexOf(':')
   const serverName = options.address.slice(0, colon)
   const port = Number(options.address.slice(colon + 1))

@@ -4,6 +4,6 @@
  * stays valid while the control plane is away.
  */
 export { createXdsChannels, type XdsChannels, type XdsEndpoint } from './channels.ts'
-export { createXdsClient } from './client.ts'
+export { createXdsClient, resolveEndpoint } from './client.ts'
 export type { XdsChange, XdsClient, XdsClientOptions, XdsRejection } from './contract.ts'
 export type { ProxyNode } from '../types/index.ts'

@@ -8,6 +8,7 @@ import type {
   Mesh,
   ModelObject,
   ModelType,
+  PeerAuthentication,
   RateLimit,
   RequestAuthentication,
   Route,
@@ -31,6 +32,7 @@ export interface ModelCollections {
   readonly 'rate-limit': Collection<RateLimit>
   readonly 'http-bounds': Collection<HttpBounds>
   readonly telemetry: Collection<Telemetry>
+  readonly 'peer-authentication': Collection<PeerAuthentication>
   readonly sidecar: Collection<Sidecar>
   readonly 'request-authentication': Collection<RequestAuthentication>
   readonly 'authorization-policy': Collection<AuthorizationPolicy>

@@ -60,6 +60,7 @@ function mayBeSeen(object: ModelObject, { node, identity }: Peer): boolean {
     case 'http-bounds':
       return object.selector.namespace === undefined || object.selector.namespace === node.namespace
     case 'mesh':
+    case 'peer-authentication':
     case 'workload':
       return true
     default:

@@ -13,6 +13,7 @@ const TYPE_NAMES = {
   'rate-limit': 'RateLimit',
   'http-bounds': 'HttpBounds',
   telemetry: 'Telemetry',
+  'peer-authentication': 'PeerAuthentication',
   sidecar: 'Sidecar',
   'request-authentication': 'RequestAuthentication',
   'authorization-policy': 'AuthorizationPolicy',

@@ -464,6 +464,7 @@ export interface IstioAuthorizationRule {
 export interface PeerAuthentication extends KubeObject {
   readonly kind: 'PeerAuthentication'
   readonly spec?: {
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> }
     readonly mtls?: { readonly mode?: string }
     readonly portLevelMtls?: Readonly<Record<string, { readonly mode?: string }>>
   }

@@ -6,7 +6,7 @@ const REFUSED = ['caCrl'] as const
 const FILES = ['clientCertificate', 'privateKey', 'caCertificates'] as const
 
 /**
- * `tls` of a DestinationRule. ISTIO_MUTUAL is what the mesh does by itself, so naming it changes nothing.
+ * `tls` of a DestinationRule. ISTIO_MUTUAL is what the mesh does by itself with its own; naming it does it with all.
  * @param path where it stands, for messages; @param problems what is not served is added to it
  */
 export function translateClientTls(
@@ -15,8 +15,15 @@ export function translateClientTls(
   problems: string[],
 ): UpstreamTls | undefined {
   const mode = tls?.mode ?? 'DISABLE'
-  if (tls === undefined || mode === 'ISTIO_MUTUAL') return undefined
+  if (tls === undefined) return undefined
   if (mode === 'DISABLE') return { kind: 'disabled' }
+  if (mode === 'ISTIO_MUTUAL') {
+    return {
+      kind: 'mesh',
+      ...((tls.sni ?? '') !== '' && { serverName: tls.sni ?? '' }),
+      subjectAltNames: (tls.subjectAltNames ?? []).map((value) => ({ kind: 'any', value })),
+    }
+  }
   const unserved = [...REFUSED, ...FILES].filter((member) => (tls[member] ?? '') !== '')
   if (unserved.length > 0) {
     const reason = `${path}.${unserved.join(', ')} is not served yet`

@@ -1,9 +1,10 @@
-import type {
-  AcceptedClients,
-  ClientCertificates,
-  CredentialReference,
-  ListenerTls,
-  TlsVersion,
+import {
+  type AcceptedClients,
+  type ClientCertificates,
+  type CredentialReference,
+  type ListenerTls,
+  type TlsVersion,
+  WORKLOAD_CREDENTIAL,
 } from '../../../model/index.ts'
 import type { IstioServerTls } from '../../resources/index.ts'
 
@@ -39,9 +40,42 @@ export function translateServerTls(
     case 'MUTUAL':
     case 'OPTIONAL_MUTUAL':
       return terminate(tls ?? {}, mode, path, problems)
+    case 'ISTIO_MUTUAL':
+      return mutual(tls ?? {}, path, problems)
     default:
       problems.push(`${path}.mode ${mode} is not served yet; the server is not opened`)
       return undefined
+  }
+}
+
+/** With the gateway's own certificate of the mesh, for clients that have one as well. */
+function mutual(tls: IstioServerTls, path: string, problems: string[]): ListenerTls | undefined {
+  const own = ['credentialName', 'credentialNames', 'caCertCredentialName', ...REFUSED, ...FILES] as const
+  const given = own.filter((member) => isGiven(tls[member]))
+  for (const member of given)
+    problems.push(`${path}.${member} must not be given with mode ISTIO_MUTUAL; the server is not opened`)
+  if (given.length > 0) return undefined
+  const accepted = acceptedOf(tls)
+  return {
+    kind: 'terminate',
+    certificates: [WORKLOAD_CREDENTIAL],
+    clients: {
+      kind: 'required',
+      trust: [WORKLOAD_CREDENTIAL],
+      ...(Object.keys(accepted).length > 0 && { accepted }),
+    },
+    ...protocolTerms(tls),
+  }
+}
+
+function protocolTerms(tls: IstioServerTls) {
+  const minVersion = VERSIONS[tls.minProtocolVersion ?? 'TLS_AUTO']
+  const maxVersion = VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO']
+  const ciphers = tls.cipherSuites ?? []
+  return {
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(ciphers.length === 0 ? {} : { ciphers }),
   }
 }
 
@@ -62,16 +96,11 @@ function terminate(
     problems.push(`${path}.credentialName is not given; the server has no certificate and is not opened`)
   }
   if (unserved.length > 0 || unasked.length > 0 || names.length === 0) return undefined
-  const minVersion = VERSIONS[tls.minProtocolVersion ?? 'TLS_AUTO']
-  const maxVersion = VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO']
-  const ciphers = tls.cipherSuites ?? []
   return {
     kind: 'terminate',
     certificates: names.map(secretNamed),
     clients: clientsOf(tls, mode, names),
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(maxVersion === undefined ? {} : { maxVersion }),
-    ...(ciphers.length === 0 ? {} : { ciphers }),
+    ...protocolTerms(tls),
   }
 }
 

@@ -50,6 +50,7 @@ export const SECTIONS = [
   'telemetry',
   'requestAuthentications',
   'authorizationPolicies',
+  'peerAuthentications',
   'sidecars',
   'statuses',
   'deployments',
