@@ -240,6 +240,20 @@ spec:
     )
   })
 
+  test('x authz check shows the policies of a pod in istioctl’s columns', async () => {
+    await mesh.apply(
+      policyOf('shown', `{ ${V1}, action: DENY, rules: [{ to: [{ operation: { paths: [/shown] } }] }] }`),
+    )
+    await until('the refusal', 403, { path: '/shown' })
+    const pod = await mesh.cluster.kubectl(
+      'get pods -n shop -l app=echo,version=v1 -o jsonpath={.items[0].metadata.name}',
+    )
+    const { status: exitCode, stdout, stderr } = await mesh.cluster.lateen(`x authz check ${pod}.shop`)
+    assert.equal(exitCode, 0, stderr)
+    assert.match(stdout, /^ACTION   AuthorizationPolicy   RULES\nDENY     shown.shop            1\n$/)
+    await clear('shown')
+  })
+
   test('what a policy means is told in its status', async () => {
     await mesh.apply(policyOf('odd', `{ targetRefs: [{ group: '', kind: Service, name: echo }] }`))
     const line =

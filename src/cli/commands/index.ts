@@ -147,6 +147,17 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./tap.ts'),
   },
   {
+    name: 'x',
+    summary: 'istioctl’s experimental commands: x authz check POD, the policies that a proxy works with',
+    declare: (command) =>
+      command
+        .argument('<group>')
+        .argument('<command>')
+        .argument('[words...]', 'a pod as NAME or NAME.NAMESPACE')
+        .option('-f, --file <path>', 'a configuration dump of a proxy, instead of a pod’s'),
+    load: () => import('./x.ts'),
+  },
+  {
     name: 'serve',
     summary: 'serve Gateway API and Istio YAML files on this machine, without a cluster',
     declare: (command) =>

@@ -51,6 +51,14 @@ function sections(context: AdminContext): readonly Section[] {
       waiting: [...runtime.waiting()],
     },
     { '@type': 'lateen.v1.ConnectionRoutes', connectionRoutes: [...runtime.connectionRoutes.routes()] },
+    {
+      '@type': 'lateen.v1.AuthorizationPolicies',
+      authorizationPolicies: [...runtime.guards.policies()],
+    },
+    {
+      '@type': 'lateen.v1.RequestAuthentications',
+      requestAuthentications: [...runtime.guards.authentications()],
+    },
     { '@type': 'lateen.v1.Services', services: [...store.services()] },
     { '@type': 'lateen.v1.Workloads', workloads: [...store.workloads()] },
     { '@type': 'lateen.v1.Credentials', credentials: [...store.credentials()].map(publicPart) },

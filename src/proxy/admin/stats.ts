@@ -29,6 +29,12 @@ export function registerProxyStats(context: AdminContext): void {
         registry.counter(metric, 'Requests that a local rate limit has looked at.').series([]).value = value
       }
     }
+    for (const [prefix, counters] of runtime.guards.counters()) {
+      for (const [name, value] of Object.entries(counters)) {
+        const metric = `envoy_${prefix.replaceAll('.', '_')}${name}`
+        registry.counter(metric, 'What policies of security have decided.').series([]).value = value
+      }
+    }
     live.series([]).value = context.isReady() ? 1 : 0
     uptime.series([]).value = Math.floor((clock.monotonic() - context.startedAt) / 1000)
     connections.series([]).value = instance.connections.size()

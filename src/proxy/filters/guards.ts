@@ -38,6 +38,7 @@ export interface Guards {
   readonly refusal: (connection: ConnectionFacts) => string | undefined
   readonly counters: () => Iterable<readonly [prefix: string, counters: GuardCounters]>
   readonly policies: () => Iterable<AuthorizationPolicy>
+  readonly authentications: () => Iterable<RequestAuthentication>
   readonly close: () => void
 }
 
@@ -116,13 +117,18 @@ export function createGuards(options: GuardsOptions): Guards {
       const authorizer = authorization.ofConnections()
       return authorizer && decideConnection(authorizer, connection, { counters: tcp, logger, asksGrpc })
     },
-    counters: () => [
-      ['http.rbac.', http],
-      ['tcp.rbac.', tcp],
-      ['http.jwt_authn.', jwtCounters],
-      ['http.ext_authz.', asked],
-    ],
+    // A proxy that never had a policy shows no figures of any.
+    counters: () =>
+      version === 0
+        ? []
+        : [
+            ['http.rbac.', http],
+            ['tcp.rbac.', tcp],
+            ['http.jwt_authn.', jwtCounters],
+            ['http.ext_authz.', asked],
+          ],
     policies: authorization.policies,
+    authentications: authentication.policies,
     close: authentication.close,
   }
 }

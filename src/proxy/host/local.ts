@@ -8,6 +8,7 @@ import {
   MODEL_TYPES,
   type ModelObject,
   type ModelType,
+  type PolicyScope,
 } from '../../model/index.ts'
 import type { XdsChange } from '../../xds/client/index.ts'
 import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
@@ -222,14 +223,25 @@ function ownListener(listener: Listener): Listener {
   }
 }
 
-/** Every gateway, limit, bound and policy is for this proxy. */
+/** Every gateway, limit and bound is for this proxy, and so is every policy that is not for some workload. */
 function owned(object: ModelObject): ModelObject {
   if (object.type === 'listener') return ownListener(object)
   if (object.type === 'request-authentication' || object.type === 'authorization-policy')
-    return { ...object, scope: { labels: {} } }
+    return { ...object, scope: ownScope(object.scope) }
   return object.type === 'rate-limit' || object.type === 'http-bounds'
     ? { ...object, selector: { labels: {} } }
     : object
+}
+
+/** Labels by which policies select gateways; those for workloads are for proxies that are not here. */
+const GATEWAY_LABELS: ReadonlySet<string> = new Set([
+  'istio',
+  'gateway.networking.k8s.io/gateway-name',
+  'gateway.networking.k8s.io/gateway-class-name',
+])
+
+function ownScope(scope: PolicyScope): PolicyScope {
+  return Object.keys(scope.labels).every((name) => GATEWAY_LABELS.has(name)) ? { labels: {} } : scope
 }
 
 /** In the order of a push: what others need first, removals the other way. */

@@ -18,6 +18,7 @@ export interface AuthenticationTable {
   readonly settle: () => void
   /** @returns undefined while there is no rule */
   readonly rules: () => JwtRules | undefined
+  readonly policies: () => Iterable<RequestAuthentication>
   readonly close: () => void
 }
 
@@ -90,6 +91,7 @@ export function createAuthenticationTable(options: {
       follow()
     },
     rules: () => rules,
+    policies: () => policies.values(),
     close() {
       for (const source of sources.values()) source.close()
     },
