@@ -38,6 +38,7 @@ const INTEGRATION = [
   'samples/demo/pages.test.ts',
   'test/control-plane/*.test.ts',
   'test/security/*.test.ts',
+  'test/peers/*.test.ts',
   'test/corpus/*.test.ts',
   'test/examples/own.test.ts',
   'test/crash/*.test.ts',

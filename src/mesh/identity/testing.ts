@@ -2,7 +2,7 @@
 import { generateKeyPairSync, webcrypto } from 'node:crypto'
 import type { Secret } from '../../kube/index.ts'
 // The issuer brings the polyfill that @peculiar/x509 needs before itself.
-import { createRoot, type KeyedCertificate } from './issuer.ts'
+import { createRoot, type Issuer, type KeyedCertificate } from './issuer.ts'
 import {
   BasicConstraintsExtension,
   KeyUsageFlags,
@@ -93,6 +93,13 @@ export async function testRequestWithKey(): Promise<{ readonly csr: string; read
   const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
   const csr = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: EC })
   return { csr: csr.toString('pem'), key: await keyPem(keys.privateKey) }
+}
+
+/** What a workload has after it has asked: the chain that it shows, and its key. */
+export async function testIdentity(issuer: Issuer, uri: string): Promise<KeyedCertificate> {
+  const { csr, key } = await testRequestWithKey()
+  const chain = await issuer.sign({ csr, names: [{ kind: 'uri', uri }], ttlMs: DAY_MS })
+  return { certificate: chain.join(''), key }
 }
 
 async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
