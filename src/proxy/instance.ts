@@ -314,7 +314,10 @@ function mutualParts(
 ): NonNullable<SidecarParts['mutual']> {
   const tls = createInboundTls({
     material: runtime.identity.material,
-    isTrustDomain: (trustDomain) => trustDomain === runtime.store.mesh()?.trustDomain,
+    isTrustDomain(trustDomain) {
+      const mesh = runtime.store.mesh()
+      return trustDomain === mesh?.trustDomain || mesh?.trustDomainAliases?.includes(trustDomain) === true
+    },
     ticketKeys: createTicketKeys({
       secret: ticketKey ?? randomBytes(TICKET_KEY_BYTES),
       now: thread.clock.now,

@@ -101,11 +101,10 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     update()
   })
 
-  /** The first that is heard of is the one that the certificate came with. */
   function followRoots(changes: readonly XdsChange[]): void {
     const before = trustBundle
     trustBundle = changes.reduce(trustBundleAfter, trustBundle)
-    if (before !== '' && before !== trustBundle) certificate?.rootsChanged()
+    if (before !== trustBundle) certificate?.followRoots(trustBundle)
   }
 
   // A port that answers before its routes are here would say 404 where a moment later it would not.

@@ -19,8 +19,8 @@ export interface WorkloadCertificate {
   readonly start: () => void
   readonly stop: () => void
   readonly isHere: () => boolean
-  /** The roots of the mesh have changed: a certificate under one that is going has to be replaced soon. */
-  readonly rootsChanged: () => void
+  /** These are the roots of the mesh now: a certificate under one that is not among them is replaced soon. */
+  readonly followRoots: (bundle: string) => void
 }
 
 /** Istio's SECRET_TTL and SECRET_GRACE_PERIOD_RATIO with its jitter. */
@@ -50,6 +50,8 @@ export function createWorkloadCertificate(options: {
   const { ttlMs, graceRatio } = termsOf(bootstrap.environment ?? {})
   let cancel: () => void = () => {}
   let current: Credential | undefined
+  /** That of the certificate. */
+  let root: string | undefined
   let isStopped = false
   let isOrdering = false
 
@@ -116,7 +118,7 @@ export function createWorkloadCertificate(options: {
   function credentialOf(chain: readonly string[], key: KeyObject, trusted: string | undefined): Credential {
     const [leaf, ...rest] = chain
     if (leaf === undefined) throw new Error('the certificate authority answered with an empty chain')
-    const root = rest.at(-1)
+    root = rest.at(-1)?.trim()
     const trust = [...new Set([root, trusted].filter((one) => one !== undefined))].map(withNewline).join('')
     return {
       type: 'credential',
@@ -138,8 +140,9 @@ export function createWorkloadCertificate(options: {
       cancel()
     },
     isHere: () => current !== undefined,
-    rootsChanged() {
-      if (current !== undefined) schedule(random.next() * ROOTS_CHANGED_MAX_MS)
+    followRoots(bundle) {
+      if (root === undefined || bundle.includes(root)) return
+      schedule(random.next() * ROOTS_CHANGED_MAX_MS)
     },
   }
 }
