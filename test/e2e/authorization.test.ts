@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { askAt, type EchoMesh, startEchoMesh, untilServed } from '../support/echo/mesh.ts'
+import { askAt, type Caller, type EchoMesh, startEchoMesh, untilServed } from '../support/echo/mesh.ts'
 import { ECHO_PORTS, type Reply } from '../support/echo/protocol.ts'
 
 const ISSUER = 'https://issuer.example.test'
@@ -186,6 +186,38 @@ spec:
     assert.equal(await status({}), 403)
     await clear('nobody')
     await untilGreeting('the greeting again', true)
+  })
+
+  test('identities decide: who has proven none is nobody', async () => {
+    const guest = async () => {
+      const call = { url: 'http://echo-v1.shop/', fresh: true }
+      return (await mesh.guest.call(call)).status
+    }
+    const greeted = async (from: Caller) => {
+      const address = `telnet://greeter-tcp.shop:${ECHO_PORTS.greeter}`
+      return (await from.run(['curl', '-s', '--max-time', '1', address], '')).stdout !== ''
+    }
+    const TABLE: readonly [spec: string, client: number, guest: number][] = [
+      ['rules: [{ from: [{ source: { principals: [cluster.local/ns/shop/sa/default] } }] }]', 200, 403],
+      ['rules: [{ from: [{ source: { principals: ["*"] } }] }]', 200, 403],
+      ['rules: [{ from: [{ source: { namespaces: [guests] } }] }]', 403, 403],
+      ['rules: [{ from: [{ source: { serviceAccounts: [default] } }] }]', 200, 403],
+      ['rules: [{ from: [{ source: { notPrincipals: ["*"] } }] }]', 403, 200],
+      ['action: DENY, rules: [{ from: [{ source: { notNamespaces: [shop] } }] }]', 200, 403],
+      ['action: DENY, rules: [{ when: [{ key: source.principal, values: ["*/sa/default"] }] }]', 403, 200],
+    ]
+    for (const [spec, ofClient, ofGuest] of TABLE) {
+      await mesh.apply(policyOf('identity', `{ ${V1}, ${spec} }`))
+      const isDecided = async () => {
+        const both = [await status({}), await guest()]
+        return { status: both[0] === ofClient && both[1] === ofGuest ? 200 : 503 } as Reply
+      }
+      await untilServed(spec, isDecided, (reply) => reply.status === 200)
+      assert.equal(await greeted(mesh.client), ofClient === 200, `${spec}: the client's bytes`)
+      assert.equal(await greeted(mesh.guest), ofGuest === 200, `${spec}: the guest's bytes`)
+    }
+    await clear('identity')
+    await until('all of it', 200)
   })
 
   test('a gateway that a policy names decides for itself', async () => {
