@@ -41,8 +41,10 @@ type Section = Readonly<Record<string, unknown>>
 function sections(context: AdminContext): readonly Section[] {
   const { runtime, gateway } = context.instance
   const { store } = runtime
+  const sidecar = runtime.scope.sidecar()
   return [
     { '@type': 'lateen.v1.Mesh', mesh: withoutSecrets(store.mesh()) },
+    { '@type': 'lateen.v1.Sidecars', sidecars: sidecar === undefined ? [] : [sidecar] },
     { '@type': 'lateen.v1.Telemetries', telemetries: [...store.telemetry()] },
     { '@type': 'lateen.v1.Listeners', listeners: [...store.listeners()] },
     {
