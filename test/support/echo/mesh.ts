@@ -29,6 +29,8 @@ export interface EchoMesh {
   readonly client: Caller
   /** In namespace guests, without. */
   readonly guest: Caller
+  /** The first pod of a further deployment of the application. */
+  readonly callerOf: (namespace: string, app: string) => Promise<Caller>
   readonly apply: (yaml: string) => Promise<void>
   readonly remove: (resource: string, namespace?: string) => Promise<void>
   /** Metadata, spec and status of an object. */
@@ -79,6 +81,7 @@ async function installEcho(cluster: TestCluster): Promise<EchoMesh> {
     ),
     client: callerAt(await podIp('shop', 'client')),
     guest: callerAt(await podIp('guests', 'guest')),
+    callerOf: async (namespace, app) => callerAt(await podIp(namespace, app)),
     apply,
     async remove(resource, namespace = 'shop') {
       await cluster.kubectl(`delete ${resource} -n ${namespace}`)
