@@ -23,7 +23,7 @@ import { type ConnectionSet, createConnectionSet } from './listener/http-listene
 import { createLiveTelemetry, type LiveTelemetry } from './listener/live-telemetry.ts'
 import { createRecorder, destinationFinder, type Recorder, sourceFinder } from './listener/recorder.ts'
 import { createInboundTls } from './listener/inbound-tls.ts'
-import type { SidecarParts } from './listener/sidecar-parts.ts'
+import { OWN_WORKLOAD, type SidecarParts } from './listener/sidecar-parts.ts'
 import { createSidecarListeners, type SidecarListeners } from './listener/sidecar.ts'
 import { OVERLOAD } from './net/intake.ts'
 import type { Network } from './net/network.ts'
@@ -52,7 +52,10 @@ export interface ProxyInstanceOptions {
   readonly surroundings?: LogSurroundings
   /** Something that readiness depends on may have changed. */
   readonly onStateChange: () => void
-  /** Whether the routes of a gateway have arrived, so that its ports may be opened. Absent: they may. */
+  /**
+   * Whether the routes and policies of a gateway have arrived, so that its ports may be opened; of a sidecar the policies of
+   * `OWN_WORKLOAD`. Absent: they may.
+   */
   readonly isGatewayReady?: (gateway: GatewayName) => boolean
   /** Source address of connections to the application, as the capture rules expect it. */
   readonly inboundSource?: string
@@ -302,6 +305,7 @@ function sidecarListeners(
     log: { write: (record) => base.telemetry.of('outbound').log(record) },
     logInbound: { write: (record) => base.telemetry.of('inbound').log(record) },
     own: base.own,
+    isOpen: () => options.isGatewayReady?.(OWN_WORKLOAD) ?? true,
     mutual: options.isInMesh === true ? mutualParts(options, base) : undefined,
     context: (role, port, handle, original) => httpContext(base, { role, port, handle, original }),
     logger: options.logger,

@@ -1,3 +1,4 @@
+import { OWN_WORKLOAD } from '../listener/sidecar-parts.ts'
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import { messageOf } from '../../base/index.ts'
 import type { GatewayName } from '../../model/index.ts'
@@ -44,6 +45,8 @@ const DRAIN_POLL_MS = 20
 const COMMON_TYPES = ['mesh', 'telemetry', 'peer-authentication', 'workload', 'service'] as const
 /** And of what is for single ones. */
 const PROXY_TYPES = ['rate-limit', 'http-bounds', 'request-authentication', 'authorization-policy'] as const
+/** Of these, what refuses. */
+const POLICY_TYPES = ['request-authentication', 'authorization-policy'] as const
 /** What only sidecars follow. */
 const SIDECAR_TYPES = ['sidecar'] as const
 const ROUTE_TYPES = ['route', 'connection-route'] as const
@@ -110,6 +113,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
   // A port that answers before its routes are here would say 404 where a moment later it would not.
   function openReadyGateways(): void {
     if (isGateway) handle.setReadyGateways(handle.gatewayNames().filter(hasRoutes))
+    else if (hasPolicies()) handle.setReadyGateways([OWN_WORKLOAD])
   }
 
   /** Routes are asked for gateway by gateway, as listeners come and go. */
@@ -126,8 +130,15 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     update()
   }
 
+  /** Nothing passes before it is known who may not. */
+  function hasPolicies(): boolean {
+    const isMeshHere = xds.synced('mesh', '*') && xds.synced('peer-authentication', '*')
+    return isMeshHere && POLICY_TYPES.every((type) => xds.synced(type, 'proxy/*'))
+  }
+
   function hasRoutes(gateway: GatewayName): boolean {
     return (
+      hasPolicies() &&
       xds.synced('credential', 'proxy/*') &&
       ROUTE_TYPES.every((type) => xds.synced(type, gatewayRoutes(gateway)))
     )

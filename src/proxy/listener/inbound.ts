@@ -15,6 +15,7 @@ import { forwardedIdentity } from '../tls/client-certificate.ts'
 import { tlsFactsOf } from '../tls/facts.ts'
 import { offersMesh } from '../tls/mesh.ts'
 import { plainAddress } from '../net/plain-address.ts'
+import { createWheelTimer } from '../net/timer-wheel.ts'
 import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type AcceptedSocket, acceptSecured, acceptSocket } from './accept.ts'
 import { detect, type DetectedConnection, DETECTION_TIMEOUT_MS } from './detect.ts'
@@ -55,7 +56,32 @@ export function createInbound(parts: SidecarParts) {
     return { address: endpoint.address ?? own, port: endpoint.port }
   }
 
+  let held = 0
+
+  /** Until it is known who may call, nobody is let in; what comes waits for a little. */
+  function hold(raw: Socket, original: SocketTarget): void {
+    if (held >= HELD_MAX) {
+      raw.destroy()
+      return
+    }
+    held++
+    const { wheel, clock } = upstream.thread
+    const deadline = clock.monotonic() + HELD_MS
+    raw.on('error', () => {})
+    const timer = createWheelTimer(() => {
+      if (!parts.isOpen() && clock.monotonic() < deadline && !raw.destroyed) {
+        wheel.set(timer, HELD_LOOK_MS)
+        return
+      }
+      held--
+      if (parts.isOpen()) serve(raw, original)
+      else raw.destroy()
+    })
+    wheel.set(timer, HELD_LOOK_MS)
+  }
+
   function serve(raw: Socket, original: SocketTarget): void {
+    if (!parts.isOpen()) return hold(raw, original)
     if (endpointAt(original.port)?.kind === 'refused') {
       raw.destroy()
       return
@@ -255,6 +281,11 @@ function connectionOf(
     destinationPort: original.port,
   }
 }
+
+/** Connections that wait until it is known who may call, how long, and how often that is looked at. */
+const HELD_MAX = 256
+const HELD_MS = 15_000
+const HELD_LOOK_MS = 20
 
 const PLANS_MAX = 256
 

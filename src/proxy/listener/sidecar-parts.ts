@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/index.ts'
-import type { Workload } from '../../model/index.ts'
+import type { GatewayName, Workload } from '../../model/index.ts'
 import type { IstioMetrics, LogRecord } from '../../telemetry/index.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { ProxyRole } from '../exchange/rules.ts'
@@ -9,6 +9,9 @@ import type { UpstreamSettings } from '../upstream/pool.ts'
 import type { PeerTlsDecision } from '../../policy/index.ts'
 import type { ConnectionSet } from './http-listener.ts'
 import type { InboundTls } from './inbound-tls.ts'
+
+/** What a sidecar's own workload is called where gateways have names. */
+export const OWN_WORKLOAD = 'workload' as GatewayName
 
 /** What both sides of a sidecar need. */
 export interface SidecarParts {
@@ -22,6 +25,8 @@ export interface SidecarParts {
   /** Of what calls it. */
   readonly logInbound: { readonly write: (record: LogRecord) => void }
   readonly own: () => Workload | undefined
+  /** Who may call the workload is known. */
+  readonly isOpen: () => boolean
   /** Absent: this proxy has no identity in a mesh. */
   readonly mutual?:
     | { readonly tls: InboundTls; readonly decide: (port: number) => PeerTlsDecision }
