@@ -29,6 +29,7 @@ import { createPeerModes, type PeerModes } from './peer-modes.ts'
 import { createHttpBoundsTable, type HttpBoundsTable } from './http-bounds.ts'
 import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
 import { compileChain } from '../filters/chain.ts'
+import { ownContext } from '../exchange/subrequest.ts'
 import { createLocator } from '../filters/jwt/locate.ts'
 import type { FilterChain } from '../filters/run.ts'
 import type { FilterContext } from '../filters/order.ts'
@@ -226,7 +227,12 @@ export function createRuntime(options: {
     random: options.upstream.thread.random,
     logger,
     mesh: store.mesh,
-    locateKeys: createLocator({ store, cluster, resolve: options.resolve }),
+    locateKeys: createLocator({
+      store,
+      cluster,
+      resolve: options.resolve,
+      context: ownContext(options.upstream.thread, options.upstream.work),
+    }),
     provider: (name) => findProvider(name, store, cluster),
   })
   const bounds = createHttpBoundsTable(options.isGateway)

@@ -4,7 +4,16 @@ import { createExchange } from './exchange.ts'
 import { giveUpCopy } from './finish.ts'
 import { keepBytes, keepForLater } from './kept-body.ts'
 import { NO_RETRY } from './retry.ts'
-import type { DownstreamStream, Exchange, ForwardTarget, HttpContext, ResponseHead } from './types.ts'
+import { HTTP_SETTINGS, rulesOf } from './rules.ts'
+import type {
+  DownstreamStream,
+  Exchange,
+  ForwardTarget,
+  HttpContext,
+  ProxyThread,
+  ResponseHead,
+  WorkCounter,
+} from './types.ts'
 
 /** A request that the proxy makes itself, for another one. */
 export interface Subrequest {
@@ -82,6 +91,23 @@ export function subrequest(
   return () => {
     answer.forget()
     giveUpCopy(exchange)
+  }
+}
+
+/** Where requests come from that the proxy makes for itself. */
+export function ownContext(thread: ProxyThread, work: WorkCounter): HttpContext {
+  return {
+    thread,
+    role: 'outbound',
+    scheme: 'http',
+    port: 80,
+    serverLine: '',
+    rules: rulesOf('outbound', HTTP_SETTINGS),
+    handle: () => {},
+    telemetry: SILENT,
+    record: () => {},
+    isDraining: () => false,
+    work,
   }
 }
 

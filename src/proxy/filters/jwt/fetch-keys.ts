@@ -10,6 +10,12 @@ export interface KeyServer {
   readonly port: number
   /** As the mesh wants it; absent: as the address says. */
   readonly tls?: UpstreamTerms | undefined
+  /** Of a service of the mesh: asks it as any client of the mesh does. */
+  readonly ask?: (request: {
+    readonly authority: string
+    readonly path: string
+    readonly timeoutMs: number
+  }) => Promise<string>
 }
 
 /** @returns undefined when it leads nowhere */
@@ -28,6 +34,8 @@ export async function fetchText(
   const server = await options.locate(host, url.port === '' ? (isSecure ? 443 : 80) : Number(url.port))
   if (server === undefined) throw new Error(`${host} leads nowhere`)
   const { tls } = server
+  if (!isSecure && server.ask !== undefined)
+    return server.ask({ authority: url.host, path: url.pathname + url.search, timeoutMs: options.timeoutMs })
   const open = isSecure || tls !== undefined ? httpsRequest : httpRequest
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   return new Promise((resolve, reject) => {
