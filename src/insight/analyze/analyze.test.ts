@@ -538,3 +538,28 @@ spec: { jwtRules: [{ issuer: a, jwksUri: 'https://a/keys' }] }
     ],
   )
 })
+
+// istio.io, IST0127 NoMatchingWorkloadsFound
+test('a policy whose selector picks no pod is told (IST0127)', () => {
+  const objects = `
+apiVersion: v1
+kind: Pod
+metadata: { name: a, namespace: demo, labels: { app: a } }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: picks, namespace: demo }
+spec: { selector: { matchLabels: { app: a } } }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: misses, namespace: demo }
+spec: { selector: { matchLabels: { app: b } } }
+`
+  assert.deepEqual(
+    analyze(parse(objects))
+      .filter(({ code }) => code === 'IST0127')
+      .map(({ object, text }) => [object.metadata.name, text]),
+    [['misses', 'No matching workloads for labels app=b']],
+  )
+})

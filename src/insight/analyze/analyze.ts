@@ -15,6 +15,7 @@ import { meshHosts } from './analyzers/mesh-hosts.ts'
 import { portNames } from './analyzers/port-names.ts'
 import { routeReferences } from './analyzers/route-references.ts'
 import { schema } from './analyzers/schema.ts'
+import { authorization } from './analyzers/authorization.ts'
 import { security } from './analyzers/security.ts'
 import { unreachableRules } from './analyzers/unreachable-rules.ts'
 import { virtualServiceGateways } from './analyzers/virtual-service-gateways.ts'
@@ -41,6 +42,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   routeReferences,
   schema,
   security,
+  authorization,
   sidecars,
   unreachableRules,
   virtualServiceGateways,

@@ -131,6 +131,7 @@ const CATALOGUE = {
       `ServiceEntries (${entries}) define the same host ${quote(host)} and port ${port} with conflicting protocols (${protocols}).`,
   },
   // Not one of Istio's: there a patch that does nothing is nobody's business.
+  IST0127: { level: 'Warning', text: (labels: string) => `No matching workloads for labels ${labels}` },
   LAT0001: { level: 'Warning', text: (problem: string) => `Not served: ${problem}.` },
 } as const satisfies Readonly<Record<string, { level: Level; text: (...args: readonly string[]) => string }>>
 
