@@ -13,6 +13,8 @@ interface StreamHandle {
 }
 
 interface WriteRequest {
+  /** Of a write that is not over yet; otherwise less than 0. */
+  getAsyncId: () => number
   oncomplete?: () => void
   buffer?: Buffer
 }
@@ -42,7 +44,13 @@ export function createDirectWriter(): DirectWriter {
       }
       // An error leaves nothing written; writing again reports it in the way in which sockets do.
       if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
-      if (handle.writeQueueSize === 0) return 'taken'
+      if (request.getAsyncId() < 0) return 'taken'
+      // It is over when the loop comes round, though the kernel may have all of it by now (what was full when it began
+      // had room a moment later). A request that is used again before ends the process.
+      if (handle.writeQueueSize === 0) {
+        request = undefined
+        return 'taken'
+      }
       request.buffer = bytes
       request.oncomplete = () => void queued.delete(handle)
       queued.add(handle)
@@ -62,7 +70,7 @@ function requestConstructor(handle: StreamHandle): RequestConstructor | undefine
   if (typeof handle.writeBuffer !== 'function' || typeof handle.writeQueueSize !== 'number') return undefined
   handle.writeBuffer = (request, bytes) => {
     delete (handle as Partial<StreamHandle>).writeBuffer
-    known = request.constructor as RequestConstructor
+    if (typeof request.getAsyncId === 'function') known = request.constructor as RequestConstructor
     return handle.writeBuffer(request, bytes)
   }
   return undefined
