@@ -41,11 +41,11 @@ describe('lateen serve with TLS', () => {
 
   function writeSecret({ chain, privateKey }: KeyPair): void {
     const indent = (text: string) => text.trim().replaceAll('\n', '\n    ')
-    writeFileSync(
-      join(folder, 'secret.yaml'),
-      `apiVersion: v1
+    // One for each API: what a gateway of the other may have must not stand in for it.
+    const secrets = ['shop', 'shop-of-api'].map(
+      (name) => `apiVersion: v1
 kind: Secret
-metadata: { name: shop, namespace: edge }
+metadata: { name: ${name}, namespace: edge }
 type: kubernetes.io/tls
 stringData:
   tls.crt: |
@@ -54,6 +54,7 @@ stringData:
     ${indent(privateKey)}
 `,
     )
+    writeFileSync(join(folder, 'secret.yaml'), secrets.join('---\n'))
   }
 
   /** @returns the body, and the number of the certificate that was shown */
@@ -143,7 +144,7 @@ metadata: { name: api, namespace: edge }
 spec:
   gatewayClassName: istio
   listeners:
-    - { name: https, port: ${second}, protocol: HTTPS, tls: { certificateRefs: [{ name: shop }] } }
+    - { name: https, port: ${second}, protocol: HTTPS, tls: { certificateRefs: [{ name: shop-of-api }] } }
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

@@ -151,7 +151,7 @@ function withImplied(objects: readonly KubeObject[], options: FileTranslationOpt
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: `lateen-${name}`, namespace: namespace ?? 'default', labels: spec.selector ?? {} },
-    spec: { containers: [] },
+    spec: { containers: [{ name: 'istio-proxy', args: ['proxy', 'router'] }] },
   }))
   const { rootNamespace } = options.settings
   const meshConfig = {
