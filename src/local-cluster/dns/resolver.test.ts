@@ -72,7 +72,10 @@ test('a name of the mesh is answered to the pod that it is for, behind those of 
   )
   const ask = async (name: string, client: string) => {
     const bytes = (await resolver.handle(query(name), 'udp', client)) ?? Buffer.alloc(0)
-    const data = decode(bytes).answers?.map((answer) => ('data' in answer ? answer.data : '')) ?? []
+    const data =
+      decode(bytes).answers?.map((answer) =>
+        'data' in answer && typeof answer.data === 'string' ? answer.data : '',
+      ) ?? []
     return `${bytes.readUInt8(3) & 0xf} ${data.join(',')}`
   }
   assert.equal(await ask('api.test', '10.42.0.9'), '0 240.240.0.1')
