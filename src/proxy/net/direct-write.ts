@@ -44,11 +44,10 @@ export function createDirectWriter(): DirectWriter {
       }
       // An error leaves nothing written; writing again reports it in the way in which sockets do.
       if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
-      if (request.getAsyncId() < 0) return 'taken'
-      // It is over when the loop comes round, though the kernel may have all of it by now (what was full when it began
-      // had room a moment later). A request that is used again before ends the process.
       if (handle.writeQueueSize === 0) {
-        request = undefined
+        // What the kernel had no room for at first and took a moment later is over only when the loop comes round; a
+        // request that is used again before ends the process.
+        if (request.getAsyncId() >= 0) request = undefined
         return 'taken'
       }
       request.buffer = bytes
