@@ -1,3 +1,5 @@
+import { textTable } from './text-table.ts'
+
 type Members = Readonly<Record<string, unknown>>
 
 /** In the order in which they decide, as istioctl names them. */
@@ -29,7 +31,7 @@ export function authorizationTable(dump: string): string {
   const rows = recordsOf(section['authorizationPolicies'])
     .map(rowOf)
     .toSorted((a, b) => orderOf(a.action) - orderOf(b.action) || (a.name < b.name ? -1 : 1))
-  return table([['ACTION', 'AuthorizationPolicy', 'RULES'], ...rows.map(cellsOf)])
+  return textTable([['ACTION', 'AuthorizationPolicy', 'RULES'], ...rows.map(cellsOf)])
 }
 
 function orderOf(action: string): number {
@@ -50,20 +52,6 @@ function rowOf(policy: Members): Row {
 
 function cellsOf({ action, name, rules }: Row): readonly string[] {
   return [action, name, String(rules)]
-}
-
-const GAP = 3
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd((widths[column] ?? 0) + GAP)))
-        .join(''),
-    )
-    .map((line) => `${line}\n`)
-    .join('')
 }
 
 function isRecord(value: unknown): value is Members {

@@ -20,6 +20,7 @@ const program = withGlobalOptions(new Command('lateen'))
 for (const command of COMMANDS) {
   const sub = withGlobalOptions(program.command(command.name, { hidden: command.hidden ?? false }))
     .description(command.summary)
+    .aliases([...(command.aliases ?? [])])
     .exitOverride()
   command.declare(sub)
   sub.action(async (...parameters: readonly unknown[]) => {

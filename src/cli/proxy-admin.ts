@@ -19,13 +19,22 @@ export function openAdmin(call: CommandCall, name: string): Promise<Duplex> {
 }
 
 /** What a proxy's admin page says. @throws CliError with what is wrong */
-export async function askAdmin(call: CommandCall, pod: string, path: string): Promise<string> {
+export async function askAdmin(
+  call: CommandCall,
+  pod: string,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+): Promise<string> {
   try {
-    const connection = await openAdmin(call, pod)
-    return await ask({ createConnection: () => connection, path, headers: { host: 'localhost' } })
+    return await askOver(await openAdmin(call, pod), path, method)
   } catch (error) {
     throw new CliError(`the proxy of ${pod} does not answer: ${messageOf(error)}`, ExitCode.unavailable)
   }
+}
+
+/** @throws Error when the answer is none, or not 200 */
+export function askOver(connection: Duplex, path: string, method: 'GET' | 'POST' = 'GET'): Promise<string> {
+  return ask({ createConnection: () => connection, path, method, headers: { host: 'localhost' } })
 }
 
 function ask(options: RequestOptions): Promise<string> {

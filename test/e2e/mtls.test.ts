@@ -202,6 +202,41 @@ describe('mutual TLS in a cluster', () => {
     assert.notEqual(await greet(clerk), '')
     await mesh.remove('authorizationpolicy bytes')
   })
+
+  test('proxy-status and proxy-config show what proxies have, in istioctl’s columns', async () => {
+    const pod = await mesh.cluster.kubectl(
+      'get pods -n shop -l app=client -o jsonpath={.items[0].metadata.name}',
+    )
+    const lateen = async (line: string): Promise<string> => {
+      const { status, stdout, stderr } = await mesh.cluster.lateen(line)
+      assert.equal(status, 0, stderr)
+      return stdout
+    }
+    const listed = await lateen('ps')
+    assert.match(listed, /^NAME +CLUSTER +ISTIOD +VERSION +SUBSCRIBED TYPES\n/)
+    assert.match(listed, new RegExp(`^${pod}\\.shop +Kubernetes +istiod-\\S+ +\\S+ +\\d+ \\(.*service`, 'm'))
+    const clusters = await lateen(`pc clusters ${pod}.shop --fqdn echo-v1.shop`)
+    assert.match(clusters, /^echo-v1\.shop\.svc\.cluster\.local +80 +- +outbound +EDS$/m)
+    const address = echoIp.replaceAll('.', String.raw`\.`)
+    assert.match(
+      await lateen(`pc ep ${pod} -n shop --address ${echoIp}`),
+      new RegExp(
+        `^${address}:8080 +HEALTHY +outbound\\|80\\|\\|echo-v1\\.shop\\.svc\\.cluster\\.local$`,
+        'm',
+      ),
+    )
+    assert.match(
+      await lateen(`pc secret ${pod}.shop`),
+      /^Workload\/shop\/default +Cert Chain +ACTIVE +true +[0-9a-f]+ +\S+Z +\S+Z$/m,
+    )
+    assert.match(
+      await lateen(`pc l ${pod}.shop --port 15001`),
+      /^0\.0\.0\.0 +15001 +ALL +PassthroughCluster$/m,
+    )
+    const unknown = await mesh.cluster.lateen(`proxy-config endpoints nobody.shop`)
+    assert.notEqual(unknown.status, 0)
+    assert.match(unknown.stderr, /the proxy of nobody\.shop does not answer/)
+  })
 })
 
 /** A workload that is said to have a sidecar, where a relay listens. */

@@ -5,6 +5,8 @@ import type { CommandCall } from '../command-call.ts'
 export interface CommandFace {
   readonly name: string
   readonly summary: string
+  /** Other names, as istioctl has them. */
+  readonly aliases?: readonly string[]
   readonly hidden?: boolean
   readonly declare: (command: Command) => void
   readonly load: () => Promise<{ readonly run: (call: CommandCall) => Promise<void> }>
@@ -147,7 +149,40 @@ export const COMMANDS: readonly CommandFace[] = [
     load: () => import('./tap.ts'),
   },
   {
+    name: 'proxy-status',
+    aliases: ['ps'],
+    summary: 'the proxies that are connected, and whether they have what was last said',
+    declare: (command) =>
+      command
+        .argument('[pod]', 'NAME or NAME.NAMESPACE: only this one')
+        .option('-o, --output <format>', 'table, json or yaml', 'table'),
+    load: () => import('./proxy-status.ts'),
+  },
+  {
+    name: 'proxy-config',
+    aliases: ['pc'],
+    summary: 'what a proxy works with: its clusters, listeners, routes, endpoints, secrets',
+    declare: (command) =>
+      command
+        .argument('<part>', 'cluster, listener, route, endpoint, secret, bootstrap, log or all')
+        .argument('[pod]', 'NAME or NAME.NAMESPACE')
+        .option('-f, --file <path>', 'a configuration dump of a proxy, instead of a pod’s')
+        .option('-o, --output <format>', 'short, json or yaml')
+        .option('--fqdn <name>', 'clusters of services whose name has this in it')
+        .option('--subset <name>', 'clusters of this subset')
+        .option('--direction <word>', 'inbound or outbound clusters')
+        .option('--port <number>', 'of this port')
+        .option('--address <address>', 'listeners or endpoints at this address')
+        .option('--name <name>', 'routes of this name')
+        .option('--cluster <name>', 'endpoints of this cluster')
+        .option('--status <word>', 'endpoints that are healthy or unhealthy')
+        .option('--level <level>', 'with log: the level from now on')
+        .option('-r, --reset', 'with log: the level that proxies begin with', false),
+    load: () => import('./proxy-config.ts'),
+  },
+  {
     name: 'x',
+    aliases: ['experimental', 'exp'],
     summary: 'istioctl’s experimental commands: x authz check POD, the policies that a proxy works with',
     declare: (command) =>
       command
