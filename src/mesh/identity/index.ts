@@ -13,6 +13,11 @@ export {
 } from './authority.ts'
 export { type CertificateEvent, createCertificateService } from './certificate-service.ts'
 export type { Issuer, KeyedCertificate } from './issuer.ts'
-export { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET, servingNames } from './names.ts'
+export {
+  ROOT_CERTIFICATE_CONFIG_MAP,
+  SELF_SIGNED_SECRET,
+  servingNames,
+  TRUST_RECORD_SECRET,
+} from './names.ts'
 export { createRootCertificateController, type RootCertificateController } from './root-certificate.ts'
 export { createServingCertificate, type ServingCertificate } from './serving-certificate.ts'

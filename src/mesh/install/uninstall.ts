@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../base/index.ts'
 import type { CustomResourceDefinition } from '../../kube/index.ts'
 import { type KindRef, KINDS, isNotFound, type KubeClient } from '../../kube/client/index.ts'
-import { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET } from '../identity/index.ts'
+import { ROOT_CERTIFICATE_CONFIG_MAP, SELF_SIGNED_SECRET, TRUST_RECORD_SECRET } from '../identity/index.ts'
 import { GATEWAY_GROUP, ISTIO_NETWORKING_GROUP } from '../resources/index.ts'
 import { COMPONENT_LABEL, REVISION_LABEL } from './labels.ts'
 
@@ -101,7 +101,7 @@ async function removeUnlabelled({ client, namespace, progress }: UninstallOption
     deleted += 1
     progress(`  Removed ${kind.kind}/${inNamespace === undefined ? name : `${inNamespace}/${name}`}.`)
   }
-  await remove(KINDS.secret, SELF_SIGNED_SECRET, namespace)
+  for (const name of [SELF_SIGNED_SECRET, TRUST_RECORD_SECRET]) await remove(KINDS.secret, name, namespace)
   const roots = await client.list(KINDS.configMap, { labelSelector: 'istio.io/config=true' })
   for (const { metadata } of roots.items) {
     if (metadata.name === ROOT_CERTIFICATE_CONFIG_MAP)
