@@ -63,11 +63,9 @@ export async function startFollowers(options: {
     },
     comeBack: gate.open,
     async check(ledger, wereAway) {
-      const wrong: string[] = []
-      for (const follower of all) {
-        const complaint = await disagreement(follower, (scope) => client.list<Note>(KINDS.configMap, scope))
-        if (complaint !== undefined) wrong.push(complaint)
-      }
+      const list = (scope: Scope) => client.list<Note>(KINDS.configMap, scope)
+      const complaints = await Promise.all(all.map((follower) => disagreement(follower, list)))
+      const wrong = complaints.filter((complaint) => complaint !== undefined)
       const acknowledged = ledger.takeAcknowledged()
       for (const watcher of watchers) {
         for (const write of watcher.missed(acknowledged))

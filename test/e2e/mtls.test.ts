@@ -51,7 +51,7 @@ describe('mutual TLS in a cluster', () => {
       'get pods -n shop -l app=echo,version=v1 -o jsonpath={.items[0].status.podIP}',
     )
     await mesh.apply(CLERK)
-    await mesh.cluster.kubectl('wait pods -l app=clerk --for=condition=Ready -n shop --timeout=60s')
+    await mesh.cluster.kubectl('rollout status deployment/clerk -n shop --timeout=60s')
     clerk = await mesh.callerOf('shop', 'clerk')
   })
   after(() => mesh?.cluster.stop())
