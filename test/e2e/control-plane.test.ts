@@ -241,7 +241,7 @@ describe('the control plane on a real API server', () => {
     proxy.client.subscribe('listener', ['proxy/*'])
     proxy.client.subscribe('route', [gatewayRoutes('Gateway/demo/web')])
     await eventually('the route on the wire', () => proxy.state.get('HTTPRoute/demo/app/0'))
-    assert.ok(proxy.state.has('Gateway/demo/web/http'))
+    await eventually('the listener on the wire', () => proxy.state.get('Gateway/demo/web/http'))
     await eventually('the route’s status', async () => {
       const route = await client.get(KINDS.httpRoute, 'app', 'demo')
       const status = route?.status as { readonly parents?: readonly Conditions[] } | undefined

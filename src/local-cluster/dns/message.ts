@@ -34,13 +34,17 @@ export interface Reply {
   readonly additionals?: readonly Answer[]
 }
 
+export interface Question {
+  readonly kind: 'question'
+  readonly packet: DecodedPacket
+  readonly name: string
+  readonly type: string
+  /** Whether the text says what the bytes do: not for a label with a dot in it, nor for bytes that are no text. */
+  readonly isRepeatable: boolean
+}
+
 export type Query =
-  | {
-      readonly kind: 'question'
-      readonly packet: DecodedPacket
-      readonly name: string
-      readonly type: string
-    }
+  | Question
   /** Can only be told that it is not understood. */
   | { readonly kind: 'refused'; readonly rcode: number; readonly bytes: Buffer }
   /** Not a query at all: answering would let two servers talk to each other for ever. */
@@ -60,7 +64,9 @@ export function parseQuery(bytes: Buffer): Query {
     if (!question) return { kind: 'refused', rcode: RCODE.malformed, bytes }
     if (question.class !== 'IN' && question.class !== 'ANY')
       return { kind: 'refused', rcode: RCODE.refused, bytes }
-    return { kind: 'question', packet, name: question.name, type: question.type }
+    const again = encode({ type: 'query', questions: [question] }).subarray(HEADER_BYTES)
+    const isRepeatable = again.equals(bytes.subarray(HEADER_BYTES, HEADER_BYTES + again.length))
+    return { kind: 'question', packet, name: question.name, type: question.type, isRepeatable }
   } catch {
     // The decoder's reason says nothing that the client could use: RFC 1035 has one code for all of it.
     return { kind: 'refused', rcode: RCODE.malformed, bytes }

@@ -39,9 +39,15 @@ test('whatever bytes come, the answer is none or a readable one to the same ques
       if (at < bytes.length) bytes[at] = byte
       return bytes
     })
+  // A dot where a label is: what decoders make of it cannot be told from a boundary.
+  const dotted = fc.integer({ min: 13, max: 38 }).map((at) => {
+    const bytes = query('web.shop.svc.cluster.local')
+    bytes.write('.', at)
+    return bytes
+  })
   const noise = fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes))
   await fc.assert(
-    fc.asyncProperty(fc.oneof(damaged, noise), async (bytes) => {
+    fc.asyncProperty(fc.oneof(damaged, dotted, noise), async (bytes) => {
       const answer = await resolver.handle(bytes, 'udp')
       if (!answer) return
       assert.equal(answer.readUInt16BE(0), bytes.readUInt16BE(0))
@@ -57,6 +63,20 @@ test('a name of bytes that are no text is none of the cluster', async () => {
   const answer = await resolverWith(true).handle(bytes, 'udp')
   assert.equal((answer?.readUInt8(3) ?? 0) & 0xf, 3)
   assert.equal(decode(answer ?? Buffer.alloc(0)).questions?.length, 0)
+})
+
+test('a label with a dot in it makes no name of the cluster, and no answer that repeats another question', async () => {
+  for (const [name, rcode] of [
+    ['web.shop.svc.cluster.local', 3],
+    ['we-.shop.svc.cluster.local', 3],
+    ['we-.example.com', 3],
+  ] as const) {
+    const bytes = query(name)
+    bytes.write('.', 12 + 1 + (name.startsWith('we-') ? 2 : 0))
+    const answer = await resolverWith(true).handle(bytes, 'udp')
+    assert.equal((answer?.readUInt8(3) ?? 0) & 0xf, rcode, name)
+    assert.equal(decode(answer ?? Buffer.alloc(0)).questions?.length, 0, name)
+  }
 })
 
 test('before the cluster was seen once its names are a failure, not an absence', async () => {

@@ -1,4 +1,4 @@
-import { type Answer, decode, type DecodedPacket } from 'dns-packet'
+import { type Answer, decode } from 'dns-packet'
 import { type Random, randomIndex, unreachable } from '../../base/index.ts'
 import {
   addressRecords,
@@ -15,6 +15,7 @@ import {
   encodeReply,
   isTruncated,
   parseQuery,
+  type Question,
   RCODE,
   rcodeOf,
   refusal,
@@ -57,11 +58,12 @@ export function createResolver(options: ResolverOptions): Resolver {
     if (query.kind === 'dropped') return undefined
     if (query.kind === 'refused') return refusal(query.bytes, query.rcode)
     const answer = answerQuestion(query, view, zones)
-    const own = client === undefined || !isUnknown(answer) ? undefined : ofClient(client, query)
+    const own =
+      client === undefined || !query.isRepeatable || !isUnknown(answer) ? undefined : ofClient(client, query)
     if (own !== undefined) return encodeReply(query.packet, own, transport)
-    if (answer.kind === 'foreign') return forward(message, query.packet, transport)
-    // Bytes that are no text cannot be repeated in an answer, and no name of the cluster has any.
-    if (query.name.includes('\ufffd')) return refusal(message, RCODE.noName)
+    if (answer.kind === 'foreign') return forward(message, query, transport)
+    // No name of the cluster has bytes that are no text, or dots within a label.
+    if (!query.isRepeatable) return refusal(message, RCODE.noName)
     if (!options.isSynced()) return encodeReply(query.packet, failure(), transport)
     const type = query.packet.questions?.[0]?.type ?? 'A'
     return encodeReply(query.packet, await toReply(answer, type, 0), transport)
@@ -76,15 +78,17 @@ export function createResolver(options: ResolverOptions): Resolver {
     return { rcode: RCODE.ok, authoritative: true, answers: shuffled(answers, random) }
   }
 
-  const forward = async (message: Buffer, query: DecodedPacket, transport: Transport): Promise<Buffer> => {
+  const forward = async (message: Buffer, query: Question, transport: Transport): Promise<Buffer> => {
+    const say = (reply: Reply): Buffer =>
+      query.isRepeatable ? encodeReply(query.packet, reply, transport) : refusal(message, reply.rcode)
     const result = await forwarder.ask(message, transport)
     switch (result.kind) {
       case 'answered':
         return result.bytes
       case 'no-upstream':
-        return encodeReply(query, { rcode: RCODE.noName, authoritative: false }, transport)
+        return say({ rcode: RCODE.noName, authoritative: false })
       case 'failed':
-        return encodeReply(query, failure(), transport)
+        return say(failure())
       default:
         return unreachable(result)
     }
