@@ -286,6 +286,32 @@ spec:
     await clear('shown')
   })
 
+  test('x describe says of a pod, and of its Service, what holds for it, in istioctl’s words', async () => {
+    await mesh.apply(
+      policyOf('shown', `{ ${V1}, action: DENY, rules: [{ to: [{ operation: { paths: [/shown] } }] }] }`),
+    )
+    await until('the refusal', 403, { path: '/shown' })
+    const pod = await mesh.cluster.kubectl(
+      'get pods -n shop -l app=echo,version=v1 -o jsonpath={.items[0].metadata.name}',
+    )
+    const ofPod = await mesh.cluster.lateen(`x describe pod ${pod}.shop`)
+    assert.equal(ofPod.status, 0, ofPod.stderr)
+    assert.match(
+      ofPod.stdout,
+      new RegExp(`^Pod: ${pod}.shop\n {3}Pod Revision: default\n {3}Pod Ports: .*istio-proxy`),
+    )
+    assert.match(ofPod.stdout, /\nService: echo-v1\.shop\n {3}Port: http 80\/HTTP targets pod port 8080\n/)
+    assert.match(ofPod.stdout, /RBAC policies: ns\[shop\]-policy\[shown\]-rule\[0\]\n/)
+    assert.match(ofPod.stdout, /Effective PeerAuthentication:\n {3}Workload mTLS mode: PERMISSIVE\n/)
+    const ofService = await mesh.cluster.lateen('x des svc echo-v1 -n shop')
+    assert.equal(ofService.status, 0, ofService.stderr)
+    assert.match(ofService.stdout, /^Service: echo-v1\n/)
+    const nobody = await mesh.cluster.lateen('x describe pod nobody -n shop')
+    assert.match(nobody.stderr, /there is no Pod nobody in namespace shop/)
+    assert.notEqual(nobody.status, 0)
+    await clear('shown')
+  })
+
   test('what a policy means is told in its status', async () => {
     await mesh.apply(policyOf('odd', `{ targetRefs: [{ group: '', kind: Service, name: echo }] }`))
     const line =

@@ -88,6 +88,34 @@ spec:
     await mesh.remove('serviceentry allocated')
   })
 
+  test('rules for bytes lead connections elsewhere, by the labels of who connects', async () => {
+    const serviceOf = (name: string, version: string) => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop }
+spec: { selector: { app: echo, version: ${version} }, ports: [{ name: tcp-bytes, port: 7001, targetPort: ${ECHO_PORTS.http} }] }
+---`
+    const rulesOf = (app: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: bytes, namespace: shop }
+spec:
+  hosts: [bytes-v1]
+  tcp:
+    - match: [{ port: 7001, sourceLabels: { app: ${app} } }]
+      route: [{ destination: { host: bytes-v2, port: { number: 7001 } } }]
+`
+    await mesh.apply(serviceOf('bytes-v1', 'v1') + serviceOf('bytes-v2', 'v2'))
+    const url = 'http://bytes-v1.shop.svc.cluster.local:7001/'
+    await untilServed('the one that is dialled', () => ask(url), by('v1'))
+    await mesh.apply(rulesOf('client'))
+    await untilServed('where the rule leads', () => ask(url), by('v2'))
+    await mesh.apply(rulesOf('somebody-else'))
+    await untilServed('the one that is dialled, again', () => ask(url), by('v1'))
+    await mesh.remove('virtualservice bytes')
+    await mesh.remove('service bytes-v1 bytes-v2')
+  })
+
   test('what another namespace does not export is not there', async () => {
     const endpoint = await podOf('v2')
     const entry = (exportTo: string) => `

@@ -183,13 +183,15 @@ export const COMMANDS: readonly CommandFace[] = [
   {
     name: 'x',
     aliases: ['experimental', 'exp'],
-    summary: 'istioctl’s experimental commands: x authz check POD, the policies that a proxy works with',
+    summary:
+      'istioctl’s experimental commands: x authz check POD, the policies that a proxy works with; x describe pod|service NAME, what holds for it',
     declare: (command) =>
       command
         .argument('<group>')
         .argument('<command>')
-        .argument('[words...]', 'a pod as NAME or NAME.NAMESPACE')
-        .option('-f, --file <path>', 'a configuration dump of a proxy, instead of a pod’s'),
+        .argument('[words...]', 'a pod, or a service, as NAME or NAME.NAMESPACE')
+        .option('-f, --file <path>', 'with authz check: a configuration dump of a proxy, instead of a pod’s')
+        .option('--ignoreUnmeshed', 'with describe: say nothing of pods without sidecars', false),
     load: () => import('./x.ts'),
   },
   {

@@ -28,22 +28,49 @@ export function gatewayKey(reference: string, namespace: string): string {
   return reference === MESH_GATEWAY || reference.includes('/') ? reference : `${namespace}/${reference}`
 }
 
-/** @param hosts of the VirtualService, fully qualified */
+/** What a VirtualService says of where its rules apply. */
+export interface BindingPlace {
+  /** Fully qualified. */
+  readonly hosts: readonly string[]
+  readonly gateways: readonly string[]
+  readonly visibility: Visibility
+}
+
+/** Of rules for requests: in sidecars one VirtualService rules a host. */
 export function bindingsOf(
   object: VirtualService,
-  where: {
-    readonly hosts: readonly string[]
-    readonly gateways: readonly string[]
-    readonly visibility: Visibility
-  },
+  where: BindingPlace,
   context: BindingContext,
+): readonly RuleBinding[] {
+  return bindingsAt(object, where, context, () => meshBindings(where.hosts, context))
+}
+
+/**
+ * Of rules for connections: in sidecars those of all VirtualServices that a client sees hold, one after the other.
+ * @see Istio, pilot/pkg/networking/core: getConfigsForHost
+ */
+export function connectionBindingsOf(
+  object: VirtualService,
+  where: BindingPlace,
+  context: BindingContext,
+): readonly RuleBinding[] {
+  const { visibility, hosts } = where
+  const clients = visibility.kind === 'all' ? undefined : visibility.namespaces
+  return bindingsAt(object, where, context, () =>
+    hosts.length === 0 || clients?.length === 0 ? [] : [meshBinding(hosts, clients)],
+  )
+}
+
+function bindingsAt(
+  object: VirtualService,
+  where: BindingPlace,
+  context: BindingContext,
+  inMesh: () => readonly RuleBinding[],
 ): readonly RuleBinding[] {
   const namespace = namespaceOf(object)
   const gateways = [...new Set(where.gateways.map((reference) => gatewayKey(reference, namespace)))].sort()
   return gateways.flatMap((gateway) =>
-    gateway === MESH_GATEWAY
-      ? meshBindings(where.hosts, context)
-      : gatewayBindings(gateway, namespace, where, context),
+    gateway === MESH_GATEWAY ? inMesh() : gatewayBindings(gateway, namespace, where, context),
   )
 }
 
@@ -110,17 +137,24 @@ function meshBindings(hosts: readonly string[], context: BindingContext): readon
     const share = group[0]?.share
     if (share === undefined || (share.kind === 'namespaces' && share.namespaces.length === 0)) return []
     return [
-      {
-        scope: {
-          kind: 'mesh' as const,
-          ...(share.kind === 'all' ? {} : { clientNamespaces: share.namespaces }),
-        },
-        domains: group.map(({ host }) => host),
-        gateway: MESH_GATEWAY,
-        port: undefined,
-        httpsRedirect: false,
-        content: 'any' as const,
-      },
+      meshBinding(
+        group.map(({ host }) => host),
+        share.kind === 'all' ? undefined : share.namespaces,
+      ),
     ]
   })
+}
+
+function meshBinding(
+  domains: readonly string[],
+  clientNamespaces: readonly string[] | undefined,
+): RuleBinding {
+  return {
+    scope: { kind: 'mesh', ...(clientNamespaces && { clientNamespaces }) },
+    domains,
+    gateway: MESH_GATEWAY,
+    port: undefined,
+    httpsRedirect: false,
+    content: 'any',
+  }
 }

@@ -68,6 +68,8 @@ function layOutMatch(
   const fixed = match.port ?? binding.port
   const open = fixed === undefined ? dependentPorts(destinations) : []
   const ports = open.length === 0 ? [fixed] : open
+  // What is for some namespaces alone goes before what is for all, as with requests.
+  const isForAll = binding.scope.clientNamespaces === undefined
   return ports.map((port) => {
     const parts = [member, `m${position}`, ...(open.length > 1 ? [`p${port}`] : []), place.variant]
     const ruleOrigin = { ...origin, rule: index }
@@ -77,7 +79,17 @@ function layOutMatch(
       scope: binding.scope,
       matches: [
         {
-          order: [FAMILY, created, origin.name, origin.namespace, index, position, port ?? 0, place.variant],
+          order: [
+            FAMILY,
+            isForAll ? 1 : 0,
+            created,
+            origin.name,
+            origin.namespace,
+            index,
+            position,
+            port ?? 0,
+            place.variant,
+          ],
           ...conditionsOf(match, place, { serverNames, port: open.length > 0 ? port : match.port }),
         },
       ],

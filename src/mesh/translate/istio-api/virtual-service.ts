@@ -4,7 +4,13 @@ import { namespaceOf, resolveShortHost } from '../names.ts'
 import { type Problem, problemsOf } from '../problem.ts'
 import type { MeshSettings } from '../settings.ts'
 import { visibilityOf } from '../visibility.ts'
-import { type BindingContext, bindingsOf, gatewayKey, type RuleBinding } from './binding.ts'
+import {
+  type BindingContext,
+  bindingsOf,
+  connectionBindingsOf,
+  gatewayKey,
+  type RuleBinding,
+} from './binding.ts'
 import { layOutConnectionRules } from './connection-rule.ts'
 import { type IstioRule, translateIstioRule } from './http-rule.ts'
 import type { RuleContext } from './rule-context.ts'
@@ -50,16 +56,12 @@ export function translateVirtualService(
     translated: translateIstioRule(one.rule, one.path, ruleContext(one.namespace, context), problems),
   }))
   const hosts = hostsOf(object, context.settings)
-  const bindings = bindingsOf(
-    object,
-    {
-      hosts,
-      gateways: gatewaysOf(object),
-      visibility: visibilityOf(object.spec.exportTo, namespace, context.exportDefault),
-    },
-    context,
-  )
-  const routes = bindings.flatMap((binding, index) =>
+  const where = {
+    hosts,
+    gateways: gatewaysOf(object),
+    visibility: visibilityOf(object.spec.exportTo, namespace, context.exportDefault),
+  }
+  const routes = bindingsOf(object, where, context).flatMap((binding, index) =>
     layOut(rules, {
       binding,
       origin,
@@ -68,13 +70,16 @@ export function translateVirtualService(
       problems,
     }),
   )
-  const connectionRoutes = bindings.flatMap((binding, index) => {
+  const { tls = [], tcp = [] } = object.spec
+  const isOfConnections = tls.length + tcp.length > 0
+  const connectionBindings = isOfConnections ? connectionBindingsOf(object, where, context) : []
+  const connectionRoutes = connectionBindings.flatMap((binding, index) => {
     const variant = index === 0 ? '' : `b${index}`
     const place = { binding, hosts, origin, created: creationTimestamp, variant, problems }
     const rules = ruleContext(namespace, context)
     return [
-      ...layOutConnectionRules('tls', object.spec.tls ?? [], rules, place),
-      ...layOutConnectionRules('tcp', object.spec.tcp ?? [], rules, place),
+      ...layOutConnectionRules('tls', tls, rules, place),
+      ...layOutConnectionRules('tcp', tcp, rules, place),
     ]
   })
   return {
