@@ -259,6 +259,7 @@ const service = when(
     ports: list(object<ServicePort>({ port, name: text, protocol: oneOf(...Object.keys(PROTOCOLS)) })),
     resolution: oneOf('static', 'dns', 'logical-dns', 'passthrough'),
     visibility,
+    isExternal: optional(flag),
     subjectAltNames: optional(list(filledText)),
     tls: optional(record(upstreamTls, portText)),
     session: optional(session),

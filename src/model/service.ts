@@ -18,6 +18,8 @@ export interface Service {
    */
   readonly resolution: 'static' | 'dns' | 'logical-dns' | 'passthrough'
   readonly visibility: Visibility
+  /** Its endpoints are no members of the mesh: mutual TLS is spoken to them only where a policy says so. */
+  readonly isExternal?: true
   /** One of these is in its servers' certificates, where TLS is spoken to them and the policy names none. */
   readonly subjectAltNames?: readonly string[]
   /** By port: TLS that gateways speak to it where no DestinationRule says otherwise (BackendTLSPolicy). */

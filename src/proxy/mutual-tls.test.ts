@@ -259,6 +259,20 @@ describe('mutual TLS between sidecars', () => {
     tell(client, [workload('istio')])
   })
 
+  test('endpoints of a service outside of the mesh are spoken to as they are, unless a policy says TLS of the mesh', async () => {
+    const external = { ...service(), isExternal: true as const }
+    tell(client, [external])
+    const answer = await throughClient()
+    assert.match(answer, /^HTTP\/1\.1 200/)
+    assert.doesNotMatch(answer, /x-forwarded-client-cert/i)
+    const origin = { kind: 'DestinationRule', namespace: 'demo', name: 'mutual' }
+    const traffic = { tls: { kind: 'mesh' as const, subjectAltNames: [] } }
+    tell(client, [{ ...external, policies: [{ traffic, ports: {}, subsets: [], origin }] }])
+    assert.match(await throughClient(), /x-forwarded-client-cert/i)
+    tell(client, [service()])
+    assert.match(await throughClient(), /x-forwarded-client-cert/i)
+  })
+
   test('an endpoint that has another identity than its workload is not spoken to', async () => {
     tell(server, [identity('server', 'spiffe://cluster.local/ns/demo/sa/impostor')])
     // Another cluster object has no session that could be resumed with the one that was.

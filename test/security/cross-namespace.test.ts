@@ -57,8 +57,8 @@ before(async () => {
   secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'kubernetes.io/tls', data } as KubeObject
 })
 
-function worldWith(yaml: string) {
-  const harness = createHarness()
+function worldWith(yaml: string, settings: Parameters<typeof createHarness>[0] = {}) {
+  const harness = createHarness(settings)
   harness.set([...parseObjects(SHOP), secret, ...parseObjects(yaml)])
   const { model } = harness.translation
   const conditionsOf = (key: string): readonly string[] =>
@@ -244,17 +244,25 @@ spec:
     assert.equal(sidecar?.scope.namespace, 'evil')
   })
 
-  test('Istio’s rule, said here: a Gateway’s selector picks gateways of any namespace, as Istio’s does', () => {
-    const { model } = worldWith(`
+  const MORE = `
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: more, namespace: evil }
 spec:
   selector: { istio: edge }
   servers: [{ port: { number: 8081, name: http, protocol: HTTP }, hosts: ['evil/*'] }]
-`)
+`
+
+  test('Istio’s rule, said here: a Gateway’s selector picks gateways of any namespace, as Istio’s does', () => {
+    const { model } = worldWith(MORE)
     const listener = model.listeners.list().find(({ port }) => port === 8081)
     assert.deepEqual(listener?.selector, { labels: { istio: 'edge' } })
+  })
+
+  test('with PILOT_SCOPE_GATEWAY_TO_NAMESPACE a Gateway’s selector picks proxies of its own namespace alone', () => {
+    const world = worldWith(MORE, { scopesGateways: true })
+    const listener = world.model.listeners.list().find(({ port }) => port === 8081)
+    assert.deepEqual(listener?.selector, { namespace: 'evil', labels: { istio: 'edge' } })
   })
 })
 

@@ -20,6 +20,7 @@ export async function run(call: CommandCall): Promise<void> {
       rootNamespace: namespace,
       trustDomain: env['TRUST_DOMAIN'] ?? DEFAULT_SETTINGS.trustDomain,
       acceptsHttp10: isTrue(env['PILOT_HTTP10']),
+      scopesGateways: isTrue(env['PILOT_SCOPE_GATEWAY_TO_NAMESPACE']),
     },
     lifetimes: certificateLifetimes(env),
     revision: env['REVISION'] ?? 'default',

@@ -31,7 +31,7 @@ export function createIstioPipeline(
   const gateways: Collection<IstioGatewayState> = graph.derive({
     name: 'istio gateway states',
     input: sources.istioGateways,
-    transform: (object) => [translateIstioGateway(object)],
+    transform: (object) => [translateIstioGateway(object, settings)],
   })
   const results = createVirtualServices(graph, sources, { registry, gateways, settings })
   const filters = graph.derive({

@@ -10,6 +10,8 @@ export interface MeshSettings {
   readonly trustDomain: string
   /** Proxies do not refuse HTTP/1.0 (PILOT_HTTP10). */
   readonly acceptsHttp10?: boolean
+  /** Istio Gateways pick proxies of their own namespace alone (PILOT_SCOPE_GATEWAY_TO_NAMESPACE). */
+  readonly scopesGateways?: boolean
 }
 
 export const DEFAULT_SETTINGS: MeshSettings = {

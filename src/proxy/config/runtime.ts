@@ -220,6 +220,7 @@ export function createRuntime(options: {
     tokens: options.upstream.thread.tokens,
     proxy,
   })
+  const context = ownContext(options.upstream.thread, options.upstream.work)
   const guards = createGuards({
     namespace: options.clientNamespace,
     labels: options.labels,
@@ -227,12 +228,8 @@ export function createRuntime(options: {
     random: options.upstream.thread.random,
     logger,
     mesh: store.mesh,
-    locateKeys: createLocator({
-      store,
-      cluster,
-      resolve: options.resolve,
-      context: ownContext(options.upstream.thread, options.upstream.work),
-    }),
+    context,
+    locateKeys: createLocator({ store, cluster, resolve: options.resolve, context }),
     provider: (name) => findProvider(name, store, cluster),
   })
   const bounds = createHttpBoundsTable(options.isGateway)

@@ -7,6 +7,9 @@ import type {
   RequestAuthenticationName,
 } from '../../model/index.ts'
 import type { ConnectionFacts } from '../../policy/index.ts'
+import type { HttpContext } from '../exchange/types.ts'
+import { ADMITTED, type Admission, type Admitted } from './admission.ts'
+import { createConnectionAsker } from './ext-authz/connections.ts'
 import { type AskedService, createExtAuthzGuard, type ExtAuthzCounters } from './ext-authz/filter.ts'
 import { createAuthenticationTable } from './jwt/authentication-table.ts'
 import type { LocateKeyServer } from './jwt/fetch-keys.ts'
@@ -34,8 +37,8 @@ export interface Guards {
   readonly of: (kind: GuardKind) => Guard | undefined
   /** All of them, in their order; empty while there is no policy. */
   readonly all: () => readonly Guard[]
-  /** @returns why a connection that is no HTTP is refused; undefined when it is not */
-  readonly refusal: (connection: ConnectionFacts) => string | undefined
+  /** Whether a connection that is no HTTP may be used. */
+  readonly admission: (connection: ConnectionFacts) => Admission
   readonly counters: () => Iterable<readonly [prefix: string, counters: GuardCounters]>
   readonly policies: () => Iterable<AuthorizationPolicy>
   readonly authentications: () => Iterable<RequestAuthentication>
@@ -54,6 +57,8 @@ export interface GuardsOptions {
   /** A service that decides, by its name in MeshConfig. */
   readonly provider: (name: string) => AskedService | undefined
   readonly mesh: () => Mesh | undefined
+  /** Of requests that the proxy makes itself. */
+  readonly context: HttpContext
 }
 
 export function createGuards(options: GuardsOptions): Guards {
@@ -77,11 +82,16 @@ export function createGuards(options: GuardsOptions): Guards {
     counters: asked,
     logger: options.logger.scope('ext_authz'),
   })
+  const askedOfConnections: ExtAuthzCounters = { ok: 0, denied: 0, error: 0, failure_mode_allowed: 0 }
+  const connections = createConnectionAsker({
+    provider: options.provider,
+    counters: askedOfConnections,
+    logger: options.logger.scope('ext_authz'),
+    context: options.context,
+  })
   const http = createAuthorizationCounters()
   const tcp = createAuthorizationCounters()
   const rbac = createRbacGuard({ authorizer: authorization.ofRequests, counters: http, logger })
-  /** One that is not there is not known to be of HTTP. */
-  const asksGrpc = (name: string): boolean => options.provider(name)?.authorizer.http === undefined
   let present = new Map<GuardKind, Guard>()
   let list: readonly Guard[] = []
   let version = 0
@@ -113,9 +123,16 @@ export function createGuards(options: GuardsOptions): Guards {
     version: () => version,
     of: (kind) => present.get(kind),
     all: () => list,
-    refusal(connection) {
+    admission(connection) {
       const authorizer = authorization.ofConnections()
-      return authorizer && decideConnection(authorizer, connection, { counters: tcp, logger, asksGrpc })
+      if (authorizer === undefined) return ADMITTED
+      const decide = (): Admitted => decideConnection(authorizer, connection, { counters: tcp, logger })
+      const question = connections.questionOf(authorizer, connection)
+      if (question === undefined) return decide()
+      return {
+        kind: 'asked',
+        ask: (done) => question((admission) => done(admission.kind === 'admitted' ? decide() : admission)),
+      }
     },
     // A proxy that never had a policy shows no figures of any.
     counters: () =>
@@ -126,6 +143,7 @@ export function createGuards(options: GuardsOptions): Guards {
             ['tcp.rbac.', tcp],
             ['http.jwt_authn.', jwtCounters],
             ['http.ext_authz.', asked],
+            ['tcp.ext_authz.', askedOfConnections],
           ],
     policies: authorization.policies,
     authentications: authentication.policies,

@@ -152,13 +152,19 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
     forwardConnection(
       parts,
       parts.runtime.cluster({ service: service.key, port: named.port, subset: named.subset }),
-      { accepted, first, original, serverName, refusal: refusalOf(accepted.socket, original, serverName) },
+      {
+        accepted,
+        first,
+        original,
+        serverName,
+        admission: admissionOf(accepted.socket, original, serverName),
+      },
     )
     return true
   }
 
-  function refusalOf(socket: Socket, original: SocketTarget, serverName: string | undefined) {
-    return parts.runtime.guards.refusal({
+  function admissionOf(socket: Socket, original: SocketTarget, serverName: string | undefined) {
+    return parts.runtime.guards.admission({
       ...(serverName !== undefined && { serverName }),
       sourceAddress: plainAddress(socket.remoteAddress),
       sourcePort: socket.remotePort ?? 0,
@@ -196,7 +202,7 @@ export function createPortServer(options: PortServerOptions): GatewayPortServer 
       routeConnection(parts, route, {
         ...connection,
         original,
-        refusal: refusalOf(socket, original, serverName),
+        admission: admissionOf(socket, original, serverName),
         ...(serverName && { serverName }),
       })
       return true

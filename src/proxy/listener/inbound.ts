@@ -234,7 +234,7 @@ export function createInbound(parts: SidecarParts) {
       first: found.first,
       pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
       clusterName: target.name,
-      refusal: runtime.guards.refusal(connectionOf(found.accepted.socket, original, mutual)),
+      admission: runtime.guards.admission(connectionOf(found.accepted.socket, original, mutual)),
       connectTimeoutMs: connectTimeoutMs(),
       thread: upstream.thread,
       work: upstream.work,

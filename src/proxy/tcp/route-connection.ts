@@ -2,6 +2,7 @@ import type { ConnectionDestination, ConnectionRoute, Workload } from '../../mod
 import { FLAG, type IstioMetrics, type LogRecord } from '../../telemetry/index.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
+import type { Admission } from '../filters/admission.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
 import type { SocketTarget } from '../net/network.ts'
@@ -26,8 +27,8 @@ export interface RoutedConnection {
   readonly original: SocketTarget
   readonly first: Buffer | undefined
   readonly serverName?: string
-  /** Why it may not be used. */
-  readonly refusal?: string | undefined
+  /** Absent: it may be used. */
+  readonly admission?: Admission
 }
 
 /** Envoy's name of the cluster that has no endpoints. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { FLAG, type LogRecord, type TcpSeries } from '../../telemetry/index.ts'
 import type { ProxyThread, WorkCounter } from '../exchange/types.ts'
+import { ADMITTED, type Admission, type Admitted } from '../filters/admission.ts'
 import type { AcceptedSocket } from '../listener/accept.ts'
 import type { ConnectionSet } from '../listener/http-listener.ts'
 import { plainAddress } from '../net/plain-address.ts'
@@ -27,8 +28,8 @@ export interface TcpProxyOptions {
   /** Set when it is clear from the start that nothing can come of it. */
   readonly flags?: number
   readonly routeName?: string
-  /** Why it may not be used, for the log; nothing is connected to then. */
-  readonly refusal?: string | undefined
+  /** Nothing is connected to before it is admitted. Absent: it is. */
+  readonly admission?: Admission
   /** What the client named in its TLS handshake. */
   readonly serverName?: string
   readonly thread: ProxyThread
@@ -62,6 +63,10 @@ interface TcpSession {
   /** Counted into while the connection lives: one that lasts for days must not show nothing until it ends. */
   live: TcpSeries | undefined
   flags: number
+  /** Why it may not be used, for the log. */
+  refusal: string | undefined
+  /** Gives up the question whether it may be. */
+  withdraw: () => void
   failure: string
   downstreamEnded: boolean
   upstreamEnded: boolean
@@ -90,6 +95,8 @@ export function proxyTcp(options: TcpProxyOptions): void {
     sent: 0,
     live: undefined,
     flags: options.flags ?? 0,
+    refusal: undefined,
+    withdraw: () => {},
     failure: '-',
     downstreamEnded: false,
     upstreamEnded: false,
@@ -125,8 +132,20 @@ export function proxyTcp(options: TcpProxyOptions): void {
       over()
     }
   })
-  if (options.refusal === undefined) connect(session)
-  else socket.destroy()
+  const { admission = ADMITTED } = options
+  if (admission.kind === 'asked') session.withdraw = admission.ask((decided) => admit(session, decided))
+  else admit(session, admission)
+}
+
+function admit(session: TcpSession, admission: Admitted): void {
+  if (session.over || session.downstream.destroyed) return
+  if (admission.kind === 'admitted') {
+    connect(session)
+    return
+  }
+  session.refusal = admission.reason
+  session.flags |= admission.flags
+  session.downstream.destroy()
 }
 
 /** A client that has broken off is not one that has ended. */
@@ -269,6 +288,7 @@ function onUpstream(session: TcpSession, bytes: Buffer, length: number): void {
 function finish(session: TcpSession): void {
   if (session.over) return
   session.over = true
+  session.withdraw()
   const { options, host } = session
   const { thread } = options
   thread.wheel.clear(session.timer)
@@ -299,7 +319,7 @@ function logRecord(session: TcpSession, host: Host | undefined): LogRecord {
     upstreamLocal:
       upstream?.localAddress === undefined ? '-' : `${upstream.localAddress}:${upstream.localPort}`,
     clusterName: options.clusterName,
-    ...(options.refusal !== undefined && { terminationDetails: options.refusal }),
+    ...(session.refusal !== undefined && { terminationDetails: session.refusal }),
     routeName: options.routeName ?? '-',
     requestedServerName: options.serverName ? options.serverName : '-',
     stream: {

@@ -222,11 +222,12 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     if (traffic !== wanted) follow(wanted)
     portProtocol = service?.ports.find((one) => one.port === key.port)?.protocol
     protocol = upstreamProtocol(portProtocol, traffic.connections?.protocol, sources.isCapturing)
-    const terms = policy.traffic.tls ?? serviceTls(service, key.port, sources)
     const before = security
     const isToldBefore = proxyProtocol
     proxyProtocol = policy.traffic.proxyProtocol
-    security = secureWith(before, terms, securitySources(sources, key))
+    const terms = policy.traffic.tls ?? serviceTls(service, key.port, sources)
+    const isPlain = terms === undefined && service?.isExternal === true
+    security = isPlain ? PLAIN : secureWith(before, terms, securitySources(sources, key))
     const isSame = before === security && isToldBefore === proxyProtocol
     if (!isSame) passed.close()
     // With nobody to choose from, and where the policy wants no choice (Istio's PASSTHROUGH).

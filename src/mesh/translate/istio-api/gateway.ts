@@ -9,6 +9,7 @@ import {
 import type { IstioGateway, IstioServer } from '../../resources/index.ts'
 import { httpsRedirectRoute } from './https-redirect.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
+import type { MeshSettings } from '../settings.ts'
 import { translateServerTls } from './server-tls.ts'
 
 /** An Istio Gateway, ready for VirtualServices to bind to. */
@@ -44,14 +45,19 @@ const PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
   REDIS: 'tcp',
 }
 
-export function translateIstioGateway(object: IstioGateway): IstioGatewayState {
+export function translateIstioGateway(
+  object: IstioGateway,
+  { scopesGateways }: Pick<MeshSettings, 'scopesGateways'>,
+): IstioGatewayState {
   const namespace = namespaceOf(object)
   const { name } = object.metadata
   const gateway = gatewayName('IstioGateway', namespace, name)
+  const labels = object.spec.selector ?? {}
+  const selector = scopesGateways === true ? { namespace, labels } : { labels }
   const problems: string[] = []
   const taken = new Set<string>()
   const servers = (object.spec.servers ?? []).flatMap((server, index) => {
-    const state = translateServer(server, { index, object, gateway, namespace, taken, problems })
+    const state = translateServer(server, { index, object, gateway, selector, taken, problems })
     return state === undefined ? [] : [state]
   })
   return {
@@ -71,12 +77,13 @@ function translateServer(
     readonly index: number
     readonly object: IstioGateway
     readonly gateway: GatewayName
-    readonly namespace: string
+    readonly selector: Listener['selector']
     readonly taken: Set<string>
     readonly problems: string[]
   },
 ): ServerState | undefined {
-  const { index, object, namespace, problems } = place
+  const { index, object, problems } = place
+  const namespace = namespaceOf(object)
   const path = `spec.servers[${index}]`
   const declared = PROTOCOLS[server.port.protocol.toUpperCase()]
   if (declared === undefined) {
@@ -99,7 +106,7 @@ function translateServer(
       type: 'listener',
       key: listenerName(place.gateway, uniqueName(server, index, place.taken)),
       gateway: place.gateway,
-      selector: { labels: object.spec.selector ?? {} },
+      selector: place.selector,
       port: server.port.number,
       // Istio: HTTPS that is passed through is routed by its server name like any TLS.
       protocol: tls !== undefined && tls.kind !== 'terminate' ? 'tls' : declared,

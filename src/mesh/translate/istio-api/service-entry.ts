@@ -105,6 +105,8 @@ function servicesOf(
     })),
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'],
     visibility,
+    // Istio: an entry that does not say where its endpoints are has them outside.
+    ...(spec.location !== 'MESH_INTERNAL' && { isExternal: true }),
     ...(spec.subjectAltNames !== undefined && { subjectAltNames: spec.subjectAltNames }),
     ...sessionOf(object),
     policies: [],

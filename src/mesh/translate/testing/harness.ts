@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml'
 import { createGraph, type Collection } from '../../../base/index.ts'
 import type { KubeObject } from '../../../kube/index.ts'
 import type { Credential } from '../../../model/index.ts'
-import { DEFAULT_SETTINGS } from '../settings.ts'
+import { DEFAULT_SETTINGS, type MeshSettings } from '../settings.ts'
 import { createSources, setObject, type Sources } from '../sources.ts'
 import { createTranslation, type Translation } from '../translation.ts'
 
@@ -13,10 +13,10 @@ export interface Harness {
   readonly set: (objects: readonly KubeObject[]) => void
 }
 
-export function createHarness(): Harness {
+export function createHarness(settings: Partial<MeshSettings> = {}): Harness {
   const graph = createGraph()
   const sources = createSources(graph)
-  const translation = createTranslation(graph, sources, DEFAULT_SETTINGS)
+  const translation = createTranslation(graph, sources, { ...DEFAULT_SETTINGS, ...settings })
   return {
     sources,
     translation,

@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { ExternalAuthorizer } from '../../../model/index.ts'
 import {
+  type CheckRequest,
   CheckRequestSchema,
   type CheckResponse,
   CheckResponseSchema,
@@ -25,8 +26,16 @@ export function grpcQuestion(
   connection: ConnectionFacts,
   options: { readonly authorizer: ExternalAuthorizer; readonly body: Buffer },
 ): Subrequest {
-  const { authorizer } = options
-  const message = toBinary(CheckRequestSchema, checkRequest(exchange, connection, options))
+  return callOf(options.authorizer, checkRequest(exchange, connection, options))
+}
+
+/** The same of a connection that is no HTTP: there is nothing but who connects to what. */
+export function connectionQuestion(connection: ConnectionFacts, authorizer: ExternalAuthorizer): Subrequest {
+  return callOf(authorizer, create(CheckRequestSchema, { attributes: attributesOf(connection) }))
+}
+
+function callOf(authorizer: ExternalAuthorizer, request: CheckRequest): Subrequest {
+  const message = toBinary(CheckRequestSchema, request)
   const framed = Buffer.alloc(PREFIX_BYTES + message.length)
   framed.writeUInt32BE(message.length, 1)
   framed.set(message, PREFIX_BYTES)
@@ -60,11 +69,7 @@ function checkRequest(
   const isRaw = authorizer.body?.isRaw === true
   return create(CheckRequestSchema, {
     attributes: {
-      source: {
-        address: addressOf(connection.sourceAddress, connection.sourcePort),
-        principal: connection.peer?.principal ?? '',
-      },
-      destination: { address: addressOf(connection.destinationAddress, connection.destinationPort) },
+      ...attributesOf(connection),
       request: {
         time: {
           seconds: BigInt(Math.floor(startTime / 1000)),
@@ -82,9 +87,19 @@ function checkRequest(
           ...(isRaw ? { rawBody: new Uint8Array(body) } : { body: body.toString('utf8') }),
         },
       },
-      ...(connection.serverName !== undefined && { tlsSession: { sni: connection.serverName } }),
     },
   })
+}
+
+function attributesOf(connection: ConnectionFacts) {
+  return {
+    source: {
+      address: addressOf(connection.sourceAddress, connection.sourcePort),
+      principal: connection.peer?.principal ?? '',
+    },
+    destination: { address: addressOf(connection.destinationAddress, connection.destinationPort) },
+    ...(connection.serverName !== undefined && { tlsSession: { sni: connection.serverName } }),
+  }
 }
 
 function addressOf(address: string, portValue: number) {

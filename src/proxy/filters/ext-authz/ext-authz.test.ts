@@ -9,10 +9,20 @@ import {
   type CheckResponse,
   CheckResponseSchema,
 } from '../../../proto/index.ts'
-import { meshObject, rawServer, respondWith, serviceObject, workloadObject } from '../../testing.ts'
+import {
+  exchangeBytes,
+  meshObject,
+  rawServer,
+  respondWith,
+  serviceObject,
+  until,
+  workloadObject,
+} from '../../testing.ts'
 import { getRequest, guardApp, type GuardedApp, one, policyOf } from '../rbac/testing.ts'
 
 const LOG = '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'
+/** Of what is no HTTP. */
+const CONNECTION_LOG = '%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS% %UPSTREAM_HOST%\n'
 const ASK = policyOf('ask', { kind: 'custom', provider: 'ext' }, [{ to: [[one('path', ['/ask*'])]] }])
 
 const HTTP: HttpAuthorizer = {
@@ -24,7 +34,7 @@ const HTTP: HttpAuthorizer = {
   deniedClientFields: [],
 }
 
-function meshWith(authorizer: Partial<ExternalAuthorizer>, host: string): Mesh {
+function meshWith(authorizer: Partial<ExternalAuthorizer>, host: string, log = LOG): Mesh {
   const base: ExternalAuthorizer = {
     name: 'ext',
     host,
@@ -33,7 +43,7 @@ function meshWith(authorizer: Partial<ExternalAuthorizer>, host: string): Mesh {
     failsOpen: false,
     statusOnError: 403,
   }
-  return { ...(meshObject(LOG) as Mesh), authorizers: [{ ...base, ...authorizer }] }
+  return { ...(meshObject(log) as Mesh), authorizers: [{ ...base, ...authorizer }] }
 }
 
 describe('a service that decides over requests', () => {
@@ -238,6 +248,70 @@ describe('a service that decides over requests', () => {
     )
     assert.equal(attributes?.destination?.address?.address.case, 'socketAddress')
     assert.equal(seen[0]?.attributes?.request?.http?.path, '/ask?x')
+  })
+
+  const BYTES = '\x00\x01\x02not http\r\n\r\n'
+  const sendBytes = () =>
+    exchangeBytes(app.inbound, BYTES, (answer) => answer.endsWith('fine')).catch(() => '')
+  const ASK_PORT = () =>
+    policyOf('ask', { kind: 'custom', provider: 'ext' }, [{ to: [[one('port', [String(app.appPort)])]] }])
+  const logged = async (lines: number) => {
+    await until(() => app.proxy.logLines.length === lines, 'a line of the log')
+    return app.proxy.logLines.at(-1)
+  }
+
+  test('by gRPC: connections that are no HTTP are decided before anything is connected to', async () => {
+    const seen: CheckRequest[] = []
+    const statuses = [7, 0, 0]
+    await serveGrpc((request) => {
+      seen.push(request)
+      return create(CheckResponseSchema, { status: { code: statuses.shift() ?? 7 } })
+    })
+    app.set(ASK_PORT(), meshWith({}, grpcService.hostname, CONNECTION_LOG))
+    assert.equal(await sendBytes(), '')
+    assert.equal(await logged(1), 'UAEX ext_authz_denied -\n')
+    assert.match(await sendBytes(), /^HTTP\/1\.1 200 /)
+    assert.match((await logged(2)) ?? '', /^- - 127\.0\.0\.1:/)
+    const { attributes } = seen[0] ?? {}
+    assert.equal(attributes?.request, undefined)
+    for (const peer of [attributes?.source, attributes?.destination]) {
+      const address = peer?.address?.address
+      assert.equal(address?.case === 'socketAddress' && address.value.address, '127.0.0.1')
+    }
+    // What the service allows is still held against the other policies.
+    app.set(policyOf('no', { kind: 'deny' }, [{ to: [[one('port', [String(app.appPort)])]] }]))
+    assert.equal(await sendBytes(), '')
+    assert.match((await logged(3)) ?? '', /^- rbac_access_denied_matched_policy\[ns\[demo\]-policy\[no\]/)
+    assert.equal(seen.length, 3)
+  })
+
+  test('by gRPC: a connection over which nobody decides is closed, or used where it is said so', async () => {
+    serve(1, {}, grpcService)
+    app.set(ASK_PORT(), meshWith({}, grpcService.hostname, CONNECTION_LOG))
+    assert.equal(await sendBytes(), '')
+    assert.equal(await logged(1), 'UAEX ext_authz_error -\n')
+    app.set(meshWith({ failsOpen: true }, grpcService.hostname, CONNECTION_LOG))
+    assert.match(await sendBytes(), /^HTTP\/1\.1 200 /)
+    await logged(2)
+    app.set({ ...(meshObject(CONNECTION_LOG) as Mesh), authorizers: [] })
+    assert.equal(await sendBytes(), '')
+    assert.match((await logged(3)) ?? '', /bad-CUSTOM-action\] -\n$/)
+  })
+
+  test('by gRPC: a service that says nothing of a connection is waited for as long as its timeout', async () => {
+    const silent = await rawServer(() => {})
+    closers.push(silent.close)
+    serve(silent.port, {}, grpcService)
+    app.set(ASK_PORT(), meshWith({ timeoutMs: 50 }, grpcService.hostname, CONNECTION_LOG))
+    assert.equal(await sendBytes(), '')
+    assert.equal(await logged(1), 'UAEX ext_authz_error -\n')
+  })
+
+  test('a provider of HTTP has no say in connections that are no HTTP', async () => {
+    const asked = await serveHttp(() => plain('403 Forbidden', ''))
+    app.set(ASK_PORT())
+    assert.match(await sendBytes(), /^HTTP\/1\.1 200 /)
+    assert.equal(asked.length, 0)
   })
 
   test('by gRPC: what cannot be reached has not decided', async () => {

@@ -14,6 +14,7 @@ import type { AuthorizationAnswer } from './answer.ts'
 import { grpcQuestion, readGrpcAnswer } from './ask-grpc.ts'
 import { createHttpQuestion, type HttpQuestion } from './ask-http.ts'
 import { gatherBody } from './body.ts'
+import { badProvider } from './connections.ts'
 import { fieldLine } from './names.ts'
 
 /** What services have decided, by Envoy's names. */
@@ -108,14 +109,17 @@ function askOne(
 const TOO_LARGE = { status: 413, body: 'Payload Too Large', flags: 0, details: 'request_payload_too_large' }
 
 /** @see Istio: a policy whose provider cannot be used refuses what it matches */
-function refuseUnknown(exchange: Exchange, { provider, by }: CustomAsk, { counters, logger }: Options): void {
+function refuseUnknown(exchange: Exchange, ask: CustomAsk, { counters, logger }: Options): void {
   counters.denied++
-  logger.debug('a request is refused', { reason: `there is no provider ${provider}`, policy: by.policy })
+  logger.debug('a request is refused', {
+    reason: `there is no provider ${ask.provider}`,
+    policy: ask.by.policy,
+  })
   sendLocalReply(exchange, {
     status: 403,
     body: 'RBAC: access denied',
     flags: 0,
-    details: `rbac_access_denied_matched_policy[istio-ext-authz-${provider}-${by.id}-deny-due-to-bad-CUSTOM-action]`,
+    details: badProvider(ask),
   })
 }
 

@@ -3,6 +3,7 @@ import type { Authorizer, ConnectionFacts, Remarks, Verdict } from '../../../pol
 import { connectionFactsOf } from '../../exchange/connection-facts.ts'
 import { sendLocalReply } from '../../exchange/local-reply.ts'
 import type { Exchange } from '../../exchange/types.ts'
+import { ADMITTED, type Admitted } from '../admission.ts'
 import type { Guard } from '../order.ts'
 
 /** What has been decided, by Envoy's names. */
@@ -58,37 +59,21 @@ export function detailsOf(verdict: Verdict): string {
   return `rbac_access_denied_matched_policy[${verdict.by?.id ?? 'none'}]`
 }
 
-/** Decides over a connection that is no HTTP. @returns undefined when it may be used, else why not */
+/** Decides over a connection that is no HTTP. */
 export function decideConnection(
   authorizer: Authorizer,
   connection: ConnectionFacts,
-  from: {
-    readonly counters: AuthorizationCounters
-    readonly logger: Logger
-    readonly asksGrpc: (provider: string) => boolean
-  },
-): string | undefined {
-  const { counters, logger } = from
+  { counters, logger }: { readonly counters: AuthorizationCounters; readonly logger: Logger },
+): Admitted {
   if (authorizer.remark !== undefined) noteRemarks(authorizer.remark(undefined, connection), counters, logger)
-  const verdict = unasked(authorizer, connection, from) ?? authorizer.decide(undefined, connection)
+  const verdict = authorizer.decide(undefined, connection)
   if (verdict.effect === 'allow') {
     counters.allowed++
-    return undefined
+    return ADMITTED
   }
   counters.denied++
   logger.debug('a connection is refused', { reason: verdict.reason, source: connection.sourceAddress })
-  return detailsOf(verdict)
-}
-
-/** As in Istio, a service that is asked by HTTP has no say in bytes; what is left to one of gRPC is refused. */
-function unasked(
-  authorizer: Authorizer,
-  connection: ConnectionFacts,
-  { asksGrpc }: { readonly asksGrpc: (provider: string) => boolean },
-): Verdict | undefined {
-  if (!authorizer.hasAsks) return undefined
-  const ask = authorizer.asks(undefined, connection).find(({ provider }) => asksGrpc(provider))
-  return ask && { effect: 'deny', by: ask.by, reason: `${ask.provider} is not asked about connections` }
+  return { kind: 'refused', reason: detailsOf(verdict), flags: 0 }
 }
 
 function noteRemarks(remarks: Remarks, counters: AuthorizationCounters, logger: Logger): void {
