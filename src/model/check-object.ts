@@ -20,6 +20,7 @@ import {
 import { checkAuthorizationPolicy } from './check-authorization.ts'
 import { externalAuthorizer } from './check-external-authorizer.ts'
 import { domains, labels, milliseconds, origin } from './check-common.ts'
+import { connections } from './check-connections.ts'
 import { checkConnectionRoute } from './check-connection-route.ts'
 import { checkHttpBounds } from './check-http-bounds.ts'
 import { checkRateLimit } from './check-rate-limit.ts'
@@ -34,7 +35,6 @@ import type { ModelObject, ModelType } from './model-object.ts'
 import type {
   AppProtocol,
   Balancer,
-  ConnectionLimits,
   HashBalancer,
   HashKey,
   HealthCheck,
@@ -184,26 +184,6 @@ const localityBalancing = object<LocalityBalancing>({
   ),
   failover: list(object<LocalityBalancing['failover'][number]>({ from: filledText, to: filledText })),
   failoverPriority: list(filledText),
-})
-
-const connections = object<ConnectionLimits>({
-  connectionsMax: optional(integer(1)),
-  pendingMax: optional(integer(1)),
-  requestsMax: optional(integer(1)),
-  retriesMax: optional(integer(0)),
-  requestsPerConnectionMax: optional(integer(1)),
-  streamsMax: optional(integer(1)),
-  idleTimeoutMs: optional(milliseconds),
-  tcpIdleTimeoutMs: optional(milliseconds),
-  durationMaxMs: optional(integer(1)),
-  keepAliveMs: optional(integer(1)),
-  http2KeepAlive: optional(
-    object<NonNullable<ConnectionLimits['http2KeepAlive']>>({
-      intervalMs: integer(1),
-      timeoutMs: integer(1),
-    }),
-  ),
-  protocol: optional(oneOf('http1', 'http2', 'downstream')),
 })
 
 const traffic = object<TrafficPolicy>({

@@ -1,7 +1,15 @@
 import { type Check, filledText, list, object, oneOf, optional, port, text, union } from './check.ts'
-import { domain, labels, origin } from './check-common.ts'
+import { domain, labels, milliseconds, origin } from './check-common.ts'
+import { connections } from './check-connections.ts'
 import { serviceTarget } from './check-route.ts'
-import type { EgressListener, IngressEndpoint, IngressListener, ScopedHosts, Sidecar } from './sidecar.ts'
+import type {
+  EgressListener,
+  InboundBounds,
+  IngressEndpoint,
+  IngressListener,
+  ScopedHosts,
+  Sidecar,
+} from './sidecar.ts'
 
 type Endpoint<Kind> = Extract<IngressEndpoint, { readonly kind: Kind }>
 
@@ -15,10 +23,16 @@ const egress = object<EgressListener>({
   hosts: list(object<ScopedHosts>({ namespace: filledText, host: domain })),
 })
 
+const bounds = object<InboundBounds>({
+  connections: optional(connections),
+  connectTimeoutMs: optional(milliseconds),
+})
+
 const ingress = object<IngressListener>({
   port,
   protocol,
   bind: optional(filledText),
+  bounds: optional(bounds),
   endpoint: union<IngressEndpoint['kind']>('kind', {
     dialled: object<Endpoint<'dialled'>>({ kind }),
     at: object<Endpoint<'at'>>({ kind, address: optional(filledText), port }),
@@ -33,6 +47,7 @@ export const checkSidecar: Check = object<Sidecar>({
   createdAt: text,
   egress: list(egress, { filled: true }),
   ingress: list(ingress),
+  inboundBounds: optional(bounds),
   outbound: optional(oneOf('allow-any', 'registry-only')),
   egressProxy: optional(serviceTarget),
   origin,

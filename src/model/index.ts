@@ -129,5 +129,12 @@ export type {
   UpstreamTls,
 } from './tls.ts'
 export { hostCovers, hostsOverlap } from './hosts.ts'
-export type { EgressListener, IngressEndpoint, IngressListener, ScopedHosts, Sidecar } from './sidecar.ts'
+export type {
+  EgressListener,
+  InboundBounds,
+  IngressEndpoint,
+  IngressListener,
+  ScopedHosts,
+  Sidecar,
+} from './sidecar.ts'
 export type { Locality, Membership, Workload } from './workload.ts'

@@ -1,6 +1,6 @@
 import type { Origin, SidecarName } from './names.ts'
 import type { Destination } from './route.ts'
-import type { AppProtocol } from './service.ts'
+import type { AppProtocol, ConnectionLimits } from './service.ts'
 
 /**
  * What the proxies of some workloads know of the mesh, and how they hand on what comes in. One holds for a proxy: the
@@ -17,6 +17,8 @@ export interface Sidecar {
   readonly egress: readonly EgressListener[]
   /** Empty: all ports of the workload, handed on as they are dialled. */
   readonly ingress: readonly IngressListener[]
+  /** Of every port that comes in, where its listener names none. Absent: as policies of the service have it. */
+  readonly inboundBounds?: InboundBounds
   /** Absent: as the mesh has it. */
   readonly outbound?: 'allow-any' | 'registry-only'
   /** Where what is unknown goes, in place of where it was dialled. */
@@ -44,7 +46,14 @@ export interface IngressListener {
   readonly protocol: AppProtocol
   /** Listened on in the pod as well, for clients that are not captured. */
   readonly bind?: string
+  readonly bounds?: InboundBounds
   readonly endpoint: IngressEndpoint
+}
+
+/** What the application may get at once, and how long a connection to it may take. */
+export interface InboundBounds {
+  readonly connections?: ConnectionLimits
+  readonly connectTimeoutMs?: number
 }
 
 export type IngressEndpoint =

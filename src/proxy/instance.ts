@@ -300,6 +300,7 @@ function sidecarListeners(
     namespace: options.node.namespace,
     inboundSource: options.inboundSource,
     runtime: base.runtime,
+    proxy: base.runtime.proxy,
     ...parts,
     metrics: base.metrics,
     log: { write: (record) => base.telemetry.of('outbound').log(record) },

@@ -153,6 +153,74 @@ describe('with a Sidecar', () => {
     assert.equal(await exchangeBytes(inbound, head).catch(() => ''), '')
   })
 
+  /** An application that answers when it is told to, and how many connections it has had. */
+  async function heldApp() {
+    const answers: (() => void)[] = []
+    let connections = 0
+    const app = await rawServer((socket) => {
+      connections++
+      socket.on('end', () => socket.end())
+      socket.on('data', () => answers.push(() => socket.write(ok('done'))))
+    })
+    closers.push(app.close)
+    return { port: app.port, answers, connections: () => connections }
+  }
+
+  /** @returns the status, once there is an answer */
+  async function askIn(at: SocketTarget): Promise<string> {
+    original = at
+    const head = 'GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n'
+    const answer = await exchangeBytes(proxy.sidecar?.ports().inbound ?? 0, head)
+    return answer.slice(9, 12)
+  }
+
+  test('what comes in is bounded as it says: for a port, or for all; and at once where it says so later', async () => {
+    const app = await heldApp()
+    const at = { address: '127.0.0.1', port: app.port }
+    const bounds = { connections: { connectionsMax: 1, pendingMax: 1 } }
+    const three = async (what: string, served: number) => {
+      const before = app.answers.length
+      const statuses: string[] = []
+      const asked = [1, 2, 3].map(async () => statuses.push(await askIn(at)))
+      await until(() => app.answers.length + statuses.length >= before + served, what)
+      while (statuses.length < 3) {
+        await until(() => app.answers.length > 0 || statuses.length === 3, what)
+        app.answers.shift()?.()
+      }
+      await Promise.all(asked)
+      return statuses.toSorted()
+    }
+    const ingress = [{ port: app.port, protocol: 'http', endpoint: { kind: 'dialled' } }] as const
+    hold({ ingress: [{ ...ingress[0], bounds }] })
+    assert.deepEqual(await three('one is served, one waits', 2), ['200', '200', '503'])
+    hold({ ingress, inboundBounds: bounds })
+    assert.deepEqual(await three('the same for all ports', 2), ['200', '200', '503'])
+    hold({ ingress: [{ ...ingress[0], bounds: {} }], inboundBounds: bounds })
+    assert.deepEqual(await three('the port has its own, which are none', 3), ['200', '200', '200'])
+  })
+
+  test('without it, what a DestinationRule says of the service bounds what comes in as well', async () => {
+    const app = await heldApp()
+    const traffic = { connections: { requestsPerConnectionMax: 1 } }
+    const origin = { kind: 'DestinationRule', namespace: 'demo', name: 'own' }
+    const own = {
+      ...serviceObject('own', { ports }),
+      policies: [{ traffic, ports: {}, subsets: [], origin }],
+    }
+    const workload = workloadObject('own-1', {
+      address: proxy.node.ips[0] ?? '',
+      services: { [own.key]: { ports: { '80': app.port }, ready: true } },
+    })
+    assert.deepEqual(proxy.accept(changesOf([own, workload])), [])
+    for (let i = 0; i < 2; i++) {
+      const asked = askIn({ address: '127.0.0.1', port: app.port })
+      await until(() => app.answers.length > 0, 'the application is asked')
+      app.answers.shift()?.()
+      assert.equal(await asked, '200')
+    }
+    assert.equal(app.connections(), 2)
+  })
+
   test('a listener that it binds serves those who dial it: HTTP by the Host, the rest as its one service', async () => {
     const [http, tcp] = [await freePort(), await freePort()]
     const web = serviceObject('web', {

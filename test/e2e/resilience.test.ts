@@ -182,11 +182,13 @@ function begin(): void {
   })
 }
 
-/** A connection that has sent nothing yet. @returns asks on it */
+/** A connection with a request that is not whole yet. @returns sends the rest of it */
 function connectKept(): () => Promise<boolean> {
   const socket = connect(80, gateway)
+  // One that is idle is closed soon after the restart; on this one a request has begun.
+  socket.write(`GET /api/version HTTP/1.1\r\nHost: ${gateway}\r\n`)
   return async () => {
-    socket.write(`GET /api/version HTTP/1.1\r\nHost: ${gateway}\r\n\r\n`)
+    socket.write('\r\n')
     const [first] = (await once(socket, 'data', { signal: AbortSignal.timeout(KEPT_ANSWER_MS) })) as [Buffer]
     socket.destroy()
     return first.toString('latin1').startsWith('HTTP/1.1 200')

@@ -52,6 +52,8 @@ export interface RouteSink {
 /** The configuration of one instance, as the control plane says it and as requests use it. */
 export interface Runtime {
   readonly store: ModelStore
+  /** Tells the proxy from others of the process. */
+  readonly proxy: string
   /** What the application knows of it. */
   readonly scope: ClientScope
   /** Applies what is good, names what is not. A batch takes effect as a whole: no request sees half of it. */
@@ -452,6 +454,7 @@ export function createRuntime(options: {
 
   return {
     store,
+    proxy,
     scope,
     accept(changes) {
       const rejections: XdsRejection[] = []

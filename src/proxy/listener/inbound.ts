@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { AppProtocol, IngressEndpoint, PeerAuthentication } from '../../model/index.ts'
+import type { AppProtocol, InboundBounds, IngressEndpoint, PeerAuthentication } from '../../model/index.ts'
+import { resolvePolicy } from '../../routing/index.ts'
 import type { ConnectionFacts, PeerIdentityFacts, PeerTlsDecision } from '../../policy/index.ts'
 import { FLAG } from '../../telemetry/index.ts'
 import { forward } from '../exchange/attempt.ts'
@@ -9,7 +10,6 @@ import { runGuards } from '../filters/run.ts'
 import { mayBeGrpcWeb, translateGrpcWeb } from '../filters/grpc-web/filter.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { proxyTcp } from '../tcp/tcp-proxy.ts'
-import { createDirectHosts } from '../upstream/direct.ts'
 import { inspectPeer } from '../tls/inspect-peer.ts'
 import { forwardedIdentity } from '../tls/client-certificate.ts'
 import { tlsFactsOf } from '../tls/facts.ts'
@@ -19,6 +19,7 @@ import { createWheelTimer } from '../net/timer-wheel.ts'
 import { unroutedRecord } from '../tcp/connection-record.ts'
 import { type AcceptedSocket, acceptSecured, acceptSocket } from './accept.ts'
 import { detect, type DetectedConnection, DETECTION_TIMEOUT_MS } from './detect.ts'
+import { createInboundHosts } from './inbound-hosts.ts'
 import type { MutualConnection } from './inbound-tls.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
 
@@ -26,22 +27,31 @@ import type { SidecarParts } from './sidecar-parts.ts'
 export function createInbound(parts: SidecarParts) {
   const { runtime, upstream } = parts
   const { store, scope } = runtime
-  const hosts = createDirectHosts({
-    settings: upstream,
-    connectTimeoutMs,
-    workloadAt: store.workloadAt,
-    source: { isInbound: true },
-    ...(parts.inboundSource !== undefined && { localAddress: parts.inboundSource }),
-  })
+  const hosts = createInboundHosts(parts, boundsAt)
   const plans = new Map<string, ForwardPlan>()
-
-  function connectTimeoutMs(): number {
-    return store.mesh()?.connectTimeoutMs ?? 10_000
-  }
 
   function serviceAt(port: number) {
     const workload = parts.own()
     return workload && store.serviceOfWorkload(workload, port)
+  }
+
+  /** @see Istio, Sidecar.inboundConnectionPool: without it, what DestinationRules say of the service holds here too */
+  function boundsAt(port: number): InboundBounds | undefined {
+    const sidecar = scope.sidecar()
+    const ofPort = sidecar?.ingress.find((listener) => listener.port === port)?.bounds
+    const bounds = ofPort ?? sidecar?.inboundBounds
+    if (bounds !== undefined) return bounds
+    const at = serviceAt(port)
+    const policy =
+      at &&
+      resolvePolicy({
+        service: at.service,
+        port: at.port.port,
+        subset: undefined,
+        clientNamespace: parts.namespace,
+        clientLabels: parts.own()?.labels ?? {},
+      })
+    return policy?.kind === 'resolved' ? policy.traffic : undefined
   }
 
   function endpointAt(port: number): IngressEndpoint | undefined {
@@ -194,11 +204,11 @@ export function createInbound(parts: SidecarParts) {
     const name = clusterName(original.port)
     const target = handedTo(original)
     // The first requests, probes mostly, may come before it is known which service the port belongs to.
-    const id = `${name} ${target.address} ${target.port}`
+    const id = `${name} ${original.port} ${target.address} ${target.port}`
     let plan = plans.get(id)
     if (plan === undefined) {
       plan = {
-        target: hosts.target(name, target.address, target.port),
+        target: hosts.target(name, original.port, target),
         requestTimeoutMs: 0,
         tryTimeoutMs: 0,
         retry: INBOUND_RETRY,
@@ -226,8 +236,7 @@ export function createInbound(parts: SidecarParts) {
   }
 
   function serveTcp(found: DetectedConnection, original: SocketTarget, mutual?: MutualConnection): void {
-    const { address, port } = handedTo(original)
-    const target = hosts.target(clusterName(original.port), address, port)
+    const target = hosts.target(clusterName(original.port), original.port, handedTo(original))
     proxyTcp({
       accepted: found.accepted,
       original,
@@ -235,7 +244,6 @@ export function createInbound(parts: SidecarParts) {
       pick: (tried) => (tried.size === 0 ? target.pick() : undefined),
       clusterName: target.name,
       admission: runtime.guards.admission(connectionOf(found.accepted.socket, original, mutual)),
-      connectTimeoutMs: connectTimeoutMs(),
       thread: upstream.thread,
       work: upstream.work,
       connections: parts.connections,
@@ -263,7 +271,7 @@ export function createInbound(parts: SidecarParts) {
     }
   }
 
-  return { serve, hosts: hosts.hosts, close: () => hosts.close() }
+  return { serve, refresh: hosts.refresh, close: hosts.close }
 }
 
 /** What policies see of a connection. */

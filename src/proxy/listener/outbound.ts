@@ -270,7 +270,6 @@ export function createOutbound(parts: SidecarParts, table: MeshTable) {
       ...(found.serverName && { serverName: found.serverName }),
       pick: (tried) => (isBlocked ? undefined : untried(() => cluster.pick(undefined, original), tried)),
       clusterName: isBlocked ? BLACK_HOLE : cluster.name,
-      connectTimeoutMs: connectTimeoutMs(),
       thread,
       work,
       connections: parts.connections,

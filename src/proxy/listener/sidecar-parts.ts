@@ -16,6 +16,8 @@ export const OWN_WORKLOAD = 'workload' as GatewayName
 /** What both sides of a sidecar need. */
 export interface SidecarParts {
   readonly namespace: string
+  /** Tells the proxy from others of the process. */
+  readonly proxy: string
   readonly runtime: Runtime
   readonly upstream: UpstreamSettings
   readonly connections: ConnectionSet

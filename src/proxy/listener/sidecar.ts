@@ -57,7 +57,10 @@ export function createSidecarListeners(
     sink: {
       setRoute: (route) => table.setCompiled(route),
       deleteRoute: (key) => table.delete(key),
-      changed: () => ports.follow(options.runtime.scope.sidecar()),
+      changed() {
+        inbound.refresh()
+        ports.follow(options.runtime.scope.sidecar())
+      },
     },
     async start() {
       const { address, ports } = options

@@ -53,13 +53,11 @@ export function forwardConnection(
   cluster: Cluster | undefined,
   connection: RoutedConnection & { readonly routeName?: string; readonly idleTimeoutMs?: number | undefined },
 ): void {
-  const { runtime } = parts
   const source = plainAddress(connection.accepted.socket.remoteAddress)
   proxyTcp({
     ...connection,
     pick: (tried) => cluster && untried(() => cluster.pick(undefined, connection.original, source), tried),
     clusterName: cluster?.name ?? BLACK_HOLE,
-    connectTimeoutMs: runtime.store.mesh()?.connectTimeoutMs ?? 10_000,
     ...(cluster?.isKnown() !== true && { flags: FLAG.NC }),
     thread: parts.thread,
     work: parts.work,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { after, describe, test } from 'node:test'
 import {
   type ConnectionRoute,
@@ -10,6 +10,7 @@ import {
   type Service,
   type TrafficPolicy,
 } from '../../model/index.ts'
+import { createPlainNetwork } from '../net/network.ts'
 import {
   changesOf,
   createTestProxy,
@@ -51,9 +52,10 @@ describe('a connection of bytes through a gateway', () => {
   async function serve(
     targets: readonly number[],
     traffic?: TrafficPolicy,
+    options: Parameters<typeof createTestProxy>[0] = {},
   ): Promise<{ proxy: TestProxy; port: number }> {
     const port = await freePort()
-    const proxy = createTestProxy()
+    const proxy = createTestProxy(options)
     closers.push(proxy.close)
     const plain = serviceObject('bytes', { ports: [{ port: 80, name: 'tcp', protocol: 'tcp' }] })
     const origin = { kind: 'DestinationRule', namespace: 'demo', name: 'bytes' }
@@ -68,7 +70,7 @@ describe('a connection of bytes through a gateway', () => {
       }),
     )
     const objects: ModelObject[] = [
-      meshObject(FORMAT),
+      { ...meshObject(FORMAT), connectTimeoutMs: 600_000 } as ModelObject,
       service,
       ...workloads,
       { ...listenerObject(port), protocol: 'tcp' },
@@ -142,6 +144,13 @@ describe('a connection of bytes through a gateway', () => {
     const unrouted = await serve([])
     await closed(unrouted.port)
     assert.equal(await logged(unrouted.proxy), 'NR filter_chain_not_found - - 0 0\n')
+  })
+
+  test('an endpoint that says nothing is waited for as long as its policy says', async () => {
+    const network = { ...createPlainNetwork({}), connect: () => new Socket() }
+    const { proxy, port } = await serve([9], { connectTimeoutMs: 20 }, { network })
+    await closed(port)
+    assert.match(await logged(proxy), /^UF,URX - /)
   })
 
   test('one that has lived its time is closed with DT, one too many with UO', async () => {

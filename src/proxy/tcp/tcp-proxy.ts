@@ -22,7 +22,6 @@ export interface TcpProxyOptions {
   readonly first: Buffer | undefined
   readonly pick: (tried: ReadonlySet<string>) => Host | undefined
   readonly clusterName: string
-  readonly connectTimeoutMs: number
   /** Without a byte in either direction for so long it is closed; absent: an hour, as in Envoy; 0: never. */
   readonly idleTimeoutMs?: number | undefined
   /** Set when it is clear from the start that nothing can come of it. */
@@ -186,7 +185,7 @@ function connect(session: TcpSession): void {
     return
   }
   session.upstream = upstream
-  options.thread.wheel.set(session.timer, options.connectTimeoutMs)
+  options.thread.wheel.set(session.timer, host.connectTimeoutMs())
   upstream.on(readyEvent(upstream), () => onConnected(session))
   upstream.on('drain', () => session.downstream.resume())
   upstream.on('end', () => {

@@ -22,7 +22,7 @@ import type { SocketTarget } from '../net/network.ts'
 import { createDirectHosts } from './direct.ts'
 import { createHealthChecker, type HealthChecker } from './health.ts'
 import { createHost, type Host, type UpstreamProtocol } from './host.ts'
-import { type ClusterLoad, createLoad, isLimited, limitsOf, retryPlaces, shareLoad } from './load.ts'
+import { type ClusterLoad, createLoad, limitsOf, retryPlaces, shareLimits, shareLoad } from './load.ts'
 import type { UpstreamTerms } from '../tls/client.ts'
 import { createProbe } from './probe.ts'
 import {
@@ -366,7 +366,9 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       health = next.healthCheck && watchHealth(next.healthCheck)
     }
     load.limits = limitsOf(next.connections, next.retryBudget)
-    shareLimits(load, settings, { ...sources, key })
+    const name = clusterName(key)
+    if (shareLimits(load, settings.thread.loads, `${sources.proxy}|${name}|${key.service}`) === 'alone')
+      sources.logger.warn(`the limits of ${name} hold for each worker: too many clusters have limits`)
     hashKey = next.balancer?.kind === 'hash' ? createHashKey(next.balancer.key) : undefined
     traffic = next
   }
@@ -427,16 +429,4 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
       shareLoad(load, undefined)
     },
   }
-}
-
-function shareLimits(
-  load: ClusterLoad,
-  { thread: { loads } }: UpstreamSettings,
-  { key, proxy, logger }: Pick<ClusterSources, 'proxy' | 'logger'> & { readonly key: ClusterKey },
-): void {
-  const wanted = loads !== undefined && isLimited(load.limits)
-  if (wanted === (load.shared !== undefined)) return
-  shareLoad(load, wanted ? loads(`${proxy}|${clusterName(key)}|${key.service}`) : undefined)
-  if (wanted && load.shared === undefined)
-    logger.warn(`the limits of ${clusterName(key)} hold for each worker: too many clusters have limits`)
 }

@@ -25,6 +25,8 @@ export interface Host extends ForwardHost, Joined {
   /** Its connections are in mutual TLS of the mesh. */
   readonly isMutual: boolean
   readonly counters: HostCounters
+  /** How long a connection may take to come about. */
+  readonly connectTimeoutMs: () => number
   /**
    * A TCP connection that counts as one request in hand until it closes.
    * @param addresses whose bytes it carries, for endpoints that want to be told
@@ -203,6 +205,7 @@ export function createHost(options: HostOptions): Host {
     },
     workload: () => workload,
     isMutual: options.isMutual === true,
+    connectTimeoutMs: options.connectTimeoutMs,
     counters,
     active: () => counters.requestsActive + counters.requestsWaiting,
     idle: () => pools.http1.idle() + pools.http2.idle() + (ofClients?.idle() ?? 0),

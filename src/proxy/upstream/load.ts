@@ -1,6 +1,6 @@
 import type { ConnectionLimits, RetryBudget } from '../../model/index.ts'
 import type { RetryPlaces } from '../exchange/types.ts'
-import { LOAD, type LoadKind, type SharedLoad } from './shared-load.ts'
+import { LOAD, type LoadKind, type SharedLoad, type SharedLoads } from './shared-load.ts'
 import type { TimerWheel, WheelTimer } from '../net/timer-wheel.ts'
 
 /**
@@ -119,6 +119,21 @@ export function shareLoad(load: ClusterLoad, shared: SharedLoad | undefined): vo
   load.shared?.release()
   load.shared = shared
   for (const name of Object.keys(LOAD) as Counted[]) shared?.add(LOAD[name], load[name])
+}
+
+/**
+ * Counts what other threads of the process have, while the limits of a cluster need it.
+ * @returns alone: there is no room for another cluster, so that each thread has the limits for itself
+ */
+export function shareLimits(
+  load: ClusterLoad,
+  loads: SharedLoads | undefined,
+  cluster: string,
+): 'as it should be' | 'alone' {
+  const wanted = loads !== undefined && isLimited(load.limits)
+  if (wanted === (load.shared !== undefined)) return 'as it should be'
+  shareLoad(load, wanted ? loads(cluster) : undefined)
+  return wanted && load.shared === undefined ? 'alone' : 'as it should be'
 }
 
 function elsewhere(load: ClusterLoad, kind: LoadKind): number {

@@ -1,5 +1,6 @@
 import type { ConnectionLimits, RetryBudget } from '../../../model/index.ts'
 import type { IstioConnectionPool, IstioRetryBudget } from '../../resources/index.ts'
+import { parseDurationMs } from '../../../base/index.ts'
 import { durationOf } from './duration.ts'
 
 /** Istio's defaults. */
@@ -16,6 +17,19 @@ export function translateConnectionPool(
   reportIgnored(pool, path, problems)
   const limits = dropAbsent({ ...tcpLimits(pool, path, problems), ...httpLimits(pool, path, problems) })
   return Object.keys(limits).length === 0 ? undefined : limits
+}
+
+/** @returns milliseconds; undefined: nothing is said */
+export function translateConnectTimeout(
+  pool: IstioConnectionPool | undefined,
+  path: string,
+  problems: string[],
+): number | undefined {
+  const timeout = pool?.tcp?.connectTimeout
+  if (timeout === undefined) return undefined
+  const ms = parseDurationMs(timeout)
+  if (ms === undefined) problems.push(`${path}.tcp.connectTimeout: ${timeout} is not a duration`)
+  return ms
 }
 
 type Draft = { readonly [K in keyof ConnectionLimits]: ConnectionLimits[K] | undefined }

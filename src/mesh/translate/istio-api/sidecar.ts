@@ -1,5 +1,6 @@
 import {
   type EgressListener,
+  type InboundBounds,
   type IngressEndpoint,
   type IngressListener,
   type ScopedHosts,
@@ -10,6 +11,7 @@ import {
 import { isIp } from '../../../kube/index.ts'
 import type {
   IstioCaptureMode,
+  IstioConnectionPool,
   IstioEgressListener,
   IstioIngressListener,
   Sidecar as IstioSidecar,
@@ -17,6 +19,7 @@ import type {
 import { namespaceOf, resolveShortHost } from '../names.ts'
 import { namedProtocol } from '../protocol.ts'
 import type { MeshSettings } from '../settings.ts'
+import { translateConnectionPool, translateConnectTimeout } from './connection-pool.ts'
 import { isVisible } from '../visibility.ts'
 
 export interface SidecarResult {
@@ -41,9 +44,8 @@ export function translateSidecar(object: IstioSidecar, context: SidecarContext):
   const problems: string[] = []
   const labels = spec.workloadSelector?.labels ?? {}
   const isOfMesh = namespace === context.settings.rootNamespace && Object.keys(labels).length === 0
-  if (spec.inboundConnectionPool !== undefined)
-    problems.push('spec.inboundConnectionPool is not served: what comes in is not bounded')
   const mode = spec.outboundTrafficPolicy?.mode
+  const inboundBounds = boundsOf(spec.inboundConnectionPool, 'spec.inboundConnectionPool', problems)
   const egressProxy = egressProxyOf(spec, namespace, { context, problems })
   return {
     key: `${namespace}/${name}`,
@@ -54,6 +56,7 @@ export function translateSidecar(object: IstioSidecar, context: SidecarContext):
       createdAt: creationTimestamp,
       egress: egressOf(spec, problems),
       ingress: (spec.ingress ?? []).flatMap((listener, index) => ingressOf(listener, index, problems)),
+      ...(inboundBounds !== undefined && { inboundBounds }),
       // An empty policy is protobuf's way of naming its first mode.
       ...(spec.outboundTrafficPolicy !== undefined && {
         outbound: mode === 'ALLOW_ANY' ? 'allow-any' : 'registry-only',
@@ -134,8 +137,7 @@ function ingressOf(
     problems.push(`${path}.port has no number; the listener is not used`)
     return []
   }
-  if (listener.connectionPool !== undefined)
-    problems.push(`${path}.connectionPool is not served: what comes in is not bounded`)
+  const bounds = boundsOf(listener.connectionPool, `${path}.connectionPool`, problems)
   const bind = bindOf(listener, path, problems)
   const written = endpointOf(listener, path)
   // Where it was dialled is the sidecar itself.
@@ -150,9 +152,25 @@ function ingressOf(
       port: number,
       protocol: namedProtocol(protocol, number),
       ...(bind !== undefined && { bind }),
+      ...(bounds !== undefined && { bounds }),
       endpoint,
     },
   ]
+}
+
+/** Given at all, it takes the place of what a wider object says. */
+function boundsOf(
+  pool: IstioConnectionPool | undefined,
+  path: string,
+  problems: string[],
+): InboundBounds | undefined {
+  if (pool === undefined) return undefined
+  const connections = translateConnectionPool(pool, path, problems)
+  const connectTimeoutMs = translateConnectTimeout(pool, path, problems)
+  return {
+    ...(connections !== undefined && { connections }),
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+  }
 }
 
 /** What cannot be done as written is refused: the application would get what its author meant for someone else. */

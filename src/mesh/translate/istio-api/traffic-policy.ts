@@ -1,10 +1,9 @@
-import { parseDurationMs } from '../../../base/index.ts'
 import type { TrafficPolicy } from '../../../model/index.ts'
 import { translateClientTls } from './client-tls.ts'
-import { translateConnectionPool, translateRetryBudget } from './connection-pool.ts'
+import { translateConnectionPool, translateConnectTimeout, translateRetryBudget } from './connection-pool.ts'
 import { translateBalancer, translateLocality } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
-import type { IstioPortTrafficPolicy, IstioTrafficPolicy } from '../../resources/index.ts'
+import type { IstioTrafficPolicy } from '../../resources/index.ts'
 
 const NOT_SERVED = ['tunnel'] as const
 
@@ -18,7 +17,7 @@ export function translateTrafficPolicy(
   reportNotServed(policy, path, problems)
   const balancer = translateBalancer(policy.loadBalancer, `${path}.loadBalancer`, problems)
   const locality = translateLocality(policy.loadBalancer, `${path}.loadBalancer`, problems)
-  const connectTimeoutMs = translateConnectTimeout(policy, path, problems)
+  const connectTimeoutMs = translateConnectTimeout(policy.connectionPool, `${path}.connectionPool`, problems)
   const connections = translateConnectionPool(policy.connectionPool, `${path}.connectionPool`, problems)
   const retryBudget = translateRetryBudget(policy.retryBudget, `${path}.retryBudget`, problems)
   const outlierDetection = translateOutlierDetection(
@@ -63,19 +62,6 @@ export function translatePortPolicies(
       }
   }
   return ports
-}
-
-function translateConnectTimeout(
-  policy: IstioPortTrafficPolicy,
-  path: string,
-  problems: string[],
-): number | undefined {
-  const timeout = policy.connectionPool?.tcp?.connectTimeout
-  if (timeout === undefined) return undefined
-  const ms = parseDurationMs(timeout)
-  if (ms === undefined)
-    problems.push(`${path}.connectionPool.tcp.connectTimeout: ${timeout} is not a duration`)
-  return ms
 }
 
 function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {

@@ -6,7 +6,7 @@ import type { HttpContext } from '../../exchange/types.ts'
 import { ADMITTED, type Admitted } from '../admission.ts'
 import type { AuthorizationAnswer } from './answer.ts'
 import { connectionQuestion, readGrpcAnswer } from './ask-grpc.ts'
-import type { AskedService, ExtAuthzCounters } from './filter.ts'
+import { type AskedService, badProvider, type ExtAuthzCounters } from './service.ts'
 
 interface Options {
   readonly provider: (name: string) => AskedService | undefined
@@ -98,9 +98,4 @@ export function createConnectionAsker(options: Options) {
       }
     },
   }
-}
-
-/** @see Istio: a policy whose provider cannot be used refuses what it matches */
-export function badProvider({ provider, by }: CustomAsk): string {
-  return `rbac_access_denied_matched_policy[istio-ext-authz-${provider}-${by.id}-deny-due-to-bad-CUSTOM-action]`
 }

@@ -14,23 +14,8 @@ import type { AuthorizationAnswer } from './answer.ts'
 import { grpcQuestion, readGrpcAnswer } from './ask-grpc.ts'
 import { createHttpQuestion, type HttpQuestion } from './ask-http.ts'
 import { gatherBody } from './body.ts'
-import { badProvider } from './connections.ts'
 import { fieldLine } from './names.ts'
-
-/** What services have decided, by Envoy's names. */
-export interface ExtAuthzCounters {
-  ok: number
-  denied: number
-  error: number
-  failure_mode_allowed: number
-}
-
-/** Where a provider is to be asked. */
-export interface AskedService {
-  readonly authorizer: ExternalAuthorizer
-  /** undefined: its service is not known here. */
-  readonly target: ForwardTarget | undefined
-}
+import { type AskedService, badProvider, type ExtAuthzCounters } from './service.ts'
 
 interface Options {
   readonly authorizer: () => Authorizer | undefined

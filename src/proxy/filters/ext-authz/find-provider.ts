@@ -1,7 +1,7 @@
 import type { ServiceName } from '../../../model/index.ts'
 import type { ModelStore } from '../../config/model-store.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
-import type { AskedService } from './filter.ts'
+import type { AskedService } from './service.ts'
 
 export function findProvider(
   name: string,
