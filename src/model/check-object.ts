@@ -207,6 +207,7 @@ const traffic = object<TrafficPolicy>({
     }),
   ),
   healthCheck: optional(healthCheck),
+  tunnel: optional(filledText),
   proxyProtocol: optional(oneOf('v1', 'v2')),
 })
 

@@ -105,6 +105,7 @@ const match = object<RouteMatch>({
   port: optional(port),
   sourceLabels: optional(labels),
   sourceNamespace: optional(filledText),
+  statPrefix: optional(filledText),
 })
 
 export const headerValues = list(object<HeaderValue>({ name: lowerCaseName, value: text }))

@@ -56,6 +56,8 @@ export interface RouteMatch {
   /** Labels that the calling workload must have (VirtualService sourceLabels). */
   readonly sourceLabels?: Readonly<Record<string, string>>
   readonly sourceNamespace?: string
+  /** Requests that it takes are counted under this name too. */
+  readonly statPrefix?: string
 }
 
 export type PathMatch =

@@ -76,6 +76,8 @@ export interface TrafficPolicy {
   readonly outlierDetection?: OutlierDetection
   readonly healthCheck?: HealthCheck
   readonly tls?: UpstreamTls
+  /** `host:port` that connections of bytes are led to through the endpoints, which are HTTP proxies (CONNECT). */
+  readonly tunnel?: string
   /** Connections begin with a PROXY header that says who they are for. */
   readonly proxyProtocol?: 'v1' | 'v2'
 }

@@ -10,6 +10,8 @@ import { sidecars } from './analyzers/sidecars.ts'
 import { destinationSubsets } from './analyzers/destination-subsets.ts'
 import { envoyFilters } from './analyzers/envoy-filters.ts'
 import { conflictingGateways, gatewayPorts } from './analyzers/gateways.ts'
+import { claimRouting } from './analyzers/claim-routing.ts'
+import { gatewayCertificates } from './analyzers/gateway-certificates.ts'
 import { injection } from './analyzers/injection.ts'
 import { meshHosts } from './analyzers/mesh-hosts.ts'
 import { portNames } from './analyzers/port-names.ts'
@@ -24,6 +26,7 @@ import { LEVELS, type Message } from './messages.ts'
 import { labelsAt } from './read.ts'
 
 export const ANALYZERS: readonly Analyzer[] = [
+  claimRouting,
   conditions,
   conflictingGateways,
   deploymentServices,
@@ -34,6 +37,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   entryAddresses,
   entryProtocols,
   envoyFilters,
+  gatewayCertificates,
   gatewayPorts,
   injection,
   meshHosts,

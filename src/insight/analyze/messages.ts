@@ -90,6 +90,11 @@ const CATALOGUE = {
     text: (deployment: string, services: string, targetPort: string, ports: string) =>
       `This deployment ${deployment} is associated with multiple services ${services} using targetPort ${quote(targetPort)} but different ports: ${ports}.`,
   },
+  IST0138: {
+    level: 'Warning',
+    text: (gateways: string) =>
+      `Duplicate certificate in multiple gateways ${gateways} may cause 404s if clients re-use HTTP2 connections.`,
+  },
   IST0140: {
     level: 'Warning',
     text: (withSubset: string, onGateway: string) =>
@@ -100,6 +105,11 @@ const CATALOGUE = {
     text: (gateways: string, selector: string, port: string, hosts: string) =>
       `Conflict with gateways ${gateways} (workload selector ${selector}, port ${port}, hosts ${hosts}).`,
   },
+  IST0149: {
+    level: 'Error',
+    text: (key: string, gateway: string, pod: string) =>
+      `The virtual service uses the JWT claim based routing (key: ${key}) but found no request authentication for the gateway (${gateway}) pod (${pod}). The request authentication must first be applied for the gateway pods to validate the JWT token and make the claims available for routing.`,
+  },
   IST0150: {
     level: 'Warning',
     text: () =>
@@ -109,6 +119,11 @@ const CATALOGUE = {
     level: 'Warning',
     text: (port: string, selector: string) =>
       `The gateway is listening on a target port (port ${port}) that is not defined in the Service associated with its workload instances (Pod selector ${selector}). If you need to access the gateway port through the gateway Service, it will not be available.`,
+  },
+  IST0165: {
+    level: 'Warning',
+    text: (virtualService: string, gateway: string) =>
+      `Gateway reference in VirtualService ${virtualService} is to an implementation-generated internal Gateway: ${gateway}.`,
   },
   IST0171: {
     level: 'Warning',

@@ -1,4 +1,5 @@
 import type { ClusterLoad } from '../upstream/load.ts'
+import { showRoute } from './route-stats.ts'
 import type { AdminContext } from './types.ts'
 
 /** Envoy's figures that dashboards read beside Istio's, taken from the counters when someone asks. */
@@ -35,6 +36,7 @@ export function registerProxyStats(context: AdminContext): void {
         registry.counter(metric, 'What policies of security have decided.').series([]).value = value
       }
     }
+    for (const statistics of runtime.statistics.all()) showRoute(registry, statistics)
     live.series([]).value = context.isReady() ? 1 : 0
     uptime.series([]).value = Math.floor((clock.monotonic() - context.startedAt) / 1000)
     connections.series([]).value = instance.connections.size()

@@ -28,6 +28,7 @@ import { createOwnCredential, type OwnCredential } from './own-credential.ts'
 import { createPeerModes, type PeerModes } from './peer-modes.ts'
 import { createHttpBoundsTable, type HttpBoundsTable } from './http-bounds.ts'
 import { createRateLimits, type RateLimits } from '../filters/rate-limit/limits.ts'
+import { createRouteStatistics, type RouteStatisticsTable } from '../exchange/route-statistics.ts'
 import { compileChain } from '../filters/chain.ts'
 import { ownContext } from '../exchange/subrequest.ts'
 import { createLocator } from '../filters/jwt/locate.ts'
@@ -39,15 +40,8 @@ import { createGuards, type Guards } from '../filters/guards.ts'
 import type { Interner } from './interner.ts'
 import { type ClientScope, createClientScope } from './client-scope.ts'
 import { hostsOf, selectsProxy, servicesOf } from './references.ts'
+import type { RouteSink } from './route-sink.ts'
 import { createModelStore, type ModelStore } from './model-store.ts'
-
-/** Where routes go: the tables of the gateway's ports, or the one of the mesh. */
-export interface RouteSink {
-  readonly setRoute: (route: CompiledRoute) => void
-  readonly deleteRoute: (key: RouteName) => void
-  /** Called once after each accepted batch. */
-  readonly changed: (changes: { readonly listeners: boolean; readonly mesh: boolean }) => void
-}
 
 /** The configuration of one instance, as the control plane says it and as requests use it. */
 export interface Runtime {
@@ -63,6 +57,7 @@ export interface Runtime {
   readonly chain: (route: CompiledRoute) => FilterChain
   readonly routes: () => Iterable<CompiledRoute>
   readonly limits: RateLimits
+  readonly statistics: RouteStatisticsTable
   readonly guards: Guards
   readonly bounds: HttpBoundsTable
   /** Routes for connections that are passed on as bytes. */
@@ -236,7 +231,9 @@ export function createRuntime(options: {
   })
   const bounds = createHttpBoundsTable(options.isGateway)
   const side = options.isGateway ? 'gateway' : 'outbound'
+  const statistics = createRouteStatistics()
   const filterContext: FilterContext = {
+    statistics,
     random: options.upstream.thread.random,
     get retries() {
       return store.mesh()?.retries
@@ -474,6 +471,7 @@ export function createRuntime(options: {
     chain: (route) => chains.get(route) ?? NO_FILTERS,
     routes: () => served.values(),
     limits,
+    statistics,
     guards,
     bounds,
     connectionRoutes,

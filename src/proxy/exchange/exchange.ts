@@ -82,6 +82,7 @@ export function createExchange(options: {
     terminationDetails: '-',
     transportFailure: '-',
     routeName: '-',
+    statistics: undefined,
     clusterName: '-',
     upstreamHost: '-',
     upstreamLocal: '-',

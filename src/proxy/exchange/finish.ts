@@ -1,3 +1,4 @@
+import { countRoute } from './route-statistics.ts'
 import { dropKept } from './kept-body.ts'
 import type { Exchange } from './types.ts'
 
@@ -14,6 +15,7 @@ export function settle(exchange: Exchange): void {
   if (exchange.retrying) endRetry(exchange)
   dropKept(exchange)
   exchange.context.record(exchange)
+  if (exchange.statistics !== undefined) countRoute(exchange.statistics, exchange)
   if (exchange.mirrors !== undefined) endCopies(exchange.mirrors)
   const { trace, tap } = exchange
   if (trace !== undefined) trace.tracer.end(exchange)

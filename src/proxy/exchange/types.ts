@@ -347,6 +347,8 @@ export interface Exchange {
   terminationDetails: string
   transportFailure: string
   routeName: string
+  /** What it is counted in beside the proxy's own; absent: nothing. */
+  statistics: RouteStatistics | undefined
   clusterName: string
   upstreamHost: string
   upstreamLocal: string
@@ -465,4 +467,16 @@ export interface ForwardHost {
   readonly open: (exchange: Exchange, fresh: boolean) => UpstreamStream | undefined
   /** How a request ended here: the status of its response, or `local` when none came about. */
   readonly report: (outcome: number | 'local') => void
+}
+
+/** What requests of one `statPrefix` have come to; all only grow. */
+export interface RouteStatistics {
+  readonly virtualHost: string
+  readonly prefix: string
+  /** Sent to an endpoint; a retry counts again. */
+  sent: number
+  retries: number
+  timeouts: number
+  /** Requests by the status of their answer; 0: none came about. */
+  readonly byStatus: Map<number, number>
 }

@@ -16,6 +16,7 @@ import { respondFilter } from './respond/filter.ts'
 import { rewriteFilter } from './rewrite/filter.ts'
 import { routerFilter } from './router/filter.ts'
 import type { FilterChain } from './run.ts'
+import { statisticsFilter } from './statistics/filter.ts'
 
 /** The same for every route. */
 function guardFilter(kind: 'jwt' | 'ext-authz' | 'rbac'): HttpFilterFactory {
@@ -38,6 +39,7 @@ const FACTORIES: Readonly<Record<HttpFilterKind, HttpFilterFactory>> = {
   headers: headersFilter,
   rewrite: rewriteFilter,
   mirror: mirrorFilter,
+  statistics: statisticsFilter,
   router: routerFilter,
 }
 

@@ -2,6 +2,7 @@ import type { Random } from '../../base/index.ts'
 import type { CompiledMatch, CompiledRoute } from '../../routing/index.ts'
 import type { Exchange, ForwardTarget } from '../exchange/types.ts'
 import type { Retries } from '../../model/index.ts'
+import type { RouteStatisticsTable } from '../exchange/route-statistics.ts'
 import type { Cluster, ClusterKey } from '../upstream/cluster.ts'
 
 /** Every filter that a route can have. */
@@ -18,6 +19,7 @@ export type HttpFilterKind =
   | 'rewrite'
   | 'headers'
   | 'mirror'
+  | 'statistics'
   | 'router'
 
 /**
@@ -39,6 +41,7 @@ export const HTTP_FILTER_ORDER = [
   'headers',
   'rewrite',
   'mirror',
+  'statistics',
   'router',
 ] as const satisfies readonly HttpFilterKind[]
 
@@ -70,6 +73,8 @@ export interface FilterContext {
   readonly limiter: (route: CompiledRoute) => RequestFilter | undefined
   /** What of security is asked for at this proxy. */
   readonly guard: (kind: 'jwt' | 'ext-authz' | 'rbac') => Guard | undefined
+  /** Of requests with a `statPrefix`. */
+  readonly statistics: RouteStatisticsTable
   readonly cluster: (key: Pick<ClusterKey, 'service' | 'port' | 'subset'>) => FilterCluster
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { createMeshTable, type MeshTable } from '../../routing/index.ts'
-import type { RouteSink } from '../config/runtime.ts'
+import type { RouteSink } from '../config/route-sink.ts'
 import type { BoundListener, SocketTarget } from '../net/network.ts'
 import { createInbound } from './inbound.ts'
 import { createOutbound } from './outbound.ts'

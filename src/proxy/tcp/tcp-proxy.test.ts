@@ -14,6 +14,7 @@ import { createPlainNetwork } from '../net/network.ts'
 import {
   changesOf,
   createTestProxy,
+  exchangeBytes,
   freePort,
   GATEWAY,
   listenerObject,
@@ -151,6 +152,29 @@ describe('a connection of bytes through a gateway', () => {
     const { proxy, port } = await serve([9], { connectTimeoutMs: 20 }, { network })
     await closed(port)
     assert.match(await logged(proxy), /^UF,URX - /)
+  })
+
+  test('an endpoint may be a proxy on the way to the one that is meant', async () => {
+    const heads: string[] = []
+    const forwarder = await rawServer((socket) => {
+      socket.once('data', (head) => {
+        heads.push(head.toString('latin1'))
+        const isRefused = heads.length > 1
+        socket.write(isRefused ? 'HTTP/1.1 403 No\r\n\r\n' : 'HTTP/1.1 200 OK\r\n\r\nhello ')
+        socket.on('data', (more) => socket.end(`after ${more.toString('latin1')}`))
+      })
+    })
+    closers.push(forwarder.close)
+    const { proxy, port } = await serve([forwarder.port], { tunnel: 'db.example:5432' })
+    assert.equal(await exchangeBytes(port, 'first bytes'), 'hello after first bytes')
+    assert.match(await logged(proxy), /^- - /)
+    await closed(port)
+    await until(() => proxy.logLines.length === 2, 'it is logged')
+    assert.match(proxy.logLines[1] ?? '', /^UF,URX - /)
+    assert.deepEqual(
+      heads,
+      Array.from({ length: 2 }, () => 'CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n'),
+    )
   })
 
   test('one that has lived its time is closed with DT, one too many with UO', async () => {

@@ -13,6 +13,7 @@ import { readyEvent } from '../tls/client.ts'
 import { EXPIRED } from '../upstream/dial.ts'
 import type { Host } from '../upstream/host.ts'
 import { connectionRecord } from './connection-record.ts'
+import { openTunnel, type TunnelOpening } from './tunnel.ts'
 
 export interface TcpProxyOptions {
   readonly accepted: AcceptedSocket
@@ -54,6 +55,8 @@ interface TcpSession {
   readonly tried: Set<string>
   upstream: Socket | undefined
   connected: boolean
+  /** A tunnel through the endpoint is on its way. */
+  opening: TunnelOpening | undefined
   host: Host | undefined
   /** Bytes read before the upstream connection was there; reading is paused while there are any. */
   held: Buffer | undefined
@@ -88,6 +91,7 @@ export function proxyTcp(options: TcpProxyOptions): void {
     tried: new Set(),
     upstream: undefined,
     connected: false,
+    opening: undefined,
     host: undefined,
     held: options.first,
     received: options.first?.length ?? 0,
@@ -171,6 +175,7 @@ function connect(session: TcpSession): void {
   }
   session.tried.add(host.address)
   session.host = host
+  session.opening = undefined
   const onread: OnRead = {
     buffer: options.thread.readBuffer,
     callback(bytes, buffer) {
@@ -186,11 +191,13 @@ function connect(session: TcpSession): void {
   }
   session.upstream = upstream
   options.thread.wheel.set(session.timer, host.connectTimeoutMs())
-  upstream.on(readyEvent(upstream), () => onConnected(session))
+  upstream.on(readyEvent(upstream), () => onReady(session))
   upstream.on('drain', () => session.downstream.resume())
   upstream.on('end', () => {
     session.upstreamEnded = true
-    session.downstream.end()
+    // Before the tunnel is there it is a failure, not an end.
+    if (session.connected) session.downstream.end()
+    else upstream.destroy()
   })
   upstream.on(EXPIRED, () => {
     session.flags |= FLAG.DT
@@ -245,6 +252,32 @@ function connectFailed(session: TcpSession): void {
   connect(session)
 }
 
+/** Connected to the endpoint, which may be a proxy on the way. */
+function onReady(session: TcpSession): void {
+  const authority = session.host?.tunnel()
+  if (authority === undefined) {
+    onConnected(session)
+    return
+  }
+  session.opening = openTunnel(authority)
+  session.upstream?.write(session.opening.request)
+}
+
+function onTunnelAnswer(session: TcpSession, opening: TunnelOpening, bytes: Buffer): void {
+  const answer = opening.read(Buffer.from(bytes))
+  switch (answer.kind) {
+    case 'more':
+      return
+    case 'refused':
+      session.upstream?.destroy(new Error(`no tunnel: ${answer.reason}`))
+      return
+    case 'open':
+      session.opening = undefined
+      onConnected(session)
+      if (answer.rest.length > 0) onUpstream(session, answer.rest, answer.rest.length)
+  }
+}
+
 function onConnected(session: TcpSession): void {
   const { options, held } = session
   const upstream = session.upstream as Socket
@@ -277,6 +310,10 @@ function onDownstream(session: TcpSession, bytes: Buffer, start: number, end: nu
 }
 
 function onUpstream(session: TcpSession, bytes: Buffer, length: number): void {
+  if (session.opening !== undefined) {
+    onTunnelAnswer(session, session.opening, bytes.subarray(0, length))
+    return
+  }
   session.options.work.events++
   session.lastActive = session.options.thread.clock.monotonic()
   session.sent += length

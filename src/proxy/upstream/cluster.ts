@@ -197,7 +197,14 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const secured = createHostSecurity(() => security, sources, key)
   const load = createLoad()
-  const common = { settings, load, source: key, protocol: () => protocol, connectTimeoutMs }
+  const common = {
+    settings,
+    load,
+    source: key,
+    protocol: () => protocol,
+    connectTimeoutMs,
+    tunnel: () => traffic.tunnel,
+  }
   /** Endpoints of a service that has none of its own: the addresses that clients ask for. */
   const passed = createDirectHosts({
     ...common,

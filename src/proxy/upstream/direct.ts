@@ -30,6 +30,7 @@ export function createDirectHosts(options: {
   readonly load?: ClusterLoad
   /** Absent: what the client speaks. */
   readonly protocol?: () => UpstreamProtocol
+  readonly tunnel?: () => string | undefined
   readonly tls?: (ip: string, port: number) => TlsConnector | undefined
   /** That is mutual TLS of the mesh. */
   readonly isMutual?: (ip: string, port: number) => boolean
@@ -61,6 +62,7 @@ export function createDirectHosts(options: {
         proxyProtocol: options.proxyProtocol?.(),
         workload: options.workloadAt(ip),
         connectTimeoutMs: options.connectTimeoutMs,
+        ...(options.tunnel !== undefined && { tunnel: options.tunnel }),
         ...(options.source !== undefined && { source: options.source }),
         ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
         onUsed: () => void connected.add(made),

@@ -25,6 +25,8 @@ export interface Host extends ForwardHost, Joined {
   /** Its connections are in mutual TLS of the mesh. */
   readonly isMutual: boolean
   readonly counters: HostCounters
+  /** Where connections of bytes are led through it; absent: to itself. */
+  readonly tunnel: () => string | undefined
   /** How long a connection may take to come about. */
   readonly connectTimeoutMs: () => number
   /**
@@ -68,6 +70,8 @@ export interface HostOptions {
   /** Absent: it was there from the beginning. */
   readonly joinedAt?: number
   readonly connectTimeoutMs: () => number
+  /** It is an HTTP proxy on the way to this `host:port`, for connections of bytes. */
+  readonly tunnel?: () => string | undefined
   /** All addresses of the workload are as good as this one, though it comes first. */
   readonly hasFallbacks?: boolean
   /** What it speaks. */
@@ -206,6 +210,7 @@ export function createHost(options: HostOptions): Host {
     workload: () => workload,
     isMutual: options.isMutual === true,
     connectTimeoutMs: options.connectTimeoutMs,
+    tunnel: () => options.tunnel?.(),
     counters,
     active: () => counters.requestsActive + counters.requestsWaiting,
     idle: () => pools.http1.idle() + pools.http2.idle() + (ofClients?.idle() ?? 0),

@@ -291,9 +291,15 @@ export interface IstioTrafficPolicy extends IstioPortTrafficPolicy {
   readonly portLevelSettings?: readonly (IstioPortTrafficPolicy & {
     readonly port?: { readonly number?: number }
   })[]
-  readonly tunnel?: unknown
+  readonly tunnel?: IstioTunnel
   readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' }
   readonly retryBudget?: IstioRetryBudget
+}
+
+export interface IstioTunnel {
+  readonly protocol?: string
+  readonly targetHost: string
+  readonly targetPort: number
 }
 
 export interface IstioLoadBalancer {

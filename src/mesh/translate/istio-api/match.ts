@@ -36,7 +36,6 @@ export function translateIstioMatch(
   const claims = translateClaims(source, path, faults)
   const query = translateQuery(source, path, faults)
   const pathMatch = translatePath(source, path, faults)
-  if (source.statPrefix !== undefined) problems.push(`${path}.statPrefix is not served yet`)
   problems.push(...faults)
   if (faults.length > 0) return undefined
   const match: UnorderedMatch = {
@@ -50,6 +49,7 @@ export function translateIstioMatch(
     ...(source.sourceNamespace === undefined || source.sourceNamespace === ''
       ? {}
       : { sourceNamespace: source.sourceNamespace }),
+    ...(source.statPrefix && { statPrefix: source.statPrefix }),
   }
   return { match, gateways: source.gateways, isCatchAll: isCatchAll(match) }
 }

@@ -5,8 +5,6 @@ import { translateBalancer, translateLocality } from './load-balancer.ts'
 import { translateOutlierDetection } from './outlier-detection.ts'
 import type { IstioTrafficPolicy } from '../../resources/index.ts'
 
-const NOT_SERVED = ['tunnel'] as const
-
 /** @param path where the policy stands, for messages; @param problems what is not served is added to it */
 export function translateTrafficPolicy(
   policy: IstioTrafficPolicy | undefined,
@@ -34,8 +32,30 @@ export function translateTrafficPolicy(
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(connections === undefined ? {} : { connections }),
     ...(retryBudget === undefined ? {} : { retryBudget }),
+    ...translateTunnel(policy, path, problems),
     ...translateProxyProtocol(policy),
   }
+}
+
+/** @see Istio, TrafficPolicy.TunnelSettings: of TCP and TLS routes; CONNECT where no protocol is named */
+function translateTunnel(
+  { tunnel }: IstioTrafficPolicy,
+  path: string,
+  problems: string[],
+): Pick<TrafficPolicy, 'tunnel' | 'tls'> {
+  if (tunnel === undefined) return {}
+  const { protocol = '', targetHost, targetPort } = tunnel
+  // It is written into the request as it is.
+  if (!/^[\w.:-]+$/.test(targetHost) || targetPort < 1 || targetPort > 65_535) {
+    const reason = `${path}.tunnel: ${JSON.stringify(targetHost)}:${targetPort} is no host with a port`
+    problems.push(`${reason}; no connection is made`)
+    return { tls: { kind: 'refused', reason } }
+  }
+  const authority = `${targetHost.includes(':') ? `[${targetHost}]` : targetHost}:${targetPort}`
+  if (protocol !== '' && protocol !== 'CONNECT') {
+    problems.push(`${path}.tunnel.protocol ${protocol} is not served: CONNECT is used`)
+  }
+  return { tunnel: authority }
 }
 
 /** Version 1 is what an empty object asks for. */
@@ -44,7 +64,7 @@ function translateProxyProtocol({ proxyProtocol }: IstioTrafficPolicy): Pick<Tra
   return { proxyProtocol: proxyProtocol.version === 'V2' ? 'v2' : 'v1' }
 }
 
-/** `portLevelSettings` by service port; they have no say in PROXY headers. */
+/** `portLevelSettings` by service port; they have no say in tunnels nor in PROXY headers. */
 export function translatePortPolicies(
   policy: IstioTrafficPolicy | undefined,
   path: string,
@@ -58,6 +78,7 @@ export function translatePortPolicies(
     else
       ports[String(port)] ??= {
         ...translateTrafficPolicy(setting, at, problems),
+        ...translateTunnel(policy ?? {}, path, []),
         ...translateProxyProtocol(policy ?? {}),
       }
   }
@@ -67,8 +88,5 @@ export function translatePortPolicies(
 function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {
   if (policy.loadBalancer?.zoneAwareLbSetting !== undefined) {
     problems.push(`${path}.loadBalancer.zoneAwareLbSetting is not served yet`)
-  }
-  for (const member of NOT_SERVED) {
-    if (policy[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
   }
 }
