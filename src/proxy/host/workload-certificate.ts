@@ -119,7 +119,9 @@ export function createWorkloadCertificate(options: {
     const [leaf, ...rest] = chain
     if (leaf === undefined) throw new Error('the certificate authority answered with an empty chain')
     root = rest.at(-1)?.trim()
-    const trust = [...new Set([root, trusted].filter((one) => one !== undefined))].map(withNewline).join('')
+    const trust = [...new Set([root, trusted?.trim()].filter((one) => one !== undefined))]
+      .map(withNewline)
+      .join('')
     return {
       type: 'credential',
       key: credentialName(WORKLOAD_CREDENTIAL.source, namespace, WORKLOAD_CREDENTIAL.name),

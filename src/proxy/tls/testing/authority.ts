@@ -13,6 +13,8 @@ export interface KeyPair {
 export interface TestAuthority {
   readonly certificate: string
   readonly issue: (names: readonly string[], options?: { readonly isRsa?: boolean }) => KeyPair
+  /** Signs the public key of a request (PEM), for a day. @returns the certificate alone */
+  readonly sign: (csr: string, names: readonly string[]) => string
   /** A list with these certificates on it, in PEM. */
   readonly revoke: (pairs: readonly KeyPair[]) => string
   readonly close: () => void
@@ -30,22 +32,32 @@ export function createTestAuthority(name = 'test authority'): TestAuthority {
   const files = ['-keyout', at('ca.key'), '-out', at('ca.crt')]
   openssl('req', '-x509', ...EC, '-nodes', ...files, '-subj', `/CN=${name}`, '-days', '2')
   let issued = 0
+
+  function signed(id: string, names: readonly string[]): string {
+    const alternative = names.map((one) => (one.includes('://') ? `URI:${one}` : `DNS:${one}`)).join(',')
+    writeFileSync(at(`${id}.ext`), `subjectAltName=${alternative}\n`)
+    const authority = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial']
+    const output = ['-out', at(`${id}.crt`), '-days', '1', '-extfile', at(`${id}.ext`)]
+    openssl('x509', '-req', '-in', at(`${id}.csr`), ...authority, ...output)
+    return readFileSync(at(`${id}.crt`), 'utf8')
+  }
+
   return {
     certificate: readFileSync(at('ca.crt'), 'utf8'),
     issue(names, options = {}) {
       const id = `leaf-${++issued}`
-      const alternative = names.map((one) => (one.includes('://') ? `URI:${one}` : `DNS:${one}`)).join(',')
-      writeFileSync(at(`${id}.ext`), `subjectAltName=${alternative}\n`)
       const request = ['-keyout', at(`${id}.key`), '-out', at(`${id}.csr`)]
       const subject = `/O=Lateen, tests/CN=${(names[0] ?? 'none').replaceAll('/', '_')}`
       openssl('req', '-new', ...(options.isRsa ? RSA : EC), '-nodes', ...request, '-subj', subject)
-      const authority = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial']
-      const output = ['-out', at(`${id}.crt`), '-days', '1', '-extfile', at(`${id}.ext`)]
-      openssl('x509', '-req', '-in', at(`${id}.csr`), ...authority, ...output)
       return {
-        chain: readFileSync(at(`${id}.crt`), 'utf8'),
+        chain: signed(id, names),
         privateKey: readFileSync(at(`${id}.key`), 'utf8'),
       }
+    },
+    sign(csr, names) {
+      const id = `leaf-${++issued}`
+      writeFileSync(at(`${id}.csr`), csr)
+      return signed(id, names)
     },
     revoke(pairs) {
       const config = `[ca]\ndefault_ca=own\n[own]\ndatabase=${at('index')}\ndefault_md=sha256\ndefault_crl_days=2\n`
