@@ -12,6 +12,8 @@ import { millisOf, type PodUse } from './pod-metrics.ts'
 
 /** What a pod uses within so long of its start may be its start, and says little of load. */
 const INITIALIZATION_MS = 300_000
+/** Times in objects are of whole seconds: what changed may have done so until the end of its own. */
+const TIMESTAMP_MS = 1000
 /** A pod whose readiness last changed within so long of its start has never been ready. */
 const READINESS_DELAY_MS = 30_000
 
@@ -180,7 +182,7 @@ function stateOf(
   const ready = status.conditions?.find(({ type }) => type === 'Ready')
   if (!ready || status.startTime === undefined) return 'unready'
   const startedMs = Date.parse(status.startTime)
-  const changedMs = Date.parse(ready.lastTransitionTime ?? '')
+  const changedMs = Date.parse(ready.lastTransitionTime ?? '') + TIMESTAMP_MS
   const isUnready = ready.status === 'False'
   const saysLittle =
     startedMs + INITIALIZATION_MS > nowMs
