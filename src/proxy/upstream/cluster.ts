@@ -197,20 +197,10 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   let hashKey: ((exchange: Exchange) => string | undefined) | undefined
   const secured = createHostSecurity(() => security, sources, key)
   const load = createLoad()
-  const common = {
-    settings,
-    load,
-    source: key,
-    protocol: () => protocol,
-    connectTimeoutMs,
-    tunnel: () => traffic.tunnel,
-  }
+  const common = { settings, load, source: key, protocol: () => protocol, connectTimeoutMs, tunnel }
   /** Endpoints of a service that has none of its own: the addresses that clients ask for. */
-  const passed = createDirectHosts({
-    ...common,
-    ...secured.ofAddresses(sources.workloadAt),
-    proxyProtocol: () => proxyProtocol,
-  })
+  const ofAddresses = secured.ofAddresses(sources.workloadAt)
+  const passed = createDirectHosts({ ...common, ...ofAddresses, proxyProtocol: () => proxyProtocol })
   let isPassing = false
   let session: Session | undefined
   const sessions = createSessionHosts<Host>(servesSessions, refresh)
@@ -276,6 +266,10 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
   /** Nobody watches the health of what is on its way out. */
   function servesSessions(host: Host, isLeaving: boolean): boolean {
     return outliers?.isEjected(host) !== true && (isLeaving || isWell(host))
+  }
+
+  function tunnel(): string | undefined {
+    return traffic.tunnel
   }
 
   function connectTimeoutMs(): number {
