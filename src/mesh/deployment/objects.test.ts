@@ -68,3 +68,26 @@ test('what a Gateway’s owner gives is laid over what is deployed, list by list
     { name: 'http', port: 80, protocol: 'TCP', appProtocol: 'http', nodePort: 30080 },
   ])
 })
+
+test('ProxyConfigs give the proxies of a Gateway their variables, by namespace and labels', () => {
+  const of = (
+    name: string,
+    more: { readonly namespace?: string; readonly labels?: Record<string, string> },
+  ) => ({
+    labels: {},
+    createdAt: '',
+    name,
+    environment: { [name]: 'given' },
+    ...more,
+  })
+  const proxyConfigs = [
+    of('MESH', {}),
+    of('OWN', { namespace: 'demo', labels: { 'gateway.networking.k8s.io/gateway-name': 'gw' } }),
+    of('OTHER', { namespace: 'demo', labels: { 'gateway.networking.k8s.io/gateway-name': 'another' } }),
+    of('ELSEWHERE', { namespace: 'shop' }),
+  ]
+  const [, deployment] = gatewayObjects(wanted, { ...settings, proxyConfigs }) as [unknown, Deployment]
+  const [proxy] = deployment.spec.template.spec?.containers ?? []
+  const names = proxy?.env?.filter(({ value }) => value === 'given').map(({ name }) => name)
+  assert.deepEqual(names, ['MESH', 'OWN'])
+})

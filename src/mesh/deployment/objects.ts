@@ -15,6 +15,7 @@ import {
   proxyContainer,
   proxyProbe,
   type ProxySettings,
+  settingsFor,
 } from '../injection/index.ts'
 import {
   BUILT_IN_CLASS,
@@ -107,13 +108,14 @@ function service(wanted: GatewayDeployment): Service {
 
 function deployment(wanted: GatewayDeployment, settings: ProxySettings): Deployment {
   const labels = { ...tieLabels(wanted), [MANAGED_LABEL]: MANAGED_BY }
+  const own = settingsFor(settings, { namespace: wanted.namespace, labels })
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: metadata(wanted, wanted.name, labels),
     spec: {
       selector: { matchLabels: { [GATEWAY_NAME_LABEL]: wanted.gateway.metadata.name } },
-      template: podTemplate(wanted, settings, labels),
+      template: podTemplate(wanted, own, labels),
     },
   }
 }

@@ -12,7 +12,7 @@ export {
   proxyProbe,
   type WorkloadOwner,
 } from './proxy-container.ts'
-export { scopedProxyConfigs } from './proxy-config.ts'
+export { scopedProxyConfigs, settingsFor } from './proxy-config.ts'
 export { discoveryAddress, IGNORED_NAMESPACES, istiodName, type ProxySettings } from './settings.ts'
 export { PROMETHEUS_ANNOTATIONS } from './sidecar.ts'
 export { type InjectionOutcome, reviewPod } from './webhook.ts'
