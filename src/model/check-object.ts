@@ -262,6 +262,7 @@ const listener = when(
     gateway: filledText,
     selector: object<Listener['selector']>({ namespace: optional(filledText), labels }),
     port,
+    bind: optional(filledText),
     protocol: oneOf('http', 'https', 'tls', 'tcp', 'udp'),
     tls: optional(listenerTls),
     hostnames: domains,

@@ -11,6 +11,8 @@ export interface Listener {
   readonly selector: { readonly namespace?: string; readonly labels: Readonly<Record<string, string>> }
   /** The port that clients dial; the proxy binds the port that its own Service maps it to, or this one. */
   readonly port: number
+  /** The one address of the proxy where it is listened on (Istio's `bind`); absent: all of them. */
+  readonly bind?: string
   /** `https`: HTTP inside of TLS; `tls`: TLS whose content is bytes; `tcp`: bytes; `udp`: datagrams. */
   readonly protocol: 'http' | 'https' | 'tls' | 'tcp' | 'udp'
   /** Given exactly for `https` and `tls`. */

@@ -6,6 +6,7 @@ import { createManualClock, systemRandom } from '../base/index.ts'
 import {
   type ConnectionRoute,
   type Listener,
+  listenerName,
   type ModelObject,
   routeName,
   type Service,
@@ -17,6 +18,7 @@ import {
   exchangeBytes,
   forwardTo,
   freePort,
+  GATEWAY,
   listenerObject,
   meshObject,
   ok,
@@ -250,6 +252,35 @@ describe('a port of a gateway', () => {
     } finally {
       proxy.close()
       server.close()
+    }
+  })
+
+  test('may be that of one address alone, and another on the next', async () => {
+    const port = await freePort()
+    const proxy = createTestProxy()
+    const at = (bind: string): readonly ModelObject[] => {
+      const listener = { ...listenerObject(port), key: listenerName(GATEWAY, bind), bind }
+      const action = { kind: 'respond', status: 200, body: bind, reason: 'test' } as const
+      const route = routeObject(`of-${bind}`, { action })
+      return [listener, { ...route, scope: { kind: 'gateway', listeners: [listener.key] } }]
+    }
+    const objects = [meshObject(), ...at('127.0.0.5'), ...at('127.0.0.6')]
+    assert.deepEqual(proxy.accept(changesOf(objects)), [])
+    await until(() => proxy.isBound(), 'the ports are bound')
+    const ask = async (host: string): Promise<string> => {
+      const socket = connect(port, host)
+      socket.on('error', () => {})
+      socket.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      let text = ''
+      for await (const chunk of socket.setEncoding('latin1')) text += String(chunk)
+      return text.slice(text.indexOf('\r\n\r\n') + 4)
+    }
+    try {
+      assert.equal(await ask('127.0.0.5'), '127.0.0.5')
+      assert.equal(await ask('127.0.0.6'), '127.0.0.6')
+      await assert.rejects(ask('127.0.0.7'), /ECONNREFUSED/)
+    } finally {
+      proxy.close()
     }
   })
 })

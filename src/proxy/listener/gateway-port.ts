@@ -26,6 +26,8 @@ export interface GatewayPortServer {
 /** What the listeners of one port come to. */
 export interface PortPlan {
   readonly port: number
+  /** Where alone it is listened on. */
+  readonly bind: string | undefined
   /** Some listener takes plain HTTP. */
   readonly hasHttp: boolean
   /** Those that take plain bytes. */
@@ -34,6 +36,7 @@ export interface PortPlan {
   readonly secured: ReadonlyMap<string, readonly Listener[]>
 }
 
+/** @param listeners of one port, and of one address of it */
 export function planOfPort(port: number, listeners: readonly Listener[]): PortPlan {
   const secured = new Map<string, Listener[]>()
   for (const listener of listeners) {
@@ -46,6 +49,7 @@ export function planOfPort(port: number, listeners: readonly Listener[]): PortPl
   }
   return {
     port,
+    bind: listeners[0]?.bind,
     hasHttp: listeners.some(({ protocol }) => protocol === 'http'),
     bytes: listeners.filter(({ protocol }) => protocol === 'tcp').map(({ key }) => key),
     secured,

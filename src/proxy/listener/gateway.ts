@@ -37,8 +37,12 @@ export interface GatewayPort {
   readonly transport: 'tcp' | 'udp'
 }
 
+/** A port, or one of an address: `80`, `80 at 127.0.0.1`. */
+type Place = string
+
 interface OpenPort {
   readonly port: number
+  readonly bind: string | undefined
   readonly targetPort: number
   readonly server: GatewayPortServer
   readonly connections: ConnectionSet
@@ -77,11 +81,11 @@ export interface GatewayListenersOptions {
 /** The ports of a gateway: bound when a listener asks for them, closed with the last one that does. */
 export function createGatewayListeners(options: GatewayListenersOptions): GatewayListeners {
   const tables = createTables()
-  const ports = new Map<number, OpenPort>()
-  const problems = new Map<number, string>()
+  const ports = new Map<Place, OpenPort>()
+  const problems = new Map<Place, string>()
   /** Routes that look at claims of tokens. */
   const claiming = new Set<RouteName>()
-  const plans = new Map<number, PortPlan>()
+  const plans = new Map<Place, PortPlan>()
   let known = new Map<ListenerName, Listener>()
   let pending = 0
   let stopped = false
@@ -107,9 +111,9 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
   /** The listener may be another by the time the handshake is done, or gone. */
   function serveSecured(key: ListenerName, socket: TLSSocket): void {
     const listener = known.get(key)
-    const port = listener && ports.get(listener.port)
-    if (listener === undefined || port === undefined) socket.destroy()
-    else port.server.serveSecured(listener, socket)
+    const open = listener && ports.get(placeOf(listener))
+    if (listener === undefined || open === undefined) socket.destroy()
+    else open.server.serveSecured(listener, socket)
   }
 
   function syncListeners(): void {
@@ -123,22 +127,22 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     plans.clear()
     const { datagrams = [], streams = [] } = Object.groupBy(next.values(), transportOf)
     udp.follow(datagrams)
-    for (const [port, listeners] of Map.groupBy(streams, (listener) => listener.port)) {
-      plans.set(port, planOfPort(port, listeners))
+    for (const [place, listeners] of Map.groupBy(streams, placeOf)) {
+      plans.set(place, planOfPort(listeners[0]?.port ?? 0, listeners))
     }
     syncPorts()
   }
 
   function syncPorts(): void {
-    for (const [port, open] of ports) {
-      if (plans.has(port) && open.targetPort === options.targetPort(port)) continue
+    for (const [place, open] of ports) {
+      if (plans.has(place) && open.targetPort === options.targetPort(open.port)) continue
       open.closed = true
       open.bound?.close()
-      ports.delete(port)
+      ports.delete(place)
       leave(open)
     }
     if (stopped) return
-    for (const port of plans.keys()) if (!ports.has(port)) openPort(port)
+    for (const [place, plan] of plans) if (!ports.has(place)) openPort(place, plan)
   }
 
   /** HTTP ends by itself; bytes go on for as long as Envoy lets them. */
@@ -149,14 +153,15 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     if (open.connections.size() > 0) wheel.set(createWheelTimer(open.connections.destroy), DRAIN_MS)
   }
 
-  function openPort(port: number): void {
+  function openPort(at: Place, wanted: PortPlan): void {
+    const { port, bind } = wanted
     const connections = options.parts.connections.part()
     const place = { port, scheme: 'http' } as const
-    const context = options.context(place, (exchange) => handle(exchange, tables.ofPort(port)))
+    const context = options.context(place, (exchange) => handle(exchange, tables.ofPlace(at)))
     const server = createPortServer({
       network: options.network,
       parts: { ...options.parts, connections },
-      plan: () => plans.get(port) ?? planOfPort(port, []),
+      plan: () => plans.get(at) ?? planOfPort(port, []),
       termination: tls.termination,
       httpContext: { ...context, isDraining: () => open.isLeaving || context.isDraining() },
       secureContext: (listener) => contextOf(listener, open),
@@ -166,6 +171,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
     const targetPort = options.targetPort(port)
     const open: OpenPort = {
       port,
+      bind,
       targetPort,
       server,
       connections,
@@ -174,24 +180,24 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       bound: undefined,
       closed: false,
     }
-    ports.set(port, open)
-    problems.delete(port)
-    bind(open)
+    ports.set(at, open)
+    problems.delete(at)
+    listen(at, open)
   }
 
-  function bind(open: OpenPort): void {
-    const { port, targetPort, server } = open
+  function listen(at: Place, open: OpenPort): void {
+    const { bind, targetPort, server } = open
     pending++
     options.network
-      .listen({ address: options.address, port: targetPort, onConnection: server.accept })
+      .listen({ address: bind ?? options.address, port: targetPort, onConnection: server.accept })
       .then(
         (bound) => {
           open.bound = bound
           if (open.closed) bound.close()
         },
         (error: unknown) => {
-          problems.set(port, messageOf(error))
-          options.logger.error(`gateway port ${port} does not work: ${messageOf(error)}`)
+          problems.set(at, messageOf(error))
+          options.logger.error(`gateway port ${at} does not work: ${messageOf(error)}`)
         },
       )
       .finally(() => {
@@ -261,7 +267,7 @@ export function createGatewayListeners(options: GatewayListenersOptions): Gatewa
       ),
       ...udp.list().map((one) => ({ ...one, transport: 'udp' as const })),
     ],
-    problems: () => new Map<number | string, string>([...problems, ...tls.problems(), ...udp.problems()]),
+    problems: () => new Map<string | number, string>([...problems, ...tls.problems(), ...udp.problems()]),
     stopAccepting() {
       stopped = true
       udp.stop()
@@ -311,7 +317,7 @@ function createTables() {
       }
       for (const id of tables.keys()) if (!wanted.has(id)) tables.delete(id)
     },
-    ofPort: (port: number): GatewayTable | undefined => tables.get(`port ${port}`),
+    ofPlace: (place: Place): GatewayTable | undefined => tables.get(`port ${place}`),
     ofListener: (listener: Listener): GatewayTable | undefined => tables.get(tableId(listener)),
     setRoute(route: CompiledRoute): void {
       routes.set(route.key, route)
@@ -324,9 +330,14 @@ function createTables() {
   }
 }
 
-function tableId({ key, port, protocol, isolated }: Listener): string {
-  if (protocol === 'https') return isolated ? `https port ${port}` : key
-  return `port ${port}`
+function tableId(listener: Listener): string {
+  const { key, protocol, isolated } = listener
+  if (protocol === 'https') return isolated ? `https port ${placeOf(listener)}` : key
+  return `port ${placeOf(listener)}`
+}
+
+function placeOf({ port, bind }: Listener): Place {
+  return bind === undefined ? String(port) : `${port} at ${bind}`
 }
 
 function looksAtClaims({ source }: CompiledRoute): boolean {

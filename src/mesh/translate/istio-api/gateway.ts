@@ -6,6 +6,7 @@ import {
   type Origin,
   type Route,
 } from '../../../model/index.ts'
+import { isIp } from '../../../kube/index.ts'
 import type { IstioGateway, IstioServer } from '../../resources/index.ts'
 import { httpsRedirectRoute } from './https-redirect.ts'
 import { intersectHosts, namespaceOf } from '../names.ts'
@@ -44,6 +45,9 @@ const PROTOCOLS: Readonly<Record<string, Listener['protocol']>> = {
   MYSQL: 'tcp',
   REDIS: 'tcp',
 }
+
+/** Which is what is listened on where nothing is said. */
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
 export function translateIstioGateway(
   object: IstioGateway,
@@ -95,8 +99,13 @@ function translateServer(
   const isSecured = declared === 'https' || declared === 'tls'
   const tls = isSecured ? translateServerTls(server.tls, `${path}.tls`, problems) : undefined
   if (isSecured && tls === undefined) return undefined
-  for (const member of ['bind', 'defaultEndpoint'] as const) {
-    if (server[member] !== undefined) problems.push(`${path}.${member} is not served yet`)
+  const { bind = '' } = server
+  if (bind !== '' && !isIp(bind)) {
+    problems.push(`${path}.bind ${bind} is no IP address; the server is not used`)
+    return undefined
+  }
+  if (server.defaultEndpoint !== undefined) {
+    problems.push(`${path}.defaultEndpoint has no effect, as in Istio: routes say where requests go`)
   }
   const hosts = server.hosts.map((host) => parseServerHost(host, namespace))
   return {
@@ -108,6 +117,7 @@ function translateServer(
       gateway: place.gateway,
       selector: place.selector,
       port: server.port.number,
+      ...(bind !== '' && !EVERY_ADDRESS.has(bind) && { bind }),
       // Istio: HTTPS that is passed through is routed by its server name like any TLS.
       protocol: tls !== undefined && tls.kind !== 'terminate' ? 'tls' : declared,
       ...(tls === undefined ? {} : { tls }),
