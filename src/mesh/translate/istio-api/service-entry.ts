@@ -69,8 +69,10 @@ export function translateServiceEntry(object: ServiceEntry, exportDefault?: read
     origin,
     visibility: visibilityOf(spec.exportTo, namespace, exportDefault),
   })
-  if (spec.resolution === 'DYNAMIC_DNS') {
-    problems.push('spec.resolution DYNAMIC_DNS is treated as DNS: wildcard hosts are not resolved')
+  if (spec.resolution === 'DYNAMIC_DNS' && services.some(({ hostname }) => hostname.startsWith('*'))) {
+    problems.push(
+      'spec.resolution DYNAMIC_DNS of wildcard hosts is served by sidecars, which go where the client has dialled; gateways do not resolve them',
+    )
   }
   return {
     key: `${namespace}/${object.metadata.name}`,
@@ -103,7 +105,7 @@ function servicesOf(
       name,
       protocol: namedProtocol(protocol ?? '', number),
     })),
-    resolution: RESOLUTIONS[spec.resolution ?? 'NONE'],
+    resolution: resolutionOf(hostname, spec.resolution),
     visibility,
     // Istio: an entry that does not say where its endpoints are has them outside.
     ...(spec.location !== 'MESH_INTERNAL' && { isExternal: true }),
@@ -112,6 +114,12 @@ function servicesOf(
     policies: [],
     origin,
   }))
+}
+
+/** Whoever calls a host of a wildcard has resolved its name. */
+function resolutionOf(hostname: string, resolution: Resolution = 'NONE'): Service['resolution'] {
+  if (resolution === 'DYNAMIC_DNS' && hostname.startsWith('*')) return 'passthrough'
+  return RESOLUTIONS[resolution]
 }
 
 /** Those that are written down; without any, a host whose names are resolved is its own endpoint. */
