@@ -259,7 +259,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: edge, namespace: demo }
 spec: { gatewayClassName: istio, listeners: [{ name: http, port: 8000, protocol: HTTP }] }
-status: { addresses: [{ type: IPAddress, value: 192.0.2.1 }] }
+status: { addresses: [{ type: IPAddress, value: 192.0.2.1 }, { type: IPAddress, value: '2001:db8::1' }] }
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -271,7 +271,7 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: reviews, p
       'gateways: [front]',
     )
     const exposed = (yaml: string) => describeV1(yaml, gateways, routes).split('mode: PERMISSIVE\n')[1]
-    const onEdge = `Exposed on Gateway demo/edge http://192.0.2.1:8000
+    const onEdge = `Exposed on Gateway demo/edge http://192.0.2.1:8000, http://[2001:db8::1]:8000
 HTTPRoute: edge
    1 HTTP route(s)
 `

@@ -72,9 +72,8 @@ function gatewayRoutesTo(service: Service, world: World): readonly GatewayRoute[
 function placesOf(listener: Listener, world: World): readonly string[] {
   const [kind = '', namespace = '', name = ''] = listener.gateway.split('/')
   if (kind === 'Gateway') {
-    const addresses = gatewayAddresses(namespace, name, world)
-    const shown = addresses.length === 0 ? ['(no address yet)'] : addresses.map((one) => urlOf(listener, one))
-    return shown.map((address) => `Exposed on Gateway ${namespace}/${name} ${address}`)
+    const addresses = gatewayAddresses(namespace, name, world).map((one) => urlOf(listener, one))
+    return [`Exposed on Gateway ${namespace}/${name} ${addresses.join(', ') || '(no address yet)'}`]
   }
   const addresses = proxyAddresses(listener, world)
   return addresses.length === 0
