@@ -25,7 +25,7 @@ const TLS_VERSIONS: { readonly [V in TlsVersion]: true } = {
 const version = oneOf(...Object.keys(TLS_VERSIONS))
 
 export const credentialReference = object<CredentialReference>({
-  source: oneOf('Secret', 'ConfigMap', 'Workload'),
+  source: oneOf('Secret', 'ConfigMap', 'Workload', 'File'),
   namespace: optional(filledText),
   name: filledText,
 })

@@ -31,8 +31,40 @@ export interface CredentialReference {
   readonly name: string
 }
 
-/** `Workload`: what the proxy proves its workload's identity with. It makes that itself; nobody sends it. */
-export type CredentialSource = 'Secret' | 'ConfigMap' | 'Workload'
+/**
+ * `Workload`: what the proxy proves its workload's identity with. It makes that itself; nobody sends it. `File`: what lies in
+ * the container of the proxy, which reads it itself; the name says where (`fileCredential`).
+ */
+export type CredentialSource = 'Secret' | 'ConfigMap' | 'Workload' | 'File'
+
+/** Paths in the proxy's container. */
+export interface CredentialFiles {
+  readonly certificate?: string
+  readonly privateKey?: string
+  readonly trust?: string
+  readonly revocations?: string
+}
+
+const FILE_PARTS = ['certificate', 'privateKey', 'trust', 'revocations'] as const
+
+export function fileCredential(files: CredentialFiles): CredentialReference {
+  const given = FILE_PARTS.flatMap((part): [string, string][] => {
+    const path = files[part] ?? ''
+    return path === '' ? [] : [[part, path]]
+  })
+  return { source: 'File', name: new URLSearchParams(given).toString() }
+}
+
+/** The paths that a name of `fileCredential` stands for. */
+export function parseFileCredential(name: string): CredentialFiles {
+  const parameters = new URLSearchParams(name)
+  return Object.fromEntries(
+    FILE_PARTS.flatMap((part) => {
+      const path = parameters.get(part)
+      return path === null ? [] : [[part, path]]
+    }),
+  )
+}
 
 /** The proxy's own identity, and whom it believes in the mesh. Named as Istio's proxies name it. */
 export const WORKLOAD_CREDENTIAL: CredentialReference = { source: 'Workload', name: 'default' }

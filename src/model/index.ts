@@ -18,9 +18,12 @@ export { checkModelObject } from './check-object.ts'
 export type { ConnectionDestination, ConnectionMatch, ConnectionRoute } from './connection-route.ts'
 export {
   type Credential,
+  type CredentialFiles,
   type CredentialHolder,
   type CredentialReference,
   type CredentialSource,
+  fileCredential,
+  parseFileCredential,
   WORKLOAD_CREDENTIAL,
 } from './credential.ts'
 export type { ExternalAuthorizer, HttpAuthorizer } from './external-authorizer.ts'

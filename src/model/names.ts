@@ -69,7 +69,7 @@ export function httpBoundsName(origin: Origin, part: string): HttpBoundsName {
 }
 
 export function credentialName(
-  source: 'Secret' | 'ConfigMap' | 'Workload',
+  source: 'Secret' | 'ConfigMap' | 'Workload' | 'File',
   namespace: string,
   name: string,
 ): CredentialName {

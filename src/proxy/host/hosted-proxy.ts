@@ -8,6 +8,7 @@ import type { ResolvedName } from '../upstream/names.ts'
 import { type Bootstrap, PROXY_FILES } from './bootstrap.ts'
 import { createWorkloadCertificate } from './workload-certificate.ts'
 import { createEntryNames } from './entry-names.ts'
+import { createFileCredentials } from './file-credentials.ts'
 import type { HandleCallbacks, ProxyHandle } from './proxy-handle.ts'
 
 export interface HostedProxyOptions {
@@ -72,6 +73,8 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     plaintext: bootstrap.plaintext,
     node: bootstrap.node,
     accept(changes) {
+      const named = files.follow(changes)
+      if (named.length > 0) handle.accept(named)
       const rejections = handle.accept(changes)
       followRoots(changes)
       names.accept(changes)
@@ -84,6 +87,13 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     clock,
     random: options.random,
     logger: logger.scope('xds'),
+  })
+  const files = createFileCredentials({
+    readFile: options.readFile,
+    holder: bootstrap.node,
+    accept: (changes) => void handle.accept(changes),
+    clock,
+    logger: logger.scope('certificate'),
   })
   /** Absent: what is not proven to the control plane is not proven to anyone. */
   const certificate = bootstrap.plaintext
@@ -206,6 +216,7 @@ export function createHostedProxy(options: HostedProxyOptions): HostedProxy {
     forget()
     xds.stop()
     certificate?.stop()
+    files.stop()
     handle.close()
     logger.info('proxy stopped')
   }

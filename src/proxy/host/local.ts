@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import type { Clock, Logger, Random } from '../../base/index.ts'
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../model/index.ts'
 import type { XdsChange } from '../../xds/client/index.ts'
 import { HTTP_SETTINGS, type HttpSettings } from '../exchange/rules.ts'
+import { createFileCredentials } from './file-credentials.ts'
 import type { ProxyHandle } from './proxy-handle.ts'
 import { createProxyProcess } from './proxy-process.ts'
 import { createSpareMemory } from './spare-memory.ts'
@@ -111,12 +113,22 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
     onQuit: () => {},
     status: () => ({ isReady: handle.ports().isBound && !stopping, isConnected: true }),
   })
+  const files = createFileCredentials({
+    readFile: readIfExists,
+    holder: { namespace: 'default', serviceAccount: 'default' },
+    accept: (changes) => void handle.accept(changes),
+    clock,
+    logger: options.logger.scope('certificate'),
+  })
 
   return {
     start: handle.start,
     apply(changes) {
       spare.expect()
-      return handle.accept(toXdsChanges(changes)).map(({ key, reason }) => ({ key, reason }))
+      const told = toXdsChanges(changes)
+      const named = files.follow(told)
+      if (named.length > 0) handle.accept(named)
+      return handle.accept(told).map(({ key, reason }) => ({ key, reason }))
     },
     listeners() {
       const { ports, problems } = handle.ports()
@@ -150,6 +162,7 @@ export function createLocalProxy(options: LocalProxyOptions): LocalProxy {
     async stop(graceMs) {
       stopping = true
       spare.close()
+      files.stop()
       handle.statusChanged()
       await drainHandle(handle, clock, graceMs)
       handle.close()
@@ -172,6 +185,14 @@ async function drainHandle(handle: ProxyHandle, clock: Clock, graceMs: number): 
       handle.closeIdle()
     }
     await clock.sleep(POLL_MS)
+  }
+}
+
+function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined // who needs it says that it is not there
   }
 }
 

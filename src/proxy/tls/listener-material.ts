@@ -26,6 +26,10 @@ export function gatherMaterial(
   const { clients } = tls
   const references = clients.kind === 'required' || clients.kind === 'optional' ? clients.trust : []
   const authorities = references.flatMap((reference) => credential(nameOf(reference)) ?? [])
+  const absent = references.find(
+    (reference) => reference.source === 'File' && credential(nameOf(reference)) === undefined,
+  )
+  if (absent !== undefined) return `listener ${key} cannot check clients: ${nameOf(absent)} cannot be read`
   const trust = authorities.flatMap((one) => one.trust ?? [])
   if (references.length > 0 && trust.length === 0) {
     const names = references.map(nameOf).join(', ')

@@ -1,10 +1,12 @@
 import { deepEqual, type Logger, messageOf } from '../../base/index.ts'
-import type {
-  Credential,
-  CredentialName,
-  SubjectAltName,
-  TlsDefaults,
-  UpstreamTls,
+import {
+  type Credential,
+  type CredentialName,
+  type CredentialReference,
+  parseFileCredential,
+  type SubjectAltName,
+  type TlsDefaults,
+  type UpstreamTls,
 } from '../../model/index.ts'
 import { createTlsConnector, type TlsConnector, type UpstreamTerms } from '../tls/client.ts'
 import { credentialKey } from '../tls/listener-material.ts'
@@ -87,8 +89,13 @@ function termsOf(
     credential(credentialKey(reference, clientNamespace))
   const certificate = tls.certificate && find(tls.certificate)?.certificate
   if (tls.certificate !== undefined && certificate === undefined) {
-    return `the certificate of ${credentialKey(tls.certificate, clientNamespace)} is not here, or not for this proxy`
+    return isFile(tls.certificate)
+      ? `${pathsOf(tls.certificate)} cannot be read, or do not belong together`
+      : `the certificate of ${credentialKey(tls.certificate, clientNamespace)} is not here, or not for this proxy`
   }
+  const files = tls.trust.kind === 'credential' ? tls.trust.references.filter(isFile) : []
+  const missing = files.find((reference) => find(reference) === undefined)
+  if (missing !== undefined) return `${pathsOf(missing)} cannot be read`
   const trust = trustOf(tls.trust, (reference) => find(reference)?.trust)
   if (trust.length === 0) return 'there are no certificates of authorities to check its endpoints with'
   return {
@@ -99,6 +106,15 @@ function termsOf(
     defaults: sources.tlsDefaults(),
     revocations: revocationsOf(tls.trust, (reference) => find(reference)?.revocations),
   }
+}
+
+/** The machine's own authorities do not stand in for those of a file that is not there. */
+function isFile({ source }: CredentialReference): boolean {
+  return source === 'File'
+}
+
+function pathsOf({ name }: CredentialReference): string {
+  return Object.values(parseFileCredential(name)).join(' and ')
 }
 
 function revocationsOf(

@@ -33,7 +33,11 @@ export interface IstioServerTls {
   readonly serverCertificate?: string
   readonly privateKey?: string
   readonly caCertificates?: string
-  readonly tlsCertificates?: readonly unknown[]
+  readonly tlsCertificates?: readonly {
+    readonly serverCertificate?: string
+    readonly privateKey?: string
+    readonly caCertificates?: string
+  }[]
   readonly subjectAltNames?: readonly string[]
   readonly minProtocolVersion?: string
   readonly maxProtocolVersion?: string

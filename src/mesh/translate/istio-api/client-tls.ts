@@ -1,9 +1,5 @@
-import type { UpstreamTls } from '../../../model/index.ts'
+import { type CredentialReference, fileCredential, type UpstreamTls } from '../../../model/index.ts'
 import type { IstioClientTls } from '../../resources/index.ts'
-
-/** Members whose meaning would be lost; connections are then refused rather than made on other terms. */
-const REFUSED = ['caCrl'] as const
-const FILES = ['clientCertificate', 'privateKey', 'caCertificates'] as const
 
 /**
  * `tls` of a DestinationRule. ISTIO_MUTUAL is what the mesh does by itself with its own; naming it does it with all.
@@ -24,35 +20,68 @@ export function translateClientTls(
       subjectAltNames: (tls.subjectAltNames ?? []).map((value) => ({ kind: 'any', value })),
     }
   }
-  const unserved = [...REFUSED, ...FILES].filter((member) => (tls[member] ?? '') !== '')
-  if (unserved.length > 0) {
-    const reason = `${path}.${unserved.join(', ')} is not served yet`
+  const fault = faultOf(tls, mode)
+  if (fault !== undefined) {
+    const reason = `${path}${fault}`
     problems.push(`${reason}; no connection is made`)
     return { kind: 'refused', reason }
   }
-  const credential = tls.credentialName ?? ''
-  if (mode === 'MUTUAL' && credential === '') {
-    const reason = `${path}.credentialName is not given for mode MUTUAL`
-    problems.push(`${reason}; no connection is made`)
-    return { kind: 'refused', reason }
-  }
-  const reference = { source: 'Secret', name: credential } as const
   const sni = tls.sni ?? ''
   return {
     kind: 'originate',
     ...(sni === '' ? {} : { serverName: sni }),
     subjectAltNames: (tls.subjectAltNames ?? []).map((value) => ({ kind: 'any', value })),
-    trust: trustOf(tls, credential),
-    ...(mode === 'MUTUAL' ? { certificate: reference } : {}),
+    trust: trustOf(tls),
+    ...(mode === 'MUTUAL' ? { certificate: certificateOf(tls) } : {}),
   }
 }
 
-function trustOf(
-  tls: IstioClientTls,
-  credential: string,
-): Extract<UpstreamTls, { kind: 'originate' }>['trust'] {
+/** What would make connections other than they are meant: there are none then. */
+function faultOf(tls: IstioClientTls, mode: string): string | undefined {
+  const {
+    credentialName = '',
+    clientCertificate = '',
+    privateKey = '',
+    caCertificates = '',
+    caCrl = '',
+  } = tls
+  const hasFiles = clientCertificate !== '' || privateKey !== '' || caCertificates !== ''
+  if (credentialName !== '' && hasFiles)
+    return '.credentialName is given, and files are too: which is meant is not clear'
+  if (mode === 'MUTUAL' && credentialName === '' && (clientCertificate === '' || privateKey === '')) {
+    return clientCertificate === '' && privateKey === ''
+      ? '.credentialName is not given for mode MUTUAL, nor are files'
+      : ' names a certificate without its private key, or the other way round'
+  }
+  const isSystem = credentialName === '' && (caCertificates === '' || caCertificates === SYSTEM)
+  return caCrl !== '' && isSystem
+    ? '.caCrl is for the authorities of caCertificates, and there are none'
+    : undefined
+}
+
+/** Istio's word for the authorities that the machine believes. */
+const SYSTEM = 'system'
+
+function certificateOf({
+  credentialName = '',
+  clientCertificate = '',
+  privateKey = '',
+}: IstioClientTls): CredentialReference {
+  if (credentialName !== '') return { source: 'Secret', name: credentialName }
+  return fileCredential({ certificate: clientCertificate, privateKey })
+}
+
+function trustOf(tls: IstioClientTls): Extract<UpstreamTls, { kind: 'originate' }>['trust'] {
+  const { credentialName = '', caCertificates = '', caCrl = '' } = tls
   if (tls.insecureSkipVerify === true) return { kind: 'anyone' }
-  if (credential === '') return { kind: 'system' }
-  const references = [credential, `${credential}-cacert`].map((name) => ({ source: 'Secret' as const, name }))
-  return { kind: 'credential', references }
+  if (credentialName !== '') {
+    const secrets = [credentialName, `${credentialName}-cacert`].map((name) => ({
+      source: 'Secret' as const,
+      name,
+    }))
+    const lists = caCrl === '' ? [] : [fileCredential({ revocations: caCrl })]
+    return { kind: 'credential', references: [...secrets, ...lists] }
+  }
+  if (caCertificates === '' || caCertificates === SYSTEM) return { kind: 'system' }
+  return { kind: 'credential', references: [fileCredential({ trust: caCertificates, revocations: caCrl })] }
 }

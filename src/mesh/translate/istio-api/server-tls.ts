@@ -2,6 +2,7 @@ import {
   type AcceptedClients,
   type ClientCertificates,
   type CredentialReference,
+  fileCredential,
   type ListenerTls,
   type TlsVersion,
   WORKLOAD_CREDENTIAL,
@@ -16,10 +17,8 @@ const VERSIONS: Readonly<Record<string, TlsVersion | undefined>> = {
   TLSV1_3: 'TLSv1.3',
 }
 
-/** Members whose meaning would be lost: a server that asks for them is not served with less than it wants. */
-const REFUSED = ['caCrl'] as const
 const OF_CLIENTS = ['verifyCertificateSpki', 'verifyCertificateHash', 'subjectAltNames'] as const
-const FILES = ['serverCertificate', 'privateKey', 'caCertificates', 'tlsCertificates'] as const
+const FILES = ['serverCertificate', 'privateKey', 'caCertificates', 'caCrl', 'tlsCertificates'] as const
 
 /**
  * The TLS terms of an Istio server.
@@ -50,7 +49,7 @@ export function translateServerTls(
 
 /** With the gateway's own certificate of the mesh, for clients that have one as well. */
 function mutual(tls: IstioServerTls, path: string, problems: string[]): ListenerTls | undefined {
-  const own = ['credentialName', 'credentialNames', 'caCertCredentialName', ...REFUSED, ...FILES] as const
+  const own = ['credentialName', 'credentialNames', 'caCertCredentialName', ...FILES] as const
   const given = own.filter((member) => isGiven(tls[member]))
   for (const member of given)
     problems.push(`${path}.${member} must not be given with mode ISTIO_MUTUAL; the server is not opened`)
@@ -85,35 +84,53 @@ function terminate(
   path: string,
   problems: string[],
 ): ListenerTls | undefined {
-  const unserved = [...REFUSED, ...FILES].filter((member) => isGiven(tls[member]))
-  for (const member of unserved)
-    problems.push(`${path}.${member} is not served yet; the server is not opened`)
   const unasked = mode === 'SIMPLE' ? OF_CLIENTS.filter((member) => isGiven(tls[member])) : []
   for (const member of unasked)
     problems.push(`${path}.${member} needs mode MUTUAL or OPTIONAL_MUTUAL; the server is not opened`)
-  const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : [])
-  if (names.length === 0 && unserved.length === 0 && unasked.length === 0) {
-    problems.push(`${path}.credentialName is not given; the server has no certificate and is not opened`)
+  const certificates = certificatesOf(tls)
+  if (typeof certificates === 'string') problems.push(`${path}${certificates}; the server is not opened`)
+  const clients = clientsOf(tls, mode)
+  if (typeof clients === 'string') problems.push(`${path}${clients}; the server is not opened`)
+  if (unasked.length > 0 || typeof certificates === 'string' || typeof clients === 'string') return undefined
+  return { kind: 'terminate', certificates, clients, ...protocolTerms(tls) }
+}
+
+/** @returns why there are none, where they cannot be had */
+function certificatesOf(tls: IstioServerTls): readonly CredentialReference[] | string {
+  const names = namesOf(tls)
+  const files = tls.tlsCertificates ?? []
+  const pairs = isGiven(tls.serverCertificate) || isGiven(tls.privateKey) ? [tls, ...files] : files
+  if (names.length > 0) {
+    return pairs.length > 0
+      ? '.credentialName is given, and files are too: which is meant is not clear'
+      : names.map(secretNamed)
   }
-  if (unserved.length > 0 || unasked.length > 0 || names.length === 0) return undefined
-  return {
-    kind: 'terminate',
-    certificates: names.map(secretNamed),
-    clients: clientsOf(tls, mode, names),
-    ...protocolTerms(tls),
-  }
+  if (pairs.length === 0) return '.credentialName is not given; the server has no certificate'
+  if (!pairs.every((pair) => isGiven(pair.serverCertificate) && isGiven(pair.privateKey)))
+    return ' names a certificate without its private key, or the other way round'
+  return pairs.map(({ serverCertificate = '', privateKey = '' }) =>
+    fileCredential({ certificate: serverCertificate, privateKey }),
+  )
+}
+
+function namesOf({ credentialName = '', credentialNames }: IstioServerTls): readonly string[] {
+  return credentialNames ?? (credentialName === '' ? [] : [credentialName])
 }
 
 /** Istio: clients' authorities stand in the Secret itself, in `<credentialName>-cacert`, or in one that is named. */
-function clientsOf(tls: IstioServerTls, mode: string, names: readonly string[]): ClientCertificates {
+function clientsOf(tls: IstioServerTls, mode: string): ClientCertificates | string {
   if (mode === 'SIMPLE') return { kind: 'none' }
-  const bundles = tls.caCertCredentialName
-    ? [tls.caCertCredentialName]
-    : names.flatMap((name) => [name, `${name}-cacert`])
+  const { caCertCredentialName = '', caCertificates = '', caCrl = '' } = tls
+  const names = namesOf(tls)
+  const bundles =
+    caCertCredentialName === '' ? names.flatMap((name) => [name, `${name}-cacert`]) : [caCertCredentialName]
+  if (bundles.length === 0 && caCertificates === '')
+    return '.caCertificates is not given: nobody could be checked'
+  const files = { trust: caCertificates, revocations: caCrl }
   const accepted = acceptedOf(tls)
   return {
     kind: mode === 'MUTUAL' ? 'required' : 'optional',
-    trust: bundles.map(secretNamed),
+    trust: [...bundles.map(secretNamed), ...(caCertificates + caCrl === '' ? [] : [fileCredential(files)])],
     ...(Object.keys(accepted).length > 0 && { accepted }),
   }
 }
