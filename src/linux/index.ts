@@ -36,7 +36,7 @@ export {
   type HostedInstance,
   type HostedInstanceState,
   type HostedMount,
-  hostPathOf,
+  mountOf,
   NODE_PROXY_LINE_BYTES_MAX,
   NODE_PROXY_PROTOCOL_VERSION,
   NODE_PROXY_SOCKET,

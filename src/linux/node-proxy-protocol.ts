@@ -68,12 +68,10 @@ export interface HostedInstanceState {
   readonly ready: boolean
 }
 
-/** Where a path that a container's program would open is on the host. @returns undefined outside every mount */
-export function hostPathOf(mounts: readonly HostedMount[], path: string): string | undefined {
-  for (const mount of mounts) {
-    if (path === mount.mountPath) return mount.hostPath
-    const prefix = mount.mountPath.endsWith('/') ? mount.mountPath : `${mount.mountPath}/`
-    if (path.startsWith(prefix)) return `${mount.hostPath}/${path.slice(prefix.length)}`
-  }
-  return undefined
+/** The mount in which a path is that a container's program would open. @returns undefined outside of every mount */
+export function mountOf(mounts: readonly HostedMount[], path: string): HostedMount | undefined {
+  return mounts.find(({ mountPath }) => {
+    const prefix = mountPath.endsWith('/') ? mountPath : `${mountPath}/`
+    return path === mountPath || path.startsWith(prefix)
+  })
 }

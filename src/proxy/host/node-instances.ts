@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { type Clock, createLogger, type Logger, messageOf, type Random } from '../../base/index.ts'
-import { type HostedInstance, hostPathOf, type NodeProxyEvent, PROXY_SOCKET_MARK } from '../../linux/index.ts'
+import { type HostedInstance, type NodeProxyEvent, PROXY_SOCKET_MARK } from '../../linux/index.ts'
 import type { StatisticsPart } from '../../telemetry/index.ts'
 import { createXdsChannels } from '../../xds/client/index.ts'
 import { type Bootstrap, readBootstrap } from './bootstrap.ts'
+import { readContainerFile } from './container-files.ts'
 import { createGuard, guardClock } from './guard.ts'
 import { createHostedProxy, describeStartProblem, type HostedProxy } from './hosted-proxy.ts'
 import { createLogFile, type LogFile } from './log-file.ts'
@@ -139,7 +139,7 @@ export function createNodeInstances(options: NodeInstancesOptions): NodeInstance
           ...callbacks,
         }),
       channels,
-      readFile: (path) => readIfExists(hostPathOf(instance.mounts, path)),
+      readFile: (path) => readContainerFile(instance.mounts, path),
       resolve: createNameLookup({
         nameservers: instance.nameservers,
         clusterDomain: bootstrap.clusterDomain,
@@ -203,16 +203,6 @@ function bootstrapOf(instance: HostedInstance, version: string) {
     env: instance.env,
     podIps: instance.podIps,
     version,
-    readFile: (path) => readIfExists(hostPathOf(instance.mounts, path)),
+    readFile: (path) => readContainerFile(instance.mounts, path),
   })
-}
-
-function readIfExists(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
