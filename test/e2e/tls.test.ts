@@ -188,6 +188,63 @@ test('a BackendTLSPolicy has the gateway speak TLS, and check whom it speaks to'
   await waitFor('the refusal', async () => (await curl(address, url)).endsWith(' 503'))
 })
 
+test('a gateway of one’s own, injected, serves with the certificate of a volume, and with the next one', async () => {
+  await setSecret('own', authority.issue(['own.test']))
+  await kubectl('apply -f -', { input: OWN_GATEWAY })
+  await kubectl('wait deployment/own --for=condition=Available --timeout=30s')
+  const address = await addressOf('own')
+  const url = 'https://own.test:443/'
+  await waitFor('the page', async () => (await curl(address, url)) === 'first 2 200')
+  const before = await serialOf(address, 'own.test')
+  await setSecret('own', authority.issue(['own.test']))
+  await waitFor('the next certificate', async () => {
+    const serial = await serialOf(address, 'own.test')
+    return serial !== '' && serial !== before
+  })
+})
+
+/** As Istio's documentation has it: the proxy's container stands in the pod, and injection fills it in. */
+const OWN_GATEWAY = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: own }
+spec:
+  selector: { matchLabels: { istio: own } }
+  template:
+    metadata:
+      annotations: { inject.istio.io/templates: gateway }
+      labels: { istio: own, sidecar.istio.io/inject: 'true' }
+    spec:
+      containers:
+        - name: istio-proxy
+          image: auto
+          volumeMounts: [{ name: certs, mountPath: /etc/certs, readOnly: true }]
+      volumes: [{ name: certs, secret: { secretName: own } }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: own }
+spec: { type: LoadBalancer, selector: { istio: own }, ports: [{ name: https, port: 443 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: own }
+spec:
+  selector: { istio: own }
+  servers:
+    - port: { number: 443, name: https, protocol: HTTPS }
+      hosts: [own.test]
+      tls: { mode: SIMPLE, serverCertificate: /etc/certs/tls.crt, privateKey: /etc/certs/tls.key }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: own }
+spec:
+  hosts: [own.test]
+  gateways: [own]
+  http: [{ route: [{ destination: { host: web } }] }]
+`
+
 /** Speaks TLS itself, and HTTP inside of it. */
 const SECURED = `
 apiVersion: v1
