@@ -184,6 +184,7 @@ const localityBalancing = object<LocalityBalancing>({
   ),
   failover: list(object<LocalityBalancing['failover'][number]>({ from: filledText, to: filledText })),
   failoverPriority: list(filledText),
+  zoneAware: optional(object<NonNullable<LocalityBalancing['zoneAware']>>({ minClusterSize: integer(1) })),
 })
 
 const traffic = object<TrafficPolicy>({

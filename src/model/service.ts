@@ -148,6 +148,8 @@ export interface LocalityBalancing {
   readonly failover: readonly { readonly from: string; readonly to: string }[]
   /** Labels that an endpoint is to share with the client, or `label=value`, the most important first. */
   readonly failoverPriority: readonly string[]
+  /** Zones of the region take only what is too much for the client's own, so that all endpoints get as much. */
+  readonly zoneAware?: { readonly minClusterSize: number }
 }
 
 /** Requests with the same key go to the same endpoint while it is there; one without a key goes anywhere. */

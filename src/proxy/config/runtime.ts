@@ -181,8 +181,15 @@ export function createRuntime(options: {
   }
 
   function refreshClusters(): void {
+    const isAround = Object.keys(own()?.services ?? {}).some((name) => dirty.has(name as ServiceName))
     for (const one of clusters.values()) {
-      if (dirty.has(one.key.service) || peersChanged || (credentialsChanged && one.isSecured())) one.refresh()
+      if (
+        dirty.has(one.key.service) ||
+        peersChanged ||
+        (isAround && one.looksAround()) ||
+        (credentialsChanged && one.isSecured())
+      )
+        one.refresh()
     }
     dirty.clear()
     peersChanged = false
@@ -209,20 +216,12 @@ export function createRuntime(options: {
     ownCertificate: () => ownCertificate,
     logger,
   }
-  const limits = createRateLimits({
-    namespace: options.clientNamespace,
-    labels: options.labels,
-    clock,
-    random: options.upstream.thread.random,
-    tokens: options.upstream.thread.tokens,
-    proxy,
-  })
+  const { random, tokens } = options.upstream.thread
+  const common = { namespace: options.clientNamespace, labels: options.labels, clock, random }
+  const limits = createRateLimits({ ...common, tokens, proxy })
   const context = ownContext(options.upstream.thread, options.upstream.work)
   const guards = createGuards({
-    namespace: options.clientNamespace,
-    labels: options.labels,
-    clock,
-    random: options.upstream.thread.random,
+    ...common,
     logger,
     mesh: store.mesh,
     context,
@@ -234,7 +233,7 @@ export function createRuntime(options: {
   const statistics = createRouteStatistics()
   const filterContext: FilterContext = {
     statistics,
-    random: options.upstream.thread.random,
+    random,
     get retries() {
       return store.mesh()?.retries
     },

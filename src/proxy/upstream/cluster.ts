@@ -32,13 +32,14 @@ import {
   type Session,
   type SessionHosts,
 } from './session.ts'
-import { createTieredBalancer, tiersLeft } from './tiered.ts'
+import { choose, createTieredBalancer, tiersLeft } from './tiered.ts'
 import { warmUp } from './warmup.ts'
 import { type Tiers, tiersOf } from './locality.ts'
 import type { HostCounters, UpstreamSettings } from './pool.ts'
 import type { MeshTls } from '../tls/mesh.ts'
 import { createHostSecurity } from './host-security.ts'
 import { PLAIN, secureWith, type SecuritySources, type UpstreamSecurity } from './security.ts'
+import { zoneParts } from './zone-aware.ts'
 import { createOutlierDetector, type OutlierDetector } from './outlier.ts'
 
 /** What a cluster is made for: one port, and one subset, of a service. */
@@ -74,6 +75,8 @@ export interface Cluster extends ForwardTarget {
   readonly speaksGrpc: () => boolean
   /** What hosts that are gone have counted. */
   readonly retired: Pick<HostCounters, 'connectionsTotal' | 'connectFailures' | 'requestsTotal'>
+  /** Whether it matters to it where others are that serve the same as its client. */
+  readonly looksAround: () => boolean
   /** Whether credentials matter to it. */
   readonly isSecured: () => boolean
   /** What its connections are secured with; absent: nothing. */
@@ -178,6 +181,18 @@ function serviceTls(
 function securitySources(sources: ClusterSources, key: ClusterKey): SecuritySources {
   const isInMesh = sources.meshTls !== undefined
   return { ...sources, name: clusterName(key), hostname: key.hostname, isInMesh }
+}
+
+/** Where a client is, and those that serve the same as it does. */
+function placesAround(
+  own: Workload,
+  { workloadsOf }: Pick<ClusterSources, 'workloadsOf'>,
+): readonly Workload['locality'][] {
+  const members = new Map([[own.key, own]])
+  for (const name of Object.keys(own.services) as ServiceName[]) {
+    for (const workload of workloadsOf(name)) members.set(workload.key, workload)
+  }
+  return [...members.values()].map(({ locality }) => locality)
 }
 
 export function createCluster(settings: UpstreamSettings, sources: ClusterSources, key: ClusterKey): Cluster {
@@ -335,6 +350,16 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
 
   /** Among the hosts of one tier. */
   function balance(among: readonly Host[]): Balancer<Host> {
+    const { zoneAware } = traffic.locality ?? {}
+    const own = sources.own()
+    if (zoneAware === undefined || own === undefined) return evenly(among)
+    const parts = zoneParts(among, { ...zoneAware, own: own.locality, around: placesAround(own, sources) })
+    if (parts === undefined) return evenly(among)
+    const chosen = parts.map(({ hosts: there, part }) => ({ part, balancer: evenly(there) }))
+    return choose(chosen, settings.thread.random)
+  }
+
+  function evenly(among: readonly Host[]): Balancer<Host> {
     const { random, clock } = settings.thread
     const policy = traffic.balancer
     const plain = createBalancer(policy, among, random)
@@ -420,6 +445,7 @@ export function createCluster(settings: UpstreamSettings, sources: ClusterSource
     speaksGrpc: () => portProtocol === 'grpc',
     retired,
     isSecured: () => security.kind === 'secured' || security.kind === 'refused',
+    looksAround: () => traffic.locality?.zoneAware !== undefined,
     tlsTerms: () => (security.kind === 'secured' ? security.terms : undefined),
     refresh,
     close() {

@@ -21,6 +21,7 @@ interface Tier<Host> {
   readonly weight: number
 }
 
+const REGION = 2
 const FAR = 3
 /** Farther than that: a failover rule names another region. */
 const BEYOND = 4
@@ -47,9 +48,11 @@ export function tiersOf<Host extends Located>(
   if (!failsOver) return oneTier(hosts)
   const labels = policy?.failoverPriority ?? []
   if (labels.length > 0) return priorities(hosts, labelDistance(labels, own))
-  return own.locality === undefined
-    ? oneTier(hosts)
-    : priorities(hosts, regionDistance(own.locality, policy?.failover ?? []))
+  if (own.locality === undefined) return oneTier(hosts)
+  const distance = regionDistance(own.locality, policy?.failover ?? [])
+  if (policy?.zoneAware === undefined) return priorities(hosts, distance)
+  // The zones of the region stand side by side.
+  return priorities(hosts, (workload) => Math.max(REGION, distance(workload)))
 }
 
 function oneTier<Host>(hosts: readonly Host[]): Tiers<Host> {
@@ -82,7 +85,7 @@ function regionDistance(
     if ((there?.region ?? '') !== own.region) {
       return next === undefined || there?.region === next.to ? FAR : BEYOND
     }
-    if ((there?.zone ?? '') !== own.zone) return 2
+    if ((there?.zone ?? '') !== own.zone) return REGION
     return (there?.subzone ?? '') === own.subzone ? 0 : 1
   }
 }

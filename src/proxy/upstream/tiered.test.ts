@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createSeededRandom } from '../../base/index.ts'
 import type { LocalityBalancing, Workload } from '../../model/index.ts'
-import { ok, respondWith, until, workloadObject } from '../testing.ts'
+import { changesOf, ok, respondWith, serviceObject, until, workloadObject } from '../testing.ts'
 import { createBalancer } from './balancer.ts'
 import { type Tiers, tiersOf } from './locality.ts'
 import { bodyOf, createPolicyBench } from './testing.ts'
@@ -290,6 +290,33 @@ test('a proxy uses the endpoints of its zone, and others while those are left ou
     isBroken = false
     await until(() => !bench.cluster().hosts().some(bench.cluster().isEjected), 'the endpoint is back')
     assert.deepEqual(new Set(await bodies()), new Set(['near']))
+  } finally {
+    bench.close()
+  }
+})
+
+test('a proxy keeps to its zone as far as the zone has hosts for its clients, and learns of its fellows', async () => {
+  const placeOf = (zone: string) => ({ locality: { region: 'eu', zone, subzone: '' } })
+  const locality = { ...PLAIN, zoneAware: { minClusterSize: 2 } }
+  const bench = await createPolicyBench({
+    traffic: { locality },
+    servers: [respondWith(() => ok('near')), respondWith(() => ok('far'))],
+    workloads: [placeOf('a'), placeOf('b')],
+    ...placeOf('a'),
+  })
+  try {
+    const bodies = async () =>
+      new Set((await Promise.all(Array.from({ length: 40 }, () => bench.get()))).map(bodyOf))
+    // The only client there is: what it keeps is half, as the hosts are.
+    assert.deepEqual(await bodies(), new Set(['near', 'far']))
+    const edge = serviceObject('edge', { ports: [{ port: 80, name: 'http', protocol: 'http' }] })
+    const services = { [edge.key]: { ports: { '80': 80 }, ready: true } }
+    const own = { ...workloadObject('gw', { address: '127.0.0.9', services }), ...placeOf('a') }
+    const fellow = { ...workloadObject('gw-2', { address: '127.0.0.10', services }), ...placeOf('b') }
+    assert.deepEqual(bench.proxy.accept(changesOf([edge, own])), [])
+    assert.deepEqual(await bodies(), new Set(['near', 'far']))
+    assert.deepEqual(bench.proxy.accept(changesOf([fellow])), [])
+    assert.deepEqual(await bodies(), new Set(['near']))
   } finally {
     bench.close()
   }

@@ -86,7 +86,8 @@ export function priorityLoads(available: readonly number[]): readonly number[] {
   return loads
 }
 
-function choose<Host extends Balanced>(
+/** One of several parts, by chance or by the hash. */
+export function choose<Host extends Balanced>(
   chosen: readonly { readonly part: number; readonly balancer: Balancer<Host> }[],
   random: Random,
 ): Balancer<Host> {

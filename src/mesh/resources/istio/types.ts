@@ -318,7 +318,12 @@ export interface IstioLoadBalancer {
     readonly failover?: readonly { readonly from?: string; readonly to?: string }[]
     readonly failoverPriority?: readonly string[]
   }
-  readonly zoneAwareLbSetting?: unknown
+  readonly zoneAwareLbSetting?: {
+    readonly enabled?: boolean
+    readonly failover?: readonly { readonly from?: string; readonly to?: string }[]
+    readonly failoverPriority?: readonly string[]
+    readonly minClusterSize?: number
+  }
   readonly warmup?: {
     readonly duration: string
     readonly minimumPercent?: number

@@ -66,6 +66,19 @@ export function translateLocality(
   problems: string[],
 ): LocalityBalancing | undefined {
   const locality = settings?.localityLbSetting
+  const zones = settings?.zoneAwareLbSetting
+  if (zones !== undefined) {
+    if (locality !== undefined)
+      problems.push(`${path}.localityLbSetting is not used: there is zoneAwareLbSetting`)
+    const { enabled = true, failoverPriority = [], minClusterSize = MIN_CLUSTER_SIZE } = zones
+    return {
+      enabled,
+      distribute: [],
+      failover: failoverOf(zones.failover),
+      failoverPriority: failoverPriority.filter((label) => label !== ''),
+      ...(enabled && { zoneAware: { minClusterSize } }),
+    }
+  }
   if (locality === undefined) return undefined
   const { enabled, distribute = [], failover = [], failoverPriority = [] } = locality
   if (distribute.length > 0 && failover.length + failoverPriority.length > 0) {
@@ -74,7 +87,16 @@ export function translateLocality(
   return {
     enabled: enabled ?? true,
     distribute: distribute.flatMap(({ from = '', to = {} }) => (from === '' ? [] : [{ from, to }])),
-    failover: failover.flatMap(({ from = '', to = '' }) => (from === '' || to === '' ? [] : [{ from, to }])),
+    failover: failoverOf(failover),
     failoverPriority: failoverPriority.filter((label) => label !== ''),
   }
+}
+
+/** Envoy's: with fewer endpoints, zones say little. */
+const MIN_CLUSTER_SIZE = 6
+
+function failoverOf(
+  rules: readonly { readonly from?: string; readonly to?: string }[] = [],
+): LocalityBalancing['failover'] {
+  return rules.flatMap(({ from = '', to = '' }) => (from === '' || to === '' ? [] : [{ from, to }]))
 }

@@ -12,7 +12,6 @@ export function translateTrafficPolicy(
   problems: string[],
 ): TrafficPolicy {
   if (policy === undefined) return {}
-  reportNotServed(policy, path, problems)
   const balancer = translateBalancer(policy.loadBalancer, `${path}.loadBalancer`, problems)
   const locality = translateLocality(policy.loadBalancer, `${path}.loadBalancer`, problems)
   const connectTimeoutMs = translateConnectTimeout(policy.connectionPool, `${path}.connectionPool`, problems)
@@ -83,10 +82,4 @@ export function translatePortPolicies(
       }
   }
   return ports
-}
-
-function reportNotServed(policy: IstioTrafficPolicy, path: string, problems: string[]): void {
-  if (policy.loadBalancer?.zoneAwareLbSetting !== undefined) {
-    problems.push(`${path}.loadBalancer.zoneAwareLbSetting is not served yet`)
-  }
 }
