@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { type ModelObject, type Sidecar, sidecarName } from '../model/index.ts'
+import { type AppProtocol, type ModelObject, type Sidecar, sidecarName } from '../model/index.ts'
 import { createPlainNetwork, type SocketTarget } from './net/network.ts'
 import {
   changesOf,
@@ -219,6 +221,48 @@ describe('with a Sidecar', () => {
       assert.equal(await asked, '200')
     }
     assert.equal(app.connections(), 2)
+  })
+
+  test('an application is spoken to as its port declares, or as its client speaks where that says nothing', async () => {
+    const firsts: string[] = []
+    const app = await rawServer((socket) => {
+      socket.once('data', (first) => {
+        firsts.push(first.toString('latin1', 0, 3))
+        // Of HTTP/2 it knows no more.
+        if (firsts.at(-1) === 'PRI') socket.destroy()
+        else socket.end(ok('done'))
+      })
+    })
+    closers.push(app.close)
+    original = { address: '127.0.0.1', port: app.port }
+    const inbound = proxy.sidecar?.ports().inbound ?? 0
+    async function spoken(protocol: AppProtocol, client: 'http1' | 'http2'): Promise<string> {
+      const ports = [{ port: 80, name: 'p', protocol }]
+      const own = serviceObject('spoken', { ports })
+      const workload = workloadObject('spoken-1', {
+        address: proxy.node.ips[0] ?? '',
+        services: { [own.key]: { ports: { '80': app.port }, ready: true } },
+      })
+      assert.deepEqual(proxy.accept(changesOf([own, workload])), [])
+      firsts.length = 0
+      if (client === 'http1')
+        await exchangeBytes(inbound, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      else {
+        const session = connectHttp2(`http://127.0.0.1:${inbound}`)
+        session.on('error', () => {})
+        const stream = session.request({ ':path': '/', ':authority': 'a' })
+        stream.on('error', () => {})
+        stream.resume()
+        await once(stream, 'close')
+        session.destroy()
+      }
+      return firsts[0] ?? ''
+    }
+    assert.equal(await spoken('http', 'http2'), 'GET')
+    assert.equal(await spoken('http', 'http1'), 'GET')
+    assert.equal(await spoken('grpc', 'http1'), 'PRI')
+    assert.equal(await spoken('auto', 'http2'), 'PRI')
+    assert.equal(await spoken('auto', 'http1'), 'GET')
   })
 
   test('a listener that it binds serves those who dial it: HTTP by the Host, the rest as its one service', async () => {

@@ -1,7 +1,8 @@
 import { deepEqual } from '../../base/index.ts'
-import type { InboundBounds } from '../../model/index.ts'
+import type { AppProtocol, InboundBounds } from '../../model/index.ts'
 import type { SocketTarget } from '../net/network.ts'
 import { createDirectHosts, type DirectHosts, type DirectTarget } from '../upstream/direct.ts'
+import type { UpstreamProtocol } from '../upstream/host.ts'
 import { createLoad, limitsOf, shareLimits, shareLoad, type ClusterLoad } from '../upstream/load.ts'
 import type { SidecarParts } from './sidecar-parts.ts'
 
@@ -18,6 +19,7 @@ interface PortHosts {
   readonly hosts: DirectHosts
   readonly load: ClusterLoad
   bounds: InboundBounds
+  protocol: UpstreamProtocol
 }
 
 /** Ports of a pod are few, unless someone scans them: what is more shares bounds. */
@@ -26,11 +28,21 @@ const OTHER_PORTS = 0
 const CONNECT_TIMEOUT_MS = 10_000
 const UNBOUNDED: InboundBounds = {}
 
-/** @param boundsAt what holds for a port; undefined: no bounds */
-export function createInboundHosts(
-  parts: SidecarParts,
-  boundsAt: (port: number) => InboundBounds | undefined,
-): InboundHosts {
+/** What is known of a port of the application. */
+export interface InboundPort {
+  /** undefined: none. */
+  readonly bounds: InboundBounds | undefined
+  readonly protocol: AppProtocol
+}
+
+/** @see Istio, protocol selection: an application is spoken to as its port declares; where that says nothing, as its client speaks */
+const SPOKEN: Readonly<Partial<Record<AppProtocol, UpstreamProtocol>>> = {
+  http: 'http1',
+  http2: 'http2',
+  grpc: 'http2',
+}
+
+export function createInboundHosts(parts: SidecarParts, portAt: (port: number) => InboundPort): InboundHosts {
   const { store } = parts.runtime
   const { upstream } = parts
   const { loads } = upstream.thread
@@ -38,7 +50,10 @@ export function createInboundHosts(
 
   function follow(port: number, one: PortHosts): void {
     const { load } = one
-    one.bounds = boundsAt(port) ?? UNBOUNDED
+    const { bounds = UNBOUNDED, protocol } = portAt(port)
+    one.protocol = SPOKEN[protocol] ?? 'downstream'
+    if (one.bounds === bounds || deepEqual(one.bounds, bounds)) return
+    one.bounds = bounds
     load.limits = limitsOf(one.bounds.connections)
     const name = `inbound|${port}||`
     if (shareLimits(load, loads, `${parts.proxy}|${name}`) === 'alone')
@@ -50,12 +65,14 @@ export function createInboundHosts(
     const made: PortHosts = {
       load,
       bounds: UNBOUNDED,
+      protocol: 'downstream',
       hosts: createDirectHosts({
         settings: upstream,
         load,
         connectTimeoutMs: () =>
           made.bounds.connectTimeoutMs ?? store.mesh()?.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
         workloadAt: store.workloadAt,
+        protocol: () => made.protocol,
         source: { isInbound: true },
         ...(parts.inboundSource !== undefined && { localAddress: parts.inboundSource }),
       }),
@@ -76,9 +93,7 @@ export function createInboundHosts(
   return {
     target: (name, port, { address, port: own }) => at(port).hosts.target(name, address, own),
     refresh() {
-      for (const [port, one] of ports) {
-        if (!deepEqual(one.bounds, boundsAt(port) ?? UNBOUNDED)) follow(port, one)
-      }
+      for (const [port, one] of ports) follow(port, one)
     },
     close() {
       for (const { hosts, load } of ports.values()) {

@@ -27,7 +27,7 @@ import type { SidecarParts } from './sidecar-parts.ts'
 export function createInbound(parts: SidecarParts) {
   const { runtime, upstream } = parts
   const { store, scope } = runtime
-  const hosts = createInboundHosts(parts, boundsAt)
+  const hosts = createInboundHosts(parts, (port) => ({ bounds: boundsAt(port), protocol: spokenAt(port) }))
   const plans = new Map<string, ForwardPlan>()
 
   function serviceAt(port: number) {
@@ -119,6 +119,11 @@ export function createInbound(parts: SidecarParts) {
 
   function protocolAt(port: number): AppProtocol {
     return serviceAt(port)?.port.protocol ?? 'auto'
+  }
+
+  /** A listener of a Sidecar says it for its own port. */
+  function spokenAt(port: number): AppProtocol {
+    return scope.sidecar()?.ingress.find((listener) => listener.port === port)?.protocol ?? protocolAt(port)
   }
 
   function servePlain(accepted: AcceptedSocket, original: SocketTarget, first?: Buffer): void {
